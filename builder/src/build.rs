@@ -1,0 +1,117 @@
+//! What a build is asked for, and what it leaves behind.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use nightshard_format::{calendar::Day, histogram::Method, manifest::Manifest};
+use serde::Serialize;
+
+use crate::{emit::Staged, layout::Layout, pseudonym::CardKey, source::Inputs, stores::StoreTable};
+
+/// Default number of runs that the partitions of a dataset are cut into.
+pub const RUNS_DEFAULT: u16 = 16;
+/// Default of `--memory`, in bytes.
+pub const MEMORY_DEFAULT: u64 = 4 << 30;
+/// Least `--memory`, in bytes.
+pub const MEMORY_MIN: u64 = 64 << 20;
+
+/// What to build, from what, and within which bounds.
+#[derive(Debug)]
+pub struct BuildPlan {
+    /// The files to read.
+    pub inputs: Inputs,
+    /// How their columns become transactions.
+    pub layout: Arc<Layout>,
+    /// What is known of stores beside their rows.
+    pub stores: StoreTable,
+    /// The secret of card pseudonyms.
+    pub card_key: CardKey,
+    /// The base currency; without one, that of most rows.
+    pub currency: Option<String>,
+    /// The last business day; without one, the last in the data.
+    pub as_of: Option<Day>,
+    /// How histograms are reduced.
+    pub histogram_method: Method,
+    /// Runs that the partitions of a dataset are cut into.
+    pub runs: u16,
+    /// Anonymous memory that the build may use, in bytes.
+    pub memory_bytes: u64,
+    /// Worker threads.
+    pub threads: usize,
+    /// Folder for rows that do not fit in memory.
+    pub scratch: PathBuf,
+    /// Empty folder that the shards and the quarantine file are written into.
+    pub staging: PathBuf,
+}
+
+/// A finished build, in its staging folder.
+#[derive(Debug)]
+pub struct Built {
+    /// What binds the shards together.
+    pub manifest: Manifest,
+    /// The shards, in the manifest's order.
+    pub shards: Vec<Staged>,
+    /// The quarantine file.
+    pub quarantine: PathBuf,
+    /// How the build went.
+    pub report: BuildReport,
+}
+
+/// How a build went: what may differ between builds of the same data.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct BuildReport {
+    /// Version of the program.
+    pub release: String,
+    /// The input files, in order.
+    pub inputs: Vec<PathBuf>,
+    /// Files of input folders that were not read.
+    pub ignored: Vec<PathBuf>,
+    /// Worker threads.
+    pub threads: usize,
+    /// `--memory`, in bytes.
+    pub memory_bytes: u64,
+    /// Seconds by stage.
+    pub seconds: BTreeMap<&'static str, f64>,
+}
+
+/// The stages of a build, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Reading and parsing the input, in bytes.
+    Read,
+    /// Reducing the partitions of stores, in partitions.
+    Stores,
+    /// Reducing the partitions of cards, in partitions.
+    Cards,
+    /// Writing what is left.
+    Finish,
+}
+
+impl Stage {
+    /// Returns the stage's name for people and reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Stores => "stores",
+            Self::Cards => "cards",
+            Self::Finish => "finish",
+        }
+    }
+}
+
+/// Is told how a build goes on.
+pub trait Progress: Sync {
+    /// A stage begins that consists of `total` steps.
+    fn begin(&self, stage: Stage, total: u64);
+    /// So many more steps are done.
+    fn advance(&self, steps: u64);
+}
+
+/// Tells nobody.
+#[derive(Debug, Clone, Copy)]
+pub struct Quiet;
+
+impl Progress for Quiet {
+    fn begin(&self, _stage: Stage, _total: u64) {}
+    fn advance(&self, _steps: u64) {}
+}

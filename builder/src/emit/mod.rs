@@ -1,0 +1,14 @@
+//! Records to shards: a staging folder fills with files, and the manifest's entries with them.
+
+mod append_file;
+mod catalog;
+mod ordered;
+mod search;
+mod shard_set;
+mod store_shards;
+
+pub use catalog::{StoreFacts, write_catalog};
+pub use ordered::OrderedSink;
+pub use search::write_search;
+pub use shard_set::{Staged, Staging};
+pub use store_shards::{StoreShards, write_market};

@@ -1,0 +1,167 @@
+//! Shards being written into the staging folder.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use nightshard_format::{
+    key::{self, PartitionRun},
+    manifest::ShardEntry,
+    shard::{Identity, ShardWriter, Span},
+};
+
+use super::append_file::AppendFile;
+use crate::{Error, Result};
+
+/// A finished shard in the staging folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Staged {
+    /// What the manifest says of it.
+    pub entry: ShardEntry,
+    /// Where it lies.
+    pub path: PathBuf,
+}
+
+/// The folder that shards are written into, cut into so many runs of partitions.
+#[derive(Debug)]
+pub struct Staging {
+    folder: PathBuf,
+    runs: Vec<PartitionRun>,
+}
+
+impl Staging {
+    /// Uses `folder`, which is empty and on the file system that will keep the shards.
+    ///
+    /// # Errors
+    /// [`Error::Format`] unless `runs` is 1 to 1,024.
+    pub fn new(folder: &Path, runs: u16) -> Result<Self> {
+        Ok(Self {
+            folder: folder.to_owned(),
+            runs: PartitionRun::split(runs)?,
+        })
+    }
+
+    /// Returns the run that has `partition`.
+    pub(super) fn run_of(&self, partition: u16) -> PartitionRun {
+        let after = self.runs.partition_point(|run| run.first <= partition);
+        self.runs[after.saturating_sub(1)]
+    }
+
+    /// Writes a small dataset of `current` in one go: records in any order, each key once, with
+    /// the terms of its ordered index.
+    pub(super) fn write_current(
+        &self,
+        dataset: &str,
+        records: impl IntoIterator<Item = CurrentRecord>,
+    ) -> Result<Vec<Staged>> {
+        let partition_of = |record: &CurrentRecord| key::partition_of(key::hash(&record.key));
+        let mut records: Vec<CurrentRecord> = records.into_iter().collect();
+        records.sort_by_cached_key(|record| (partition_of(record), record.key.clone()));
+        let mut staged = Vec::new();
+        let run_of = |record: &CurrentRecord| self.run_of(partition_of(record));
+        for of_run in records.chunk_by(|a, b| run_of(a) == run_of(b)) {
+            let mut set = ShardSet::new(self, dataset, run_of(&of_run[0]));
+            for record in of_run {
+                let writer = set.writer(Span::Current)?;
+                writer.append(&record.key, &record.value)?;
+                record
+                    .terms
+                    .iter()
+                    .try_for_each(|term| writer.add_term(term))?;
+            }
+            staged.extend(set.finish()?);
+        }
+        Ok(staged)
+    }
+}
+
+/// A record of a dataset's `current` span.
+#[derive(Debug)]
+pub(super) struct CurrentRecord {
+    pub(super) key: Vec<u8>,
+    pub(super) value: Vec<u8>,
+    pub(super) terms: Vec<Vec<u8>>,
+}
+
+/// The shards of one dataset and run, one for each span, written at the same time.
+pub(super) struct ShardSet {
+    folder: PathBuf,
+    dataset: String,
+    run: PartitionRun,
+    writers: BTreeMap<Span, (PathBuf, ShardWriter<AppendFile>)>,
+}
+
+impl ShardSet {
+    pub(super) fn new(staging: &Staging, dataset: &str, run: PartitionRun) -> Self {
+        let folder = staging.folder.clone();
+        Self {
+            folder,
+            dataset: dataset.to_owned(),
+            run,
+            writers: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn run(&self) -> PartitionRun {
+        self.run
+    }
+
+    /// Returns the writer of `span`, started if it is new.
+    pub(super) fn writer(&mut self, span: Span) -> Result<&mut ShardWriter<AppendFile>> {
+        use std::collections::btree_map::Entry;
+        match self.writers.entry(span) {
+            Entry::Occupied(entry) => Ok(&mut entry.into_mut().1),
+            Entry::Vacant(entry) => {
+                let name = format!("{}-{span}-{:04}.shard", self.dataset, self.run.first);
+                let path = self.folder.join(name);
+                let identity = Identity {
+                    dataset: self.dataset.clone(),
+                    span,
+                    run: self.run,
+                };
+                let writer = ShardWriter::new(AppendFile(path.clone()), &identity)
+                    .map_err(|error| at(&path, error))?;
+                Ok(&mut entry.insert((path, writer)).1)
+            }
+        }
+    }
+
+    pub(super) fn append(&mut self, span: Span, key: &[u8], value: &[u8]) -> Result<()> {
+        let folder = self.folder.clone();
+        self.writer(span)?
+            .append(key, value)
+            .map_err(|error| at(&folder, error))
+    }
+
+    pub(super) fn finish(self) -> Result<Vec<Staged>> {
+        let Self {
+            dataset,
+            run,
+            writers,
+            ..
+        } = self;
+        let finish = |(span, (path, writer)): (Span, (PathBuf, ShardWriter<AppendFile>))| {
+            let written = writer.finish().map_err(|error| at(&path, error))?;
+            let entry = ShardEntry {
+                dataset: dataset.clone(),
+                span: span.to_string(),
+                first_partition: run.first,
+                end_partition: run.end,
+                blob: written.digest.to_hex().to_string(),
+                size_bytes: written.len_bytes,
+                records: written.len_records,
+            };
+            Ok(Staged { entry, path })
+        };
+        writers.into_iter().map(finish).collect()
+    }
+}
+
+/// Names the file at which writing failed; other problems of the format speak for themselves.
+fn at(path: &Path, error: nightshard_format::Error) -> Error {
+    match error {
+        nightshard_format::Error::Io(error) => Error::at(path)(error),
+        other => other.into(),
+    }
+}

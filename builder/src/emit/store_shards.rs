@@ -1,0 +1,154 @@
+//! The shards of the stores and of the market.
+
+use nightshard_format::{
+    key::{hash, partition_of},
+    record::{MARKET_ALL, MARKETS, STORES, StoreProfile},
+};
+
+use super::{
+    catalog::StoreFacts,
+    shard_set::{ShardSet, Staged, Staging},
+};
+use crate::{
+    Result,
+    kernel::{
+        card_partition::{DayOrdinals, PairCounts},
+        market::MarketDays,
+        row::unpack_location,
+        store_days::{DayRows, DaysEncoder, EncodedRecords},
+        store_partition::PartitionRecords,
+    },
+    quality::Quarantine,
+    row_outcome::{Field, Location, Reason},
+};
+use nightshard_format::record::DayCards;
+
+/// Takes the records of the stores' partitions, in order, and counts what became of rows.
+pub struct StoreShards<'a> {
+    staging: &'a Staging,
+    quarantine: &'a Quarantine,
+    set: Option<ShardSet>,
+    /// Finished shards.
+    pub staged: Vec<Staged>,
+    /// What lists and search need of each store.
+    pub facts: Vec<StoreFacts>,
+    /// Rows that figures are computed from.
+    pub used: u64,
+    /// Rows dropped because an equal one is kept.
+    pub duplicates: u64,
+    /// Rows in another than the base currency.
+    pub other_currency: u64,
+    /// Rows rejected because their tx_id stands for different content.
+    pub conflicts: u64,
+}
+
+impl<'a> StoreShards<'a> {
+    /// Starts writing into `staging`.
+    #[must_use]
+    pub fn new(staging: &'a Staging, quarantine: &'a Quarantine) -> Self {
+        Self {
+            staging,
+            quarantine,
+            set: None,
+            staged: Vec::new(),
+            facts: Vec::new(),
+            used: 0,
+            duplicates: 0,
+            other_currency: 0,
+            conflicts: 0,
+        }
+    }
+
+    /// Adds the next partition.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] if the staging folder takes no more.
+    pub fn add(&mut self, partition: u16, records: PartitionRecords) -> Result<()> {
+        self.used += records.used;
+        self.duplicates += records.duplicates;
+        self.other_currency += records.other_currency;
+        self.conflicts += records.conflicts.len() as u64;
+        for (file, line) in records.conflicts.into_iter().map(unpack_location) {
+            self.quarantine.add(
+                Location { file, line },
+                Field::TxId,
+                Reason::ConflictingContent,
+            );
+        }
+        if records.stores.is_empty() {
+            return Ok(());
+        }
+        let run = self.staging.run_of(partition);
+        if self.set.as_ref().is_none_or(|set| set.run() != run) {
+            self.finish_run()?;
+        }
+        let set = self
+            .set
+            .get_or_insert_with(|| ShardSet::new(self.staging, STORES, run));
+        for store in records.stores {
+            append_all(set, &store.id, &store.records)?;
+            self.facts.push(StoreFacts {
+                id: store.id,
+                name: store.profile.name,
+                region: store.profile.region,
+                category: store.profile.category,
+                transactions: store.totals.count,
+                amount: store.totals.sum,
+            });
+        }
+        Ok(())
+    }
+
+    /// Ends the shards of the current run.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] if the staging folder takes no more.
+    pub fn finish_run(&mut self) -> Result<()> {
+        if let Some(set) = self.set.take() {
+            self.staged.extend(set.finish()?);
+        }
+        Ok(())
+    }
+}
+
+fn append_all(set: &mut ShardSet, key: &[u8], records: &EncodedRecords) -> Result<()> {
+    let mut start = 0;
+    for (span, end) in &records.spans {
+        set.append(*span, key, &records.values[start..*end])?;
+        start = *end;
+    }
+    Ok(())
+}
+
+/// Writes the shards of the market of all stores.
+///
+/// # Errors
+/// [`crate::Error::File`] if the staging folder takes no more.
+pub fn write_market(
+    staging: &Staging,
+    market: &MarketDays,
+    days: &DayOrdinals,
+    cards: &PairCounts,
+) -> Result<Vec<Staged>> {
+    let mut encoder = DaysEncoder::default();
+    let mut records = EncodedRecords::default();
+    for (ordinal, (day, totals, bins)) in market.iter().enumerate() {
+        let (first_ever, returning) = cards.day(days, ordinal);
+        let cards = DayCards {
+            first_ever,
+            returning: &returning,
+        };
+        encoder.day(
+            day,
+            DayRows::Totals(totals, bins),
+            cards,
+            None,
+            &mut records,
+        );
+    }
+    encoder.finish(&StoreProfile::default(), &mut records)?;
+    let run = staging.run_of(partition_of(hash(MARKET_ALL)));
+    let mut set = ShardSet::new(staging, MARKETS, run);
+    append_all(&mut set, MARKET_ALL, &records)?;
+    set.finish()
+}

@@ -1,0 +1,419 @@
+//! The local engine: kernels on the threads of this process.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU16, Ordering},
+    },
+    time::Instant,
+};
+
+use nightshard_format::{
+    calendar::Day,
+    key::PARTITIONS,
+    manifest::{Input, Manifest, Rows},
+    shard::FORMAT_VERSION,
+};
+use rayon::ThreadPool;
+
+use crate::{
+    Error, Result,
+    build::{BuildPlan, BuildReport, Built, MEMORY_MIN, Progress, Stage},
+    currency,
+    emit::{OrderedSink, Staged, Staging, StoreShards, write_catalog, write_market, write_search},
+    exchange::{Exchanged, Outbox},
+    kernel::{
+        card_partition::{self, DayOrdinals, PairCounts},
+        market::MarketDays,
+        row::{CardDay, StoreRow},
+        scan::{ScanCounts, StoreScan},
+        store_partition::{self, CARD_PARTITIONS, StoreContext, StoreWorker},
+    },
+    quality::Quarantine,
+    row_outcome::{Reason, Rule},
+    source::{InputSummary, Parser, Reader, ReaderOptions},
+};
+
+/// How the memory is shared out, in bytes for each worker.
+///
+/// Rows in transit take half; the rest is for what is being parsed, reduced and written, and for
+/// what an allocator leaves unused.
+#[derive(Debug, Clone, Copy)]
+struct Shares {
+    block: usize,
+    rows: usize,
+    partition: usize,
+    card_days: usize,
+    pair_counts: usize,
+}
+
+impl Shares {
+    fn of(memory_bytes: u64, threads: usize) -> Self {
+        let memory = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
+        let each = memory / threads;
+        Self {
+            block: (each / 32).clamp(256 << 10, 2 << 20),
+            rows: each / 2,
+            partition: each / 8,
+            card_days: each / 8,
+            pair_counts: each / 8,
+        }
+    }
+}
+
+/// Builds a generation into the plan's staging folder.
+///
+/// # Errors
+/// [`Error`], naming the file or option at fault. Nothing but the staging folder is touched.
+pub fn build(plan: &BuildPlan, progress: &dyn Progress) -> Result<Built> {
+    if plan.memory_bytes < MEMORY_MIN {
+        let least = MEMORY_MIN >> 20;
+        return Err(Error::option(
+            "--memory",
+            format!("at least {least}MiB are needed"),
+        ));
+    }
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(plan.threads)
+        .build()
+        .map_err(|error| Error::option("--threads", error.to_string()))?;
+    let engine = Engine {
+        plan,
+        progress,
+        shares: Shares::of(plan.memory_bytes, plan.threads.max(1)),
+        pool,
+        staging: Staging::new(&plan.staging, plan.runs)?,
+    };
+    engine.run()
+}
+
+struct Engine<'a> {
+    plan: &'a BuildPlan,
+    progress: &'a dyn Progress,
+    shares: Shares,
+    pool: ThreadPool,
+    staging: Staging,
+}
+
+/// What the scan leaves behind.
+struct Scanned {
+    rows: Exchanged<StoreRow>,
+    counts: ScanCounts,
+    inputs: Vec<InputSummary>,
+}
+
+/// What the reduction of stores leaves behind.
+struct Reduced {
+    card_days: Exchanged<CardDay>,
+    market: MarketDays,
+}
+
+impl Engine<'_> {
+    fn run(&self) -> Result<Built> {
+        let plan = self.plan;
+        let mut seconds = BTreeMap::new();
+        let mut clock = Instant::now();
+        let mut lap = |stage: Stage| {
+            seconds.insert(stage.as_str(), clock.elapsed().as_secs_f64());
+            clock = Instant::now();
+        };
+        let quarantine =
+            Quarantine::create(&plan.staging.join("quarantine.csv"), plan.inputs.files())?;
+        let scanned = self.scan(&quarantine)?;
+        lap(Stage::Read);
+        let currency = self.base_currency(&scanned.counts)?;
+        let mut stores = StoreShards::new(&self.staging, &quarantine);
+        let reduced = self.reduce_stores(scanned.rows, &currency, &mut stores)?;
+        if stores.used == 0 {
+            return Err(Error::NoRows(describe_nothing(&scanned.counts)));
+        }
+        lap(Stage::Stores);
+        let days = DayOrdinals::new(reduced.market.iter().map(|(day, ..)| day).collect());
+        let cards = self.count_cards(reduced.card_days, &days)?;
+        lap(Stage::Cards);
+        self.progress.begin(Stage::Finish, 3);
+        let mut shards = std::mem::take(&mut stores.staged);
+        shards.extend(write_market(&self.staging, &reduced.market, &days, &cards)?);
+        self.progress.advance(1);
+        shards.extend(write_catalog(&self.staging, &stores.facts)?);
+        self.progress.advance(1);
+        shards.extend(write_search(&self.staging, &stores.facts)?);
+        self.progress.advance(1);
+        shards.sort();
+        let rows = account(&scanned.counts, &stores)?;
+        let manifest = self.manifest(
+            rows,
+            &currency,
+            &scanned.inputs,
+            &reduced.market,
+            &stores,
+            &shards,
+        )?;
+        lap(Stage::Finish);
+        let report = BuildReport {
+            release: env!("CARGO_PKG_VERSION").into(),
+            inputs: plan.inputs.files().to_vec(),
+            ignored: plan.inputs.ignored().to_vec(),
+            threads: plan.threads,
+            memory_bytes: plan.memory_bytes,
+            seconds,
+        };
+        drop(stores);
+        Ok(Built {
+            manifest,
+            shards,
+            quarantine: quarantine.finish()?,
+            report,
+        })
+    }
+
+    /// Runs `work` once on every thread, and returns all results or the first error.
+    fn on_all_threads<T: Send>(&self, work: impl Fn() -> Result<T> + Sync) -> Result<Vec<T>> {
+        self.pool.broadcast(|_thread| work()).into_iter().collect()
+    }
+
+    fn scan(&self, quarantine: &Quarantine) -> Result<Scanned> {
+        let plan = self.plan;
+        self.progress.begin(Stage::Read, plan.inputs.size_bytes());
+        let options = ReaderOptions {
+            block_bytes: self.shares.block,
+            ..ReaderOptions::default()
+        };
+        let reader = Mutex::new(Reader::new(&plan.inputs, Arc::clone(&plan.layout), options));
+        let as_of = plan.as_of.map(|day| day.0);
+        let workers = self.on_all_threads(|| {
+            let outbox = Outbox::new(PARTITIONS.into(), self.shares.rows, &plan.scratch);
+            let mut scan = StoreScan::new(&plan.stores, quarantine, &plan.card_key, as_of, outbox);
+            let mut parser = Parser::new(&plan.layout, plan.card_key.hash_seed());
+            let mut buffer = Vec::new();
+            loop {
+                let next = lock(&reader).next_block(std::mem::take(&mut buffer))?;
+                let Some(block) = next else { break };
+                parser.parse(&block, &mut scan)?;
+                self.progress.advance(block.bytes().len() as u64);
+                buffer = block.into_buffer();
+            }
+            Ok(scan.finish())
+        })?;
+        let mut counts = ScanCounts::default();
+        let mut outboxes = Vec::new();
+        for (outbox, counted) in workers {
+            counts.merge(counted);
+            outboxes.push(outbox);
+        }
+        let inputs = reader
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .finish();
+        Ok(Scanned {
+            rows: Exchanged::new(outboxes, PARTITIONS.into())?,
+            counts,
+            inputs,
+        })
+    }
+
+    /// Returns the currency asked for, or that of most rows, ties alphabetically.
+    fn base_currency(&self, counts: &ScanCounts) -> Result<String> {
+        if let Some(currency) = &self.plan.currency {
+            return Ok(currency.clone());
+        }
+        let most = counts
+            .currencies
+            .iter()
+            .rev()
+            .max_by_key(|(_, rows)| **rows);
+        let (currency, _) = most.ok_or_else(|| Error::NoRows(describe_nothing(counts)))?;
+        Ok(String::from_utf8_lossy(currency).into_owned())
+    }
+
+    fn reduce_stores(
+        &self,
+        rows: Exchanged<StoreRow>,
+        currency: &str,
+        stores: &mut StoreShards<'_>,
+    ) -> Result<Reduced> {
+        self.progress.begin(Stage::Stores, PARTITIONS.into());
+        let context = StoreContext {
+            stores: &self.plan.stores,
+            base_currency: currency.as_bytes(),
+            budget_bytes: self.shares.partition,
+            scratch: &self.plan.scratch,
+        };
+        let ahead_max = u16::try_from(self.plan.threads * 4).unwrap_or(PARTITIONS);
+        let sink = OrderedSink::new(ahead_max, |partition, records| {
+            self.progress.advance(1);
+            stores.add(partition, records)
+        });
+        let next = AtomicU16::new(0);
+        let workers = self.on_all_threads(|| {
+            let cards = Outbox::new(
+                CARD_PARTITIONS.into(),
+                self.shares.card_days,
+                &context.scratch,
+            );
+            let mut worker = StoreWorker::new(cards);
+            loop {
+                let partition = next.fetch_add(1, Ordering::Relaxed);
+                if partition >= PARTITIONS || !sink.wait_for_turn(partition) {
+                    break;
+                }
+                store_partition::reduce(&rows, partition, &context, &mut worker)
+                    .and_then(|records| sink.put(partition, records))
+                    .inspect_err(|_| sink.fail())?;
+            }
+            Ok((worker.cards, worker.market))
+        })?;
+        drop(sink);
+        stores.finish_run()?;
+        let mut market = MarketDays::default();
+        let mut outboxes = Vec::new();
+        for (cards, days) in workers {
+            outboxes.push(cards);
+            market.merge(days);
+        }
+        Ok(Reduced {
+            card_days: Exchanged::new(outboxes, CARD_PARTITIONS.into())?,
+            market,
+        })
+    }
+
+    fn count_cards(&self, card_days: Exchanged<CardDay>, days: &DayOrdinals) -> Result<PairCounts> {
+        self.progress.begin(Stage::Cards, CARD_PARTITIONS.into());
+        if days.pair_counts_len() > self.shares.pair_counts {
+            let needed = days.pair_counts_len() / (self.shares.pair_counts >> 20).max(1);
+            let needed = needed * usize::try_from(self.plan.memory_bytes >> 20).unwrap_or(0) >> 20;
+            let problem = format!("so many days of data need at least {needed}MiB");
+            return Err(Error::option("--memory", problem));
+        }
+        let next = AtomicU16::new(0);
+        let counted = self.on_all_threads(|| {
+            let mut counts = PairCounts::new(days);
+            loop {
+                let partition = next.fetch_add(1, Ordering::Relaxed);
+                if partition >= CARD_PARTITIONS {
+                    break;
+                }
+                let budget = self.shares.partition;
+                card_partition::reduce(&card_days, partition, days, budget, &mut counts)?;
+                self.progress.advance(1);
+            }
+            Ok(counts)
+        })?;
+        let mut total = PairCounts::new(days);
+        counted.iter().for_each(|counts| total.merge(counts));
+        Ok(total)
+    }
+
+    fn manifest(
+        &self,
+        rows: Rows,
+        currency: &str,
+        inputs: &[InputSummary],
+        market: &MarketDays,
+        stores: &StoreShards<'_>,
+        shards: &[Staged],
+    ) -> Result<Manifest> {
+        let plan = self.plan;
+        let days: Vec<i32> = market.iter().map(|(day, ..)| day).collect();
+        let (first, last) = match days[..] {
+            [first, .., last] => (Day(first), Day(last)),
+            [only] => (Day(only), Day(only)),
+            [] => return Err(Error::NoRows("no day".into())),
+        };
+        let files = inputs
+            .iter()
+            .map(|input| (input.digest.to_hex().to_string(), input.size_bytes));
+        let mut inputs: Vec<Input> = files
+            .chain(plan.stores.digest().cloned())
+            .map(|(blake3, size_bytes)| Input::File { blake3, size_bytes })
+            .collect();
+        inputs.sort();
+        let layout = serde_json::to_vec(plan.layout.definition())
+            .map_err(|error| Error::option("--layout", error.to_string()))?;
+        let layout = blake3::hash(&layout).to_hex();
+        let configuration = BTreeMap::from([
+            (
+                "histogram.method".into(),
+                plan.histogram_method.as_str().into(),
+            ),
+            ("layout.blake3".into(), layout.as_str().into()),
+            ("shards.runs".into(), plan.runs.into()),
+        ]);
+        let as_of = plan.as_of.unwrap_or(last).to_string();
+        let mut manifest = Manifest {
+            format_version: FORMAT_VERSION.into(),
+            // Replaced below: the id is a digest of the rest.
+            id: format!("{as_of}-{:012}", 0).parse()?,
+            as_of,
+            days: [first.to_string(), last.to_string()],
+            currency: currency.to_owned(),
+            currency_exponent: currency::exponent(currency),
+            rows,
+            stores: stores.facts.len() as u64,
+            inputs,
+            configuration,
+            card_key: plan.card_key.fingerprint(),
+            shards: shards.iter().map(|shard| shard.entry.clone()).collect(),
+        };
+        manifest.id = manifest.compute_id()?;
+        Ok(manifest)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Adds up what became of every row.
+fn account(counts: &ScanCounts, stores: &StoreShards<'_>) -> Result<Rows> {
+    let mut rejected = counts.rejected.clone();
+    let mut excluded = counts.excluded.clone();
+    add_unless_zero(&mut rejected, Reason::ConflictingContent, stores.conflicts);
+    add_unless_zero(&mut excluded, Rule::Duplicate, stores.duplicates);
+    add_unless_zero(&mut excluded, Rule::OtherCurrency, stores.other_currency);
+    let of_scan: u64 = counts
+        .rejected
+        .values()
+        .chain(counts.excluded.values())
+        .sum();
+    let rows = Rows {
+        read: counts.accepted + of_scan,
+        used: stores.used,
+        rejected: rejected
+            .into_iter()
+            .map(|(why, n)| (why.as_str().into(), n))
+            .collect(),
+        excluded: excluded
+            .into_iter()
+            .map(|(why, n)| (why.as_str().into(), n))
+            .collect(),
+    };
+    if rows.add_up() {
+        Ok(rows)
+    } else {
+        Err(Error::NoRows(format!(
+            "rows do not add up, which is a bug: {rows:?}"
+        )))
+    }
+}
+
+fn add_unless_zero<K: Ord>(counts: &mut BTreeMap<K, u64>, key: K, count: u64) {
+    if count > 0 {
+        *counts.entry(key).or_default() += count;
+    }
+}
+
+/// Says why there is nothing to build from.
+fn describe_nothing(counts: &ScanCounts) -> String {
+    let rejected: u64 = counts.rejected.values().sum();
+    let excluded: u64 = counts.excluded.values().sum();
+    match counts.rejected.iter().max_by_key(|(_, rows)| **rows) {
+        Some((reason, _)) => format!(
+            "{rejected} rejected (most of them: {}), {excluded} excluded by rules; \
+             is the layout the right one?",
+            reason.as_str()
+        ),
+        None => format!("{excluded} excluded by rules and none rejected; is the input empty?"),
+    }
+}

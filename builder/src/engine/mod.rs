@@ -1,0 +1,5 @@
+//! Engines: who runs the kernels.
+
+mod local;
+
+pub use local::build;

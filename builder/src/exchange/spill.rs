@@ -1,0 +1,75 @@
+//! A nameless scratch file of segments, appended by one writer and read by many.
+
+use std::{
+    fs::File,
+    io::{BufWriter, Write},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+use crate::{Error, Result};
+
+const WRITE_BUFFER_LEN: usize = 1 << 20;
+
+/// Where one partition's segment lies in a spill.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SegmentRange {
+    pub(super) offset: u64,
+    pub(super) len_dictionary: u64,
+    pub(super) len_rows: u64,
+}
+
+/// The file being written.
+#[derive(Debug)]
+pub(super) struct SpillWriter {
+    file: BufWriter<File>,
+    len: u64,
+    folder: PathBuf,
+}
+
+impl SpillWriter {
+    pub(super) fn create(folder: &Path) -> Result<Self> {
+        let file = tempfile::tempfile_in(folder).map_err(Error::at(folder))?;
+        Ok(Self {
+            file: BufWriter::with_capacity(WRITE_BUFFER_LEN, file),
+            len: 0,
+            folder: folder.to_owned(),
+        })
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file
+            .write_all(bytes)
+            .map_err(Error::at(&self.folder))?;
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Result<SpillReader> {
+        let folder = self.folder;
+        let file = self.file.into_inner().map_err(|error| error.into_error());
+        Ok(SpillReader {
+            file: file.map_err(Error::at(&folder))?,
+            folder,
+        })
+    }
+}
+
+/// The finished file.
+#[derive(Debug)]
+pub(super) struct SpillReader {
+    file: File,
+    folder: PathBuf,
+}
+
+impl SpillReader {
+    pub(super) fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
+        self.file
+            .read_exact_at(bytes, offset)
+            .map_err(Error::at(&self.folder))
+    }
+}

@@ -1,0 +1,159 @@
+//! One partition of cards to the market's counts of distinct cards.
+
+use nightshard_format::record::Run;
+
+use super::row::CardDay;
+use crate::{
+    Result,
+    exchange::{Exchanged, Visitor},
+};
+
+/// The days that have rows, numbered in order.
+#[derive(Debug, Clone)]
+pub struct DayOrdinals {
+    days: Vec<i32>,
+    /// By day, from the first of all.
+    ordinals: Vec<u32>,
+}
+
+impl DayOrdinals {
+    /// Numbers `days`, which ascend.
+    #[must_use]
+    pub fn new(days: Vec<i32>) -> Self {
+        let first = days.first().copied().unwrap_or(0);
+        let len = days.last().map_or(0, |last| last - first + 1);
+        let mut ordinals = vec![0; usize::try_from(len).unwrap_or(0)];
+        for (ordinal, day) in (0_u32..).zip(&days) {
+            ordinals[(day - first).cast_unsigned() as usize] = ordinal;
+        }
+        Self { days, ordinals }
+    }
+
+    /// Returns the memory that one [`PairCounts`] over these days takes.
+    #[must_use]
+    pub fn pair_counts_len(&self) -> usize {
+        self.days.len() * (self.days.len() + 1) / 2 * size_of::<u32>()
+    }
+
+    fn of(&self, day: i32) -> usize {
+        self.ordinals[(day - self.days[0]).cast_unsigned() as usize] as usize
+    }
+}
+
+/// How many cards have a row on one day, by their previous day: a triangle of counters.
+///
+/// # Shape
+/// Row `d` has `d + 1` counters: one for each earlier day, and the last for cards never seen
+/// before. A counter holds fewer than 2^32 cards.
+#[derive(Debug)]
+pub struct PairCounts {
+    counts: Vec<u32>,
+}
+
+impl PairCounts {
+    /// Makes counters of zero.
+    #[must_use]
+    pub fn new(days: &DayOrdinals) -> Self {
+        Self {
+            counts: vec![0; days.pair_counts_len() / size_of::<u32>()],
+        }
+    }
+
+    /// Adds what another worker counted over the same days.
+    pub fn merge(&mut self, other: &Self) {
+        for (into, from) in self.counts.iter_mut().zip(&other.counts) {
+            *into += from;
+        }
+    }
+
+    /// Counts the days of some cards.
+    ///
+    /// # Shape
+    /// `card_days` ascend, each once, and hold all days of a card or none.
+    fn count(&mut self, days: &DayOrdinals, card_days: &[CardDay]) {
+        let mut previous: Option<(CardDay, usize)> = None;
+        for card_day in card_days {
+            let ordinal = days.of(card_day.day());
+            let column = match previous {
+                Some((previous, before)) if previous.is_same_card(*card_day) => before,
+                _ => ordinal,
+            };
+            self.counts[ordinal * (ordinal + 1) / 2 + column] += 1;
+            previous = Some((*card_day, ordinal));
+        }
+    }
+
+    /// Returns the cards of the `ordinal`-th day: those never seen before, and runs of the
+    /// others by ascending distance.
+    #[must_use]
+    pub fn day(&self, days: &DayOrdinals, ordinal: usize) -> (u64, Vec<Run>) {
+        let start = ordinal * (ordinal + 1) / 2;
+        let (earlier, first_ever) = self.counts[start..=start + ordinal].split_at(ordinal);
+        let distance = |before: usize| (days.days[ordinal] - days.days[before]).cast_unsigned();
+        let runs = earlier
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(|(_, count)| **count > 0);
+        let runs = runs.map(|(before, count)| Run {
+            distance: distance(before),
+            count: u64::from(*count),
+        });
+        (u64::from(first_ever[0]), runs.collect())
+    }
+}
+
+/// Counts the days of the cards of one partition, keeping in memory about `budget_bytes`, or
+/// twice the distinct days of its cards where that is more.
+///
+/// # Errors
+/// [`crate::Error::File`] if the scratch folder cannot be read.
+pub fn reduce(
+    exchanged: &Exchanged<CardDay>,
+    partition: u16,
+    days: &DayOrdinals,
+    budget_bytes: usize,
+    counts: &mut PairCounts,
+) -> Result<()> {
+    let mut gather = Gather {
+        card_days: Vec::new(),
+        sorted: 0,
+        limit: budget_bytes / CARD_DAY_LEN,
+    };
+    exchanged.drain(partition, &mut gather)?;
+    gather.compact();
+    counts.count(days, &gather.card_days);
+    Ok(())
+}
+
+const CARD_DAY_LEN: usize = size_of::<CardDay>();
+
+/// Gathers card days, dropping repeated ones whenever many have come.
+struct Gather {
+    card_days: Vec<CardDay>,
+    sorted: usize,
+    limit: usize,
+}
+
+impl Gather {
+    fn compact(&mut self) {
+        self.card_days.sort_unstable();
+        self.card_days.dedup();
+        self.sorted = self.card_days.len();
+    }
+}
+
+impl Visitor<CardDay> for Gather {
+    fn dictionary<'a>(&mut self, _entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: &[CardDay]) -> Result<()> {
+        // A card that shops in many stores on one day comes as often; distinct days are few.
+        if self.card_days.len() >= self.limit.max(self.sorted * 2) {
+            self.compact();
+        }
+        self.card_days.extend_from_slice(rows);
+        Ok(())
+    }
+}

@@ -1,0 +1,17 @@
+//! The kernels: what turns splits into rows, and partitions of rows into records.
+//!
+//! A kernel knows nothing of threads, files or who runs it. [`scan`] takes parsed transactions
+//! to the exchange by store; [`store_partition`] takes one partition of stores to its records,
+//! and sends every card's days to the exchange by card; [`card_partition`] takes one partition
+//! of cards to the market's counts.
+
+pub mod card_days;
+pub mod card_partition;
+pub mod dedupe;
+pub mod market;
+pub mod profile;
+pub mod row;
+pub mod scan;
+pub mod sliced;
+pub mod store_days;
+pub mod store_partition;

@@ -1,0 +1,258 @@
+//! A partition that does not fit in memory, slice by slice.
+//!
+//! One store may have more rows than memory holds. Its rows are cut twice through a scratch
+//! file: by tx_id, so that repeats meet; then what is left by card, so that a card's days meet.
+//! Totals, histograms and counted distances of slices add up.
+
+use std::collections::BTreeMap;
+
+use nightshard_format::{
+    histogram::{Cell, FineHistogram},
+    record::DAY_AMOUNTS_MAX,
+    statistics::Statistics,
+};
+
+use super::{
+    card_days::DistanceCounts,
+    dedupe::dedupe,
+    row::{CardDay, StoreRow},
+    store_days::DayRows,
+    store_partition::{PartitionRecords, ProfileSet, Profiles, StoreContext, StoreWorker},
+};
+use crate::{
+    Result,
+    exchange::{Exchanged, Outbox, Visitor},
+};
+
+/// Slices of one cut; what still does not fit then is one tx_id or one card.
+const SLICES_MAX: u64 = 4_096;
+
+/// Reduces a partition larger than `context.budget_bytes`.
+pub(super) fn reduce(
+    exchanged: &Exchanged<StoreRow>,
+    partition: u16,
+    context: &StoreContext<'_>,
+    worker: &mut StoreWorker,
+) -> Result<PartitionRecords> {
+    let rows_max = (context.budget_bytes / size_of::<StoreRow>()).max(1) as u64;
+    // Hashes spread rows unevenly: twice the slices keeps nearly all of them in bounds.
+    let slices = (exchanged.len_rows(partition) / rows_max + 1)
+        .saturating_mul(2)
+        .min(SLICES_MAX);
+    let slices = u16::try_from(slices).unwrap_or(u16::MAX);
+    let mut cut = Cut {
+        profiles: ProfileSet::default(),
+        ordinals: Vec::new(),
+        slices,
+        outbox: Outbox::new(slices.into(), context.budget_bytes / 2, context.scratch),
+    };
+    exchanged.drain(partition, &mut cut)?;
+    let profiles = cut.profiles.resolve(context.base_currency);
+    let by_tx = Exchanged::new(vec![cut.outbox], slices.into())?;
+
+    let mut out = PartitionRecords::default();
+    let by_card = cut_by_card(&by_tx, slices, &profiles, context, &mut out)?;
+    drop(by_tx);
+    let mut counted = Counted::new(&profiles);
+    for slice in 0..slices {
+        let rows = load(&by_card, slice)?;
+        counted.add(&profiles, &rows, worker)?;
+    }
+    for (store, of_store) in counted.stores.iter_mut().enumerate() {
+        if of_store.days.is_empty() {
+            continue;
+        }
+        of_store.days.values_mut().for_each(CountedDay::sort);
+        let records = worker.encode_counted(&of_store.days, &of_store.distances);
+        let profile = profiles.store_profile(store, &counted.profile_rows, context.stores);
+        let records = worker.finish(&profiles.stores[store], profile, records)?;
+        out.used += records.totals.count;
+        out.stores.push(records);
+    }
+    Ok(out)
+}
+
+/// Drops repeats slice by slice, and cuts what is left by card.
+fn cut_by_card(
+    by_tx: &Exchanged<StoreRow>,
+    slices: u16,
+    profiles: &Profiles,
+    context: &StoreContext<'_>,
+    out: &mut PartitionRecords,
+) -> Result<Exchanged<StoreRow>> {
+    let mut outbox = Outbox::new(slices.into(), context.budget_bytes / 2, context.scratch);
+    for slice in 0..slices {
+        let mut rows = load(by_tx, slice)?;
+        let repeats = dedupe(&mut rows, |row| profiles.store_of(row));
+        out.duplicates += repeats.duplicates;
+        out.conflicts.extend(repeats.conflicts);
+        for row in rows {
+            if !profiles.is_base_currency(&row) {
+                out.other_currency += 1;
+                continue;
+            }
+            // Rows without a card meet nobody, so anything spreads them.
+            let spread = if row.card == 0 {
+                row.content.into()
+            } else {
+                row.card >> 16
+            };
+            outbox.push(slice_of(spread, slices), row)?;
+            outbox.spill_if_full()?;
+        }
+    }
+    Exchanged::new(vec![outbox], slices.into())
+}
+
+fn slice_of(hash: u128, slices: u16) -> u16 {
+    u16::try_from(hash % u128::from(slices)).unwrap_or(0)
+}
+
+fn load(exchanged: &Exchanged<StoreRow>, slice: u16) -> Result<Vec<StoreRow>> {
+    let mut rows = Rows(Vec::new());
+    exchanged.drain(slice, &mut rows)?;
+    Ok(rows.0)
+}
+
+struct Rows(Vec<StoreRow>);
+
+impl Visitor<StoreRow> for Rows {
+    fn dictionary<'a>(&mut self, _entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: &[StoreRow]) -> Result<()> {
+        self.0.extend_from_slice(rows);
+        Ok(())
+    }
+}
+
+/// Cuts rows by tx_id, giving profiles ordinals of the partition's own.
+struct Cut {
+    profiles: ProfileSet,
+    ordinals: Vec<u32>,
+    slices: u16,
+    outbox: Outbox<StoreRow>,
+}
+
+impl Visitor<StoreRow> for Cut {
+    fn dictionary<'a>(&mut self, entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
+        self.ordinals.clear();
+        self.ordinals
+            .extend(entries.map(|entry| self.profiles.ordinal(entry)));
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: &[StoreRow]) -> Result<()> {
+        for row in rows {
+            let spread = if row.tx == 0 {
+                row.content.into()
+            } else {
+                row.tx
+            };
+            let profile = self.ordinals[row.profile as usize];
+            self.outbox
+                .push(slice_of(spread, self.slices), StoreRow { profile, ..*row })?;
+            self.outbox.spill_if_full()?;
+        }
+        Ok(())
+    }
+}
+
+/// The rows of one day, gathered until they are too many.
+#[derive(Debug)]
+pub(super) enum CountedDay {
+    Amounts(Vec<i64>),
+    Totals(Box<(Statistics, FineHistogram)>),
+}
+
+impl CountedDay {
+    fn add(&mut self, amount: i64) {
+        match self {
+            Self::Amounts(amounts) if amounts.len() < DAY_AMOUNTS_MAX => amounts.push(amount),
+            Self::Amounts(amounts) => {
+                let mut totals = (Statistics::default(), FineHistogram::default());
+                amounts
+                    .drain(..)
+                    .chain([amount])
+                    .for_each(|amount| count(&mut totals, amount));
+                *self = Self::Totals(Box::new(totals));
+            }
+            Self::Totals(totals) => count(totals, amount),
+        }
+    }
+
+    fn sort(&mut self) {
+        if let Self::Amounts(amounts) = self {
+            amounts.sort_unstable();
+        }
+    }
+
+    pub(super) fn as_rows(&self) -> DayRows<'_> {
+        match self {
+            Self::Amounts(amounts) => DayRows::Amounts(amounts),
+            Self::Totals(totals) => DayRows::Totals(&totals.0, &totals.1),
+        }
+    }
+}
+
+fn count(totals: &mut (Statistics, FineHistogram), amount: i64) {
+    totals.0.push(amount);
+    totals.1.add(Cell::of(amount), 1);
+}
+
+/// What has been counted of one store.
+#[derive(Debug, Default)]
+struct CountedStore {
+    days: BTreeMap<i32, CountedDay>,
+    distances: DistanceCounts,
+}
+
+/// What has been counted of a partition.
+struct Counted {
+    stores: Vec<CountedStore>,
+    profile_rows: Vec<u64>,
+}
+
+impl Counted {
+    fn new(profiles: &Profiles) -> Self {
+        let stores = profiles
+            .stores
+            .iter()
+            .map(|_| CountedStore::default())
+            .collect();
+        Self {
+            stores,
+            profile_rows: profiles.no_rows(),
+        }
+    }
+
+    fn add(
+        &mut self,
+        profiles: &Profiles,
+        rows: &[StoreRow],
+        worker: &mut StoreWorker,
+    ) -> Result<()> {
+        let mut card_days = BTreeMap::<usize, Vec<CardDay>>::new();
+        for row in rows {
+            let store = profiles.store_of(row) as usize;
+            self.profile_rows[row.profile as usize] += 1;
+            let days = &mut self.stores[store].days;
+            let day = days
+                .entry(row.day)
+                .or_insert_with(|| CountedDay::Amounts(Vec::new()));
+            day.add(row.amount);
+            if row.card != 0 {
+                card_days
+                    .entry(store)
+                    .or_default()
+                    .push(CardDay::new(row.card, row.day));
+            }
+        }
+        for (store, mut card_days) in card_days {
+            let counts = worker.count_cards(&mut card_days)?;
+            self.stores[store].distances.merge(&counts);
+        }
+        Ok(())
+    }
+}

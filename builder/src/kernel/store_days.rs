@@ -1,0 +1,104 @@
+//! The days of one store, in order, to its records.
+
+use nightshard_format::{
+    calendar::{Day, Month},
+    histogram::FineHistogram,
+    record::{DayCards, MonthBuilder, MonthTotals, StoreProfile, SummaryBuilder},
+    shard::Span,
+    statistics::Statistics,
+};
+
+use super::market::MarketDays;
+use crate::Result;
+
+/// The encoded records of one key.
+#[derive(Debug, Default)]
+pub struct EncodedRecords {
+    /// The values, one after the other.
+    pub values: Vec<u8>,
+    /// (span, end of its value), in the order of `values`.
+    pub spans: Vec<(Span, usize)>,
+}
+
+/// The rows of one day.
+#[derive(Debug, Clone, Copy)]
+pub enum DayRows<'a> {
+    /// Amounts, ascending.
+    Amounts(&'a [i64]),
+    /// Totals and histogram.
+    Totals(&'a Statistics, &'a FineHistogram),
+}
+
+/// Writes the month records and the summary of one key after the other.
+#[derive(Debug, Default)]
+pub struct DaysEncoder {
+    month: MonthBuilder,
+    summary: SummaryBuilder,
+    current: Option<Month>,
+    totals: Statistics,
+}
+
+impl DaysEncoder {
+    /// Adds a day; days ascend. A store's days are added to `market`, too.
+    pub fn day(
+        &mut self,
+        day: i32,
+        rows: DayRows<'_>,
+        cards: DayCards<'_>,
+        market: Option<&mut MarketDays>,
+        out: &mut EncodedRecords,
+    ) {
+        let day = Day(day);
+        let month = day.month();
+        if self.current != Some(month) {
+            self.finish_month(out);
+            self.month.begin(month);
+            self.current = Some(month);
+        }
+        self.summary.day(day, cards);
+        match rows {
+            DayRows::Amounts(amounts) => {
+                let (totals, cells) = self.month.day(day, amounts, cards);
+                if let Some(market) = market {
+                    market.add(day.0, &totals, cells);
+                }
+            }
+            DayRows::Totals(totals, bins) => {
+                self.month.day_totals(day, totals, bins, cards);
+                if let Some(market) = market {
+                    market.add(day.0, totals, &bins.iter().collect::<Vec<_>>());
+                }
+            }
+        }
+    }
+
+    fn finish_month(&mut self, out: &mut EncodedRecords) {
+        let Some(month) = self.current.take() else {
+            return;
+        };
+        let (statistics, cards) = self.month.totals();
+        self.totals.merge(&statistics);
+        self.summary.month(MonthTotals {
+            month,
+            statistics,
+            cards,
+        });
+        self.month.finish(&mut out.values);
+        out.spans.push((Span::Month(month), out.values.len()));
+    }
+
+    /// Ends the key and returns the totals of its rows.
+    ///
+    /// # Errors
+    /// [`crate::Error::Format`] if the profile is too long.
+    pub fn finish(
+        &mut self,
+        profile: &StoreProfile,
+        out: &mut EncodedRecords,
+    ) -> Result<Statistics> {
+        self.finish_month(out);
+        self.summary.finish(profile, &mut out.values)?;
+        out.spans.push((Span::Current, out.values.len()));
+        Ok(std::mem::take(&mut self.totals))
+    }
+}

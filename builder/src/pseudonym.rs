@@ -1,0 +1,215 @@
+//! Card ids become keyed pseudonyms at the door.
+//!
+//! A plain hash of a card number is reversed by trying all numbers; keyed BLAKE3 is not, without
+//! the key. The key never leaves this module: what others see is its fingerprint.
+
+use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+
+use crate::{Error, Result};
+
+/// The secret that pseudonyms are computed with.
+#[derive(Clone)]
+pub struct CardKey([u8; 32]);
+
+impl CardKey {
+    /// Parses a key of 64 hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`Error::Option`] naming `option`, without the key's text.
+    pub fn parse(text: &str, option: &'static str) -> Result<Self> {
+        let wrong = || Error::option(option, "a card key is 64 hexadecimal digits");
+        blake3::Hash::from_hex(text.trim())
+            .map(|key| Self(*key.as_bytes()))
+            .map_err(|_bad| wrong())
+    }
+
+    /// Reads a key file.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be read, [`Error::Option`] if it holds no key.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(Error::at(path))?;
+        Self::parse(&text, "--card-key-file")
+    }
+
+    /// Makes a key file that only its owner can read, from 32 random bytes of the system.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it exists or cannot be written.
+    pub fn create(path: &Path) -> Result<Self> {
+        let random = Path::new("/dev/urandom");
+        let mut key = [0; 32];
+        fs::File::open(random)
+            .and_then(|mut source| std::io::Read::read_exact(&mut source, &mut key))
+            .map_err(Error::at(random))?;
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(Error::at(folder))?;
+        }
+        fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .and_then(|mut file| {
+                writeln!(file, "{}", blake3::Hash::from_bytes(key).to_hex())?;
+                file.sync_all()
+            })
+            .map_err(Error::at(path))?;
+        Ok(Self(key))
+    }
+
+    /// Returns 16 hexadecimal digits that tell keys apart and say nothing about them.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let derived = blake3::derive_key("nightshard 2026 card key fingerprint", &self.0);
+        blake3::Hash::from_bytes(derived).to_hex()[..16].to_owned()
+    }
+
+    /// Returns a seed for hashes that nobody without the key can aim at.
+    #[must_use]
+    pub fn hash_seed(&self) -> u64 {
+        let derived = blake3::derive_key("nightshard 2026 row hash seed", &self.0);
+        derived
+            .first_chunk()
+            .map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    }
+}
+
+impl std::fmt::Debug for CardKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CardKey({})", self.fingerprint())
+    }
+}
+
+/// Longest card id that is remembered.
+const ID_LEN_MAX: usize = 31;
+/// Ids remembered: what fits a core's own cache together with the rest of a scan.
+const SLOTS: usize = 1 << 14;
+
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+struct Slot {
+    len: u8,
+    id: [u8; ID_LEN_MAX],
+    pseudonym: u128,
+}
+
+/// Computes pseudonyms, remembering those of cards seen often.
+///
+/// Card use is skewed, so a small direct-mapped memory serves many rows; a larger one would cost
+/// a cache miss, which is no cheaper than hashing again.
+pub struct Pseudonymiser {
+    key: [u8; 32],
+    slots: Vec<Slot>,
+}
+
+impl Pseudonymiser {
+    /// Makes a pseudonymiser for `key`.
+    #[must_use]
+    pub fn new(key: &CardKey) -> Self {
+        let empty = Slot {
+            len: 0,
+            id: [0; ID_LEN_MAX],
+            pseudonym: 0,
+        };
+        Self {
+            key: key.0,
+            slots: vec![empty; SLOTS],
+        }
+    }
+
+    /// Returns the pseudonym of a card id: the first 128 bits of its keyed BLAKE3, or 0 for the
+    /// empty id, which is no card.
+    pub fn pseudonym(&mut self, id: &[u8]) -> u128 {
+        let len = match u8::try_from(id.len()) {
+            Ok(0) => return 0,
+            Ok(len) if usize::from(len) <= ID_LEN_MAX => len,
+            _ => return self.compute(id),
+        };
+        let hash = xxhash_rust::xxh3::xxh3_64(id);
+        let index = usize::try_from(hash >> 32).unwrap_or(0) % SLOTS;
+        let slot = self.slots[index];
+        if slot.len == len && slot.id[..id.len()] == *id {
+            return slot.pseudonym;
+        }
+        let pseudonym = self.compute(id);
+        let mut padded = [0; ID_LEN_MAX];
+        padded[..id.len()].copy_from_slice(id);
+        self.slots[index] = Slot {
+            len,
+            id: padded,
+            pseudonym,
+        };
+        pseudonym
+    }
+
+    fn compute(&self, id: &[u8]) -> u128 {
+        let digest = blake3::keyed_hash(&self.key, id);
+        digest
+            .as_bytes()
+            .first_chunk()
+            .map_or(0, |bytes| u128::from_le_bytes(*bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(byte: u8) -> CardKey {
+        CardKey([byte; 32])
+    }
+
+    #[test]
+    fn remembered_pseudonyms_equal_computed_ones() {
+        let mut remembering = Pseudonymiser::new(&key(1));
+        let fresh = Pseudonymiser::new(&key(1));
+        for round in 0..3 {
+            for index in 0..50_000_u32 {
+                let id = format!("card {}", index * (round + 1) % 40_000);
+                assert_eq!(
+                    remembering.pseudonym(id.as_bytes()),
+                    fresh.compute(id.as_bytes())
+                );
+            }
+            if round == 0 {
+                assert_ne!(remembering.pseudonym(b"a"), remembering.pseudonym(b"b"));
+            }
+        }
+        assert_eq!(remembering.pseudonym(b""), 0);
+        let long = [b'9'; 300];
+        assert_eq!(remembering.pseudonym(&long), remembering.compute(&long));
+    }
+
+    #[test]
+    fn keys_give_different_pseudonyms_and_never_show() {
+        assert_ne!(
+            Pseudonymiser::new(&key(1)).pseudonym(b"x"),
+            Pseudonymiser::new(&key(2)).pseudonym(b"x")
+        );
+        assert_ne!(key(1).fingerprint(), key(2).fingerprint());
+        assert!(!format!("{:?}", key(1)).contains("0101"));
+        let secret = "z".repeat(64);
+        let error = CardKey::parse(&secret, "--card-key-file")
+            .unwrap_err()
+            .to_string();
+        assert!(!error.contains(&secret) && error.starts_with("--card-key-file"));
+    }
+
+    #[test]
+    fn a_key_file_is_private_and_never_replaced() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config/card.key");
+        let made = CardKey::create(&path).unwrap();
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(
+            CardKey::read(&path).unwrap().fingerprint(),
+            made.fingerprint()
+        );
+        assert!(CardKey::create(&path).is_err());
+    }
+}

@@ -1,0 +1,217 @@
+//! Amounts: decimal text to minor units, exactly.
+
+use crate::layout::AmountRule;
+use crate::row_outcome::Reason;
+use crate::transaction::AMOUNT_MINOR_MAX;
+
+/// Longest text that is read without a check of every step: 15 digits stay below 10^15.
+const SHORT_DIGITS: usize = 15;
+
+/// Most significant digits of an amount: with the largest factor the product fits 128 bits.
+const DIGITS_MAX: u32 = 30;
+
+/// Largest exponent of ten that 128 bits hold.
+const TENS_MAX: i32 = 38;
+
+/// Reads an amount as minor units.
+///
+/// # Errors
+/// [`Reason::NotANumber`], [`Reason::TooPrecise`], [`Reason::Overflow`].
+#[inline]
+pub(crate) fn amount_minor(text: &[u8], rule: AmountRule) -> Result<i64, Reason> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    let magnitude = match short_integer(digits) {
+        Some(integer) => integer
+            .checked_mul(i64::from(rule.factor))
+            .ok_or(Reason::Overflow)?,
+        None => decimal(digits, rule)?,
+    };
+    if magnitude > AMOUNT_MINOR_MAX {
+        return Err(Reason::Overflow);
+    }
+    Ok(if negative { -magnitude } else { magnitude })
+}
+
+#[inline]
+fn short_integer(digits: &[u8]) -> Option<i64> {
+    if digits.is_empty() || digits.len() > SHORT_DIGITS {
+        return None;
+    }
+    let mut integer = 0;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        integer = integer * 10 + i64::from(digit);
+    }
+    Some(integer)
+}
+
+/// A number as its digits say: `mantissa * 10^exponent`.
+struct Decimal {
+    mantissa: u128,
+    exponent: i32,
+}
+
+fn decimal(text: &[u8], rule: AmountRule) -> Result<i64, Reason> {
+    let Decimal { mantissa, exponent } = digits(text, rule.decimal)?;
+    // At most 30 digits times at most 10^6.
+    let scaled = mantissa * u128::from(rule.factor);
+    if scaled == 0 {
+        return Ok(0);
+    }
+    let whole = if exponent >= 0 {
+        tens(exponent)
+            .and_then(|tens| scaled.checked_mul(tens))
+            .ok_or(Reason::Overflow)?
+    } else {
+        match tens(-exponent) {
+            Some(tens) if scaled.is_multiple_of(tens) => scaled / tens,
+            _ if !rule.round => return Err(Reason::TooPrecise),
+            Some(tens) => scaled / tens + u128::from(scaled % tens >= tens / 2),
+            None => 0,
+        }
+    };
+    i64::try_from(whole).map_err(|_| Reason::Overflow)
+}
+
+fn tens(exponent: i32) -> Option<u128> {
+    (exponent <= TENS_MAX).then(|| 10_u128.pow(exponent.unsigned_abs()))
+}
+
+/// Reads digits with an optional decimal mark and an optional exponent.
+fn digits(text: &[u8], mark: u8) -> Result<Decimal, Reason> {
+    let mut number = Decimal {
+        mantissa: 0,
+        exponent: 0,
+    };
+    let (mut seen, mut significant, mut after_mark) = (false, 0, false);
+    let mut rest = text;
+    while let [byte, tail @ ..] = rest {
+        match byte {
+            b'0'..=b'9' => {
+                seen = true;
+                significant += u32::from(significant > 0 || *byte != b'0');
+                if significant > DIGITS_MAX {
+                    return Err(if after_mark {
+                        Reason::TooPrecise
+                    } else {
+                        Reason::Overflow
+                    });
+                }
+                number.mantissa = number.mantissa * 10 + u128::from(byte - b'0');
+                number.exponent -= i32::from(after_mark);
+            }
+            _ if *byte == mark && !after_mark => after_mark = true,
+            b'e' | b'E' if seen => {
+                number.exponent += exponent(tail)?;
+                return Ok(number);
+            }
+            _ => return Err(Reason::NotANumber),
+        }
+        rest = tail;
+    }
+    if seen {
+        Ok(number)
+    } else {
+        Err(Reason::NotANumber)
+    }
+}
+
+/// Reads an exponent; those beyond any amount are as good as a thousand.
+fn exponent(text: &[u8]) -> Result<i32, Reason> {
+    let text = std::str::from_utf8(text).map_err(|_| Reason::NotANumber)?;
+    let exponent: i32 = text.parse().map_err(|_| Reason::NotANumber)?;
+    Ok(exponent.clamp(-1000, 1000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CENTS: AmountRule = AmountRule {
+        factor: 100,
+        decimal: b'.',
+        round: false,
+    };
+
+    fn cents(text: &str) -> Result<i64, Reason> {
+        amount_minor(text.as_bytes(), CENTS)
+    }
+
+    fn rounded(text: &str) -> Result<i64, Reason> {
+        amount_minor(
+            text.as_bytes(),
+            AmountRule {
+                round: true,
+                ..CENTS
+            },
+        )
+    }
+
+    #[test]
+    fn decimals_are_exact() {
+        for (text, expected) in [
+            ("12", 1200),
+            ("12.3", 1230),
+            ("-12.30", -1230),
+            ("+0.07", 7),
+            (".5", 50),
+            ("5.", 500),
+            ("1e3", 100_000),
+            ("1.25E1", 1250),
+            ("1200e-4", 12),
+            ("0.0000", 0),
+            ("-0", 0),
+            ("1000000000000.00", 100_000_000_000_000),
+        ] {
+            assert_eq!(cents(text), Ok(expected), "{text}");
+        }
+        let comma = AmountRule {
+            factor: 100,
+            decimal: b',',
+            round: false,
+        };
+        assert_eq!(amount_minor(b"1234,5", comma), Ok(123_450));
+        assert_eq!(amount_minor(b"1.5", comma), Err(Reason::NotANumber));
+    }
+
+    #[test]
+    fn only_a_rounding_layout_takes_more_digits_than_the_unit_has() {
+        assert_eq!(cents("52.319999999999993"), Err(Reason::TooPrecise));
+        for (text, expected) in [
+            ("52.319999999999993", 5232),
+            ("0.005", 1),
+            ("-0.005", -1),
+            ("0.0049999999999999999999", 0),
+            ("1e-50", 0),
+            ("-1.015", -102),
+        ] {
+            assert_eq!(rounded(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_or_too_large_is_named() {
+        for text in [
+            "", "-", ".", "abc", "1,5", "1.2.3", "--1", "1e", "e5", "0x10", "1 2", "NaN",
+        ] {
+            assert_eq!(cents(text), Err(Reason::NotANumber), "{text}");
+        }
+        let long = "9".repeat(400);
+        for text in [
+            "1000000000000.01",
+            "999999999999999",
+            "1e30",
+            "1e2147483647",
+            &long,
+        ] {
+            assert_eq!(cents(text), Err(Reason::Overflow), "{text}");
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! Which column of a file feeds which canonical field.
+
+use std::collections::HashMap;
+
+use super::fields::Fields;
+use crate::layout::{Column, Field, Layout};
+
+/// Fields that are read in a way of their own; all others are texts that only count as content.
+const READ_APART: [Field; 9] = [
+    Field::TxId,
+    Field::StoreId,
+    Field::CardId,
+    Field::Ts,
+    Field::AmountMinor,
+    Field::Currency,
+    Field::Category,
+    Field::Region,
+    Field::Installments,
+];
+
+/// Where the texts of one field stand in a record.
+#[derive(Clone, Default)]
+pub(crate) struct Slot {
+    /// The first column to look at; one past the last column where there is none.
+    column: usize,
+    /// Further columns, in the order in which they are asked while the text is empty.
+    more: Box<[usize]>,
+    /// How many of all the columns belong to the first choice rather than the fallback.
+    first_choice: usize,
+    constant: Box<[u8]>,
+    strip: Box<[u8]>,
+    /// Whether the one column is all there is.
+    is_simple: bool,
+}
+
+/// Which of a slot's columns to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    NoFallback,
+    FallbackLast,
+    FallbackFirst,
+}
+
+impl Slot {
+    /// The trimmed text of this field; empty when unknown.
+    #[inline]
+    pub(crate) fn text<'r>(&'r self, fields: Fields<'r>) -> &'r [u8] {
+        if self.is_simple {
+            fields.get(self.column)
+        } else {
+            self.resolve(fields, Choice::FallbackLast).0
+        }
+    }
+
+    /// The text, and whether it came from the fallback.
+    pub(crate) fn resolve<'r>(&'r self, fields: Fields<'r>, choice: Choice) -> (&'r [u8], bool) {
+        let columns = || std::iter::once(&self.column).chain(&self.more);
+        let text = |column: &usize| {
+            let text = self.stripped(fields.get(*column));
+            (!text.is_empty()).then_some(text)
+        };
+        let first = || {
+            columns()
+                .take(self.first_choice)
+                .find_map(text)
+                .map(|text| (text, false))
+        };
+        let second = || {
+            columns()
+                .skip(self.first_choice)
+                .find_map(text)
+                .map(|text| (text, true))
+        };
+        let found = match choice {
+            Choice::NoFallback => first(),
+            Choice::FallbackLast => first().or_else(second),
+            Choice::FallbackFirst => second().or_else(first),
+        };
+        found.unwrap_or((&self.constant, false))
+    }
+
+    /// Whether the text is always empty; `none` stands for a column that the file lacks.
+    fn is_void(&self, none: usize) -> bool {
+        self.column == none && self.constant.is_empty()
+    }
+
+    fn stripped<'r>(&self, mut text: &'r [u8]) -> &'r [u8] {
+        while let [first, rest @ ..] = text
+            && self.strip.contains(first)
+        {
+            text = rest;
+        }
+        while let [rest @ .., last] = text
+            && self.strip.contains(last)
+        {
+            text = rest;
+        }
+        text.trim_ascii()
+    }
+}
+
+/// A field that only counts as content.
+pub(crate) struct Other {
+    pub(crate) field: Field,
+    /// Tells its texts from those of other fields.
+    pub(crate) tag: u8,
+    pub(crate) slot: Slot,
+}
+
+/// The columns of one file, matched with a layout.
+pub(crate) struct Columns {
+    /// Lower-case names, in the order of the file; for JSON lines the keys that the layout knows.
+    names: Vec<String>,
+    /// Whether the names are a header that could stand in the data again.
+    pub(crate) is_json: bool,
+    pub(crate) tx_id: Slot,
+    pub(crate) store_id: Slot,
+    pub(crate) card_id: Slot,
+    /// The whole time, or the date where `time` stands apart.
+    pub(crate) date: Slot,
+    pub(crate) time: Option<Slot>,
+    pub(crate) amount: Slot,
+    pub(crate) currency: Slot,
+    /// Whether the currency follows the amount to its fallback.
+    pub(crate) currency_follows: bool,
+    pub(crate) category: Slot,
+    pub(crate) region: Slot,
+    pub(crate) status: Option<Slot>,
+    pub(crate) installments: Option<Slot>,
+    pub(crate) points_used: Option<Slot>,
+    /// Fields that only count as content, in canonical order; those that the file may have.
+    pub(crate) others: Vec<Other>,
+    /// Columns that the layout carries along.
+    pub(crate) carried: Vec<usize>,
+}
+
+/// A field and its text.
+pub(crate) type Named<'r> = (Field, &'r [u8]);
+
+impl Columns {
+    /// Matches the names of a CSV header.
+    ///
+    /// # Errors
+    /// What is missing, for people: every required column with the spellings that were sought.
+    pub(crate) fn of_header(layout: &Layout, header: &[String]) -> Result<Self, String> {
+        let names: Vec<String> = header.iter().map(|name| normalised(name)).collect();
+        let missing: Vec<String> = required(layout)
+            .filter(|c| !has_any(c, &names))
+            .map(spelled)
+            .collect();
+        if missing.is_empty() {
+            Ok(Self::new(layout, names, false))
+        } else {
+            Err(missing.join(", "))
+        }
+    }
+
+    /// Lists the keys that the layout knows; which of them a line has is seen line by line.
+    pub(crate) fn of_json(layout: &Layout) -> Self {
+        let definition = layout.definition();
+        let columns = definition
+            .date
+            .iter()
+            .chain(&definition.time)
+            .chain(definition.fields.values());
+        let keys = columns.flat_map(Column::spellings).chain(&definition.carry);
+        let mut names: Vec<String> = keys.map(|key| normalised(key)).collect();
+        names.sort();
+        names.dedup();
+        Self::new(layout, names, true)
+    }
+
+    fn new(layout: &Layout, names: Vec<String>, is_json: bool) -> Self {
+        let mut index = HashMap::new();
+        for (column, name) in names.iter().enumerate() {
+            // A name that stands twice means its first column.
+            index.entry(name.as_str()).or_insert(column);
+        }
+        let finder = Finder {
+            index,
+            none: names.len(),
+            is_json,
+        };
+        let slot = |field| finder.slot(layout.field(field));
+        let some_slot = |field| layout.field(field).map(|column| finder.slot(Some(column)));
+        let definition = layout.definition();
+        let others = definition
+            .fields
+            .keys()
+            .filter(|field| !READ_APART.contains(field));
+        let others = (0..).zip(others).map(|(tag, field)| Other {
+            field: *field,
+            tag,
+            slot: slot(*field),
+        });
+        let carried = definition.carry.iter();
+        Self {
+            is_json,
+            tx_id: slot(Field::TxId),
+            store_id: slot(Field::StoreId),
+            card_id: slot(Field::CardId),
+            date: finder.slot(layout.date()),
+            time: definition
+                .time
+                .as_ref()
+                .map(|column| finder.slot(Some(column))),
+            amount: slot(Field::AmountMinor),
+            currency: slot(Field::Currency),
+            currency_follows: layout
+                .field(Field::Currency)
+                .is_some_and(|c| c.follow_amount),
+            category: slot(Field::Category),
+            region: slot(Field::Region),
+            status: some_slot(Field::Status),
+            installments: some_slot(Field::Installments),
+            points_used: some_slot(Field::PointsUsed),
+            others: others
+                .filter(|other| !other.slot.is_void(names.len()))
+                .collect(),
+            carried: carried
+                .map(|name| finder.column(name).unwrap_or(finder.none))
+                .collect(),
+            names,
+        }
+    }
+
+    /// Every text that is read, with its field.
+    pub(crate) fn texts<'r>(&'r self, fields: Fields<'r>) -> impl Iterator<Item = Named<'r>> {
+        let apart = [
+            (Field::TxId, &self.tx_id),
+            (Field::StoreId, &self.store_id),
+            (Field::CardId, &self.card_id),
+            (Field::Category, &self.category),
+            (Field::Region, &self.region),
+        ];
+        let others = self.others.iter().map(|other| (other.field, &other.slot));
+        let carried = self
+            .carried
+            .iter()
+            .map(move |column| (Field::Record, fields.get(*column)));
+        apart
+            .into_iter()
+            .chain(others)
+            .map(move |(f, slot)| (f, slot.text(fields)))
+            .chain(carried)
+    }
+
+    /// Number of columns.
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// The column of a JSON key.
+    pub(crate) fn of_key(&self, key: &str) -> Option<usize> {
+        let find = |key: &str| {
+            self.names
+                .binary_search_by(|name| name.as_str().cmp(key))
+                .ok()
+        };
+        let is_normal = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+        if key.bytes().all(is_normal) {
+            find(key)
+        } else {
+            find(&normalised(key))
+        }
+    }
+
+    /// Whether the record is the header again.
+    pub(crate) fn is_header(&self, fields: Fields<'_>) -> bool {
+        !self.is_json
+            && self.names.iter().enumerate().all(|(column, name)| {
+                let text = std::str::from_utf8(fields.get(column));
+                text.is_ok_and(|text| normalised(text) == *name)
+            })
+    }
+}
+
+/// Finds columns by name.
+struct Finder<'n> {
+    index: HashMap<&'n str, usize>,
+    /// Stands for a column that the file does not have.
+    none: usize,
+    is_json: bool,
+}
+
+impl Finder<'_> {
+    fn column(&self, spelling: &str) -> Option<usize> {
+        self.index.get(normalised(spelling).as_str()).copied()
+    }
+
+    fn slot(&self, column: Option<&Column>) -> Slot {
+        let Some(column) = column else {
+            return Slot {
+                column: self.none,
+                is_simple: true,
+                ..Slot::default()
+            };
+        };
+        // A header settles the spelling; keys of JSON may differ from line to line.
+        let known = if self.is_json { usize::MAX } else { 1 };
+        let find = |spellings: &[String]| -> Vec<usize> {
+            spellings
+                .iter()
+                .filter_map(|name| self.column(name))
+                .take(known)
+                .collect()
+        };
+        let mut columns = find(&column.columns);
+        let first_choice = columns.len();
+        columns.extend(find(&column.fallback));
+        let first = columns.first().copied().unwrap_or(self.none);
+        let more: Box<[usize]> = columns.into_iter().skip(1).collect();
+        let constant = column.constant.as_deref().unwrap_or_default();
+        Slot {
+            column: first,
+            is_simple: more.is_empty()
+                && constant.is_empty()
+                && column.strip.is_empty()
+                && first_choice <= 1,
+            more,
+            first_choice,
+            constant: constant.as_bytes().into(),
+            strip: column.strip.as_bytes().into(),
+        }
+    }
+}
+
+/// Columns whose absence from a header is an error.
+fn required(layout: &Layout) -> impl Iterator<Item = &Column> {
+    let definition = layout.definition();
+    let needed = [
+        Field::StoreId,
+        Field::AmountMinor,
+        Field::Currency,
+        Field::Ts,
+    ];
+    let fields = definition
+        .fields
+        .iter()
+        .map(move |(field, column)| (needed.contains(field), column));
+    let date = definition.date.iter().map(|column| (true, column));
+    let time = definition.time.iter().map(|column| (true, column));
+    date.chain(time)
+        .chain(fields)
+        .filter(|(needed, column)| column.required.unwrap_or(*needed))
+        .map(|(_, column)| column)
+        .filter(|column| column.constant.is_none())
+}
+
+fn has_any(column: &Column, names: &[String]) -> bool {
+    column
+        .spellings()
+        .any(|name| names.contains(&normalised(name)))
+}
+
+fn spelled(column: &Column) -> String {
+    column
+        .spellings()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(" or ")
+}
+
+/// A name as it is compared.
+fn normalised(name: &str) -> String {
+    name.trim().to_lowercase()
+}

@@ -1,0 +1,146 @@
+//! Which files a build reads.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use percent_encoding::percent_decode_str;
+
+use super::{Error, Result};
+
+/// Names that a folder's transactions may end in, before `.gz` or `.zst`.
+const EXTENSIONS: [&str; 6] = ["csv", "tsv", "txt", "jsonl", "ndjson", "json"];
+
+/// The sorted input files of a build.
+///
+/// A folder contributes, at any depth, its files that end in `.csv`, `.tsv`, `.txt`, `.jsonl`,
+/// `.ndjson` or `.json`, each also with `.gz` or `.zst`. Hidden files and folders (a name that
+/// begins with a dot or an underscore), links to folders and dimension files (`*.stores.csv*`)
+/// are passed over, as is everything else; a file that is named itself is always taken.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    files: Vec<PathBuf>,
+    ignored: Vec<PathBuf>,
+    size_bytes: u64,
+}
+
+impl Inputs {
+    /// Finds the files behind paths and `file://` URIs.
+    ///
+    /// # Shape
+    /// The files are sorted by path, whatever the order of `uris`.
+    /// # Errors
+    /// [`Error::Read`] for what is missing or may not be read, [`Error::NoFiles`] for a folder
+    /// without transactions, [`Error::NamedTwice`], [`Error::UnknownScheme`].
+    pub fn resolve<S: AsRef<str>>(uris: &[S]) -> Result<Self> {
+        let mut inputs = Self::default();
+        for uri in uris {
+            let path = local_path(uri.as_ref())?;
+            let metadata = read(&path, fs::metadata(&path))?;
+            if metadata.is_dir() {
+                let before = (inputs.files.len(), inputs.ignored.len());
+                inputs.add_folder(&path)?;
+                if inputs.files.len() == before.0 {
+                    let ignored = inputs.ignored.len() - before.1;
+                    return Err(Error::NoFiles { path, ignored });
+                }
+            } else {
+                inputs.size_bytes += metadata.len();
+                inputs.files.push(path);
+            }
+        }
+        inputs.files.sort();
+        inputs.ignored.sort();
+        if let Some(pair) = inputs.files.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Error::NamedTwice {
+                path: pair[0].clone(),
+            });
+        }
+        u32::try_from(inputs.files.len()).map_err(|_| Error::TooManyFiles)?;
+        Ok(inputs)
+    }
+
+    /// Returns the files in the order in which they are read.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// Returns the files that lie in the input folders and are not read.
+    #[must_use]
+    pub fn ignored(&self) -> &[PathBuf] {
+        &self.ignored
+    }
+
+    /// Returns the size of all files together, in bytes as stored.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    fn add_folder(&mut self, folder: &Path) -> Result<()> {
+        for entry in read(folder, fs::read_dir(folder))? {
+            let entry = read(folder, entry)?;
+            let path = entry.path();
+            let kind = read(&path, entry.file_type())?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with(['.', '_']) {
+                self.ignored.push(path);
+            } else if kind.is_dir() {
+                self.add_folder(&path)?;
+            } else if holds_transactions(&name) {
+                let metadata = read(&path, fs::metadata(&path))?;
+                if metadata.is_file() {
+                    self.size_bytes += metadata.len();
+                    self.files.push(path);
+                } else {
+                    self.ignored.push(path);
+                }
+            } else {
+                self.ignored.push(path);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read<T>(path: &Path, result: std::io::Result<T>) -> Result<T> {
+    result.map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn local_path(uri: &str) -> Result<PathBuf> {
+    let unknown = || Error::UnknownScheme {
+        uri: uri.to_owned(),
+    };
+    if let Some(path) = uri.strip_prefix("file://") {
+        let path = percent_decode_str(path)
+            .decode_utf8()
+            .map_err(|_| unknown())?;
+        return if path.starts_with('/') {
+            Ok(path.as_ref().into())
+        } else {
+            Err(unknown())
+        };
+    }
+    if uri.contains("://") {
+        Err(unknown())
+    } else {
+        Ok(uri.into())
+    }
+}
+
+/// Whether a file of this name in a folder is taken for transactions.
+fn holds_transactions(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let plain = name
+        .strip_suffix(".gz")
+        .or_else(|| name.strip_suffix(".zst"))
+        .unwrap_or(&name);
+    !plain.ends_with(".stores.csv")
+        && plain
+            .rsplit_once('.')
+            .is_some_and(|(_, extension)| EXTENSIONS.contains(&extension))
+}

@@ -1,0 +1,29 @@
+//! The door: input files to canonical transactions.
+//!
+//! [`Inputs`] finds the files, a [`Reader`] divides them into [`Block`]s of whole records, one
+//! after the other, and any number of [`Parser`]s turn blocks into transactions, at once. Every
+//! record that is neither header nor blank reaches the sink exactly once, and which records there
+//! are, on which lines, depends on the bytes of a file alone.
+
+mod amount;
+mod carried;
+mod columns;
+mod content;
+mod error;
+mod fields;
+mod inputs;
+mod json;
+mod parser;
+mod reader;
+mod record;
+mod row;
+mod stream;
+mod time;
+mod whole;
+
+pub use carried::Carried;
+pub use error::{Error, Result};
+pub use inputs::Inputs;
+pub use parser::{Parser, RowsRead};
+pub use reader::{Block, InputSummary, Reader, ReaderOptions};
+pub use whole::read_whole;

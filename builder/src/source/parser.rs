@@ -1,0 +1,145 @@
+//! Blocks to canonical transactions.
+
+use encoding_rs::Encoding;
+
+use super::columns::Columns;
+use super::fields::Splitter;
+use super::json::JsonReader;
+use super::reader::Block;
+use super::record::Text;
+use super::row::{Doubt, RowReader};
+use crate::layout::{Field, Layout};
+use crate::row_outcome::{Location, Reason, RowSink, Rule};
+
+/// How many rows there were, by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RowsRead {
+    /// Rows handed on as transactions.
+    pub transactions: u64,
+    /// Rows rejected.
+    pub rejected: u64,
+    /// Rows excluded by a rule.
+    pub excluded: u64,
+}
+
+impl RowsRead {
+    /// Returns the number of all rows.
+    #[must_use]
+    pub fn total(self) -> u64 {
+        self.transactions + self.rejected + self.excluded
+    }
+}
+
+/// What a row turned out to be.
+pub(super) enum Outcome {
+    Transaction,
+    Excluded(Rule),
+    Rejected(Field, Reason),
+}
+
+/// Parses blocks; each thread has its own.
+pub struct Parser {
+    encoding: &'static Encoding,
+    is_utf8: bool,
+    splitter: Splitter,
+    json: JsonReader,
+    rows: RowReader,
+}
+
+impl Parser {
+    /// Makes a parser for `layout`; `seed` seeds the digests of content, which are equal only
+    /// between parsers of one seed and layout.
+    #[must_use]
+    pub fn new(layout: &Layout, seed: u64) -> Self {
+        Self {
+            encoding: layout.encoding(),
+            is_utf8: layout.is_utf8(),
+            splitter: Splitter::new(layout.delimiter()),
+            json: JsonReader::default(),
+            rows: RowReader::new(layout, seed),
+        }
+    }
+
+    /// Hands every row of `block` to `sink`, in order.
+    ///
+    /// # Errors
+    /// The sink's; a row that cannot be read is not an error but rejected.
+    pub fn parse<S: RowSink>(&mut self, block: &Block, sink: &mut S) -> Result<RowsRead, S::Error> {
+        let mut read = RowsRead::default();
+        // One look at the block spares one at each field.
+        let is_sound = self.is_utf8 && std::str::from_utf8(block.bytes()).is_ok();
+        self.rows.doubt = if is_sound { Doubt::None } else { Doubt::Utf8 };
+        for record in block.dialect.records(block.bytes(), block.first_line()) {
+            let at = Location {
+                file: block.file(),
+                line: record.line,
+            };
+            let outcome = match record.text {
+                Ok(text) => self.record(text, &block.columns, at, sink)?,
+                Err(reason) => Outcome::Rejected(Field::Record, reason),
+            };
+            match outcome {
+                Outcome::Transaction => read.transactions += 1,
+                Outcome::Excluded(rule) => {
+                    read.excluded += 1;
+                    sink.excluded(at, rule);
+                }
+                Outcome::Rejected(field, reason) => {
+                    read.rejected += 1;
+                    sink.rejected(at, field, reason);
+                }
+            }
+        }
+        Ok(read)
+    }
+
+    #[inline]
+    fn record<S: RowSink>(
+        &mut self,
+        text: Text<'_>,
+        columns: &Columns,
+        at: Location,
+        sink: &mut S,
+    ) -> Result<Outcome, S::Error> {
+        let decoded;
+        let text = if self.is_utf8 {
+            text
+        } else {
+            let (bytes, is_quoted) = match text {
+                Text::Plain(bytes) => (bytes, false),
+                Text::Quoted(bytes) => (bytes, true),
+            };
+            let is_damaged;
+            (decoded, is_damaged) = self.encoding.decode_without_bom_handling(bytes);
+            self.rows.doubt = if is_damaged {
+                Doubt::Replaced
+            } else {
+                Doubt::None
+            };
+            let bytes = decoded.as_bytes();
+            if is_quoted {
+                Text::Quoted(bytes)
+            } else {
+                Text::Plain(bytes)
+            }
+        };
+        let fields = if columns.is_json {
+            let (Text::Plain(line) | Text::Quoted(line)) = text;
+            self.json.read(line, columns).ok_or_else(|| {
+                let is_utf8 = std::str::from_utf8(line).is_ok();
+                if is_utf8 {
+                    Reason::MalformedJson
+                } else {
+                    Reason::InvalidEncoding
+                }
+            })
+        } else {
+            let fields = self.splitter.split(text, columns.len());
+            fields.map_err(|_| Reason::WrongNumberOfFields)
+        };
+        match fields {
+            Ok(fields) => self.rows.read(fields, columns, at, sink),
+            Err(reason) => Ok(Outcome::Rejected(Field::Record, reason)),
+        }
+    }
+}

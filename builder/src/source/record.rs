@@ -1,0 +1,289 @@
+//! Where records begin and end.
+//!
+//! One rule serves the reader, which cuts blocks, and the parser, which splits them, so that
+//! they cannot disagree: whether a record is whole depends on the bytes from its start up to the
+//! limit and on nothing else. A record that has no end within the limit loses its first physical
+//! line; reading resumes at the next.
+
+use memchr::{memchr, memchr_iter, memchr2, memrchr};
+
+use crate::row_outcome::Reason;
+
+/// How the bytes of a file are divided.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dialect {
+    /// What separates fields.
+    pub(crate) delimiter: u8,
+    /// Whether a field may be quoted and then hold line breaks; not so in JSON lines.
+    pub(crate) quoted: bool,
+    /// Longest record, in bytes without its line break.
+    pub(crate) record_bytes_max: usize,
+}
+
+/// The quote, as RFC 4180 has it.
+pub(crate) const QUOTE: u8 = b'"';
+
+/// The end of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The record ends before this position: the line break's, or the end of the bytes.
+    Whole(usize),
+    /// There is no sound record here; its first physical line ends before this position.
+    Faulty(usize, Reason),
+    /// The bytes stop before anything can be said.
+    Unknown,
+}
+
+impl Dialect {
+    /// Finds the end of the record that begins at `start`; `last` says that no bytes follow.
+    pub(crate) fn end_of_record(&self, bytes: &[u8], start: usize, last: bool) -> End {
+        let window_end = bytes.len().min(start + self.record_bytes_max + 1);
+        let is_known = last || window_end - start > self.record_bytes_max;
+        match self.line_break(&bytes[..window_end], start) {
+            Ok(Some(end)) => return End::Whole(end),
+            Ok(None) if last && window_end - start <= self.record_bytes_max => {
+                return End::Whole(bytes.len());
+            }
+            _ if !is_known => return End::Unknown,
+            _ => {}
+        }
+        let line_end = match memchr(b'\n', &bytes[start..]) {
+            Some(len) => start + len,
+            None if last => bytes.len(),
+            None => return End::Unknown,
+        };
+        // Told by the line alone, since a block may end anywhere behind it.
+        let is_long = line_end - start > self.record_bytes_max;
+        let reason = if is_long {
+            Reason::RecordTooLong
+        } else {
+            Reason::QuoteNeverClosed
+        };
+        End::Faulty(line_end, reason)
+    }
+
+    /// Finds the first line break outside quotes from `start` on.
+    fn line_break(&self, window: &[u8], start: usize) -> Result<Option<usize>, Unclosed> {
+        if !self.quoted {
+            return Ok(memchr(b'\n', &window[start..]).map(|len| start + len));
+        }
+        let mut position = start;
+        while let Some(len) = memchr2(b'\n', QUOTE, &window[position..]) {
+            let found = position + len;
+            if window[found] == b'\n' {
+                return Ok(Some(found));
+            }
+            // A quote opens only where a field begins; elsewhere it is data.
+            let opens = found == start || window[found - 1] == self.delimiter;
+            position = if opens {
+                after_closing_quote(window, found + 1)?
+            } else {
+                found + 1
+            };
+        }
+        Ok(None)
+    }
+
+    /// Returns how many of `bytes` are whole records, counted from their start.
+    ///
+    /// Records without a quote need no look: where the next quote is far, the last line break
+    /// before it ends a record.
+    pub(crate) fn whole_records(&self, bytes: &[u8]) -> usize {
+        let mut start = 0;
+        loop {
+            let quote = if self.quoted {
+                memchr(QUOTE, &bytes[start..])
+            } else {
+                None
+            };
+            let plain = &bytes[start..quote.map_or(bytes.len(), |len| start + len)];
+            start += memrchr(b'\n', plain).map_or(0, |len| len + 1);
+            if quote.is_none() {
+                return start;
+            }
+            match self.end_of_record(bytes, start, false) {
+                End::Whole(end) | End::Faulty(end, _) => start = end + 1,
+                End::Unknown => return start,
+            }
+        }
+    }
+
+    /// Iterates over the records of `bytes`, of which the first begins on `line`.
+    pub(crate) fn records<'b>(&self, bytes: &'b [u8], line: u64) -> Records<'b> {
+        let next_quote = if self.quoted {
+            next_quote(bytes, 0)
+        } else {
+            usize::MAX
+        };
+        Records {
+            dialect: *self,
+            bytes,
+            position: 0,
+            line,
+            next_quote,
+        }
+    }
+}
+
+/// A quote without its partner.
+struct Unclosed;
+
+fn after_closing_quote(window: &[u8], mut position: usize) -> Result<usize, Unclosed> {
+    loop {
+        let len = memchr(QUOTE, &window[position..]).ok_or(Unclosed)?;
+        let after = position + len + 1;
+        // Two quotes in a row stand for one.
+        if window.get(after) != Some(&QUOTE) {
+            return Ok(after);
+        }
+        position = after + 1;
+    }
+}
+
+fn next_quote(bytes: &[u8], from: usize) -> usize {
+    memchr(QUOTE, &bytes[from..]).map_or(usize::MAX, |len| from + len)
+}
+
+/// The records of a block in order; blank lines are left out.
+pub(crate) struct Records<'b> {
+    dialect: Dialect,
+    bytes: &'b [u8],
+    position: usize,
+    line: u64,
+    next_quote: usize,
+}
+
+/// One record, or a physical line that begins none.
+pub(crate) struct Record<'b> {
+    /// Physical line on which it begins.
+    pub(crate) line: u64,
+    /// Its text, without the line break.
+    pub(crate) text: Result<Text<'b>, Reason>,
+}
+
+/// The text of a record.
+#[derive(Clone, Copy)]
+pub(crate) enum Text<'b> {
+    /// No quote in it: every delimiter separates.
+    Plain(&'b [u8]),
+    /// Quotes in it.
+    Quoted(&'b [u8]),
+}
+
+impl<'b> Iterator for Records<'b> {
+    type Item = Record<'b>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Record<'b>> {
+        loop {
+            let rest = self.bytes.get(self.position..)?;
+            let len = memchr(b'\n', rest).unwrap_or(rest.len());
+            if self.next_quote < self.position + len {
+                return Some(self.quoted_record());
+            }
+            let line = self.line;
+            self.position += len + 1;
+            self.line += 1;
+            let text = without_carriage_return(&rest[..len]);
+            if !is_blank(text) {
+                let fits = len <= self.dialect.record_bytes_max;
+                let text = if fits {
+                    Ok(Text::Plain(text))
+                } else {
+                    Err(Reason::RecordTooLong)
+                };
+                return Some(Record { line, text });
+            }
+            if self.position >= self.bytes.len() {
+                return None;
+            }
+        }
+    }
+}
+
+impl<'b> Records<'b> {
+    #[cold]
+    fn quoted_record(&mut self) -> Record<'b> {
+        let (start, line) = (self.position, self.line);
+        let (end, text) = match self.dialect.end_of_record(self.bytes, start, true) {
+            End::Whole(end) => (
+                end,
+                Ok(Text::Quoted(without_carriage_return(
+                    &self.bytes[start..end],
+                ))),
+            ),
+            End::Faulty(end, reason) => (end, Err(reason)),
+            End::Unknown => unreachable!("all bytes are there"),
+        };
+        self.line += 1 + memchr_iter(b'\n', &self.bytes[start..end]).count() as u64;
+        self.position = end + 1;
+        self.next_quote = next_quote(self.bytes, end);
+        Record { line, text }
+    }
+}
+
+fn without_carriage_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// Whether a line holds nothing but spaces.
+#[inline]
+fn is_blank(line: &[u8]) -> bool {
+    match line.first() {
+        None => true,
+        Some(b' ') => line.iter().all(|byte| *byte == b' '),
+        Some(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIALECT: Dialect = Dialect {
+        delimiter: b',',
+        quoted: true,
+        record_bytes_max: 8,
+    };
+
+    #[test]
+    fn line_breaks_inside_quotes_do_not_end_a_record() {
+        assert_eq!(
+            DIALECT.end_of_record(b"\"a\nb\"\nc", 0, false),
+            End::Whole(5)
+        );
+        assert_eq!(
+            DIALECT.end_of_record(b"a,\"\n\"\n", 0, false),
+            End::Whole(5)
+        );
+        assert_eq!(
+            DIALECT.end_of_record(b"\"\"\"\n\"\n", 0, false),
+            End::Whole(5)
+        );
+    }
+
+    #[test]
+    fn a_quote_inside_a_field_is_data() {
+        assert_eq!(DIALECT.end_of_record(b"a\"\nb", 0, false), End::Whole(2));
+    }
+
+    #[test]
+    fn a_fault_costs_one_physical_line_whether_or_not_more_bytes_are_known() {
+        let bytes = b"a,\"b\nccc\nddd\n";
+        let fault = End::Faulty(4, Reason::QuoteNeverClosed);
+        assert_eq!(DIALECT.end_of_record(&bytes[..6], 0, false), End::Unknown);
+        assert_eq!(DIALECT.end_of_record(&bytes[..9], 0, false), fault);
+        assert_eq!(DIALECT.end_of_record(bytes, 0, true), fault);
+        let fault = End::Faulty(9, Reason::RecordTooLong);
+        assert_eq!(DIALECT.end_of_record(b"123456789\n", 0, true), fault);
+        assert_eq!(DIALECT.end_of_record(b"12345678\n", 0, true), End::Whole(8));
+    }
+
+    #[test]
+    fn whole_records_end_at_a_line_break_outside_quotes() {
+        assert_eq!(DIALECT.whole_records(b"a\nb\nc"), 4);
+        assert_eq!(DIALECT.whole_records(b"a\n\"b\nc"), 2);
+        assert_eq!(DIALECT.whole_records(b"a\n\"b\nc\"\n"), 8);
+        assert_eq!(DIALECT.whole_records(b"abc"), 0);
+    }
+}

@@ -1,0 +1,274 @@
+//! The fields of one record to one canonical transaction.
+
+use super::columns::{Choice, Columns};
+use super::content::Content;
+use super::fields::Fields;
+use super::parser::Outcome;
+use super::time::{Moment, TimeReader};
+use super::{Carried, amount};
+use crate::layout::{AmountRule, Field, Layout};
+use crate::row_outcome::{Location, Reason, RowSink, Rule};
+use crate::transaction::{TEXT_BYTES_MAX, Transaction};
+
+/// Reads rows under one layout.
+pub(super) struct RowReader {
+    times: TimeReader,
+    amount: AmountRule,
+    /// Lower-case values of a status that mean cancelled.
+    cancelled: Vec<Vec<u8>>,
+    points_from: Option<u16>,
+    content: Content,
+    /// What may be wrong with the texts of the next rows.
+    pub(super) doubt: Doubt,
+}
+
+/// What is not known yet of the texts' encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// Nothing: they are UTF-8 and as they were written.
+    None,
+    /// They may not be UTF-8.
+    Utf8,
+    /// U+FFFD may stand for bytes that could not be decoded.
+    Replaced,
+}
+
+/// What a row is rejected for.
+type Fault = (Field, Reason);
+
+/// Stands for an unknown number in the content.
+const UNKNOWN: u32 = u32::MAX;
+
+impl RowReader {
+    pub(super) fn new(layout: &Layout, seed: u64) -> Self {
+        let status = layout.field(Field::Status);
+        let cancelled = status
+            .map(|column| column.cancelled.as_slice())
+            .unwrap_or_default();
+        Self {
+            times: TimeReader::new(layout),
+            amount: layout.amount(),
+            cancelled: cancelled
+                .iter()
+                .map(|v| v.to_ascii_lowercase().into_bytes())
+                .collect(),
+            points_from: layout
+                .field(Field::Installments)
+                .and_then(|column| column.points_from),
+            content: Content::new(seed),
+            doubt: Doubt::Utf8,
+        }
+    }
+
+    /// Hands the row to `sink` unless something is wrong with it.
+    ///
+    /// # Errors
+    /// The sink's.
+    #[inline]
+    pub(super) fn read<S: RowSink>(
+        &mut self,
+        fields: Fields<'_>,
+        columns: &Columns,
+        at: Location,
+        sink: &mut S,
+    ) -> Result<Outcome, S::Error> {
+        let mut currency = [0; 3];
+        match self.transaction(fields, columns, &mut currency) {
+            Ok(Some(row)) => sink.transaction(at, &row).map(|()| Outcome::Transaction),
+            Ok(None) => Ok(Outcome::Excluded(Rule::Cancelled)),
+            Err(_) if columns.is_header(fields) => {
+                Ok(Outcome::Rejected(Field::Record, Reason::RepeatedHeader))
+            }
+            Err((field, reason)) => Ok(Outcome::Rejected(field, reason)),
+        }
+    }
+
+    /// Reads every field; `None` for a row that was cancelled.
+    #[inline]
+    fn transaction<'r>(
+        &mut self,
+        fields: Fields<'r>,
+        columns: &'r Columns,
+        currency: &'r mut [u8; 3],
+    ) -> Result<Option<Transaction<'r>>, Fault> {
+        if self.doubt != Doubt::None {
+            self.check_encoding(fields, columns)?;
+        }
+        let store_id = short(Field::StoreId, columns.store_id.text(fields))?;
+        if store_id.is_empty() {
+            return Err((Field::StoreId, Reason::Missing));
+        }
+        let tx_id = short(Field::TxId, columns.tx_id.text(fields))?;
+        let card_id = short(Field::CardId, columns.card_id.text(fields))?;
+        let category = short(Field::Category, columns.category.text(fields))?;
+        let region = short(Field::Region, columns.region.text(fields))?;
+        let Moment { day, second } = self.moment(fields, columns)?;
+        let amount_minor = self.amount_and_currency(fields, columns, currency)?;
+        let (installments, points_used) = self.installments(fields, columns)?;
+        if self.is_cancelled(fields, columns) {
+            return Ok(None);
+        }
+        let carried = Carried::new(fields, &columns.carried);
+        let months = installments.map_or(UNKNOWN, u32::from);
+        self.content.begin([
+            amount_minor,
+            pair(day.cast_unsigned(), second.unwrap_or(UNKNOWN)),
+            pair(months, u32::from(points_used)),
+        ]);
+        for text in [tx_id, store_id, card_id, currency, category, region] {
+            self.content.text(text);
+        }
+        for text in carried.iter() {
+            self.content.text(text);
+        }
+        for other in &columns.others {
+            self.content.tagged(other.tag, other.slot.text(fields));
+        }
+        Ok(Some(Transaction {
+            tx_id,
+            store_id,
+            card_id,
+            day,
+            second_of_day: second,
+            amount_minor,
+            currency,
+            category,
+            region,
+            installments,
+            points_used,
+            carried,
+            content: self.content.digest(),
+        }))
+    }
+
+    #[cold]
+    fn check_encoding(&self, fields: Fields<'_>, columns: &Columns) -> Result<(), Fault> {
+        let is_sound = |text: &[u8]| {
+            std::str::from_utf8(text).is_ok_and(|text| {
+                self.doubt == Doubt::Utf8 || !text.contains(char::REPLACEMENT_CHARACTER)
+            })
+        };
+        match columns.texts(fields).find(|(_, text)| !is_sound(text)) {
+            Some((field, _)) => Err((field, Reason::InvalidEncoding)),
+            None => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn moment(&mut self, fields: Fields<'_>, columns: &Columns) -> Result<Moment, Fault> {
+        let fault = |reason| (Field::Ts, reason);
+        let date = columns.date.text(fields);
+        if date.is_empty() {
+            return Err(fault(Reason::Missing));
+        }
+        let moment = self.times.moment(date).map_err(fault)?;
+        let Some(time) = &columns.time else {
+            return Ok(moment);
+        };
+        let second = self.times.second_of_day(time.text(fields)).map_err(fault)?;
+        Ok(Moment { second, ..moment })
+    }
+
+    #[inline]
+    fn amount_and_currency(
+        &self,
+        fields: Fields<'_>,
+        columns: &Columns,
+        code: &mut [u8; 3],
+    ) -> Result<i64, Fault> {
+        let (text, currency) = if columns.currency_follows {
+            let (text, is_fallback) = columns.amount.resolve(fields, Choice::FallbackLast);
+            let choice = if is_fallback {
+                Choice::FallbackFirst
+            } else {
+                Choice::NoFallback
+            };
+            (text, columns.currency.resolve(fields, choice).0)
+        } else {
+            (columns.amount.text(fields), columns.currency.text(fields))
+        };
+        if text.is_empty() {
+            return Err((Field::AmountMinor, Reason::Missing));
+        }
+        let amount = amount::amount_minor(text, self.amount);
+        let amount = amount.map_err(|reason| (Field::AmountMinor, reason))?;
+        let reason = if currency.is_empty() {
+            Reason::Missing
+        } else {
+            Reason::NotACurrency
+        };
+        let Ok(letters) = <[u8; 3]>::try_from(currency) else {
+            return Err((Field::Currency, reason));
+        };
+        *code = letters.map(|letter| letter.to_ascii_uppercase());
+        if code.iter().all(u8::is_ascii_uppercase) {
+            Ok(amount)
+        } else {
+            Err((Field::Currency, reason))
+        }
+    }
+
+    /// Months of instalment, and whether points were used.
+    #[inline]
+    fn installments(
+        &self,
+        fields: Fields<'_>,
+        columns: &Columns,
+    ) -> Result<(Option<u16>, bool), Fault> {
+        let points = columns
+            .points_used
+            .as_ref()
+            .is_some_and(|slot| is_true(slot.text(fields)));
+        let term = columns
+            .installments
+            .as_ref()
+            .map_or(&b""[..], |slot| slot.text(fields));
+        let months = match *term {
+            [] => return Ok((None, points)),
+            [digit @ b'0'..=b'9'] => u16::from(digit - b'0'),
+            _ => {
+                let months = std::str::from_utf8(term)
+                    .ok()
+                    .and_then(|term| term.parse().ok());
+                months.ok_or((Field::Installments, Reason::NotANumber))?
+            }
+        };
+        match self.points_from {
+            Some(from) if months >= from => Ok((Some(months - from), true)),
+            _ => Ok((Some(months), points)),
+        }
+    }
+
+    fn is_cancelled(&self, fields: Fields<'_>, columns: &Columns) -> bool {
+        columns.status.as_ref().is_some_and(|slot| {
+            let status = slot.text(fields);
+            self.cancelled
+                .iter()
+                .any(|value| value.eq_ignore_ascii_case(status))
+        })
+    }
+}
+
+#[inline]
+fn short(field: Field, text: &[u8]) -> Result<&[u8], Fault> {
+    if text.len() <= TEXT_BYTES_MAX {
+        Ok(text)
+    } else {
+        Err((field, Reason::TooLong))
+    }
+}
+
+/// Two numbers side by side.
+#[inline]
+fn pair(high: u32, low: u32) -> i64 {
+    (u64::from(high) << 32 | u64::from(low)).cast_signed()
+}
+
+/// Whether a flag or an amount of points says that there are any.
+fn is_true(text: &[u8]) -> bool {
+    let is_zero = text.iter().all(|byte| matches!(byte, b'0' | b'.'));
+    !(is_zero
+        || [&b"false"[..], b"no", b"n"]
+            .iter()
+            .any(|no| no.eq_ignore_ascii_case(text)))
+}

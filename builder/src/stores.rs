@@ -1,0 +1,215 @@
+//! The dimension file: what is known of stores beside their rows.
+
+use std::{collections::HashMap, path::Path};
+
+use nightshard_format::record::StoreProfile;
+
+use crate::{Error, Result, source, transaction::Transaction};
+
+/// One store of the dimension file.
+#[derive(Debug, Clone, Default)]
+struct Store {
+    profile: StoreProfile,
+    /// The business day ends so many seconds after midnight.
+    cutoff_seconds: u32,
+}
+
+/// The stores of a dimension file, by id; empty without one.
+#[derive(Debug, Default)]
+pub struct StoreTable {
+    stores: HashMap<Box<[u8]>, Store>,
+    has_cutoffs: bool,
+    digest: Option<(String, u64)>,
+}
+
+/// The columns, of which only the first is required.
+const COLUMNS: [&str; 8] = [
+    "store_id",
+    "store_name",
+    "merchant_id",
+    "category",
+    "region",
+    "lat",
+    "lon",
+    "day_cutoff",
+];
+
+impl StoreTable {
+    /// Reads a CSV file with a header of `store_id` and any of `store_name`, `merchant_id`,
+    /// `category`, `region`, `lat`, `lon`, `day_cutoff` (HH:MM); plain, .gz or .zst.
+    ///
+    /// # Errors
+    /// [`Error::File`] naming the line at fault: an unknown column, a store twice, a coordinate
+    /// or cutoff that is none.
+    pub fn read(path: &Path) -> Result<Self> {
+        let (text, summary) = source::read_whole(path)?;
+        let digest = (summary.digest.to_hex().to_string(), summary.size_bytes);
+        let mut table = Self {
+            digest: Some(digest),
+            ..Self::default()
+        };
+        let mut reader = csv::Reader::from_reader(text.as_slice());
+        let problem = |line: u64, problem: &str| Error::File {
+            path: path.to_owned(),
+            problem: format!("line {line}: {problem}"),
+        };
+        let header = reader
+            .headers()
+            .map_err(|error| problem(1, &error.to_string()))?
+            .clone();
+        let columns = header
+            .iter()
+            .map(|name| COLUMNS.iter().position(|known| *known == name.trim()))
+            .collect::<Option<Vec<usize>>>()
+            .filter(|columns| columns.contains(&0))
+            .ok_or_else(|| problem(1, &format!("the columns must be among {COLUMNS:?}")))?;
+        for row in reader.records() {
+            let row = row.map_err(|error| {
+                problem(
+                    error.position().map_or(0, csv::Position::line),
+                    "not a row of the header",
+                )
+            })?;
+            let line = row.position().map_or(0, csv::Position::line);
+            let mut fields = [""; COLUMNS.len()];
+            columns
+                .iter()
+                .zip(&row)
+                .for_each(|(column, field)| fields[*column] = field.trim());
+            let store = parse(fields).map_err(|wrong| problem(line, wrong))?;
+            table.has_cutoffs |= store.cutoff_seconds > 0;
+            if table
+                .stores
+                .insert(fields[0].as_bytes().into(), store)
+                .is_some()
+            {
+                return Err(problem(line, "the store stands in an earlier line, too"));
+            }
+        }
+        Ok(table)
+    }
+
+    /// Returns the digest and length of the file, if there was one.
+    #[must_use]
+    pub fn digest(&self) -> Option<&(String, u64)> {
+        self.digest.as_ref()
+    }
+
+    /// Returns what is known of a store: nothing, if the file does not have it.
+    #[must_use]
+    pub fn profile(&self, id: &[u8]) -> StoreProfile {
+        self.stores
+            .get(id)
+            .map(|store| store.profile.clone())
+            .unwrap_or_default()
+    }
+
+    /// Returns the business day of a row: the date of its local time less the store's cutoff.
+    ///
+    /// # Units
+    /// Days since 1970-01-01.
+    #[must_use]
+    pub fn business_day(&self, row: &Transaction<'_>) -> i32 {
+        if !self.has_cutoffs {
+            return row.day;
+        }
+        let cutoff = self
+            .stores
+            .get(row.store_id)
+            .map_or(0, |store| store.cutoff_seconds);
+        row.day - i32::from(row.second_of_day.is_some_and(|second| second < cutoff))
+    }
+}
+
+fn parse(fields: [&str; COLUMNS.len()]) -> Result<Store, &'static str> {
+    let [id, name, merchant_id, category, region, lat, lon, cutoff] = fields;
+    if id.is_empty() {
+        return Err("store_id is empty");
+    }
+    let text = |field: &str| (!field.is_empty()).then(|| field.to_owned());
+    let location = match (lat, lon) {
+        ("", "") => None,
+        _ => Some((degrees(lat, 90.0)?, degrees(lon, 180.0)?)),
+    };
+    Ok(Store {
+        profile: StoreProfile {
+            name: text(name),
+            merchant_id: text(merchant_id),
+            category: text(category),
+            region: text(region),
+            location,
+        },
+        cutoff_seconds: parse_cutoff(cutoff)?,
+    })
+}
+
+/// Returns a coordinate in 10^-7 degrees.
+fn degrees(field: &str, limit: f64) -> Result<i32, &'static str> {
+    let degrees: f64 = field.parse().map_err(|_bad| "lat or lon is not a number")?;
+    if degrees.abs() > limit {
+        return Err("lat or lon is out of range");
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "at most 1.8 * 10^9")]
+    Ok((degrees * 1e7).round() as i32)
+}
+
+fn parse_cutoff(field: &str) -> Result<u32, &'static str> {
+    let wrong = "day_cutoff is not a time of the morning (HH:MM, below 12:00)";
+    if field.is_empty() {
+        return Ok(0);
+    }
+    let (hours, minutes) = field.split_once(':').ok_or(wrong)?;
+    let hours: u32 = hours.parse().map_err(|_bad| wrong)?;
+    let minutes: u32 = minutes.parse().map_err(|_bad| wrong)?;
+    if hours < 12 && minutes < 60 {
+        Ok(hours * 3600 + minutes * 60)
+    } else {
+        Err(wrong)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<StoreTable> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stores.csv");
+        std::fs::write(&path, text).unwrap();
+        StoreTable::read(&path)
+    }
+
+    #[test]
+    fn what_the_file_says_is_found_by_id() {
+        let table = read(
+            "store_id,store_name,region,lat,lon,day_cutoff\n\
+             a,\"Café, Bar\",north,52.48,-1.9,04:00\nb,,,,,\n",
+        )
+        .unwrap();
+        let profile = table.profile(b"a");
+        assert_eq!(profile.name.as_deref(), Some("Café, Bar"));
+        assert_eq!(profile.location, Some((524_800_000, -19_000_000)));
+        assert_eq!(table.profile(b"b"), StoreProfile::default());
+        assert_eq!(table.profile(b"c"), StoreProfile::default());
+    }
+
+    #[test]
+    fn damage_is_named_by_line() {
+        for (text, words) in [
+            ("store_id,colour\n", "line 1"),
+            ("store_name\nx\n", "line 1"),
+            ("store_id,lat,lon\na,1,2\nb,x,2\n", "line 3"),
+            ("store_id,lat,lon\na,91,2\n", "out of range"),
+            (
+                "store_id\na\na\n",
+                "line 3: the store stands in an earlier line",
+            ),
+            ("store_id,day_cutoff\na,25:00\n", "day_cutoff"),
+            ("store_id,store_name\na\n", "line 2"),
+            ("store_id,store_name\n,x\n", "store_id is empty"),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}

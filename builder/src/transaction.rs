@@ -1,0 +1,48 @@
+//! The canonical transaction: what every source is turned into at the door.
+
+use crate::source::Carried;
+
+/// Largest magnitude of one amount, in minor units.
+///
+/// With at most 2^32 rows a key the sum stays below 2^79, and one amount's square below 2^94.
+pub const AMOUNT_MINOR_MAX: i64 = 100_000_000_000_000;
+
+/// Longest text of an id, a category or a region, in bytes.
+pub const TEXT_BYTES_MAX: usize = 1024;
+
+/// One canonical transaction, borrowed from the block it was read from.
+///
+/// # Shape
+/// All texts are UTF-8 without surrounding ASCII white space; ids, category and region are at
+/// most [`TEXT_BYTES_MAX`] bytes long.
+// No `Debug`: a card number must not reach a log.
+#[derive(Clone, Copy)]
+pub struct Transaction<'a> {
+    /// The source's id of the transaction; empty when there is none.
+    pub tx_id: &'a [u8],
+    /// The store; never empty.
+    pub store_id: &'a [u8],
+    /// The card as the source names it; empty when unknown.
+    pub card_id: &'a [u8],
+    /// Local calendar date, days since 1970-01-01.
+    pub day: i32,
+    /// Seconds since local midnight; `None` for a row that has only a date.
+    pub second_of_day: Option<u32>,
+    /// Amount in minor units, negative for a refund; at most [`AMOUNT_MINOR_MAX`] either way.
+    pub amount_minor: i64,
+    /// ISO 4217 code: three upper-case ASCII letters.
+    pub currency: &'a [u8],
+    /// Category id; empty when unknown.
+    pub category: &'a [u8],
+    /// Region id; empty when unknown.
+    pub region: &'a [u8],
+    /// Months of instalment, 0 or 1 for a lump sum; `None` when unknown.
+    pub installments: Option<u16>,
+    /// Whether loyalty points paid a part.
+    pub points_used: bool,
+    /// Columns that the layout's `carry` names, in its order.
+    pub carried: Carried<'a>,
+    /// Seeded xxh3-64 over the canonical value of every mapped field: equal for equal content,
+    /// whatever the order of columns, the quoting or the spelling of numbers and dates.
+    pub content: u64,
+}

@@ -1,0 +1,439 @@
+//! The local engine against a plain oracle over the same rows, and against itself.
+
+mod support;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
+
+use nightshard_builder::generate::{self, OutputLayout, Plan};
+use nightshard_format::{
+    calendar::{Day, DayRange},
+    generation::Generation,
+    record::{MARKET_ALL, MARKETS, STORES},
+    shard::Span,
+    statistics::Statistics,
+};
+use support::{TestBuild, build};
+use tempfile::TempDir;
+
+const HEADER: &str = "tx_id,store_id,card_id,ts,amount_minor,currency,category,region,lat,lon,\
+                      installments,card_company,channel,age_band,gender,segment";
+
+/// A plain row: store, card, day, amount.
+#[derive(Debug, Clone)]
+struct Row {
+    store: String,
+    card: String,
+    day: Day,
+    amount: i64,
+}
+
+/// The rows of a canonical file, read by another reader than the builder's.
+fn read_rows(path: &Path) -> Vec<Row> {
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    let rows = reader.records().map(|record| {
+        let record = record.unwrap();
+        Row {
+            store: record[1].to_owned(),
+            card: record[2].to_owned(),
+            day: record[3][..10].parse().unwrap(),
+            amount: record[4].parse().unwrap(),
+        }
+    });
+    rows.collect()
+}
+
+fn write_file(folder: &TempDir, name: &str, rows: &[String]) -> PathBuf {
+    let mut text = String::from(HEADER);
+    rows.iter().for_each(|row| write!(text, "\n{row}").unwrap());
+    let path = folder.path().join(name);
+    std::fs::write(&path, text + "\n").unwrap();
+    path
+}
+
+fn generated(folder: &TempDir, rows: u64) -> PathBuf {
+    let path = folder.path().join("generated.csv");
+    let plan = Plan::new(OutputLayout::Canonical, 200, 900, rows).seed(3);
+    generate::write(&plan, &path, std::num::NonZeroUsize::MIN, &|_| ()).unwrap();
+    path
+}
+
+/// Totals and distinct cards of a key over a range, from its month records.
+fn query(
+    generation: &Generation<Vec<u8>>,
+    dataset: &str,
+    key: &[u8],
+    range: DayRange,
+) -> (Statistics, u64) {
+    let mut totals = Statistics::default();
+    let mut cards = 0;
+    let (first, last) = (range.first.month().0, range.last.month().0);
+    for month in (first..=last).map(nightshard_format::calendar::Month) {
+        if let Some(record) = generation.month(dataset, key, month).unwrap() {
+            record
+                .visit_days(range, |_, day| totals.merge(&day))
+                .unwrap();
+            cards += record.cards_since(range, range.first).unwrap();
+        }
+    }
+    (totals, cards)
+}
+
+fn check(rows: &[Row], generation: &Generation<Vec<u8>>, dataset: &str, key: &str, seed: u64) {
+    let all = generation.manifest().day_range().unwrap();
+    let len = (all.last.0 - all.first.0 + 1).cast_unsigned();
+    let mut ranges = vec![all];
+    let mut state = seed;
+    let mut next = |below: u32| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        i32::try_from((state >> 33) % u64::from(below)).unwrap()
+    };
+    for _ in 0..12 {
+        let first = Day(all.first.0 + next(len));
+        ranges.push(DayRange {
+            first,
+            last: Day(first.0 + next(len)),
+        });
+    }
+    for range in ranges {
+        let inside: Vec<&Row> = rows.iter().filter(|row| range.contains(row.day)).collect();
+        let amounts: Vec<i64> = inside.iter().map(|row| row.amount).collect();
+        let cards: BTreeSet<&str> = inside
+            .iter()
+            .map(|row| row.card.as_str())
+            .filter(|card| !card.is_empty())
+            .collect();
+        let expected = (Statistics::of(&amounts), cards.len() as u64);
+        assert_eq!(
+            query(generation, dataset, key.as_bytes(), range),
+            expected,
+            "{key} {range:?}"
+        );
+    }
+    let summary = generation
+        .summary(dataset, key.as_bytes())
+        .unwrap()
+        .unwrap();
+    assert_eq!(summary.statistics().count, rows.len() as u64);
+}
+
+fn check_all(rows: &[Row], test: &TestBuild) {
+    let generation = test.open();
+    let mut by_store = BTreeMap::<&str, Vec<Row>>::new();
+    for row in rows {
+        by_store.entry(&row.store).or_default().push(row.clone());
+    }
+    assert_eq!(generation.manifest().stores, by_store.len() as u64);
+    assert_eq!(generation.manifest().rows.used, rows.len() as u64);
+    for (seed, (store, rows)) in (0..).zip(&by_store) {
+        check(rows, &generation, STORES, store, seed);
+    }
+    check(
+        rows,
+        &generation,
+        MARKETS,
+        std::str::from_utf8(MARKET_ALL).unwrap(),
+        99,
+    );
+}
+
+#[test]
+fn every_store_and_the_market_equal_their_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = generated(&folder, 60_000);
+    let rows = read_rows(&path);
+    check_all(&rows, &build(&[&path], |_| ()).unwrap());
+}
+
+#[test]
+fn one_giant_store_is_cut_into_slices_and_still_exact() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lines = Vec::new();
+    // Enough rows of one store that its partition exceeds its share of 64 MiB, many on one day.
+    for index in 0..150_000_u64 {
+        let (card, amount) = (index * 7_919 % 1_500, index * 31 % 4_000);
+        let day = if index % 10 == 0 {
+            1 + index / 10 % 28
+        } else {
+            15
+        };
+        lines.push(format!(
+            "t{index},giant,c{card},2018-0{}-{day:02}T10:00:00,{amount},EUR,food,north,,,,,,,,",
+            1 + index % 3
+        ));
+    }
+    lines.push("t5,small,c5,2018-01-05T10:00:00,700,EUR,food,north,,,,,,,,".into());
+    let once = write_file(&folder, "giant.csv", &lines);
+    let rows = read_rows(&once);
+    // Every hundredth row comes twice, and some ids come again with another amount.
+    let again: Vec<String> = lines.iter().step_by(100).cloned().collect();
+    let contradiction = "t7,giant,c1,2018-02-02T10:00:00,999999,EUR,food,north,,,,,,,,".to_owned();
+    let repeated = write_file(
+        &folder,
+        "repeated.csv",
+        &[again, vec![contradiction]].concat(),
+    );
+    let small_memory = |plan: &mut nightshard_builder::build::BuildPlan| {
+        plan.memory_bytes = 64 << 20;
+        plan.threads = 8;
+    };
+    let test = build(&[&once, &repeated], small_memory).unwrap();
+    let rejected = &test.built.manifest.rows.rejected["one id with different content"];
+    assert_eq!(
+        (*rejected, test.built.manifest.rows.excluded["duplicate"]),
+        (2, 1_501)
+    );
+    let kept: Vec<Row> = rows
+        .into_iter()
+        .zip(&lines)
+        .filter(|(_, line)| !line.starts_with("t7,giant"))
+        .map(|(row, _)| row)
+        .collect();
+    check_all(&kept, &test);
+    let plenty = build(&[&once, &repeated], |plan| plan.memory_bytes = 4 << 30).unwrap();
+    assert_eq!(test.built.manifest, plenty.built.manifest);
+}
+
+#[test]
+fn threads_memory_and_the_order_and_splitting_of_files_change_no_shard() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = generated(&folder, 40_000);
+    let lines: Vec<String> = std::fs::read_to_string(&path)
+        .unwrap()
+        .lines()
+        .skip(1)
+        .map(str::to_owned)
+        .collect();
+    let header = std::fs::read_to_string(&path)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap()
+        .to_owned();
+    let part = |name: &str, lines: &[String]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("{header}\n{}\n", lines.join("\n"))).unwrap();
+        path
+    };
+    let mut reversed = lines.clone();
+    reversed.reverse();
+    let whole = part("a.csv", &lines);
+    let backwards = part("b.csv", &reversed);
+    let (late, early) = (
+        part("c.csv", &lines[25_000..]),
+        part("d.csv", &lines[..25_000]),
+    );
+    let reference = build(&[&whole], |plan| plan.threads = 1).unwrap();
+    let shards = |test: &TestBuild| {
+        test.built
+            .shards
+            .iter()
+            .map(|shard| shard.entry.clone())
+            .collect::<Vec<_>>()
+    };
+    for memory in [64 << 20, 8 << 30] {
+        for threads in [1, 2, 5] {
+            for files in [vec![&whole], vec![&backwards], vec![&late, &early]] {
+                let files: Vec<&Path> = files.into_iter().map(PathBuf::as_path).collect();
+                let other = build(&files, |plan| {
+                    plan.memory_bytes = memory;
+                    plan.threads = threads;
+                })
+                .unwrap();
+                assert_eq!(
+                    shards(&other),
+                    shards(&reference),
+                    "{memory} {threads} {files:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn one_more_day_changes_no_closed_month() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = generated(&folder, 40_000);
+    let last = read_rows(&path).iter().map(|row| row.day).max().unwrap();
+    let next = Day(last.0 + 1);
+    let more: Vec<String> = (0..300)
+        .map(|i| {
+            format!(
+                "x{i},S{i},c{i},{next}T12:00:00,{},EUR,food,,,,,,,,,",
+                100 + i
+            )
+        })
+        .collect();
+    let more = write_file(&folder, "more.csv", &more);
+    let before = build(&[&path], |_| ()).unwrap();
+    let after = build(&[&path, &more], |_| ()).unwrap();
+    let closed = |test: &TestBuild| {
+        let is_closed = |span: &str| match span.parse().unwrap() {
+            Span::Month(month) => month < next.month(),
+            Span::Current => false,
+        };
+        let shards = test.built.shards.iter().map(|shard| shard.entry.clone());
+        shards
+            .filter(|entry| is_closed(&entry.span))
+            .collect::<Vec<_>>()
+    };
+    assert!(closed(&before).len() > 12 * 16);
+    assert_eq!(closed(&before), closed(&after));
+    assert_ne!(before.built.manifest.id, after.built.manifest.id);
+}
+
+#[test]
+fn every_row_is_accounted_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |fields: &str| format!("{fields},,,,,,,,");
+    let path = write_file(
+        &folder,
+        "rows.csv",
+        &[
+            row("t1,s1,c1,2018-01-05T10:00:00,700,EUR,food,north"),
+            row("t1,s1,c1,2018-01-05T10:00:00,700,EUR,food,north"),
+            row("t2,s1,c1,2018-01-05T10:00:00,700,EUR,food,north"),
+            row("t2,s1,c1,2018-01-05T10:00:00,701,EUR,food,north"),
+            row("t1,s2,c1,2018-01-06T10:00:00,900,EUR,food,north"),
+            row(",s1,,2018-01-05,50,EUR,food,north"),
+            row(",s1,,2018-01-05,50,EUR,food,north"),
+            row("t3,s1,c1,2018-01-05,50,USD,food,north"),
+            row("t4,s3,c1,2018-01-05,50,USD,food,north"),
+            row("t5,s1,c1,2018-02-30,50,EUR,food,north"),
+            row("t6,s1,c1,2018-03-01,50,EUR,food,north"),
+            row("t7,s1,c1,2018-01-05,,EUR,food,north"),
+        ],
+    );
+    let test = build(&[&path], |plan| {
+        plan.as_of = Some("2018-01-31".parse().unwrap())
+    })
+    .unwrap();
+    let rows = &test.built.manifest.rows;
+    assert_eq!((rows.read, rows.used), (12, 4));
+    assert_eq!(rows.rejected.values().sum::<u64>(), 4);
+    assert_eq!(rows.rejected["one id with different content"], 2);
+    assert_eq!(
+        rows.excluded,
+        [("after_as_of", 1), ("duplicate", 1), ("other_currency", 2)]
+            .map(|(rule, count)| (rule.to_owned(), count))
+            .into()
+    );
+    assert_eq!(
+        test.built.manifest.stores, 2,
+        "a store without base currency is left out"
+    );
+    let generation = test.open();
+    let summary = generation.summary(STORES, b"s1").unwrap().unwrap();
+    assert_eq!(
+        (
+            summary.statistics().sum,
+            summary.statistics().count,
+            summary.cards
+        ),
+        (800, 3, 1)
+    );
+    let quarantine = std::fs::read_to_string(&test.built.quarantine).unwrap();
+    let lines: BTreeSet<u64> = quarantine
+        .lines()
+        .skip(1)
+        .map(|line| line.rsplitn(4, ',').nth(2).unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(lines, [4, 5, 11, 13].into());
+}
+
+#[test]
+fn a_cutoff_moves_the_small_hours_to_the_day_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_file(
+        &folder,
+        "bar.csv",
+        &[
+            "t1,bar,c1,2018-03-01T02:59:59,100,EUR,bar,,,,,,,,,".into(),
+            "t2,bar,c1,2018-03-01T04:00:00,200,EUR,bar,,,,,,,,,".into(),
+            "t3,bar,c1,2018-03-01,400,EUR,bar,,,,,,,,,".into(),
+        ],
+    );
+    let stores = folder.path().join("bar.stores.csv");
+    std::fs::write(
+        &stores,
+        "store_id,store_name,day_cutoff\nbar,The Bar,04:00\n",
+    )
+    .unwrap();
+    let table = nightshard_builder::stores::StoreTable::read(&stores).unwrap();
+    let test = build(&[&path], |plan| plan.stores = table).unwrap();
+    let generation = test.open();
+    let day = |text: &str| {
+        let day = text.parse().unwrap();
+        query(
+            &generation,
+            STORES,
+            b"bar",
+            DayRange {
+                first: day,
+                last: day,
+            },
+        )
+        .0
+        .sum
+    };
+    assert_eq!((day("2018-02-28"), day("2018-03-01")), (100, 600));
+    let summary = generation.summary(STORES, b"bar").unwrap().unwrap();
+    assert_eq!(summary.profile.name.as_deref(), Some("The Bar"));
+}
+
+#[test]
+fn no_byte_of_a_shard_holds_a_card() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = generated(&folder, 5_000);
+    let test = build(&[&path], |_| ()).unwrap();
+    let cards: BTreeSet<String> = read_rows(&path).into_iter().map(|row| row.card).collect();
+    let mut pseudonymiser = nightshard_builder::pseudonym::Pseudonymiser::new(
+        &nightshard_builder::pseudonym::CardKey::parse(&"5a".repeat(32), "key").unwrap(),
+    );
+    let needles: BTreeSet<[u8; 8]> = cards
+        .iter()
+        .flat_map(|card| {
+            let pseudonym = pseudonymiser.pseudonym(card.as_bytes()).to_le_bytes();
+            [
+                *pseudonym.first_chunk().unwrap(),
+                *pseudonym.last_chunk().unwrap(),
+            ]
+        })
+        .collect();
+    for shard in &test.built.shards {
+        let bytes = std::fs::read(&shard.path).unwrap();
+        assert!(
+            bytes
+                .array_windows()
+                .all(|window: &[u8; 8]| !needles.contains(window))
+        );
+        for card in cards.iter().filter(|card| card.len() >= 6) {
+            assert!(
+                memchr::memmem::find(&bytes, card.as_bytes()).is_none(),
+                "{card}"
+            );
+        }
+    }
+}
+
+#[test]
+fn input_without_a_usable_row_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_file(
+        &folder,
+        "bad.csv",
+        &["t1,s1,c1,2018-02-30,5,EUR,,,,,,,,,,".into()],
+    );
+    let error = build(&[&path], |_| ()).err().unwrap().to_string();
+    assert!(error.contains("impossible date"), "{error}");
+    let error = build(&[&path], |plan| plan.memory_bytes = 1 << 20)
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(error.starts_with("--memory"), "{error}");
+}

@@ -1,0 +1,77 @@
+//! Builds in temporary folders, opened for reading.
+
+use std::{path::Path, sync::Arc};
+
+use nightshard_builder::{
+    Result,
+    build::{BuildPlan, Built, Quiet, RUNS_DEFAULT},
+    engine,
+    layout::Layout,
+    pseudonym::CardKey,
+    source::Inputs,
+    stores::StoreTable,
+};
+use nightshard_format::{generation::Generation, histogram::Method};
+use tempfile::TempDir;
+
+/// A build and the folder that it lies in.
+pub struct TestBuild {
+    pub built: Built,
+    _staging: TempDir,
+}
+
+/// Returns a plan for some files in the canonical layout; tests change what they are about.
+pub fn plan(inputs: &[&Path], staging: &TempDir) -> BuildPlan {
+    let uris: Vec<String> = inputs
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    BuildPlan {
+        inputs: Inputs::resolve(&uris).unwrap(),
+        layout: Arc::new(Layout::builtin("canonical").unwrap()),
+        stores: StoreTable::default(),
+        card_key: CardKey::parse(&"5a".repeat(32), "--card-key-file").unwrap(),
+        currency: None,
+        as_of: None,
+        histogram_method: Method::Exact,
+        runs: RUNS_DEFAULT,
+        memory_bytes: 256 << 20,
+        threads: 2,
+        scratch: staging.path().to_owned(),
+        staging: staging.path().to_owned(),
+    }
+}
+
+/// Builds some files, with what `change` changes.
+pub fn build(inputs: &[&Path], change: impl FnOnce(&mut BuildPlan)) -> Result<TestBuild> {
+    let staging = tempfile::tempdir().unwrap();
+    let mut plan = plan(inputs, &staging);
+    change(&mut plan);
+    let built = engine::build(&plan, &Quiet)?;
+    Ok(TestBuild {
+        built,
+        _staging: staging,
+    })
+}
+
+impl TestBuild {
+    /// Opens and verifies the generation.
+    pub fn open(&self) -> Generation<Vec<u8>> {
+        let read = |entry: &nightshard_format::manifest::ShardEntry| {
+            let staged = self
+                .built
+                .shards
+                .iter()
+                .find(|shard| shard.entry == *entry)
+                .unwrap();
+            let bytes = std::fs::read(&staged.path).unwrap();
+            assert_eq!(blake3::hash(&bytes).to_hex().as_str(), entry.blob);
+            Ok::<_, nightshard_format::Error>(bytes)
+        };
+        let generation = Generation::open(self.built.manifest.clone(), read).unwrap();
+        generation
+            .shards()
+            .for_each(|shard| shard.verify().unwrap());
+        generation
+    }
+}

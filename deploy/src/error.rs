@@ -1,0 +1,132 @@
+//! What can go wrong with a repository.
+
+use nightshard_format::manifest::GenerationId;
+use nightshard_storage::ObjectName;
+
+pub use nightshard_storage::ErrorKind;
+
+use crate::{BlobRef, SelectionNumber};
+
+/// The result of this package's fallible functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failed operation on a repository.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Storage did not do what was asked.
+    #[error(transparent)]
+    Storage(#[from] nightshard_storage::Error),
+    /// The repository has no such generation.
+    #[error("generation {id} is not in {location}")]
+    UnknownGeneration {
+        /// The generation.
+        id: GenerationId,
+        /// The repository.
+        location: String,
+    },
+    /// The repository has no current generation.
+    #[error("no generation is selected in {location}")]
+    NothingSelected {
+        /// The repository.
+        location: String,
+    },
+    /// A manifest or selection is damaged, foreign or of a newer format.
+    #[error("cannot use {name} in {location}")]
+    Unusable {
+        /// The object.
+        name: ObjectName,
+        /// The repository.
+        location: String,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A blob that a manifest names is not there.
+    #[error("{blob} is missing in {location}")]
+    MissingBlob {
+        /// The blob.
+        blob: Box<BlobRef>,
+        /// The repository.
+        location: String,
+    },
+    /// A blob is not what its name and the manifest say, or cannot be read.
+    #[error("cannot use {blob} in {location}")]
+    BadBlob {
+        /// The blob.
+        blob: Box<BlobRef>,
+        /// The repository.
+        location: String,
+        /// What is wrong with it.
+        source: nightshard_format::Error,
+    },
+    /// Blobs of this repository are not local files, so that they cannot be mapped in place.
+    #[error("blobs in {location} cannot be mapped in place")]
+    NotLocal {
+        /// The repository.
+        location: String,
+    },
+    /// What is to be published contradicts itself.
+    #[error("cannot publish generation {id}: {problem}")]
+    Staged {
+        /// The generation.
+        id: GenerationId,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Somebody else wrote the selection that this writer was about to write.
+    #[error("selection {number} was written by {by}, for generation {generation}")]
+    Conflict {
+        /// The number contended for.
+        number: SelectionNumber,
+        /// What the other writer selected.
+        generation: GenerationId,
+        /// Who the other writer says to be.
+        by: String,
+    },
+    /// The shards of a generation do not make one.
+    #[error("the shards of generation {id} do not fit together")]
+    Inconsistent {
+        /// The generation.
+        id: GenerationId,
+        /// What is wrong.
+        source: nightshard_format::Error,
+    },
+    /// The process is shutting down.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Error {
+    /// Returns what the error asks of the caller.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Storage(error) => error.kind(),
+            Self::Staged { .. } | Self::NotLocal { .. } => ErrorKind::Invalid,
+            Self::Conflict { .. } => ErrorKind::Conflict,
+            Self::Interrupted
+            | Self::NothingSelected { .. }
+            | Self::BadBlob {
+                source: nightshard_format::Error::Io(_),
+                ..
+            } => ErrorKind::Unavailable,
+            Self::UnknownGeneration { .. }
+            | Self::Unusable { .. }
+            | Self::MissingBlob { .. }
+            | Self::BadBlob { .. }
+            | Self::Inconsistent { .. } => ErrorKind::Data,
+        }
+    }
+}
+
+/// Returns an error and its causes in one line.
+pub(crate) fn one_line(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        cause = error.source();
+    }
+    line
+}

@@ -1,0 +1,47 @@
+//! The repository of generations: publish, select, open, verify.
+//!
+//! A [`Repository`] is a folder in object storage. Blobs come first, the manifest next, the
+//! selection last, each created whole and only if absent; so whoever reads sees a generation
+//! whole or not at all, and a publisher that dies leaves nothing but blobs that the next one
+//! finds present.
+//!
+//! ```text
+//! blobs/<blake3>                     a shard; the same bytes are stored once
+//! generations/<id>/manifest.json     after all its blobs; build.json and reports/ beside it
+//! selections/<20-digit number>.json  the highest number names the current generation
+//! ```
+//!
+//! # Examples
+//! ```
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! use nightshard_deploy::Repository;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let repository = Repository::open_or_create(&folder.path().display().to_string())?;
+//! assert!(repository.generations().await?.is_empty());
+//! assert!(repository.current().await?.is_none());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod blob;
+mod bounded;
+mod environment;
+mod error;
+mod names;
+mod open;
+mod publish;
+mod repository;
+mod select;
+mod verify;
+mod verify_record;
+
+pub use blob::BlobRef;
+pub use environment::{Environment, SystemEnvironment};
+pub use error::{Error, ErrorKind, Result};
+pub use open::VerifiedBlobs;
+pub use publish::{Published, Staged};
+pub use repository::{Listed, Repository};
+pub use select::{Selected, Selection, SelectionNumber};
+pub use verify::{Damage, Verification, VerifyProgress, verify_shard};

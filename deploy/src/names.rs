@@ -1,0 +1,98 @@
+//! Where things are in a repository.
+
+use nightshard_format::manifest::GenerationId;
+use nightshard_storage::{ObjectName, Result};
+
+use crate::SelectionNumber;
+
+/// The folder of all generations.
+pub(crate) fn generations() -> Result<ObjectName> {
+    "generations".parse()
+}
+
+/// The folder of all selections.
+pub(crate) fn selections() -> Result<ObjectName> {
+    "selections".parse()
+}
+
+/// The shard of this digest.
+pub(crate) fn blob(digest: &str) -> Result<ObjectName> {
+    format!("blobs/{digest}").parse()
+}
+
+/// The manifest of a generation.
+pub(crate) fn manifest(id: &GenerationId) -> Result<ObjectName> {
+    format!("generations/{id}/manifest.json").parse()
+}
+
+/// What is known of how a generation was built, beside what decides its content.
+pub(crate) fn build(id: &GenerationId) -> Result<ObjectName> {
+    format!("generations/{id}/build.json").parse()
+}
+
+/// One of a generation's reports.
+pub(crate) fn report(id: &GenerationId, report: &str) -> Result<ObjectName> {
+    format!("generations/{id}/reports/{report}").parse()
+}
+
+/// A selection.
+pub(crate) fn selection(number: SelectionNumber) -> Result<ObjectName> {
+    format!("selections/{:020}.json", number.0).parse()
+}
+
+/// Returns the generation whose manifest has this name, or `None` for another object.
+pub(crate) fn generation_of_manifest(name: &ObjectName) -> Option<GenerationId> {
+    let id = name.as_str().strip_prefix("generations/")?;
+    id.strip_suffix("/manifest.json")?.parse().ok()
+}
+
+/// Returns the number of the selection that has this name, or `None` for another object.
+pub(crate) fn number_of_selection(name: &ObjectName) -> Option<SelectionNumber> {
+    let number = name.as_str().strip_prefix("selections/")?;
+    let number = number.strip_suffix(".json")?;
+    let is_number = number.len() == 20 && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_number
+        .then(|| number.parse().ok().map(SelectionNumber))
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selection_names_round_trip_in_numeric_order() {
+        let mut last = None;
+        for number in [1, 2, 9, 10, u64::MAX].map(SelectionNumber) {
+            let name = selection(number).unwrap();
+            assert_eq!(number_of_selection(&name), Some(number));
+            assert!(last < Some(name.clone()));
+            last = Some(name);
+        }
+        for foreign in [
+            "selections/1.json",
+            "selections/0000000000000000000x.json",
+            "selections/00000000000000000001.txt",
+            "selections/99999999999999999999.json",
+            "selections/a/00000000000000000001.json",
+        ] {
+            assert_eq!(
+                number_of_selection(&foreign.parse().unwrap()),
+                None,
+                "{foreign}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_manifests_name_generations() {
+        let id: GenerationId = "2018-12-31-0123456789ab".parse().unwrap();
+        assert_eq!(
+            generation_of_manifest(&manifest(&id).unwrap()),
+            Some(id.clone())
+        );
+        assert_eq!(generation_of_manifest(&build(&id).unwrap()), None);
+        let foreign = "generations/other/manifest.json".parse().unwrap();
+        assert_eq!(generation_of_manifest(&foreign), None);
+    }
+}

@@ -1,0 +1,110 @@
+//! Opening a generation in place, with every byte verified once.
+
+use std::collections::BTreeMap;
+
+use nightshard_format::{
+    generation::Generation,
+    manifest::{GenerationId, Manifest, ShardEntry},
+    shard::{Mapped, Shard},
+};
+use rayon::prelude::*;
+
+use crate::{Error, Repository, Result, blob::map_verified, bounded};
+
+/// The blobs that are mapped and verified, by digest.
+///
+/// A blob that two generations share is read once: bytes that were right when they were mapped
+/// stay so, since a published blob is never written again.
+#[derive(Debug, Clone, Default)]
+pub struct VerifiedBlobs {
+    maps: BTreeMap<String, Mapped>,
+}
+
+impl VerifiedBlobs {
+    /// Makes an empty cache.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Returns how many blobs are mapped.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.maps.len()
+    }
+
+    /// Returns whether no blob is mapped.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.maps.is_empty()
+    }
+
+    /// Forgets the blobs that none of the generations still served has.
+    pub fn retain<'a>(&mut self, live: impl IntoIterator<Item = &'a Manifest>) {
+        let shards = live.into_iter().flat_map(|manifest| &manifest.shards);
+        let mut kept = BTreeMap::new();
+        for entry in shards {
+            if let Some((digest, map)) = self.maps.remove_entry(&entry.blob) {
+                kept.insert(digest, map);
+            }
+        }
+        self.maps = kept;
+    }
+}
+
+impl Repository {
+    /// Opens a generation whose blobs are local files, mapping each and verifying those that are
+    /// not in `verified` yet, on all processors.
+    ///
+    /// # Errors
+    /// [`Error::MissingBlob`] and [`Error::BadBlob`] name the first blob at fault, in the
+    /// manifest's order; otherwise as [`Repository::manifest`].
+    pub async fn open_generation(
+        &self,
+        id: &GenerationId,
+        verified: &mut VerifiedBlobs,
+    ) -> Result<Generation<Mapped>> {
+        let manifest = self.manifest(id).await?;
+        let unknown: Vec<ShardEntry> = manifest
+            .shards
+            .iter()
+            .filter(|entry| !verified.maps.contains_key(&entry.blob))
+            .cloned()
+            .collect();
+        let repository = self.clone();
+        let mapped = bounded::blocking(move || {
+            let shards: Vec<_> = unknown
+                .into_par_iter()
+                .map(|entry| {
+                    let shard = repository.map_verified(&entry)?;
+                    Ok((entry.blob, shard.bytes().clone()))
+                })
+                .collect();
+            // Collected first: which error rayon would stop at depends on the threads.
+            shards.into_iter().collect::<Result<Vec<_>>>()
+        });
+        verified.maps.extend(mapped.await??);
+        Generation::open(manifest, |entry| {
+            let map = verified.maps.get(&entry.blob).cloned();
+            map.ok_or(nightshard_format::Error::NotAShard("it is not mapped"))
+        })
+        .map_err(|source| Error::Inconsistent {
+            id: id.clone(),
+            source,
+        })
+    }
+
+    /// Opens and verifies one shard of a generation, whose blob is a local file.
+    ///
+    /// # Errors
+    /// [`Error::MissingBlob`] or [`Error::BadBlob`].
+    pub async fn open_shard(&self, entry: &ShardEntry) -> Result<Shard<Mapped>> {
+        let (repository, entry) = (self.clone(), entry.clone());
+        bounded::blocking(move || repository.map_verified(&entry)).await?
+    }
+
+    pub(crate) fn map_verified(&self, entry: &ShardEntry) -> Result<Shard<Mapped>> {
+        let path = self.blob_path(entry)?;
+        map_verified(&path, entry).map_err(|source| self.bad_blob(entry, source))
+    }
+}

@@ -1,0 +1,201 @@
+//! Publishing a generation: blobs, then what stands beside the manifest, then the manifest.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use nightshard_format::manifest::{GenerationId, Manifest, ShardEntry};
+use nightshard_storage::Error as StorageError;
+
+use crate::{Error, Repository, Result, blob::check_len, bounded, names};
+
+/// A generation in local files, ready to be published.
+#[derive(Debug, Clone)]
+pub struct Staged {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// Shards, by path and BLAKE3 digest in hexadecimal. Those that the repository has already
+    /// need not be there; the files of others are moved into it where that is possible.
+    pub shards: Vec<(PathBuf, String)>,
+    /// The bytes of `build.json`.
+    pub build_json: Vec<u8>,
+    /// Reports, by the name that they get and their present path.
+    pub reports: Vec<(String, PathBuf)>,
+}
+
+/// What publishing did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The generation.
+    pub generation: GenerationId,
+    /// Whether the manifest was not there before.
+    pub is_new: bool,
+    /// Blobs that were stored.
+    pub blobs_new: u64,
+    /// Blobs that were there before.
+    pub blobs_present: u64,
+    /// Bytes of the blobs that were stored.
+    pub bytes_new: u64,
+    /// Bytes of the blobs that were there before.
+    pub bytes_present: u64,
+}
+
+impl Repository {
+    /// Publishes a generation, without selecting it.
+    ///
+    /// Nothing that is there already is stored again, so publishing a second time, or after a
+    /// publisher died, stores what is missing only. `build.json` and the reports of whoever came
+    /// first stay.
+    ///
+    /// # Errors
+    /// [`Error::Staged`] if the parts contradict each other, [`Error::BadBlob`] and
+    /// [`Error::Unusable`] if the repository has a damaged blob or manifest in the place of one
+    /// to be published, [`Error::Storage`] if storing fails.
+    pub async fn publish(&self, staged: &Staged) -> Result<Published> {
+        let manifest_json = staged.check()?;
+        // Litter that cannot be cleared is no reason not to publish.
+        let _litter = self.storage.clear_unfinished(self.environment.now()).await;
+        let mut published = self.publish_blobs(staged).await?;
+        self.publish_beside(staged).await?;
+        published.is_new = self
+            .publish_manifest(&staged.manifest.id, manifest_json)
+            .await?;
+        Ok(published)
+    }
+
+    async fn publish_blobs(&self, staged: &Staged) -> Result<Published> {
+        let paths: BTreeMap<&str, &Path> = staged
+            .shards
+            .iter()
+            .map(|(path, digest)| (digest.as_str(), path.as_path()))
+            .collect();
+        let entries: BTreeMap<&str, &ShardEntry> = staged
+            .manifest
+            .shards
+            .iter()
+            .map(|entry| (entry.blob.as_str(), entry))
+            .collect();
+        let stored = bounded::run(entries.into_values(), |entry| {
+            let (repository, entry) = (self.clone(), entry.clone());
+            let path = paths.get(entry.blob.as_str()).map(PathBuf::from);
+            let id = staged.manifest.id.clone();
+            async move {
+                let is_new = repository.publish_blob(&id, &entry, path).await?;
+                Ok((is_new, entry.size_bytes))
+            }
+        });
+        let mut published = Published {
+            generation: staged.manifest.id.clone(),
+            is_new: false,
+            blobs_new: 0,
+            blobs_present: 0,
+            bytes_new: 0,
+            bytes_present: 0,
+        };
+        for (is_new, size_bytes) in stored.await? {
+            let (blobs, bytes) = if is_new {
+                (&mut published.blobs_new, &mut published.bytes_new)
+            } else {
+                (&mut published.blobs_present, &mut published.bytes_present)
+            };
+            *blobs += 1;
+            *bytes += size_bytes;
+        }
+        Ok(published)
+    }
+
+    /// Stores one blob, and returns whether it was not there before.
+    async fn publish_blob(
+        &self,
+        id: &GenerationId,
+        entry: &ShardEntry,
+        path: Option<PathBuf>,
+    ) -> Result<bool> {
+        if self.has_blob(entry).await? {
+            return Ok(false);
+        }
+        let problem = |problem: String| Error::Staged {
+            id: id.clone(),
+            problem,
+        };
+        let path = path.ok_or_else(|| {
+            let blob = &entry.blob;
+            problem(format!(
+                "blob {blob} is neither staged nor in the repository"
+            ))
+        })?;
+        let metadata = tokio::fs::metadata(&path).await;
+        let len_bytes = metadata.map_err(|source| StorageError::Source {
+            path: path.clone(),
+            source,
+        })?;
+        check_len(len_bytes.len(), entry)
+            .map_err(|error| problem(format!("{}: {error}", path.display())))?;
+        let name = names::blob(&entry.blob)?;
+        is_new(self.storage.create_from_file(&name, &path).await)
+    }
+
+    async fn publish_beside(&self, staged: &Staged) -> Result<()> {
+        let id = &staged.manifest.id;
+        let build_json = staged.build_json.clone().into();
+        is_new(self.storage.create(&names::build(id)?, build_json).await)?;
+        for (report, path) in &staged.reports {
+            let name = names::report(id, report)?;
+            if self.storage.size(&name).await?.is_none() {
+                is_new(self.storage.create_from_file(&name, path).await)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn publish_manifest(&self, id: &GenerationId, json: Vec<u8>) -> Result<bool> {
+        let created = self
+            .storage
+            .create(&names::manifest(id)?, json.into())
+            .await;
+        let created = is_new(created)?;
+        if !created {
+            // Its id is the digest of its content: if it can be read, it is this one.
+            self.manifest(id).await?;
+        }
+        Ok(created)
+    }
+}
+
+impl Staged {
+    /// Checks that the parts fit together, and returns the bytes of the manifest.
+    fn check(&self) -> Result<Vec<u8>> {
+        let id = &self.manifest.id;
+        let staged_error = |problem: String| Error::Staged {
+            id: id.clone(),
+            problem,
+        };
+        let json = self.manifest.to_json();
+        let json = json
+            .and_then(|json| Manifest::from_json(&json).map(|_whole| json))
+            .map_err(|error| staged_error(error.to_string()))?;
+        for (report, _) in &self.reports {
+            names::report(id, report)?;
+        }
+        let named = |digest: &String| {
+            let mut entries = self.manifest.shards.iter();
+            entries.any(|entry| entry.blob == *digest)
+        };
+        match self.shards.iter().find(|(_, digest)| !named(digest)) {
+            Some((_, digest)) => Err(staged_error(format!(
+                "the staged shard {digest} is not in the manifest"
+            ))),
+            None => Ok(json),
+        }
+    }
+}
+
+/// Turns the error that an object exists into whether it did not.
+fn is_new(created: nightshard_storage::Result<()>) -> Result<bool> {
+    match created {
+        Ok(()) => Ok(true),
+        Err(StorageError::Exists { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}

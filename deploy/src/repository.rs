@@ -1,0 +1,192 @@
+//! A repository and what it says of its generations.
+
+use std::{path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use nightshard_format::{
+    Error as FormatError,
+    manifest::{GenerationId, Manifest, ShardEntry},
+};
+use nightshard_storage::{ObjectName, Storage};
+
+use crate::{
+    BlobRef, Environment, Error, Result, SystemEnvironment, blob::check_len, bounded, names,
+};
+
+/// No manifest is longer: a million shards take a quarter of it.
+const MANIFEST_LEN_MAX: u64 = 1 << 30;
+
+/// Generations, and which of them is current, in object storage.
+///
+/// Clones are handles on the same repository.
+#[derive(Debug, Clone)]
+pub struct Repository {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) environment: Arc<dyn Environment>,
+}
+
+/// A generation that a repository has.
+#[derive(Debug)]
+pub struct Listed {
+    /// Its id.
+    pub id: GenerationId,
+    /// Its manifest, or why it cannot be used.
+    pub manifest: Result<Manifest>,
+    /// Whether it is the current one.
+    pub is_current: bool,
+}
+
+impl Repository {
+    /// Makes a repository of `storage`.
+    #[must_use]
+    pub fn new(storage: Arc<dyn Storage>) -> Self {
+        Self::with_environment(storage, Arc::new(SystemEnvironment))
+    }
+
+    /// Makes a repository of `storage`, with its own idea of time, randomness and itself.
+    #[must_use]
+    pub fn with_environment(storage: Arc<dyn Storage>, environment: Arc<dyn Environment>) -> Self {
+        Self {
+            storage,
+            environment,
+        }
+    }
+
+    /// Opens the repository at `uri`, which must be there.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] if it is not, or if the URI is none.
+    pub fn open(uri: &str) -> Result<Self> {
+        Ok(Self::new(nightshard_storage::open(uri)?))
+    }
+
+    /// Opens the repository at `uri`, which publishing makes where it is not yet there.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] if the URI is none.
+    pub fn open_or_create(uri: &str) -> Result<Self> {
+        Ok(Self::new(nightshard_storage::open_or_create(uri)?))
+    }
+
+    /// Returns where the repository is, for messages.
+    #[must_use]
+    pub fn location(&self) -> &str {
+        self.storage.location()
+    }
+
+    /// Returns the manifest of a generation.
+    ///
+    /// # Errors
+    /// [`Error::UnknownGeneration`] if there is none, [`Error::Unusable`] if it is damaged, of
+    /// another generation or of a newer format.
+    pub async fn manifest(&self, id: &GenerationId) -> Result<Manifest> {
+        let found = self.find_manifest(id).await?;
+        found.ok_or_else(|| Error::UnknownGeneration {
+            id: id.clone(),
+            location: self.location().to_owned(),
+        })
+    }
+
+    /// Like [`Repository::manifest`], but absence is `None`.
+    pub(crate) async fn find_manifest(&self, id: &GenerationId) -> Result<Option<Manifest>> {
+        let name = names::manifest(id)?;
+        let Some(bytes) = self.storage.get(&name, MANIFEST_LEN_MAX).await? else {
+            return Ok(None);
+        };
+        match read_manifest(&bytes, id) {
+            Ok(manifest) => Ok(Some(manifest)),
+            Err(error) => Err(self.unusable(name, error)),
+        }
+    }
+
+    /// Returns every generation, ascending by id, the unusable ones too.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] if storage cannot be read.
+    pub async fn generations(&self) -> Result<Vec<Listed>> {
+        // A damaged selection is no reason to hide what could be selected instead.
+        let current = match self.current().await {
+            Err(Error::Storage(error)) => return Err(error.into()),
+            selection => selection
+                .ok()
+                .flatten()
+                .map(|selection| selection.generation),
+        };
+        let listed = self.storage.list(&names::generations()?).await?;
+        let ids = listed.iter().filter_map(names::generation_of_manifest);
+        bounded::run(ids, |id| {
+            let repository = self.clone();
+            let is_current = current.as_ref() == Some(&id);
+            async move {
+                let manifest = repository.manifest(&id).await;
+                Ok(Listed {
+                    id,
+                    manifest,
+                    is_current,
+                })
+            }
+        })
+        .await
+    }
+
+    /// Returns whether a blob is there, in its full length.
+    ///
+    /// # Errors
+    /// [`Error::BadBlob`] if it has another length.
+    pub(crate) async fn has_blob(&self, entry: &ShardEntry) -> Result<bool> {
+        let Some(len_bytes) = self.storage.size(&names::blob(&entry.blob)?).await? else {
+            return Ok(false);
+        };
+        check_len(len_bytes, entry).map_err(|source| self.bad_blob(entry, source))?;
+        Ok(true)
+    }
+
+    /// Returns the path under which a blob can be mapped in place.
+    pub(crate) fn blob_path(&self, entry: &ShardEntry) -> Result<PathBuf> {
+        let path = self.storage.local_path(&names::blob(&entry.blob)?);
+        path.ok_or_else(|| Error::NotLocal {
+            location: self.location().to_owned(),
+        })
+    }
+
+    /// Names the blob that cannot be used.
+    pub(crate) fn bad_blob(&self, entry: &ShardEntry, source: FormatError) -> Error {
+        let (blob, location) = (Box::new(BlobRef(entry.clone())), self.location().to_owned());
+        match source {
+            FormatError::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Error::MissingBlob { blob, location }
+            }
+            source => Error::BadBlob {
+                blob,
+                location,
+                source,
+            },
+        }
+    }
+
+    /// Names the record that cannot be used.
+    pub(crate) fn unusable(
+        &self,
+        name: ObjectName,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Error {
+        Error::Unusable {
+            name,
+            location: self.location().to_owned(),
+            source: source.into(),
+        }
+    }
+}
+
+fn read_manifest(bytes: &Bytes, id: &GenerationId) -> Result<Manifest, FormatError> {
+    let manifest = Manifest::from_json(bytes)?;
+    if manifest.id == *id {
+        Ok(manifest)
+    } else {
+        let problem = format!("it is that of generation {}", manifest.id);
+        Err(FormatError::Corrupt {
+            structure: "manifest",
+            problem,
+        })
+    }
+}

@@ -1,0 +1,222 @@
+//! Selections: the numbered records of which the highest names the current generation.
+
+use std::{
+    fmt,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use nightshard_format::{
+    calendar::Day,
+    manifest::{GenerationId, Manifest},
+};
+use nightshard_storage::{Error as StorageError, ErrorKind};
+use serde::{Deserialize, Serialize};
+
+use crate::{BlobRef, Error, Repository, Result, bounded, names};
+
+/// No selection is longer.
+const SELECTION_LEN_MAX: u64 = 64 << 10;
+
+/// How often a selection is tried when storage does not say what became of it.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// The number of a selection: 1 is the first, and there are no gaps.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct SelectionNumber(pub u64);
+
+impl fmt::Display for SelectionNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The record that made a generation current.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Selection {
+    /// Its number, which is in its name, too.
+    pub number: SelectionNumber,
+    /// The generation that became current.
+    pub generation: GenerationId,
+    /// What tells the writer's own record from others'.
+    pub nonce: String,
+    /// When it was written, by the writer's clock, in UTC as of RFC 3339.
+    pub at: String,
+    /// Who wrote it.
+    pub by: String,
+}
+
+/// What selecting did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selected {
+    /// The selection that names the generation.
+    pub selection: Selection,
+    /// Whether it was not there before.
+    pub is_new: bool,
+}
+
+impl Repository {
+    /// Returns the selection of the highest number, or `None` before the first.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] if it is damaged: whoever serves keeps what it serves.
+    pub async fn current(&self) -> Result<Option<Selection>> {
+        match self.last_number().await? {
+            Some(number) => self.selection(number).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the current generation.
+    ///
+    /// # Errors
+    /// [`Error::NothingSelected`] if there is none, else as [`Repository::current`].
+    pub async fn current_generation(&self) -> Result<GenerationId> {
+        let selection = self.current().await?;
+        let selection = selection.ok_or_else(|| Error::NothingSelected {
+            location: self.location().to_owned(),
+        })?;
+        Ok(selection.generation)
+    }
+
+    /// Makes a generation the current one, once its manifest and all its blobs are there.
+    ///
+    /// Selecting the current generation again writes nothing.
+    ///
+    /// # Errors
+    /// [`Error::UnknownGeneration`], [`Error::Unusable`], [`Error::MissingBlob`] or
+    /// [`Error::BadBlob`] if it could not be served; [`Error::Conflict`] if another writer
+    /// selected another generation at the same time.
+    pub async fn select(&self, id: &GenerationId) -> Result<Selected> {
+        let manifest = self.manifest(id).await?;
+        self.check_blobs(&manifest).await?;
+        let last = self.last_number().await?.unwrap_or_default();
+        // A damaged selection is overruled by the next one.
+        if let Ok(Some(selection)) = self.selection(last).await
+            && selection.generation == *id
+        {
+            return Ok(Selected {
+                selection,
+                is_new: false,
+            });
+        }
+        let selection = Selection {
+            number: SelectionNumber(last.0.saturating_add(1)),
+            generation: id.clone(),
+            nonce: self.environment.nonce(),
+            at: rfc3339(self.environment.now()),
+            by: self.environment.writer(),
+        };
+        self.write_selection(selection).await
+    }
+
+    async fn write_selection(&self, selection: Selection) -> Result<Selected> {
+        let name = names::selection(selection.number)?;
+        let mut json = serde_json::to_vec_pretty(&selection)
+            .map_err(|error| self.unusable(name.clone(), error))?;
+        json.push(b'\n');
+        let mut attempts = 1..=ATTEMPTS_MAX;
+        loop {
+            attempts.next();
+            match self.storage.create(&name, json.clone().into()).await {
+                Ok(()) => {
+                    return Ok(Selected {
+                        selection,
+                        is_new: true,
+                    });
+                }
+                Err(StorageError::Exists { .. }) => return self.judge(selection).await,
+                // The answer may be lost rather than the record: the next attempt tells.
+                Err(error) if error.kind() == ErrorKind::Unavailable && !attempts.is_empty() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Tells whether the selection that stands where `own` was to be written is as good.
+    async fn judge(&self, own: Selection) -> Result<Selected> {
+        let found = self.selection(own.number).await?;
+        match found {
+            Some(found) if found.generation == own.generation => Ok(Selected {
+                is_new: found.nonce == own.nonce,
+                selection: found,
+            }),
+            Some(found) => Err(Error::Conflict {
+                number: found.number,
+                generation: found.generation,
+                by: found.by,
+            }),
+            None => {
+                let name = names::selection(own.number)?;
+                Err(self.unusable(name, "it was there and is gone"))
+            }
+        }
+    }
+
+    async fn check_blobs(&self, manifest: &Manifest) -> Result<()> {
+        bounded::run(&manifest.shards, |entry| {
+            let (repository, entry) = (self.clone(), entry.clone());
+            async move {
+                if repository.has_blob(&entry).await? {
+                    return Ok(());
+                }
+                Err(Error::MissingBlob {
+                    blob: Box::new(BlobRef(entry)),
+                    location: repository.location().to_owned(),
+                })
+            }
+        })
+        .await
+        .map(drop)
+    }
+
+    async fn last_number(&self) -> Result<Option<SelectionNumber>> {
+        let listed = self.storage.list(&names::selections()?).await?;
+        Ok(listed.iter().filter_map(names::number_of_selection).max())
+    }
+
+    async fn selection(&self, number: SelectionNumber) -> Result<Option<Selection>> {
+        let name = names::selection(number)?;
+        let Some(bytes) = self.storage.get(&name, SELECTION_LEN_MAX).await? else {
+            return Ok(None);
+        };
+        match serde_json::from_slice::<Selection>(&bytes) {
+            Ok(selection) if selection.number == number => Ok(Some(selection)),
+            Ok(selection) => Err(self.unusable(
+                name,
+                format!("it says to be selection {}", selection.number),
+            )),
+            Err(error) => Err(self.unusable(name, error)),
+        }
+    }
+}
+
+/// Returns a time to the second, in UTC as of RFC 3339.
+fn rfc3339(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let day = Day(i32::try_from(days).unwrap_or_default());
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{day}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn times_are_written_in_utc() {
+        // From the examples of RFC 3339 and POSIX.
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (482_196_050, "1985-04-12T23:20:50Z"),
+            (1_000_000_000, "2001-09-09T01:46:40Z"),
+        ] {
+            assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_secs(seconds)), text);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The trait over object storage.
+
+use std::{
+    fmt::Debug,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::{ObjectName, Result};
+
+/// What is half done and older than this was abandoned by a process that is no more.
+pub const UNFINISHED_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Immutable objects by name.
+///
+/// Every method but [`Storage::local_path`] may fail as [`crate::ErrorKind::Unavailable`]; then
+/// a create may still have happened.
+#[async_trait]
+pub trait Storage: Debug + Send + Sync {
+    /// Returns where the storage is, as a URI or path, for messages.
+    fn location(&self) -> &str;
+
+    /// Creates an object whole, and only if there is none of its name.
+    ///
+    /// When this returns, the object survives a loss of power.
+    ///
+    /// # Errors
+    /// [`crate::Error::Exists`] if there is one; it is left as it was.
+    async fn create(&self, name: &ObjectName, bytes: Bytes) -> Result<()>;
+
+    /// Creates an object from a local file, whole, and only if there is none of its name.
+    ///
+    /// The file is moved where that is possible, and copied otherwise; so whether it is still
+    /// there after a success is not defined. After an error it is.
+    ///
+    /// # Errors
+    /// [`crate::Error::Exists`] as for [`Storage::create`]; [`crate::Error::Source`] if the file
+    /// cannot be read.
+    async fn create_from_file(&self, name: &ObjectName, file: &Path) -> Result<()>;
+
+    /// Returns the whole of an object, or `None` if there is none.
+    ///
+    /// # Errors
+    /// [`crate::Error::TooLarge`] above `limit_bytes`.
+    async fn get(&self, name: &ObjectName, limit_bytes: u64) -> Result<Option<Bytes>>;
+
+    /// Returns the names of the objects below `folder`, at any depth, ascending.
+    ///
+    /// An object whose create has returned is listed. Things that cannot be named are not.
+    ///
+    /// # Errors
+    /// None beside those of the trait.
+    async fn list(&self, folder: &ObjectName) -> Result<Vec<ObjectName>>;
+
+    /// Returns the length of an object in bytes, or `None` if there is none.
+    ///
+    /// # Errors
+    /// None beside those of the trait.
+    async fn size(&self, name: &ObjectName) -> Result<Option<u64>>;
+
+    /// Deletes an object, and returns whether there was one.
+    ///
+    /// # Errors
+    /// None beside those of the trait.
+    async fn delete(&self, name: &ObjectName) -> Result<bool>;
+
+    /// Clears what was begun, never finished, and last touched more than [`UNFINISHED_AGE_MAX`]
+    /// before `now`; returns how many things that were.
+    ///
+    /// # Errors
+    /// None beside those of the trait.
+    async fn clear_unfinished(&self, now: SystemTime) -> Result<u64>;
+
+    /// Returns the path under which an object of this name is, or would be, a local file that
+    /// can be mapped in place; `None` if objects are elsewhere.
+    fn local_path(&self, name: &ObjectName) -> Option<PathBuf>;
+}

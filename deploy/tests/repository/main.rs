@@ -1,0 +1,7 @@
+//! The repository on a local folder: publication, selection, damage.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod damage;
+mod publication;
+mod support;

@@ -1,0 +1,271 @@
+//! Little-endian integers and LEB128 varints, the only primitives of every record.
+//!
+//! Reading never panics: a short or overlong input is [`Error::Corrupt`].
+
+use crate::{Error, Result};
+
+/// Appends `value` as LEB128, seven bits a byte, least significant first.
+pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(low_byte(value) | 0x80);
+        value >>= 7;
+    }
+    out.push(low_byte(value));
+}
+
+/// Appends `value` as LEB128 of up to 19 bytes.
+pub fn put_varint_u128(out: &mut Vec<u8>, mut value: u128) {
+    while let Err(_wide) = u64::try_from(value) {
+        out.push(low_byte_u128(value) | 0x80);
+        value >>= 7;
+    }
+    if let Ok(narrow) = u64::try_from(value) {
+        put_varint(out, narrow);
+    }
+}
+
+/// Appends a signed value with its sign folded into the lowest bit.
+pub fn put_signed(out: &mut Vec<u8>, value: i64) {
+    put_varint(out, ((value << 1) ^ (value >> 63)).cast_unsigned());
+}
+
+/// Appends a signed 128-bit value with its sign folded into the lowest bit.
+pub fn put_signed_i128(out: &mut Vec<u8>, value: i128) {
+    put_varint_u128(out, ((value << 1) ^ (value >> 127)).cast_unsigned());
+}
+
+fn low_byte(value: u64) -> u8 {
+    (value & 0x7f) as u8
+}
+
+fn low_byte_u128(value: u128) -> u8 {
+    (value & 0x7f) as u8
+}
+
+/// Returns how many bytes [`put_varint`] takes for `value`.
+#[must_use]
+pub fn varint_len(value: u64) -> usize {
+    (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
+}
+
+/// A cursor over the bytes of one structure, named in every error.
+#[derive(Debug, Clone, Copy)]
+pub struct Bytes<'a> {
+    rest: &'a [u8],
+    structure: &'static str,
+}
+
+impl<'a> Bytes<'a> {
+    /// Starts at the first byte of `bytes`, which belong to `structure`.
+    #[must_use]
+    pub fn new(bytes: &'a [u8], structure: &'static str) -> Self {
+        Self {
+            rest: bytes,
+            structure,
+        }
+    }
+
+    /// Returns whether nothing is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// Returns what has not been read.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    fn ends_early(&self) -> Error {
+        Error::corrupt(self.structure, "it ends early")
+    }
+
+    /// Takes the next `len` bytes.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if fewer are left.
+    pub fn take(&mut self, len: usize) -> Result<&'a [u8]> {
+        let (head, tail) = self
+            .rest
+            .split_at_checked(len)
+            .ok_or_else(|| self.ends_early())?;
+        self.rest = tail;
+        Ok(head)
+    }
+
+    /// Takes as many bytes as the varint before them says.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if fewer are left.
+    pub fn take_prefixed(&mut self) -> Result<&'a [u8]> {
+        let len = self.length()?;
+        self.take(len)
+    }
+
+    /// Reads one byte.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] at the end.
+    pub fn u8(&mut self) -> Result<u8> {
+        Ok(self.take(1)?[0])
+    }
+
+    /// Reads a little-endian 16-bit integer.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] at the end.
+    pub fn u16(&mut self) -> Result<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    /// Reads a little-endian 32-bit integer.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] at the end.
+    pub fn u32(&mut self) -> Result<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    /// Reads a little-endian 64-bit integer.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] at the end.
+    pub fn u64(&mut self) -> Result<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    /// Takes a fixed number of bytes.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] at the end.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let (head, tail) = self
+            .rest
+            .split_first_chunk::<N>()
+            .ok_or_else(|| self.ends_early())?;
+        self.rest = tail;
+        Ok(*head)
+    }
+
+    /// Reads a varint.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if it does not end, or does not fit.
+    #[inline]
+    pub fn varint(&mut self) -> Result<u64> {
+        // One byte is by far the commonest: gaps, small counts and deltas.
+        if let [first @ 0..=0x7f, tail @ ..] = self.rest {
+            self.rest = tail;
+            return Ok(u64::from(*first));
+        }
+        u64::try_from(self.varint_u128()?)
+            .map_err(|_wide| Error::corrupt(self.structure, "an integer exceeds 64 bits"))
+    }
+
+    /// Reads a varint of up to 128 bits.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if it does not end, or does not fit.
+    pub fn varint_u128(&mut self) -> Result<u128> {
+        let mut value = 0_u128;
+        for position in 0..19_usize {
+            let byte = *self.rest.get(position).ok_or_else(|| self.ends_early())?;
+            let bits = u128::from(byte & 0x7f);
+            if position == 18 && bits > 3 {
+                break;
+            }
+            value |= bits << (7 * position);
+            if byte & 0x80 == 0 {
+                self.rest = &self.rest[position + 1..];
+                return Ok(value);
+            }
+        }
+        Err(Error::corrupt(
+            self.structure,
+            "an integer exceeds 128 bits",
+        ))
+    }
+
+    /// Reads a signed varint.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] as [`Bytes::varint`].
+    #[inline]
+    pub fn signed(&mut self) -> Result<i64> {
+        let folded = self.varint()?;
+        Ok((folded >> 1).cast_signed() ^ -((folded & 1).cast_signed()))
+    }
+
+    /// Reads a signed varint of up to 128 bits.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] as [`Bytes::varint_u128`].
+    pub fn signed_i128(&mut self) -> Result<i128> {
+        let folded = self.varint_u128()?;
+        Ok((folded >> 1).cast_signed() ^ -((folded & 1).cast_signed()))
+    }
+
+    /// Reads a varint that is a length in memory.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if it exceeds what is left to read.
+    pub fn length(&mut self) -> Result<usize> {
+        let value = self.varint()?;
+        usize::try_from(value)
+            .ok()
+            .filter(|len| *len <= self.rest.len())
+            .ok_or_else(|| self.ends_early())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_width_of_integer_round_trips() {
+        let mut out = Vec::new();
+        let values: Vec<i128> = (0..127)
+            .flat_map(|bit| [1_i128 << bit, -(1_i128 << bit), (1_i128 << bit) - 1])
+            .collect();
+        for value in &values {
+            put_signed_i128(&mut out, *value);
+        }
+        let mut bytes = Bytes::new(&out, "test");
+        for value in &values {
+            assert_eq!(bytes.signed_i128().unwrap(), *value);
+        }
+        assert!(bytes.is_empty());
+        for value in [0, 1, -1, i64::MAX, i64::MIN, 63, 64, -64, -65] {
+            out.clear();
+            put_signed(&mut out, value);
+            assert_eq!(Bytes::new(&out, "test").signed().unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn stated_length_is_the_written_length() {
+        for bit in 0..64 {
+            for value in [1_u64 << bit, (1_u64 << bit) - 1] {
+                let mut out = Vec::new();
+                put_varint(&mut out, value);
+                assert_eq!(out.len(), varint_len(value), "{value}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_endless_or_overlong_integer_is_refused() {
+        assert!(Bytes::new(&[0xff; 40], "test").varint_u128().is_err());
+        assert!(Bytes::new(&[0xff; 3], "test").varint().is_err());
+        assert!(
+            Bytes::new(
+                &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2],
+                "test"
+            )
+            .varint()
+            .is_err()
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! A generation opened for reading: its manifest and its shards.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    Error, Result,
+    calendar::Month,
+    key,
+    manifest::{Manifest, ShardEntry},
+    record::{MonthRecord, Summary},
+    shard::{Identity, Record, Shard, Span},
+};
+
+/// The shards of one span, by first partition.
+type SpanShards<B> = Vec<Shard<B>>;
+
+/// A manifest and all its shards, over any bytes.
+#[derive(Debug)]
+pub struct Generation<B> {
+    manifest: Manifest,
+    datasets: BTreeMap<String, BTreeMap<Span, SpanShards<B>>>,
+}
+
+impl<B: AsRef<[u8]>> Generation<B> {
+    /// Opens every shard of `manifest` from the bytes that `open` finds for it.
+    ///
+    /// Shards are checked to be what the manifest says they are, in structure; reading every
+    /// byte is [`Shard::verify`]'s job.
+    ///
+    /// # Errors
+    /// Whatever `open` returns; [`Error::Corrupt`] for a shard that is not the one named.
+    pub fn open<E: From<Error>>(
+        manifest: Manifest,
+        mut open: impl FnMut(&ShardEntry) -> std::result::Result<B, E>,
+    ) -> std::result::Result<Self, E> {
+        let mut datasets: BTreeMap<String, BTreeMap<Span, SpanShards<B>>> = BTreeMap::new();
+        for entry in &manifest.shards {
+            let shard = Shard::open(open(entry)?)?;
+            check_identity(entry, &shard)?;
+            let Identity { dataset, span, .. } = shard.identity().clone();
+            datasets
+                .entry(dataset)
+                .or_default()
+                .entry(span)
+                .or_default()
+                .push(shard);
+        }
+        for shards in datasets.values_mut().flat_map(BTreeMap::values_mut) {
+            shards.sort_by_key(|shard| shard.identity().run);
+            let overlap =
+                |pair: &[Shard<B>]| pair[1].identity().run.first < pair[0].identity().run.end;
+            if shards.windows(2).any(overlap) {
+                return Err(
+                    Error::corrupt("manifest", "two shards have the same partition").into(),
+                );
+            }
+        }
+        Ok(Self { manifest, datasets })
+    }
+
+    /// Returns the manifest.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Returns every shard, by dataset, span and partition.
+    pub fn shards(&self) -> impl Iterator<Item = &Shard<B>> {
+        self.datasets.values().flat_map(BTreeMap::values).flatten()
+    }
+
+    /// Returns the shards of one dataset and span.
+    #[must_use]
+    pub fn span(&self, dataset: &str, span: Span) -> &[Shard<B>] {
+        let shards = self
+            .datasets
+            .get(dataset)
+            .and_then(|spans| spans.get(&span));
+        shards.map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the value of `key` in a dataset and span, or `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if the record found is damaged.
+    pub fn get(&self, dataset: &str, span: Span, key: &[u8]) -> Result<Option<&[u8]>> {
+        let hash = key::hash(key);
+        let partition = key::partition_of(hash);
+        let shards = self.span(dataset, span);
+        let after = shards.partition_point(|shard| shard.identity().run.first <= partition);
+        match after.checked_sub(1).map(|index| &shards[index]) {
+            Some(shard) if shard.identity().run.contains(partition) => shard.get_hashed(hash, key),
+            _ => Ok(None),
+        }
+    }
+
+    /// Returns the summary of a store or market, or `None` if it is not in the generation.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if the record found is damaged.
+    pub fn summary(&self, dataset: &str, key: &[u8]) -> Result<Option<Summary>> {
+        self.get(dataset, Span::Current, key)?
+            .map(Summary::parse)
+            .transpose()
+    }
+
+    /// Returns the month record of a store or market, or `None` for a month without rows.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if the record found is damaged.
+    pub fn month(
+        &self,
+        dataset: &str,
+        key: &[u8],
+        month: Month,
+    ) -> Result<Option<MonthRecord<'_>>> {
+        let bytes = self.get(dataset, Span::Month(month), key)?;
+        bytes
+            .map(|bytes| MonthRecord::parse(month, bytes))
+            .transpose()
+    }
+
+    /// Passes the records of a dataset's `current` span whose ordered-index term begins with
+    /// `prefix` to `visit`, shard by shard, until it returns false.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if an index or a record is damaged.
+    pub fn visit_prefix<'a>(
+        &'a self,
+        dataset: &str,
+        prefix: &[u8],
+        mut visit: impl FnMut(&[u8], Record<'a>) -> bool,
+    ) -> Result<()> {
+        let mut goes_on = true;
+        for shard in self.span(dataset, Span::Current) {
+            shard.visit_prefix(prefix, |term, record| {
+                goes_on = visit(term, record);
+                goes_on
+            })?;
+            if !goes_on {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_identity<B: AsRef<[u8]>>(entry: &ShardEntry, shard: &Shard<B>) -> Result<()> {
+    let identity = shard.identity();
+    let same = identity.dataset == entry.dataset
+        && identity.span == entry.span.parse()?
+        && (identity.run.first, identity.run.end) == (entry.first_partition, entry.end_partition)
+        && shard.len() == entry.records
+        && shard.bytes().as_ref().len() as u64 == entry.size_bytes;
+    if same {
+        Ok(())
+    } else {
+        let problem = format!(
+            "blob {} is {identity}, not what the manifest says",
+            entry.blob
+        );
+        Err(Error::corrupt("shard", problem))
+    }
+}

@@ -1,0 +1,33 @@
+//! Typed records above the shard: what the values of each dataset mean.
+//!
+//! Hot parts are varints read in place; cold parts are bincode in [`cold`]. docs/format.md
+//! specifies both.
+
+mod cold;
+mod month;
+mod month_builder;
+mod month_roll_up;
+mod posting;
+mod ranking;
+mod runs;
+mod summary;
+
+pub use month::MonthRecord;
+pub use month_builder::{DAY_AMOUNTS_MAX, DayCards, MonthBuilder};
+pub use posting::{EntityKind, Posting, Postings, encode_postings};
+pub use ranking::{RankBy, Ranking, encode_ranking, ranking_key};
+pub use runs::Run;
+pub use summary::{MonthTotals, StoreProfile, Summary, SummaryBuilder};
+
+/// Dataset of the stores: a [`Summary`] in `current`, a [`MonthRecord`] in each month.
+pub const STORES: &str = "stores";
+/// Dataset of the markets, likewise; the key `all` is everything together.
+pub const MARKETS: &str = "markets";
+/// The key of the market of all stores.
+pub const MARKET_ALL: &[u8] = b"all";
+/// Dataset of the words of names and of ids: [`Postings`] in `current`.
+pub const SEARCH: &str = "search";
+/// Dataset of lists: the ids of all `categories` and `regions`, as a [`Ranking`] in `current`.
+pub const CATALOG: &str = "catalog";
+/// Dataset of the orders of stores: a [`Ranking`] in `current`.
+pub const RANKINGS: &str = "rankings";

@@ -1,0 +1,305 @@
+//! Reader of a month record: one key's rows in one month, day by day (docs/format.md, "Month").
+
+use super::{
+    month_roll_up::{RollUpView, decode_cells},
+    runs,
+};
+use crate::{
+    Error, Result,
+    bytes::Bytes,
+    calendar::{Day, DayRange, Month},
+    histogram::{AMOUNT_MINOR_MAX, Cell, FineHistogram},
+    statistics::Statistics,
+};
+
+/// A month record read in place.
+///
+/// Every figure is exact for any range of days: totals and histograms are sums over days, and a
+/// card counts in the range on the one day whose previous day lies before the range.
+#[derive(Debug, Clone, Copy)]
+pub struct MonthRecord<'a> {
+    month: Month,
+    day_mask: u32,
+    statistics: Statistics,
+    first_ever: u64,
+    entering: u64,
+    days: &'a [u8],
+    cards: &'a [u8],
+    roll_up: Option<RollUpView<'a>>,
+}
+
+impl<'a> MonthRecord<'a> {
+    /// Reads the head of a record of `month`.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if it ends early or has days that the month has not.
+    pub fn parse(month: Month, bytes: &'a [u8]) -> Result<Self> {
+        let mut bytes = Bytes::new(bytes, "month record");
+        let rolled_up = bytes.u8()? == 1;
+        let day_mask = bytes.u32()?;
+        if u64::from(day_mask) >> month.len_days() != 0 {
+            return Err(Error::corrupt(
+                "month record",
+                "it has more days than the month",
+            ));
+        }
+        let statistics = Statistics::decode(&mut bytes)?;
+        let (first_ever, entering) = (bytes.varint()?, bytes.varint()?);
+        let (days_len, cards_len) = (bytes.length()?, bytes.length()?);
+        let (days, cards) = (bytes.take(days_len)?, bytes.take(cards_len)?);
+        let roll_up = rolled_up
+            .then(|| RollUpView::parse(bytes, day_mask.count_ones()))
+            .transpose()?;
+        Ok(Self {
+            month,
+            day_mask,
+            statistics,
+            first_ever,
+            entering,
+            days,
+            cards,
+            roll_up,
+        })
+    }
+
+    /// Returns the totals of the month.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.statistics
+    }
+
+    /// Returns how many distinct cards have a row in the month.
+    #[must_use]
+    pub fn cards(&self) -> u64 {
+        self.first_ever + self.entering
+    }
+
+    /// Passes each day of `range` that has rows to `visit`, with its totals, in order.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a day is damaged.
+    pub fn visit_days(
+        &self,
+        range: DayRange,
+        mut visit: impl FnMut(Day, Statistics),
+    ) -> Result<()> {
+        let mut days = self.days_from(range)?;
+        while let Some(day) = days.next_in(range) {
+            visit(day, read_day(&mut days.bytes)?.totals()?);
+        }
+        Ok(())
+    }
+
+    /// Adds the rows of the days in `range` to `bins`.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a day is damaged.
+    pub fn add_bins(&self, range: DayRange, bins: &mut FineHistogram) -> Result<()> {
+        if let Some(roll_up) = &self.roll_up
+            && range.covers(self.month.days())
+        {
+            return roll_up.add_bins(bins);
+        }
+        let mut days = self.days_from(range)?;
+        while let Some(day) = days.next_in(range) {
+            let rows = read_day(&mut days.bytes)?;
+            if range.contains(day) {
+                rows.add_bins(bins)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns how many cards have their first day since `since` in this month and in `range`.
+    ///
+    /// Summed over the months of a range that begins at `since`, that is the number of distinct
+    /// cards in the range.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a day is damaged.
+    ///
+    /// # Complexity
+    /// A month that lies wholly in `range` costs one scan of at most as many distances as there
+    /// are days before it; others cost their days.
+    pub fn cards_since(&self, range: DayRange, since: Day) -> Result<u64> {
+        let first_day = self.month.first_day();
+        if range.covers(self.month.days()) && since <= first_day {
+            if since == first_day {
+                return Ok(self.cards());
+            }
+            if let Some(roll_up) = &self.roll_up {
+                let limit = (first_day.0 - since.0).cast_unsigned();
+                return Ok(self.first_ever + roll_up.entering_above(limit)?);
+            }
+        }
+        let mut total = 0;
+        self.visit_cards_since(range, |day| since.min(day), |_, cards| total += cards)?;
+        Ok(total)
+    }
+
+    /// Passes each day of `range` that has rows to `visit`, with the number of cards whose
+    /// previous day lies before `since(day)`.
+    ///
+    /// # Shape
+    /// `since(day)` is at most `day`.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a day is damaged.
+    pub fn visit_cards_since(
+        &self,
+        range: DayRange,
+        mut since: impl FnMut(Day) -> Day,
+        mut visit: impl FnMut(Day, u64),
+    ) -> Result<()> {
+        let mut days = self.cards_from(range)?;
+        while let Some(day) = days.next_in(range) {
+            let first_ever = days.bytes.varint()?;
+            let limit = (day.0 - since(day).0).cast_unsigned();
+            let returning = runs::count_above(&mut days.bytes, limit)?;
+            visit(day, first_ever + returning);
+        }
+        Ok(())
+    }
+
+    /// Starts at the first day of `range`, as near as can be had without reading days.
+    fn days_from(&self, range: DayRange) -> Result<PresentDays<'a>> {
+        self.present_days(
+            self.days,
+            range,
+            |roll_up, index| Ok(roll_up.day_offsets(index)?.0),
+            |bytes| read_day(bytes).map(|_skipped| ()),
+        )
+    }
+
+    fn cards_from(&self, range: DayRange) -> Result<PresentDays<'a>> {
+        self.present_days(
+            self.cards,
+            range,
+            |roll_up, index| Ok(roll_up.day_offsets(index)?.1),
+            |bytes| {
+                bytes.varint()?;
+                runs::decode(bytes, |_skipped| ())
+            },
+        )
+    }
+
+    fn present_days(
+        &self,
+        section: &'a [u8],
+        range: DayRange,
+        offset_of: impl Fn(&RollUpView<'a>, u32) -> Result<usize>,
+        skip: impl Fn(&mut Bytes<'a>) -> Result<()>,
+    ) -> Result<PresentDays<'a>> {
+        let first_day = self.month.first_day();
+        let before = range
+            .first
+            .0
+            .saturating_sub(first_day.0)
+            .clamp(0, 31)
+            .cast_unsigned();
+        let kept = self.day_mask >> before << before;
+        let skipped = (self.day_mask & !kept).count_ones();
+        let mut days = PresentDays {
+            first_day,
+            mask: kept,
+            bytes: Bytes::new(section, "month record"),
+        };
+        if skipped == 0 || kept == 0 {
+            return Ok(days);
+        }
+        match &self.roll_up {
+            Some(roll_up) => {
+                days.bytes.take(offset_of(roll_up, skipped)?)?;
+            }
+            None => (0..skipped).try_for_each(|_| skip(&mut days.bytes))?,
+        }
+        Ok(days)
+    }
+}
+
+/// The days of a month that have rows, and the bytes of those not yet read.
+struct PresentDays<'a> {
+    first_day: Day,
+    mask: u32,
+    bytes: Bytes<'a>,
+}
+
+impl PresentDays<'_> {
+    /// Returns the next day, unless it lies after `range`.
+    fn next_in(&mut self, range: DayRange) -> Option<Day> {
+        if self.mask == 0 {
+            return None;
+        }
+        let day = Day(self.first_day.0 + self.mask.trailing_zeros().cast_signed());
+        self.mask &= self.mask - 1;
+        range.contains(day).then_some(day)
+    }
+}
+
+/// The rows of one day, in either of their two encodings.
+enum DayRows<'a> {
+    Amounts {
+        len: u64,
+        bytes: Bytes<'a>,
+    },
+    Totals {
+        statistics: Statistics,
+        cells: Bytes<'a>,
+    },
+}
+
+fn read_day<'a>(bytes: &mut Bytes<'a>) -> Result<DayRows<'a>> {
+    let head = bytes.varint()?;
+    if head & 1 == 1 {
+        let statistics = Statistics::decode(bytes)?;
+        let cells = Bytes::new(bytes.take_prefixed()?, "month record");
+        return Ok(DayRows::Totals { statistics, cells });
+    }
+    let rows = DayRows::Amounts {
+        len: head >> 1,
+        bytes: *bytes,
+    };
+    bytes.signed()?;
+    for _ in 1..head >> 1 {
+        bytes.varint()?;
+    }
+    Ok(rows)
+}
+
+impl DayRows<'_> {
+    fn totals(self) -> Result<Statistics> {
+        match self {
+            Self::Totals { statistics, .. } => Ok(statistics),
+            Self::Amounts { len, bytes } => {
+                let mut totals = Statistics::default();
+                visit_amounts(len, bytes, |amount| totals.push(amount))?;
+                Ok(totals)
+            }
+        }
+    }
+
+    fn add_bins(self, bins: &mut FineHistogram) -> Result<()> {
+        match self {
+            Self::Totals { mut cells, .. } => {
+                decode_cells(&mut cells, |cell, count| bins.add(cell, count))
+            }
+            Self::Amounts { len, bytes } => {
+                visit_amounts(len, bytes, |amount| bins.add(Cell::of(amount), 1))
+            }
+        }
+    }
+}
+
+fn visit_amounts(len: u64, mut bytes: Bytes<'_>, mut visit: impl FnMut(i64)) -> Result<()> {
+    let mut amount = bytes.signed()?;
+    for position in 0..len {
+        if position > 0 {
+            amount = amount.saturating_add_unsigned(bytes.varint()?);
+        }
+        if amount.unsigned_abs() > AMOUNT_MINOR_MAX.unsigned_abs() {
+            return Err(Error::corrupt("month record", "an amount is out of bounds"));
+        }
+        visit(amount);
+    }
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! Writer of a month record.
+
+use super::{
+    month_roll_up::{self, RollUp},
+    runs::{self, Run},
+};
+use crate::{
+    bytes::{put_signed, put_varint, varint_len},
+    calendar::{Day, Month},
+    histogram::{Cell, FineHistogram},
+    statistics::Statistics,
+};
+
+/// Days of at most so many rows are always written amount by amount.
+const AMOUNTS_ALWAYS: usize = 8;
+
+/// Days of more rows are always written as totals, so that nobody has to gather their amounts.
+pub const DAY_AMOUNTS_MAX: usize = 4_096;
+
+/// The cards of one day.
+///
+/// # Shape
+/// `returning` by ascending distance to each card's previous day, every distance once.
+#[derive(Debug, Clone, Copy)]
+pub struct DayCards<'a> {
+    /// Cards never seen before.
+    pub first_ever: u64,
+    /// Cards seen before, by how long ago.
+    pub returning: &'a [Run],
+}
+
+/// Gathers the days of one key's month, in order, and writes its record.
+///
+/// # Examples
+/// ```
+/// use nightshard_format::{calendar::Month, record::{DayCards, MonthBuilder, MonthRecord, Run}};
+///
+/// let month = Month::new(2018, 3).unwrap();
+/// let mut builder = MonthBuilder::new();
+/// builder.begin(month);
+/// let returning = [Run { distance: 9, count: 1 }];
+/// builder.day(month.first_day(), &[-250, 1999], DayCards { first_ever: 1, returning: &returning });
+/// let mut bytes = Vec::new();
+/// builder.finish(&mut bytes);
+///
+/// let record = MonthRecord::parse(month, &bytes)?;
+/// assert_eq!((record.statistics().sum, record.cards()), (1749, 2));
+/// # Ok::<(), nightshard_format::Error>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct MonthBuilder {
+    first_day: i32,
+    day_mask: u32,
+    statistics: Statistics,
+    first_ever: u64,
+    entering: u64,
+    days: Vec<u8>,
+    cards: Vec<u8>,
+    roll_up: RollUp,
+    scratch: Vec<u8>,
+    cells: Vec<(Cell, u64)>,
+}
+
+impl MonthBuilder {
+    /// Makes a builder; its buffers serve one month after the other.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Starts `month`, forgetting what was gathered before.
+    pub fn begin(&mut self, month: Month) {
+        self.first_day = month.first_day().0;
+        self.day_mask = 0;
+        self.statistics = Statistics::default();
+        (self.first_ever, self.entering) = (0, 0);
+        self.days.clear();
+        self.cards.clear();
+        self.roll_up.clear();
+    }
+
+    /// Adds a day by its amounts, and returns its totals and occupied cells.
+    ///
+    /// # Shape
+    /// Days ascend and lie in the month; `amounts` ascend and are not empty.
+    pub fn day(
+        &mut self,
+        day: Day,
+        amounts: &[i64],
+        cards: DayCards<'_>,
+    ) -> (Statistics, &[(Cell, u64)]) {
+        debug_assert!(amounts.is_sorted() && !amounts.is_empty());
+        let offset = self.start_day(day);
+        let totals = Statistics::of(amounts);
+        self.statistics.merge(&totals);
+        collect_cells(amounts, &mut self.cells);
+        self.roll_up.add_cells(&self.cells);
+        if amounts.len() > AMOUNTS_ALWAYS {
+            self.scratch.clear();
+            encode_totals(&totals, &self.cells, &mut self.scratch);
+        }
+        if amounts.len() <= AMOUNTS_ALWAYS
+            || (amounts.len() <= DAY_AMOUNTS_MAX && amounts_len(amounts) <= self.scratch.len())
+        {
+            encode_amounts(amounts, &mut self.days);
+        } else {
+            self.days.extend_from_slice(&self.scratch);
+        }
+        self.day_cards(offset, cards);
+        (totals, &self.cells)
+    }
+
+    /// Adds a day by its totals, for days of more than [`DAY_AMOUNTS_MAX`] rows and for markets.
+    ///
+    /// # Shape
+    /// Days ascend and lie in the month; `bins` counts the rows that `totals` totals.
+    pub fn day_totals(
+        &mut self,
+        day: Day,
+        totals: &Statistics,
+        bins: &FineHistogram,
+        cards: DayCards<'_>,
+    ) {
+        let offset = self.start_day(day);
+        self.statistics.merge(totals);
+        self.cells.clear();
+        self.cells.extend(bins.iter());
+        self.roll_up.add_cells(&self.cells);
+        encode_totals(totals, &self.cells, &mut self.days);
+        self.day_cards(offset, cards);
+    }
+
+    /// Marks the day as present and returns its distance from the month's first day.
+    fn start_day(&mut self, day: Day) -> u32 {
+        let offset = (day.0 - self.first_day).cast_unsigned();
+        debug_assert!(
+            offset < 31 && self.day_mask >> offset == 0,
+            "days ascend in one month"
+        );
+        self.day_mask |= 1 << offset;
+        self.roll_up.add_day(self.days.len(), self.cards.len());
+        offset
+    }
+
+    fn day_cards(&mut self, offset: u32, cards: DayCards<'_>) {
+        put_varint(&mut self.cards, cards.first_ever);
+        runs::encode(cards.returning, &mut self.cards);
+        self.first_ever += cards.first_ever;
+        for run in cards.returning.iter().filter(|run| run.distance > offset) {
+            self.entering += run.count;
+            self.roll_up.add_entering(Run {
+                distance: run.distance - offset,
+                count: run.count,
+            });
+        }
+    }
+
+    /// Returns the totals of the days added so far, and their distinct cards.
+    #[must_use]
+    pub fn totals(&self) -> (Statistics, u64) {
+        (self.statistics, self.first_ever + self.entering)
+    }
+
+    /// Appends the record.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        let rolled_up = month_roll_up::is_due(self.statistics.count);
+        out.push(u8::from(rolled_up));
+        out.extend_from_slice(&self.day_mask.to_le_bytes());
+        self.statistics.encode(out);
+        put_varint(out, self.first_ever);
+        put_varint(out, self.entering);
+        put_varint(out, self.days.len() as u64);
+        put_varint(out, self.cards.len() as u64);
+        out.extend_from_slice(&self.days);
+        out.extend_from_slice(&self.cards);
+        if rolled_up {
+            self.roll_up.encode(out);
+        }
+    }
+}
+
+/// Replaces `cells` by the occupied cells of ascending amounts.
+fn collect_cells(amounts: &[i64], cells: &mut Vec<(Cell, u64)>) {
+    cells.clear();
+    for amount in amounts {
+        let cell = Cell::of(*amount);
+        match cells.last_mut() {
+            Some((last, count)) if *last == cell => *count += 1,
+            _ => cells.push((cell, 1)),
+        }
+    }
+}
+
+fn encode_amounts(amounts: &[i64], out: &mut Vec<u8>) {
+    put_varint(out, (amounts.len() as u64) << 1);
+    put_signed(out, amounts[0]);
+    for pair in amounts.windows(2) {
+        put_varint(out, pair[1].abs_diff(pair[0]));
+    }
+}
+
+/// Returns how many bytes [`encode_amounts`] takes.
+fn amounts_len(amounts: &[i64]) -> usize {
+    let first = amounts[0];
+    let deltas = amounts
+        .windows(2)
+        .map(|pair| varint_len(pair[1].abs_diff(pair[0])));
+    varint_len((amounts.len() as u64) << 1)
+        + varint_len(((first << 1) ^ (first >> 63)).cast_unsigned())
+        + deltas.sum::<usize>()
+}
+
+fn encode_totals(totals: &Statistics, cells: &[(Cell, u64)], out: &mut Vec<u8>) {
+    put_varint(out, 1);
+    totals.encode(out);
+    let start = out.len();
+    encode_cells(cells, out);
+    // The cells' length goes before them, so that whoever wants totals only can step over.
+    let len = out.len() - start;
+    put_varint(out, len as u64);
+    let prefix = out.len() - start - len;
+    out[start..].rotate_right(prefix);
+}
+
+/// Appends ascending cells and their counts.
+pub(super) fn encode_cells(cells: &[(Cell, u64)], out: &mut Vec<u8>) {
+    put_varint(out, cells.len() as u64);
+    let mut previous: Option<i64> = None;
+    for (cell, count) in cells {
+        let index = i64::from(cell.index());
+        match previous {
+            None => put_signed(out, index),
+            Some(previous) => put_varint(out, (index - previous - 1).cast_unsigned()),
+        }
+        put_varint(out, count - 1);
+        previous = Some(index);
+    }
+}

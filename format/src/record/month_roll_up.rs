@@ -1,0 +1,140 @@
+//! The roll-up of a busy month: what spares a request from reading all its days.
+//!
+//! A directory of the days, the month's histogram cells, and the cards that enter the month by
+//! how long before its first day they were last seen.
+
+use super::{
+    month_builder::encode_cells,
+    runs::{self, Run},
+};
+use crate::{
+    Error, Result,
+    bytes::{Bytes, put_varint},
+    histogram::{Cell, FineHistogram},
+};
+
+/// Months of at least so many rows have a roll-up; reading the days of others is as fast.
+const ROWS_MIN: u64 = 1_024;
+
+/// Returns whether a month of `rows` rows has a roll-up.
+pub(super) fn is_due(rows: u64) -> bool {
+    rows >= ROWS_MIN
+}
+
+/// Gathers a roll-up.
+#[derive(Debug, Default)]
+pub(super) struct RollUp {
+    day_offsets: Vec<(usize, usize)>,
+    bins: FineHistogram,
+    entering: Vec<Run>,
+}
+
+impl RollUp {
+    pub(super) fn clear(&mut self) {
+        self.day_offsets.clear();
+        self.bins.clear();
+        self.entering.clear();
+    }
+
+    pub(super) fn add_day(&mut self, days_offset: usize, cards_offset: usize) {
+        self.day_offsets.push((days_offset, cards_offset));
+    }
+
+    pub(super) fn add_cells(&mut self, cells: &[(Cell, u64)]) {
+        cells
+            .iter()
+            .for_each(|(cell, count)| self.bins.add(*cell, *count));
+    }
+
+    pub(super) fn add_entering(&mut self, run: Run) {
+        self.entering.push(run);
+    }
+
+    pub(super) fn encode(&mut self, out: &mut Vec<u8>) {
+        for (days, cards) in &self.day_offsets {
+            for offset in [days, cards] {
+                let offset = u32::try_from(*offset).unwrap_or(u32::MAX);
+                out.extend_from_slice(&offset.to_le_bytes());
+            }
+        }
+        let cells: Vec<(Cell, u64)> = self.bins.iter().collect();
+        let mut bins = Vec::new();
+        encode_cells(&cells, &mut bins);
+        put_varint(out, bins.len() as u64);
+        out.extend_from_slice(&bins);
+        self.entering.sort_unstable_by_key(|run| run.distance);
+        self.entering.dedup_by(|next, kept| {
+            let same = next.distance == kept.distance;
+            if same {
+                kept.count += next.count;
+            }
+            same
+        });
+        runs::encode(&self.entering, out);
+    }
+}
+
+/// A roll-up read in place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RollUpView<'a> {
+    directory: &'a [u8],
+    bins: &'a [u8],
+    entering: &'a [u8],
+}
+
+impl<'a> RollUpView<'a> {
+    /// Reads the roll-up of a month with `days` days.
+    pub(super) fn parse(mut bytes: Bytes<'a>, days: u32) -> Result<Self> {
+        let directory = bytes.take(days as usize * 8)?;
+        let bins = bytes.take_prefixed()?;
+        Ok(Self {
+            directory,
+            bins,
+            entering: bytes.rest(),
+        })
+    }
+
+    /// Returns where the `index`-th present day begins among the days and among the cards.
+    pub(super) fn day_offsets(&self, index: u32) -> Result<(usize, usize)> {
+        let outside = || Error::corrupt("month record", "its directory is too short");
+        let entry = self
+            .directory
+            .get(index as usize * 8..)
+            .ok_or_else(outside)?;
+        let mut bytes = Bytes::new(entry, "month record");
+        Ok((bytes.u32()? as usize, bytes.u32()? as usize))
+    }
+
+    pub(super) fn add_bins(&self, bins: &mut FineHistogram) -> Result<()> {
+        decode_cells(&mut Bytes::new(self.bins, "month record"), |cell, count| {
+            bins.add(cell, count);
+        })
+    }
+
+    /// Returns how many cards were last seen more than `limit` days before the month.
+    pub(super) fn entering_above(&self, limit: u32) -> Result<u64> {
+        runs::count_above(&mut Bytes::new(self.entering, "month record"), limit)
+    }
+}
+
+/// Reads ascending cells, passing each with its count to `visit`.
+pub(super) fn decode_cells(bytes: &mut Bytes<'_>, mut visit: impl FnMut(Cell, u64)) -> Result<()> {
+    let len = bytes.varint()?;
+    let mut index = 0_i64;
+    for position in 0..len {
+        index = if position == 0 {
+            bytes.signed()?
+        } else {
+            index
+                .saturating_add_unsigned(bytes.varint()?)
+                .saturating_add(1)
+        };
+        let count = bytes.varint()?.saturating_add(1);
+        let cell = i16::try_from(index).ok().and_then(Cell::from_index);
+        visit(
+            cell.ok_or_else(|| Error::corrupt("histogram cells", "no such cell"))?,
+            count,
+        );
+    }
+    Ok(())
+}

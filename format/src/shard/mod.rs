@@ -1,0 +1,15 @@
+//! The shard file: a self-contained, immutable table of byte keys and byte values.
+//!
+//! docs/format.md specifies every byte. A [`ShardWriter`] streams records in order into any
+//! [`std::io::Write`]; a [`Shard`] reads any bytes, a [`Mapped`] file among them.
+
+mod index;
+mod layout;
+mod mapped;
+mod reader;
+mod writer;
+
+pub use layout::{DATASET_LEN_MAX, FORMAT_VERSION, Identity, Span};
+pub use mapped::Mapped;
+pub use reader::{Record, Records, Shard};
+pub use writer::{ShardWriter, Written};

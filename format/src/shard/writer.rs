@@ -1,0 +1,241 @@
+//! Streaming writer of a shard.
+
+use std::io::Write;
+
+use blake3::Hasher;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{
+    index,
+    layout::{HEADER_LEN, Identity, SECTION_ALIGNMENT, Section, SectionKind, TRAILER_LEN, Trailer},
+};
+use crate::{
+    Error, Result,
+    bytes::put_varint,
+    key::{self, KEY_LEN_MAX},
+};
+
+/// What a finished shard is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// BLAKE3 of the whole file: its name as a blob.
+    pub digest: blake3::Hash,
+    /// Length of the file.
+    pub len_bytes: u64,
+    /// Records in it.
+    pub len_records: u64,
+}
+
+/// Writes a shard front to back; nothing is patched afterwards.
+///
+/// # Shape
+/// Records come in the order of (partition, key), each key once. Memory grows with the number
+/// of records (16 bytes each) and with the terms of the ordered index, never with values.
+///
+/// # Examples
+/// ```
+/// use nightshard_format::{key::PartitionRun, shard::{Identity, Shard, ShardWriter, Span}};
+///
+/// let identity = Identity {
+///     dataset: "capitals".into(),
+///     span: Span::Current,
+///     run: PartitionRun { first: 0, end: 1024 },
+/// };
+/// let mut file = Vec::new();
+/// let mut writer = ShardWriter::new(&mut file, &identity)?;
+/// writer.append(b"france", b"paris")?;
+/// writer.finish()?;
+///
+/// let shard = Shard::open(file)?;
+/// shard.verify()?;
+/// assert_eq!(shard.get(b"france")?, Some(&b"paris"[..]));
+/// assert_eq!(shard.get(b"spain")?, None);
+/// # Ok::<(), nightshard_format::Error>(())
+/// ```
+pub struct ShardWriter<W> {
+    output: W,
+    identity: Identity,
+    offset: u64,
+    digest: Hasher,
+    section_checksum: Xxh3,
+    /// (hash, offset) of every record, in order.
+    entries: Vec<(u64, u64)>,
+    /// (term, offset), unsorted until the end.
+    terms: Vec<(Vec<u8>, u64)>,
+    last_key: Vec<u8>,
+    prefix: Vec<u8>,
+    /// Bytes not yet written: BLAKE3 and system calls want large pieces.
+    buffer: Vec<u8>,
+}
+
+/// How much is gathered before it is digested and written.
+const BUFFER_LEN: usize = 64 << 10;
+
+impl<W: Write> ShardWriter<W> {
+    /// Starts a shard by writing its header.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a name that is none, [`Error::Io`] if writing fails.
+    pub fn new(output: W, identity: &Identity) -> Result<Self> {
+        let mut writer = Self {
+            output,
+            identity: identity.clone(),
+            offset: 0,
+            digest: Hasher::new(),
+            section_checksum: Xxh3::new(),
+            entries: Vec::new(),
+            terms: Vec::new(),
+            last_key: Vec::new(),
+            prefix: Vec::new(),
+            buffer: Vec::new(),
+        };
+        writer.put(&identity.encode()?)?;
+        Ok(writer)
+    }
+
+    /// Appends a record that is found by its key alone.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a key that is too long, not of this shard's partitions, repeated or
+    /// out of order; [`Error::Io`] if writing fails.
+    pub fn append(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        let hash = key::hash(key);
+        self.check_order(key, hash)?;
+        let offset = self.offset - HEADER_LEN as u64;
+        if offset + 1 >= index::OFFSET_END {
+            return Err(Error::invalid("record", "the shard exceeds 256 TiB"));
+        }
+        let mut prefix = std::mem::take(&mut self.prefix);
+        prefix.clear();
+        put_varint(&mut prefix, key.len() as u64);
+        put_varint(&mut prefix, value.len() as u64);
+        prefix.extend_from_slice(key);
+        for part in [&prefix[..], value] {
+            self.section_checksum.update(part);
+            self.put(part)?;
+        }
+        self.prefix = prefix;
+        self.entries.push((hash, offset));
+        self.last_key.clear();
+        self.last_key.extend_from_slice(key);
+        Ok(())
+    }
+
+    /// Makes the record just appended findable in the ordered index by `term`.
+    ///
+    /// # Shape
+    /// A term names one record: the same term twice is an error when the shard is finished.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] before the first record.
+    pub fn add_term(&mut self, term: &[u8]) -> Result<()> {
+        let (_, offset) = self
+            .entries
+            .last()
+            .ok_or_else(|| Error::invalid("ordered index", "no record yet"))?;
+        self.terms.push((term.to_vec(), *offset));
+        Ok(())
+    }
+
+    fn check_order(&self, key: &[u8], hash: u64) -> Result<()> {
+        let partition = key::partition_of(hash);
+        let problem = if key.len() > KEY_LEN_MAX {
+            format!("a key of {} bytes exceeds {KEY_LEN_MAX}", key.len())
+        } else if !self.identity.run.contains(partition) {
+            format!("partition {partition} is not in {}", self.identity)
+        } else if let Some((last_hash, _)) = self.entries.last()
+            && (partition, key) <= (key::partition_of(*last_hash), &self.last_key[..])
+        {
+            "keys are out of order or repeated".into()
+        } else {
+            return Ok(());
+        };
+        Err(Error::invalid("record", problem))
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        self.buffer.extend_from_slice(bytes);
+        self.offset += bytes.len() as u64;
+        if self.buffer.len() >= BUFFER_LEN {
+            self.write_buffer()
+        } else {
+            Ok(())
+        }
+    }
+
+    fn write_buffer(&mut self) -> Result<()> {
+        self.digest.update(&self.buffer);
+        self.output.write_all(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn put_padding(&mut self) -> Result<()> {
+        let len = self.offset.next_multiple_of(SECTION_ALIGNMENT as u64) - self.offset;
+        self.put(&[0; SECTION_ALIGNMENT][..usize::try_from(len).unwrap_or(0)])
+    }
+
+    fn put_section(&mut self, kind: SectionKind, items: u64, bytes: &[u8]) -> Result<Section> {
+        let section = Section {
+            kind,
+            offset: self.offset,
+            len_bytes: bytes.len() as u64,
+            len_items: items,
+            checksum: xxhash_rust::xxh3::xxh3_64(bytes),
+        };
+        self.put(bytes)?;
+        self.put_padding()?;
+        Ok(section)
+    }
+
+    /// Writes indexes, section table and trailer, and flushes.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if a term was added twice, [`Error::Io`] if writing fails.
+    pub fn finish(mut self) -> Result<Written> {
+        let len_records = self.entries.len() as u64;
+        let mut sections = vec![Section {
+            kind: SectionKind::RECORDS,
+            offset: HEADER_LEN as u64,
+            len_bytes: self.offset - HEADER_LEN as u64,
+            len_items: len_records,
+            checksum: self.section_checksum.digest(),
+        }];
+        self.put_padding()?;
+        let table = index::build(&std::mem::take(&mut self.entries));
+        let table: Vec<u8> = table.iter().flat_map(|slot| slot.to_le_bytes()).collect();
+        sections.push(self.put_section(SectionKind::POINT_INDEX, len_records, &table)?);
+        if !self.terms.is_empty() {
+            let (items, bytes) = ordered_index(std::mem::take(&mut self.terms))?;
+            sections.push(self.put_section(SectionKind::ORDERED_INDEX, items, &bytes)?);
+        }
+        let mut table = Vec::new();
+        sections
+            .iter()
+            .for_each(|section| section.encode(&mut table));
+        let trailer = Trailer {
+            table_offset: self.offset,
+            table_len: u32::try_from(table.len()).unwrap_or(u32::MAX),
+        };
+        self.put(&table)?;
+        let trailer: [u8; TRAILER_LEN] = trailer.encode(&table);
+        self.put(&trailer)?;
+        self.write_buffer()?;
+        self.output.flush()?;
+        Ok(Written {
+            digest: self.digest.finalize(),
+            len_bytes: self.offset,
+            len_records,
+        })
+    }
+}
+
+fn ordered_index(mut terms: Vec<(Vec<u8>, u64)>) -> Result<(u64, Vec<u8>)> {
+    terms.sort_unstable();
+    let mut builder = fst::MapBuilder::memory();
+    let problem = |error: fst::Error| Error::invalid("ordered index", error.to_string());
+    for (term, offset) in &terms {
+        builder.insert(term, *offset).map_err(problem)?;
+    }
+    Ok((terms.len() as u64, builder.into_inner().map_err(problem)?))
+}

@@ -1,0 +1,254 @@
+//! Month records and summaries against sums over plain rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nightshard_format::{
+    calendar::{Day, DayRange, Month, quarter_of},
+    histogram::{Cell, FineHistogram},
+    record::{
+        DayCards, MonthBuilder, MonthRecord, MonthTotals, Run, StoreProfile, Summary,
+        SummaryBuilder,
+    },
+    statistics::Statistics,
+};
+use proptest::prelude::*;
+
+/// A plain row: day, amount, card.
+type Row = (Day, i64, Option<u8>);
+
+/// The records of one key, written from its rows.
+struct Written {
+    months: BTreeMap<Month, Vec<u8>>,
+    summary: Vec<u8>,
+}
+
+/// The distances to each card's previous day, found by looking at every earlier day.
+fn cards_of(rows: &[Row], day: Day) -> (u64, Vec<Run>) {
+    let on = |day: Day| -> BTreeSet<u8> {
+        rows.iter()
+            .filter(|row| row.0 == day)
+            .filter_map(|row| row.2)
+            .collect()
+    };
+    let mut first_ever = 0;
+    let mut runs = BTreeMap::<u32, u64>::new();
+    for card in on(day) {
+        let earlier = rows
+            .iter()
+            .filter(|row| row.0 < day && row.2 == Some(card))
+            .map(|row| row.0);
+        match earlier.max() {
+            None => first_ever += 1,
+            Some(before) => *runs.entry((day.0 - before.0).cast_unsigned()).or_default() += 1,
+        }
+    }
+    (
+        first_ever,
+        runs.into_iter()
+            .map(|(distance, count)| Run { distance, count })
+            .collect(),
+    )
+}
+
+fn write(rows: &[Row], by_totals: bool) -> Written {
+    let days: BTreeSet<Day> = rows.iter().map(|row| row.0).collect();
+    let months: BTreeSet<Month> = days.iter().map(|day| day.month()).collect();
+    let mut summary = SummaryBuilder::new();
+    let mut builder = MonthBuilder::new();
+    let mut written = Written {
+        months: BTreeMap::new(),
+        summary: Vec::new(),
+    };
+    for month in months {
+        builder.begin(month);
+        for day in days.iter().filter(|day| day.month() == month) {
+            let mut amounts: Vec<i64> = rows
+                .iter()
+                .filter(|row| row.0 == *day)
+                .map(|row| row.1)
+                .collect();
+            amounts.sort_unstable();
+            let (first_ever, returning) = cards_of(rows, *day);
+            let cards = DayCards {
+                first_ever,
+                returning: &returning,
+            };
+            summary.day(*day, cards);
+            if by_totals {
+                let mut bins = FineHistogram::new();
+                amounts
+                    .iter()
+                    .for_each(|amount| bins.add(Cell::of(*amount), 1));
+                builder.day_totals(*day, &Statistics::of(&amounts), &bins, cards);
+            } else {
+                builder.day(*day, &amounts, cards);
+            }
+        }
+        let (statistics, cards) = builder.totals();
+        summary.month(MonthTotals {
+            month,
+            statistics,
+            cards,
+        });
+        let mut bytes = Vec::new();
+        builder.finish(&mut bytes);
+        written.months.insert(month, bytes);
+    }
+    let profile = StoreProfile {
+        name: Some("Läden".into()),
+        ..StoreProfile::default()
+    };
+    summary.finish(&profile, &mut written.summary).unwrap();
+    written
+}
+
+fn distinct(rows: &[Row], keep: impl Fn(Day) -> bool) -> u64 {
+    rows.iter()
+        .filter(|row| keep(row.0))
+        .filter_map(|row| row.2)
+        .collect::<BTreeSet<_>>()
+        .len() as u64
+}
+
+fn check_range(rows: &[Row], written: &Written, range: DayRange) {
+    let mut totals = Statistics::default();
+    let mut bins = FineHistogram::new();
+    let mut cards = 0;
+    for (month, bytes) in &written.months {
+        let record = MonthRecord::parse(*month, bytes).unwrap();
+        record
+            .visit_days(range, |_, day| totals.merge(&day))
+            .unwrap();
+        record.add_bins(range, &mut bins).unwrap();
+        cards += record.cards_since(range, range.first).unwrap();
+    }
+    let amounts: Vec<i64> = rows
+        .iter()
+        .filter(|row| range.contains(row.0))
+        .map(|row| row.1)
+        .collect();
+    assert_eq!(totals, Statistics::of(&amounts), "{range:?}");
+    assert_eq!(
+        cards,
+        distinct(rows, |day| range.contains(day)),
+        "{range:?}"
+    );
+    let mut expected = FineHistogram::new();
+    amounts
+        .iter()
+        .for_each(|amount| expected.add(Cell::of(*amount), 1));
+    assert!(bins.iter().eq(expected.iter()), "{range:?}");
+}
+
+fn check_summary(rows: &[Row], written: &Written) {
+    let summary = Summary::parse(&written.summary).unwrap();
+    assert_eq!(summary.profile.name.as_deref(), Some("Läden"));
+    assert_eq!(
+        summary.days.first,
+        rows.iter().map(|row| row.0).min().unwrap()
+    );
+    assert_eq!(
+        summary.days.last,
+        rows.iter().map(|row| row.0).max().unwrap()
+    );
+    assert_eq!(summary.cards, distinct(rows, |_| true));
+    assert!(
+        summary
+            .months
+            .iter()
+            .map(|month| &month.month)
+            .eq(written.months.keys())
+    );
+    for month in &summary.months {
+        let record = MonthRecord::parse(month.month, &written.months[&month.month]).unwrap();
+        assert_eq!(
+            (record.statistics(), record.cards()),
+            (month.statistics, month.cards)
+        );
+        assert_eq!(
+            month.cards,
+            distinct(rows, |day| day.month() == month.month)
+        );
+    }
+    for (quarter, cards) in summary.quarters {
+        assert_eq!(
+            cards,
+            distinct(rows, |day| quarter_of(day.month()) == quarter)
+        );
+    }
+    for (year, cards) in summary.years {
+        assert_eq!(cards, distinct(rows, |day| day.month().year() == year));
+    }
+}
+
+/// Every proper beginning of a record is an error, not a panic or another answer.
+fn check_truncations(written: &Written) {
+    for (month, bytes) in written.months.iter().filter(|(_, bytes)| bytes.len() < 400) {
+        for len in 0..bytes.len() {
+            let everything = month.days();
+            let read = MonthRecord::parse(*month, &bytes[..len]).and_then(|record| {
+                record.visit_days(everything, |_, _| ())?;
+                record.cards_since(everything, everything.first)
+            });
+            assert!(read.is_err(), "{len} of {}", bytes.len());
+        }
+    }
+    for len in 0..written.summary.len() {
+        assert!(Summary::parse(&written.summary[..len]).is_err());
+    }
+}
+
+fn day(offset: i32) -> Day {
+    Day(Day::from_civil(2019, 11, 25).unwrap().0 + offset)
+}
+
+fn rows_strategy(rows: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Row>> {
+    // Prices repeat, as real ones do, so that both encodings of a day occur.
+    let amount = prop_oneof![
+        (1_i64..40).prop_map(|n| n * 50),
+        -500_i64..0,
+        Just(0),
+        any::<i32>().prop_map(i64::from)
+    ];
+    let row = (0_i32..160, amount, prop::option::weighted(0.9, 0_u8..30));
+    prop::collection::vec(
+        row.prop_map(|(offset, amount, card)| (day(offset), amount, card)),
+        rows,
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn any_range_equals_the_rows_in_it(
+        rows in rows_strategy(1..400),
+        ranges in prop::collection::vec((-5_i32..165, 0_i32..90), 20),
+        by_totals: bool,
+    ) {
+        let written = write(&rows, by_totals);
+        check_summary(&rows, &written);
+        check_truncations(&written);
+        for (first, len) in ranges {
+            check_range(&rows, &written, DayRange { first: day(first), last: day(first + len) });
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn any_range_of_a_busy_key_equals_the_rows_in_it(
+        rows in rows_strategy(6_000..9_000),
+        ranges in prop::collection::vec((-5_i32..165, 0_i32..160), 20),
+    ) {
+        let written = write(&rows, false);
+        let is_rolled_up = written.months.values().any(|bytes| bytes[0] == 1);
+        prop_assert!(is_rolled_up, "some month has a roll-up");
+        check_summary(&rows, &written);
+        for (first, len) in ranges {
+            check_range(&rows, &written, DayRange { first: day(first), last: day(first + len) });
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! `GET /v1/stores/{id}/histogram`: how many rows have amounts of which size.
+
+use nightshard_format::{
+    calendar::Period,
+    histogram::{BINS_DEFAULT, BINS_MAX, BINS_MIN, Selection, reduce},
+};
+
+use super::{Lookup, parameters::Parameters};
+use crate::{
+    problem::{Problem, Result},
+    series::{Series, Window},
+};
+
+/// The words of `of`.
+const SELECTIONS: [(&str, Selection); 3] = [
+    ("sales", Selection::Sales),
+    ("refunds", Selection::Refunds),
+    ("all", Selection::All),
+];
+
+/// What a request for a histogram asks.
+#[derive(Debug)]
+pub(super) struct Query {
+    period: Period,
+    window: Window,
+    bins: usize,
+    selection: Selection,
+}
+
+impl Query {
+    /// Takes the parameters.
+    pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
+        let days = lookup.served.days();
+        let named: Option<Period> = parameters.take_parsed("period")?;
+        let range = parameters.take_dates()?.range(days);
+        if named.is_some() && range.is_some() {
+            let detail = "give either a period or dates, not both";
+            return Err(Problem::parameter("period", detail).into());
+        }
+        let period = named.or(range.map(Period::Range)).unwrap_or(Period::All);
+        let bins = parameters.take_integer("bins", BINS_MIN..=BINS_MAX)?;
+        let selection = parameters.take_word("of", &SELECTIONS)?;
+        Ok(Self {
+            window: Window::new(period.days(), days),
+            period,
+            bins: bins.unwrap_or(BINS_DEFAULT),
+            selection: selection.unwrap_or_default(),
+        })
+    }
+
+    /// Writes the answer.
+    pub(super) fn write(
+        &self,
+        lookup: &mut Lookup<'_>,
+        key: &[u8],
+        series: &Series<'_>,
+    ) -> Result<()> {
+        let fine = series.bins(&self.window, lookup.work)?;
+        let cells = fine
+            .occupied(self.selection)
+            .map_or(0, |(_, counts)| counts.len() as u64);
+        // The dynamic program looks at every pair of cells for every bin.
+        lookup.work.spend(cells * cells * self.bins as u64)?;
+        let rows = reduce(&fine, self.selection, self.bins, lookup.served.method());
+        let json = &mut *lookup.json;
+        json.begin_object();
+        json.key("id").bytes(key);
+        json.key("period").display(self.period);
+        if self.window.cuts(self.period) {
+            json.key("partial").boolean(true);
+        }
+        let name = SELECTIONS.iter().find(|(_, of)| *of == self.selection);
+        json.key("of").optional_string(name.map(|(name, _)| *name));
+        json.members(lookup.served.currency());
+        json.key("rows").begin_array();
+        for bin in rows {
+            json.begin_object();
+            json.key("low").integer(bin.low);
+            json.key("high").integer(bin.high);
+            json.key("count").integer(bin.count);
+            json.end_object();
+        }
+        json.end_array();
+        json.end_object();
+        Ok(())
+    }
+}

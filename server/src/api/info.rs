@@ -1,0 +1,85 @@
+//! `GET /v1/info/...`: the generation itself, and the regions and categories there are.
+
+use nightshard_format::{
+    record::{EntityKind, RankBy, Ranking},
+    shard::Span,
+};
+
+use super::{Lookup, cursor::Page, parameters::Parameters, stores::ranking};
+use crate::problem::Result;
+
+/// Dataset of the lists of regions and of categories, ids in order of their number of stores.
+const CATALOG: &str = "catalog";
+
+/// The time to read and write a row of a catalogue, in nanoseconds.
+const ROW_NS: u64 = 1_000;
+
+/// Writes what a generation is made of.
+pub(super) fn write_generation(parameters: Parameters<'_>, lookup: &mut Lookup<'_>) -> Result<()> {
+    parameters.finish()?;
+    let manifest = lookup.served.generation().manifest();
+    let days = lookup.served.days();
+    let json = &mut *lookup.json;
+    json.begin_object();
+    json.key("format_version").integer(manifest.format_version);
+    json.key("first_date").display(days.first);
+    json.key("last_date").display(days.last);
+    json.members(lookup.served.currency());
+    json.key("stores").integer(manifest.stores);
+    json.key("rows").value(&manifest.rows);
+    json.key("inputs").integer(manifest.inputs.len() as u64);
+    json.key("configuration").value(&manifest.configuration);
+    json.key("card_key").string(&manifest.card_key);
+    json.key("shards").integer(manifest.shards.len() as u64);
+    let size_bytes: u64 = manifest.shards.iter().map(|shard| shard.size_bytes).sum();
+    json.key("size_bytes").integer(size_bytes);
+    json.end_object();
+    Ok(())
+}
+
+/// Writes the regions or the categories, those of most stores first.
+pub(super) fn write_catalog(
+    kind: EntityKind,
+    mut parameters: Parameters<'_>,
+    lookup: &mut Lookup<'_>,
+) -> Result<()> {
+    let served = lookup.served;
+    let name: &[u8] = match kind {
+        EntityKind::Region => b"regions",
+        _ => b"categories",
+    };
+    let page = Page::take(
+        &mut parameters,
+        served.id(),
+        &[Some("info"), Some(kind.as_str())],
+    )?;
+    parameters.finish()?;
+    let bytes = served.generation().get(CATALOG, Span::Current, name)?;
+    let ids = bytes.map(Ranking::parse).transpose()?;
+    let len = ids.map_or(0, |ids| ids.len());
+    let positions = page.positions(len);
+    lookup.work.spend(positions.len() as u64 * ROW_NS)?;
+    let json = &mut *lookup.json;
+    json.begin_object();
+    json.key("total").integer(len as u64);
+    json.key("rows").begin_array();
+    for id in positions.filter_map(|position| ids?.get(position)) {
+        let text = String::from_utf8_lossy(id);
+        let (region, category) = match kind {
+            EntityKind::Region => (Some(&*text), None),
+            _ => (None, Some(&*text)),
+        };
+        let stores = ranking(served, RankBy::Transactions, region, category)?;
+        json.begin_object();
+        json.key("id").string(&text);
+        json.key("stores")
+            .integer(stores.map_or(0, |stores| stores.len()) as u64);
+        json.end_object();
+    }
+    json.end_array();
+    if let Some(cursor) = page.next(len) {
+        json.key("next").display(cursor);
+    }
+    json.end_object();
+    Ok(())
+}

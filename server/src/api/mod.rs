@@ -1,0 +1,107 @@
+//! The resources of the HTTP interface, version 1: one file each.
+//!
+//! A resource takes its parameters, reads a generation, and writes the member `data` of its
+//! answer. Envelope, headers and encodings are [`crate::respond`]'s.
+
+pub(crate) mod batch;
+pub(crate) mod cursor;
+mod histogram;
+mod info;
+pub(crate) mod parameters;
+pub(crate) mod route;
+mod search;
+mod statistics;
+mod stores;
+
+use nightshard_format::record::STORES;
+
+use self::{
+    parameters::Parameters,
+    route::{Part, Route},
+};
+use crate::{
+    generation::ServedGeneration,
+    json::Json,
+    problem::{Problem, Result},
+    series::Series,
+    work::Work,
+};
+
+/// What a resource reads from and writes to.
+pub(crate) struct Lookup<'a> {
+    /// The generation of the whole answer.
+    pub(crate) served: &'a ServedGeneration,
+    /// Where the answer goes.
+    pub(crate) json: &'a mut Json,
+    /// What may still be done for it.
+    pub(crate) work: &'a mut Work,
+    /// Whether integers above 2^53 are written as strings unless a request says otherwise.
+    pub(crate) quotes_large: bool,
+}
+
+impl Lookup<'_> {
+    /// Writes the data of a resource; its own parameters only are left in `parameters`.
+    ///
+    /// # Errors
+    /// A problem with the request; what was written until then is to be rewound.
+    pub(crate) fn write(
+        &mut self,
+        route: &Route<'_>,
+        mut parameters: Parameters<'_>,
+    ) -> Result<()> {
+        let quotes_large = take_numbers(&mut parameters)?;
+        self.json.set_quote_large(quotes_large || self.quotes_large);
+        match route {
+            Route::Series { dataset, key, part } => {
+                self.write_series(dataset, key, *part, parameters)
+            }
+            Route::Stores => stores::write_list(parameters, self),
+            Route::Search => search::write(parameters, self),
+            Route::Generation => info::write_generation(parameters, self),
+            Route::Catalog(kind) => info::write_catalog(*kind, parameters, self),
+            Route::Batch | Route::Health | Route::Ready | Route::Metrics => {
+                Err(Problem::not_found("this path has no data of a generation").into())
+            }
+        }
+    }
+
+    fn write_series(
+        &mut self,
+        dataset: &'static str,
+        key: &[u8],
+        part: Part,
+        mut parameters: Parameters<'_>,
+    ) -> Result<()> {
+        // Wrong parameters are told before the key is looked up: they are wrong for every key.
+        let query = match part {
+            Part::Profile => Query::Profile,
+            Part::Statistics => Query::Statistics(statistics::Query::take(&mut parameters, self)?),
+            Part::Histogram => Query::Histogram(histogram::Query::take(&mut parameters, self)?),
+        };
+        parameters.finish()?;
+        let series = Series::find(self.served.generation(), self.served.days(), dataset, key)?;
+        let series = series.ok_or_else(|| {
+            let kind = if dataset == STORES { "store" } else { "market" };
+            Problem::not_found(format!("there is no such {kind}"))
+        })?;
+        match query {
+            Query::Profile => stores::write_profile(self, key, &series),
+            Query::Statistics(query) => query.write(self, key, &series)?,
+            Query::Histogram(query) => query.write(self, key, &series)?,
+        }
+        Ok(())
+    }
+}
+
+/// Takes `numbers`: whether integers above 2^53 are written as strings.
+fn take_numbers(parameters: &mut Parameters<'_>) -> Result<bool, Problem> {
+    let quoted = parameters.take_word("numbers", &[("string", true)])?;
+    Ok(quoted.unwrap_or(false))
+}
+
+/// What a request asks of a store or market.
+enum Query {
+    Profile,
+    Statistics(statistics::Query),
+    Histogram(histogram::Query),
+}

@@ -1,0 +1,237 @@
+//! The parameters of a request: each known, each once.
+
+use std::{borrow::Cow, str::FromStr};
+
+use nightshard_format::calendar::{Day, DayRange};
+use percent_encoding::percent_decode_str;
+
+use crate::problem::{Problem, Result};
+
+/// How many rows a list has where no limit is given.
+pub(crate) const LIMIT_DEFAULT: usize = 100;
+/// The most rows of a list.
+pub(crate) const LIMIT_MAX: usize = 1_000;
+
+/// The parameters of a query, taken one by one by whoever knows them.
+#[derive(Debug)]
+pub(crate) struct Parameters<'a> {
+    pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+impl<'a> Parameters<'a> {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// A problem if a name comes twice or something is no UTF-8.
+    pub(crate) fn parse(query: Option<&'a str>) -> Result<Self, Problem> {
+        let mut pairs: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
+        let parts = query.into_iter().flat_map(|query| query.split('&'));
+        for part in parts.filter(|part| !part.is_empty()) {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            let name = decode_form(name)
+                .ok_or_else(|| Problem::parameter(name, "a parameter's name is not UTF-8"))?;
+            let value = decode_form(value)
+                .ok_or_else(|| Problem::parameter(&name, "the value is not UTF-8"))?;
+            if pairs.iter().any(|(known, _)| *known == name) {
+                return Err(Problem::parameter(&name, "the parameter is repeated"));
+            }
+            pairs.push((name, value));
+        }
+        Ok(Self { pairs })
+    }
+
+    /// Takes the text of a parameter.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Cow<'a, str>> {
+        let index = self.pairs.iter().position(|(known, _)| known == name)?;
+        Some(self.pairs.swap_remove(index).1)
+    }
+
+    /// Returns the text of a parameter and leaves it to be taken.
+    pub(crate) fn peek(&self, name: &str) -> Option<&str> {
+        let pair = self.pairs.iter().find(|(known, _)| known == name);
+        pair.map(|(_, value)| &**value)
+    }
+
+    /// Takes the value of a parameter.
+    ///
+    /// # Errors
+    /// A problem that names the parameter, if its text is no such value.
+    pub(crate) fn take_parsed<T: FromStr>(&mut self, name: &str) -> Result<Option<T>, Problem>
+    where
+        T::Err: std::fmt::Display,
+    {
+        self.take(name)
+            .map(|text| text.parse().map_err(|error: T::Err| wrong(name, &error)))
+            .transpose()
+    }
+
+    /// Takes an integer between bounds.
+    ///
+    /// # Errors
+    /// A problem that names the parameter, if its text is no such integer.
+    pub(crate) fn take_integer(
+        &mut self,
+        name: &str,
+        bounds: std::ops::RangeInclusive<usize>,
+    ) -> Result<Option<usize>, Problem> {
+        let Some(text) = self.take(name) else {
+            return Ok(None);
+        };
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let value = text.parse().ok().filter(|_| digits);
+        match value.filter(|value| bounds.contains(value)) {
+            Some(value) => Ok(Some(value)),
+            None => Err(wrong(
+                name,
+                &format!(
+                    "{text:?} is not an integer from {} to {}",
+                    bounds.start(),
+                    bounds.end()
+                ),
+            )),
+        }
+    }
+
+    /// Takes one of some words.
+    ///
+    /// # Errors
+    /// A problem that names the parameter, if its text is none of them.
+    pub(crate) fn take_word<T: Copy>(
+        &mut self,
+        name: &str,
+        words: &[(&str, T)],
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.take(name) else {
+            return Ok(None);
+        };
+        match words.iter().find(|(word, _)| *word == text) {
+            Some((_, value)) => Ok(Some(*value)),
+            None => {
+                let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+                let detail = format!("{text:?} is not one of {}", known.join(", "));
+                Err(wrong(name, &detail))
+            }
+        }
+    }
+
+    /// Takes `min_date` and `max_date`.
+    ///
+    /// # Errors
+    /// A problem that names the one that is no date, or `min_date` where it lies after the other.
+    pub(crate) fn take_dates(&mut self) -> Result<Dates, Problem> {
+        let min: Option<Day> = self.take_parsed("min_date")?;
+        let max: Option<Day> = self.take_parsed("max_date")?;
+        match (min, max) {
+            (Some(min), Some(max)) if min > max => {
+                Err(wrong("min_date", &format!("{min} lies after {max}")))
+            }
+            _ => Ok(Dates { min, max }),
+        }
+    }
+
+    /// Takes the number of rows of a list.
+    ///
+    /// # Errors
+    /// A problem if it is none from 1 to [`LIMIT_MAX`].
+    pub(crate) fn take_limit(&mut self) -> Result<usize, Problem> {
+        let limit = self.take_integer("limit", 1..=LIMIT_MAX)?;
+        Ok(limit.unwrap_or(LIMIT_DEFAULT))
+    }
+
+    /// Checks that every parameter was taken.
+    ///
+    /// # Errors
+    /// A problem that names one that was not.
+    pub(crate) fn finish(self) -> Result<(), Problem> {
+        match self.pairs.first() {
+            Some((name, _)) => Err(Problem::parameter(
+                name,
+                "this resource has no such parameter",
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+fn wrong(name: &str, error: &impl ToString) -> Problem {
+    Problem::parameter(name, error.to_string())
+}
+
+/// Decodes a name or a value as forms encode it: a plus is a space.
+fn decode_form(text: &str) -> Option<Cow<'_, str>> {
+    if text.contains('+') {
+        let spaced = text.replace('+', " ");
+        let decoded = percent_decode_str(&spaced).decode_utf8().ok()?;
+        return Some(Cow::Owned(decoded.into_owned()));
+    }
+    percent_decode_str(text).decode_utf8().ok()
+}
+
+/// The ends of a range as a request gives them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dates {
+    min: Option<Day>,
+    max: Option<Day>,
+}
+
+impl Dates {
+    /// Returns the range, the data's ends standing for those not given; `None` if none is.
+    ///
+    /// # Shape
+    /// Empty if the one end given lies beyond the data's other end.
+    pub(crate) fn range(self, data: DayRange) -> Option<DayRange> {
+        (self.min.is_some() || self.max.is_some()).then(|| DayRange {
+            first: self.min.unwrap_or(data.first),
+            last: self.max.unwrap_or(data.last),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(query: &str) -> Result<Parameters<'_>, Problem> {
+        Parameters::parse(Some(query))
+    }
+
+    #[test]
+    fn values_are_decoded_and_repeated_or_unknown_names_are_refused() {
+        let mut parameters = parse("q=a%20b+c&&limit=7").unwrap();
+        assert_eq!(parameters.take("q").unwrap(), "a b c");
+        assert_eq!(parameters.take_limit().unwrap(), 7);
+        parameters.finish().unwrap();
+
+        let parameter = |problem: Problem| problem.parameter.unwrap();
+        assert_eq!(parameter(parse("q=1&limit=2&q=3").unwrap_err()), "q");
+        assert_eq!(parameter(parse("x%20y=1&x+y=1").unwrap_err()), "x y");
+        assert_eq!(parameter(parse("q=%ff").unwrap_err()), "q");
+        assert_eq!(
+            parameter(parse("colour=red").unwrap().finish().unwrap_err()),
+            "colour"
+        );
+    }
+
+    #[test]
+    fn integers_and_dates_out_of_bounds_name_their_parameter() {
+        for query in [
+            "limit=0",
+            "limit=1001",
+            "limit=",
+            "limit=+5",
+            "limit=5.0",
+            "limit=-1",
+        ] {
+            let problem = parse(query).unwrap().take_limit().unwrap_err();
+            assert_eq!(problem.parameter.as_deref(), Some("limit"), "{query}");
+        }
+        for (query, name) in [
+            ("min_date=2018-02-29", "min_date"),
+            ("max_date=", "max_date"),
+            ("min_date=2018-01-02&max_date=2018-01-01", "min_date"),
+        ] {
+            let problem = parse(query).unwrap().take_dates().unwrap_err();
+            assert_eq!(problem.parameter.as_deref(), Some(name), "{query}");
+        }
+    }
+}

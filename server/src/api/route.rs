@@ -1,0 +1,141 @@
+//! Paths: what each one names.
+
+use std::borrow::Cow;
+
+use nightshard_format::record::{EntityKind, MARKETS, STORES};
+use percent_encoding::percent_decode_str;
+
+/// What a path names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Route<'a> {
+    /// One store or market.
+    Series {
+        /// The dataset that has it.
+        dataset: &'static str,
+        /// Its id.
+        key: Cow<'a, [u8]>,
+        /// What of it.
+        part: Part,
+    },
+    /// The stores in order of size.
+    Stores,
+    /// Names and ids by what they begin with.
+    Search,
+    /// The generation itself.
+    Generation,
+    /// All regions or categories.
+    Catalog(EntityKind),
+    /// Many lookups in one request.
+    Batch,
+    /// Whether the process lives.
+    Health,
+    /// Whether a generation is served.
+    Ready,
+    /// Figures about the server.
+    Metrics,
+}
+
+/// What of a store or market.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Who it is.
+    Profile,
+    /// Statistics by period.
+    Statistics,
+    /// The histogram of amounts.
+    Histogram,
+}
+
+impl<'a> Route<'a> {
+    /// Returns what a path names, or `None` if it names nothing.
+    ///
+    /// Segments are told apart before they are decoded, so that an encoded slash is part of an id.
+    pub(crate) fn parse(path: &'a str) -> Option<Self> {
+        let mut segments = path.strip_prefix('/')?.split('/');
+        let first = segments.next()?;
+        let rest: [Option<&str>; 4] = std::array::from_fn(|_| segments.next());
+        match (first, rest) {
+            ("v1", [Some("stores"), None, ..]) => Some(Self::Stores),
+            ("v1", [Some("stores"), Some(id), part, None]) => Self::series(STORES, id, part),
+            ("v1", [Some("markets"), Some(id), part, None]) => Self::series(MARKETS, id, part),
+            ("v1", [Some("search"), None, ..]) => Some(Self::Search),
+            ("v1", [Some("batch"), None, ..]) => Some(Self::Batch),
+            ("v1", [Some("info"), Some(name), None, _]) => match name {
+                "generation" => Some(Self::Generation),
+                "regions" => Some(Self::Catalog(EntityKind::Region)),
+                "categories" => Some(Self::Catalog(EntityKind::Category)),
+                _ => None,
+            },
+            ("healthz", [None, ..]) => Some(Self::Health),
+            ("readyz", [None, ..]) => Some(Self::Ready),
+            ("metrics", [None, ..]) => Some(Self::Metrics),
+            _ => None,
+        }
+    }
+
+    fn series(dataset: &'static str, id: &'a str, part: Option<&str>) -> Option<Self> {
+        let part = match part {
+            None => Part::Profile,
+            Some("statistics") => Part::Statistics,
+            Some("histogram") => Part::Histogram,
+            Some(_) => return None,
+        };
+        Some(Self::Series {
+            dataset,
+            key: percent_decode_str(id).into(),
+            part,
+        })
+    }
+
+    /// Returns the methods of the resource, as the header `Allow` lists them.
+    pub(crate) fn methods(&self) -> &'static str {
+        match self {
+            Self::Batch => "POST",
+            _ => "GET, HEAD",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encoded_slashes_and_any_byte_are_part_of_an_id() {
+        for (path, expected) in [
+            ("/v1/stores/a", &b"a"[..]),
+            ("/v1/stores/a%2Fstatistics", b"a/statistics"),
+            ("/v1/stores/%2E%2E", b".."),
+            ("/v1/stores/a+b%20c", b"a+b c"),
+            ("/v1/stores/%ff", b"\xff"),
+            ("/v1/stores/", b""),
+        ] {
+            let Some(Route::Series { key, part, .. }) = Route::parse(path) else {
+                panic!("{path}");
+            };
+            assert_eq!((&*key, part), (expected, Part::Profile), "{path}");
+        }
+    }
+
+    #[test]
+    fn paths_that_name_nothing_have_no_route() {
+        for path in [
+            "",
+            "/",
+            "/v1",
+            "/v1/",
+            "/v2/stores",
+            "/v1/stores/a/b",
+            "/v1/stores/a/statistics/x",
+            "/v1/stores/a/statistics/",
+            "/v1/search/x",
+            "/v1/info",
+            "/v1/info/passwords",
+            "/healthz/",
+            "//healthz",
+            "*",
+        ] {
+            assert_eq!(Route::parse(path), None, "{path}");
+        }
+    }
+}

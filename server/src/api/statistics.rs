@@ -1,0 +1,102 @@
+//! `GET /v1/stores/{id}/statistics`: totals by period.
+
+use nightshard_format::calendar::PeriodKind;
+
+use super::{Lookup, parameters::Parameters};
+use crate::{
+    json::Json,
+    problem::Result,
+    series::{self, Row, Series, Window},
+};
+
+/// The words of `group_by`.
+const KINDS: [(&str, PeriodKind); 6] = [
+    ("day", PeriodKind::Day),
+    ("week", PeriodKind::Week),
+    ("month", PeriodKind::Month),
+    ("quarter", PeriodKind::Quarter),
+    ("year", PeriodKind::Year),
+    ("all", PeriodKind::All),
+];
+
+/// The time to write a row, in nanoseconds.
+const ROW_NS: u64 = 250;
+
+/// What a request for statistics asks.
+#[derive(Debug)]
+pub(super) struct Query {
+    kind: PeriodKind,
+    window: Window,
+    fills: bool,
+}
+
+impl Query {
+    /// Takes the parameters.
+    pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
+        let kind = parameters.take_word("group_by", &KINDS)?;
+        let asked = parameters.take_dates()?.range(lookup.served.days());
+        let fills = parameters.take_word("fill", &[("none", false), ("zero", true)])?;
+        Ok(Self {
+            kind: kind.unwrap_or(PeriodKind::Month),
+            window: Window::new(asked, lookup.served.days()),
+            fills: fills.unwrap_or(false),
+        })
+    }
+
+    /// Writes the answer.
+    pub(super) fn write(
+        &self,
+        lookup: &mut Lookup<'_>,
+        key: &[u8],
+        series: &Series<'_>,
+    ) -> Result<()> {
+        let mut rows = series.rows(self.kind, &self.window, lookup.work)?;
+        if self.fills {
+            // Every period filled in has a day of its own.
+            let days = self.window.shown().iter().count() as u64;
+            lookup.work.spend(days * ROW_NS / 10)?;
+            rows = series::fill(rows, self.kind, &self.window);
+        }
+        lookup.work.spend(rows.len() as u64 * ROW_NS)?;
+        let json = &mut *lookup.json;
+        json.begin_object();
+        json.key("id").bytes(key);
+        let name = KINDS.iter().find(|(_, kind)| *kind == self.kind);
+        json.key("group_by")
+            .optional_string(name.map(|(name, _)| *name));
+        json.members(lookup.served.currency());
+        json.key("rows").begin_array();
+        for row in &rows {
+            write_row(json, row, self.window.cuts(row.period));
+        }
+        json.end_array();
+        json.end_object();
+        Ok(())
+    }
+}
+
+fn write_row(json: &mut Json, row: &Row, partial: bool) {
+    let totals = &row.statistics;
+    let known = totals.count > 0;
+    json.begin_object();
+    json.key("period").display(row.period);
+    if partial {
+        json.key("partial").boolean(true);
+    }
+    json.key("count").integer(totals.count);
+    json.key("sum").integer(totals.sum);
+    json.key("mean").float(totals.mean());
+    for (name, extreme) in [("min", totals.min), ("max", totals.max)] {
+        json.key(name);
+        if known {
+            json.integer(extreme);
+        } else {
+            json.null();
+        }
+    }
+    json.key("std").float(totals.std());
+    json.key("cards").integer(row.cards);
+    json.key("refund_count").integer(totals.refund_count);
+    json.key("refund_sum").integer(totals.refund_sum);
+    json.end_object();
+}

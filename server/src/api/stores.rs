@@ -1,0 +1,143 @@
+//! `GET /v1/stores/{id}`: who a store is, and `GET /v1/stores`: the stores in order of size.
+
+use nightshard_format::{
+    record::{RANKINGS, RankBy, Ranking, STORES, ranking_key},
+    shard::Span,
+};
+
+use super::{Lookup, cursor::Page, parameters::Parameters};
+use crate::{
+    generation::ServedGeneration,
+    json::Json,
+    problem::{Problem, Result},
+    series::Series,
+};
+
+/// The time to read and write a store of a list, in nanoseconds.
+const STORE_NS: u64 = 2_500;
+
+/// Tenths of millionths of a degree in a degree.
+const LOCATION_UNITS: f64 = 1e7;
+
+/// Writes who a store or market is.
+pub(super) fn write_profile(lookup: &mut Lookup<'_>, key: &[u8], series: &Series<'_>) {
+    let summary = series.summary();
+    let profile = &summary.profile;
+    let totals = summary.statistics();
+    let json = &mut *lookup.json;
+    json.begin_object();
+    json.key("id").bytes(key);
+    json.key("name").optional_string(profile.name.as_deref());
+    json.key("merchant_id")
+        .optional_string(profile.merchant_id.as_deref());
+    json.key("category")
+        .optional_string(profile.category.as_deref());
+    json.key("region")
+        .optional_string(profile.region.as_deref());
+    let degrees = |units: i32| f64::from(units) / LOCATION_UNITS;
+    json.key("lat")
+        .float(profile.location.map(|(lat, _)| degrees(lat)));
+    json.key("lon")
+        .float(profile.location.map(|(_, lon)| degrees(lon)));
+    json.key("first_date").display(summary.days.first);
+    json.key("last_date").display(summary.days.last);
+    json.members(lookup.served.currency());
+    json.key("count").integer(totals.count);
+    json.key("sum").integer(totals.sum);
+    json.key("cards").integer(summary.cards);
+    json.key("available").begin_array();
+    ["statistics", "histogram"]
+        .into_iter()
+        .for_each(|name| json.string(name));
+    json.end_array();
+    json.end_object();
+}
+
+/// Writes the stores of a region and a category, where given, the largest first.
+pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>) -> Result<()> {
+    let by = take_order(&mut parameters)?;
+    let region = parameters.take("region");
+    let category = parameters.take("category");
+    let (region, category) = (region.as_deref(), category.as_deref());
+    let served = lookup.served;
+    let scope = [Some("stores"), Some(by.as_str()), region, category];
+    let page = Page::take(&mut parameters, served.id(), &scope)?;
+    parameters.finish()?;
+    for (name, found) in [
+        (
+            "region",
+            region.map(|id| ranking(served, by, Some(id), None)),
+        ),
+        (
+            "category",
+            category.map(|id| ranking(served, by, None, Some(id))),
+        ),
+    ] {
+        if let Some(None) = found.transpose()? {
+            let mut problem = Problem::not_found(format!("there is no such {name}"));
+            problem.parameter = Some(name.to_owned());
+            return Err(problem.into());
+        }
+    }
+    let ranking = ranking(served, by, region, category)?;
+    let len = ranking.map_or(0, |ranking| ranking.len());
+    let positions = page.positions(len);
+    lookup.work.spend(positions.len() as u64 * STORE_NS)?;
+    let json = &mut *lookup.json;
+    json.begin_object();
+    json.key("rank_by").string(by.as_str());
+    json.members(served.currency());
+    json.key("total").integer(len as u64);
+    json.key("rows").begin_array();
+    for id in positions.filter_map(|position| ranking?.get(position)) {
+        write_store(json, served, id)?;
+    }
+    json.end_array();
+    if let Some(cursor) = page.next(len) {
+        json.key("next").display(cursor);
+    }
+    json.end_object();
+    Ok(())
+}
+
+/// Takes `rank_by`.
+fn take_order(parameters: &mut Parameters<'_>) -> Result<RankBy, Problem> {
+    let by = parameters.take_parsed("rank_by")?;
+    Ok(by.unwrap_or(RankBy::Transactions))
+}
+
+/// Finds a ranking, or `None` if no store is of that region and category.
+pub(super) fn ranking<'a>(
+    served: &'a ServedGeneration,
+    by: RankBy,
+    region: Option<&str>,
+    category: Option<&str>,
+) -> Result<Option<Ranking<'a>>> {
+    let key = ranking_key(by, region, category);
+    let bytes = served.generation().get(RANKINGS, Span::Current, &key)?;
+    Ok(bytes.map(Ranking::parse).transpose()?)
+}
+
+fn write_store(json: &mut Json, served: &ServedGeneration, id: &[u8]) -> Result<()> {
+    let summary = served.generation().summary(STORES, id)?;
+    let Some(summary) = summary else {
+        return Err(nightshard_format::Error::Corrupt {
+            structure: "ranking",
+            problem: "it names a store that there is not".into(),
+        }
+        .into());
+    };
+    let totals = summary.statistics();
+    json.begin_object();
+    json.key("id").bytes(id);
+    json.key("name")
+        .optional_string(summary.profile.name.as_deref());
+    json.key("region")
+        .optional_string(summary.profile.region.as_deref());
+    json.key("category")
+        .optional_string(summary.profile.category.as_deref());
+    json.key("count").integer(totals.count);
+    json.key("sum").integer(totals.sum);
+    json.end_object();
+    Ok(())
+}

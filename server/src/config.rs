@@ -1,0 +1,131 @@
+//! The configuration of a server: the table `[server]` of nightshard.toml.
+
+use std::{
+    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
+    time::Duration,
+};
+
+use serde::Deserialize;
+
+/// How a server serves.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// What one client may ask of the server.
+    pub limits: Limits,
+    /// Which web pages of other origins may ask.
+    pub cors: Cors,
+    /// How many generations stay mapped, the current one included.
+    pub keep_mapped: NonZeroUsize,
+    /// How often the repository is asked for its selection.
+    pub poll_ms: NonZeroU64,
+    /// How long requests may still take once the server is told to stop.
+    pub drain_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            cors: Cors::default(),
+            keep_mapped: NonZeroUsize::MIN.saturating_add(1),
+            poll_ms: nonzero(1_000),
+            drain_ms: 30_000,
+        }
+    }
+}
+
+impl Config {
+    pub(crate) fn poll(&self) -> Duration {
+        Duration::from_millis(self.poll_ms.get())
+    }
+
+    pub(crate) fn drain(&self) -> Duration {
+        Duration::from_millis(self.drain_ms)
+    }
+}
+
+/// What one client may ask of the server.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// The longest request line: 414 above.
+    pub request_line_bytes: usize,
+    /// The most bytes of all headers: 431 above.
+    pub header_bytes: usize,
+    /// How long the head of a request may take: 408 after.
+    pub header_timeout_ms: NonZeroU64,
+    /// The longest body of a request: 413 above.
+    pub body_bytes: usize,
+    /// How long a request may take once its head is there.
+    pub request_timeout_ms: NonZeroU64,
+    /// How long a connection may be silent between requests, or refuse to take an answer.
+    pub idle_timeout_ms: NonZeroU64,
+    /// How many connections there may be at a time: 503 above.
+    pub connections: NonZeroU32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_line_bytes: 8 << 10,
+            header_bytes: 16 << 10,
+            header_timeout_ms: nonzero(10_000),
+            body_bytes: 1 << 20,
+            request_timeout_ms: nonzero(10_000),
+            idle_timeout_ms: nonzero(60_000),
+            connections: NonZeroU32::MIN.saturating_add(9_999),
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn header_timeout(&self) -> Duration {
+        Duration::from_millis(self.header_timeout_ms.get())
+    }
+
+    pub(crate) fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms.get())
+    }
+
+    pub(crate) fn idle_timeout(&self) -> Duration {
+        Duration::from_millis(self.idle_timeout_ms.get())
+    }
+}
+
+/// Which web pages of other origins may ask: none unless configured.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cors {
+    /// Origins such as `https://example.org`, or `*` for all.
+    pub origins: Vec<String>,
+}
+
+const fn nonzero(value: u64) -> NonZeroU64 {
+    match NonZeroU64::new(value) {
+        Some(value) => value,
+        None => NonZeroU64::MIN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_given_keeps_its_default_and_unknown_names_are_refused() {
+        let given: Config =
+            serde_json::from_str(r#"{"limits": {"connections": 5}, "poll_ms": 20}"#).unwrap();
+        assert_eq!(given.limits.connections.get(), 5);
+        assert_eq!(given.limits.header_bytes, 16_384);
+        assert_eq!(given.poll(), Duration::from_millis(20));
+        assert_eq!(given.keep_mapped.get(), 2);
+        for wrong in [
+            r#"{"limit": {}}"#,
+            r#"{"limits": {"connections": 0}}"#,
+            r#"{"keep_mapped": 0}"#,
+        ] {
+            assert!(serde_json::from_str::<Config>(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! One connection: its stream under limits of time and length, from accept to farewell.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    },
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+
+use hyper::{StatusCode, server::conn::http1};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    net::TcpStream,
+    sync::watch,
+    time::Sleep,
+};
+
+use crate::{
+    problem::Problem,
+    respond,
+    service::{Api, Shared, long_headers, long_request_line},
+};
+
+/// How long a client may take to read a last answer and close.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// How far the requests of a connection are, told by its service to its stream.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    is_busy: AtomicBool,
+    answers: AtomicU32,
+}
+
+impl Progress {
+    /// Takes note that a request was answered.
+    pub(crate) fn answered(&self) {
+        self.answers.fetch_add(1, Relaxed);
+    }
+
+    /// Takes note that a request is being answered, until what is returned is dropped.
+    pub(crate) fn begin(progress: &Arc<Self>) -> Busy {
+        progress.is_busy.store(true, Relaxed);
+        Busy(Arc::clone(progress))
+    }
+}
+
+/// A request being answered.
+#[derive(Debug)]
+pub(crate) struct Busy(Arc<Progress>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.is_busy.store(false, Relaxed);
+        self.0.answered();
+    }
+}
+
+/// Serves a connection until it ends.
+pub(crate) async fn serve(
+    stream: TcpStream,
+    shared: Arc<Shared>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let limits = &shared.config.limits;
+    let head_bytes = limits.request_line_bytes + limits.header_bytes;
+    let progress = Arc::new(Progress::default());
+    let limited = LimitedStream::new(stream, Arc::clone(&shared), Arc::clone(&progress));
+    let mut connection = http1::Builder::new()
+        .half_close(true)
+        .pipeline_flush(true)
+        .header_read_timeout(None)
+        // The stream refuses heads that are too long; reads may overshoot by as much again.
+        .max_buf_size(2 * head_bytes + (16 << 10))
+        .serve_connection(TokioIo::new(limited), Api::new(shared, progress));
+    let ended = tokio::select! {
+        ended = &mut connection => Some(ended),
+        _ = stopping.wait_for(|stopping| *stopping) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection broke off");
+    }
+    linger(connection.into_parts().io.into_inner().stream).await;
+}
+
+/// Turns a connection away with a problem.
+pub(crate) async fn turn_away(mut stream: TcpStream, farewell: Vec<u8>) {
+    let written = tokio::time::timeout(LINGER, stream.write_all(&farewell)).await;
+    if matches!(written, Ok(Ok(()))) {
+        linger(stream).await;
+    }
+}
+
+/// Closes in a way that lets the client read what it was told: bytes that arrive at a closed
+/// socket would have it discard the answer.
+async fn linger(mut stream: TcpStream) {
+    let drain = async {
+        stream.shutdown().await?;
+        let mut discarded = [0; 4_096];
+        while stream.read(&mut discarded).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // Neither a late nor a broken end is worth a word: the connection is over.
+    let _ended = tokio::time::timeout(LINGER, drain).await;
+}
+
+/// A stream that keeps its client to the limits.
+///
+/// The service says which requests were answered; what is read after that belongs to the head of
+/// the next one. Waiting is timed from when it begins, at the granularity of one timer.
+struct LimitedStream {
+    stream: TcpStream,
+    shared: Arc<Shared>,
+    progress: Arc<Progress>,
+    timer: Pin<Box<Sleep>>,
+    /// Answers when the head now being read began.
+    answers_seen: u32,
+    /// Answers when something was last written.
+    answers_written: u32,
+    head_bytes: usize,
+    has_line: bool,
+    reading_since: Option<Instant>,
+    writing_since: Option<Instant>,
+}
+
+impl LimitedStream {
+    fn new(stream: TcpStream, shared: Arc<Shared>, progress: Arc<Progress>) -> Self {
+        let timer = tokio::time::sleep(shared.config.limits.header_timeout());
+        Self {
+            stream,
+            shared,
+            progress,
+            timer: Box::pin(timer),
+            answers_seen: 0,
+            answers_written: 0,
+            head_bytes: 0,
+            has_line: false,
+            reading_since: None,
+            writing_since: None,
+        }
+    }
+
+    /// Starts a new head if the one before was answered, and checks the length of this one.
+    fn check_head(&mut self) -> io::Result<()> {
+        let answers = self.progress.answers.load(Relaxed);
+        if answers != self.answers_seen {
+            self.answers_seen = answers;
+            self.head_bytes = 0;
+            self.has_line = false;
+            self.reading_since = None;
+        }
+        let limits = &self.shared.config.limits;
+        let problem = if !self.has_line && self.head_bytes > limits.request_line_bytes {
+            long_request_line(limits.request_line_bytes)
+        } else if self.head_bytes >= limits.request_line_bytes + limits.header_bytes {
+            long_headers(limits.header_bytes)
+        } else {
+            return Ok(());
+        };
+        Err(self.refuse(&problem))
+    }
+
+    /// Takes note of bytes that belong to a head.
+    fn note_head(&mut self, bytes: &[u8]) {
+        if self.head_bytes == 0 {
+            // The client is no longer idle: from here on it has the time of a head.
+            self.reading_since = None;
+        }
+        self.head_bytes += bytes.len();
+        self.has_line = self.has_line || bytes.contains(&b'\n');
+    }
+
+    /// Waits for a client that sends nothing, up to its limit.
+    fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        let limits = &self.shared.config.limits;
+        let begun = self.head_bytes > 0;
+        let limit = if begun {
+            limits.header_timeout()
+        } else {
+            limits.idle_timeout()
+        };
+        let since = *self.reading_since.get_or_insert_with(Instant::now);
+        ready!(self.poll_until(since + limit, context));
+        if begun {
+            let detail = "the head of the request took too long";
+            let problem = Problem::new(StatusCode::REQUEST_TIMEOUT, detail);
+            Poll::Ready(self.refuse(&problem))
+        } else {
+            Poll::Ready(io::ErrorKind::TimedOut.into())
+        }
+    }
+
+    /// Waits until `deadline`, looking again at least as often as heads time out, since the one
+    /// timer serves several deadlines.
+    fn poll_until(&mut self, deadline: Instant, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            ready!(self.timer.as_mut().poll(context));
+            let now = Instant::now();
+            if now >= deadline {
+                return Poll::Ready(());
+            }
+            let next = deadline.min(now + self.shared.config.limits.header_timeout());
+            self.timer.as_mut().reset(next.into());
+        }
+    }
+
+    /// Says what is wrong, unless earlier answers are still to be written, and returns the error
+    /// that ends the connection.
+    fn refuse(&mut self, problem: &Problem) -> io::Error {
+        if self.answers_seen == self.answers_written {
+            let kept = self.shared.switch.load();
+            let serving = kept.as_ref().map(|kept| &kept.current);
+            // A client that does not even take these few bytes misses them.
+            let _written = self.stream.try_write(&respond::farewell(problem, serving));
+        }
+        io::Error::other(problem.detail.clone())
+    }
+}
+
+impl AsyncRead for LimitedStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let is_busy = this.progress.is_busy.load(Relaxed);
+        if !is_busy {
+            this.check_head()?;
+        }
+        let before = buffer.filled().len();
+        match Pin::new(&mut this.stream).poll_read(context, buffer) {
+            Poll::Pending if is_busy => Poll::Pending,
+            Poll::Pending => this.poll_silence(context).map(Err),
+            Poll::Ready(Ok(())) if !is_busy => {
+                this.note_head(&buffer.filled()[before..]);
+                Poll::Ready(Ok(()))
+            }
+            other => other,
+        }
+    }
+}
+
+impl LimitedStream {
+    /// Takes note of what writing came to, and waits for a client that takes nothing.
+    fn poll_written<T>(
+        &mut self,
+        written: Poll<io::Result<T>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.writing_since = None;
+            self.answers_written = self.progress.answers.load(Relaxed);
+            return written;
+        }
+        let since = *self.writing_since.get_or_insert_with(Instant::now);
+        let deadline = since + self.shared.config.limits.idle_timeout();
+        self.poll_until(deadline, context)
+            .map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncWrite for LimitedStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(context, bytes);
+        this.poll_written(written, context)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(context, parts);
+        this.poll_written(written, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}

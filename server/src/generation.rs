@@ -1,0 +1,167 @@
+//! A generation as it is served: warmed, with what every answer repeats.
+
+use std::sync::Arc;
+
+use hyper::header::HeaderValue;
+use nightshard_format::{
+    calendar::DayRange,
+    generation::Generation,
+    histogram::Method,
+    manifest::GenerationId,
+    shard::{Mapped, Span},
+};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use crate::json::Json;
+
+/// The entry of a manifest's configuration that names the method of histograms.
+const METHOD_KEY: &str = "histogram.method";
+
+/// A generation of which every byte was verified, and what is computed from its manifest once.
+#[derive(Debug)]
+pub struct ServedGeneration {
+    generation: Generation<Mapped>,
+    days: DayRange,
+    method: Method,
+    id_header: HeaderValue,
+    /// What entity tags are hashed with: a tag changes with the generation and the release.
+    etag_seed: u64,
+    envelope: Vec<u8>,
+    currency: Vec<u8>,
+}
+
+impl ServedGeneration {
+    /// Warms a verified generation and prepares it for being served.
+    ///
+    /// # Errors
+    /// [`nightshard_format::Error`] if the manifest's days or method are not known here.
+    ///
+    /// # Complexity
+    /// The system reads summaries and indexes in meanwhile; months come as they are asked for.
+    pub fn new(generation: Generation<Mapped>) -> nightshard_format::Result<Self> {
+        for shard in generation.shards() {
+            if shard.identity().span == Span::Current {
+                shard.bytes().advise_needed()?;
+            }
+            shard.bytes().advise_random()?;
+        }
+        let manifest = generation.manifest();
+        let id = manifest.id.as_str();
+        let mut envelope = Json::default();
+        envelope.begin_object();
+        envelope.key("generation").string(id);
+        envelope.key("as_of").string(&manifest.as_of);
+        envelope.key("data");
+        let mut currency = Json::default();
+        currency.key("currency").string(&manifest.currency);
+        currency
+            .key("currency_exponent")
+            .integer(manifest.currency_exponent);
+        Ok(Self {
+            days: manifest.day_range()?,
+            method: method_of(&generation)?,
+            id_header: header_value(id),
+            etag_seed: xxh3_64(format!("{} {id}", env!("CARGO_PKG_VERSION")).as_bytes()),
+            envelope: envelope.into_bytes(),
+            currency: currency.into_bytes(),
+            generation,
+        })
+    }
+
+    /// Returns the id.
+    #[must_use]
+    pub fn id(&self) -> &GenerationId {
+        &self.generation.manifest().id
+    }
+
+    /// Returns the generation.
+    pub(crate) fn generation(&self) -> &Generation<Mapped> {
+        &self.generation
+    }
+
+    /// Returns the days from the first to the last that has rows.
+    pub(crate) fn days(&self) -> DayRange {
+        self.days
+    }
+
+    /// Returns how histograms are cut.
+    pub(crate) fn method(&self) -> Method {
+        self.method
+    }
+
+    /// Returns the value of the header `Nightshard-Generation`.
+    pub(crate) fn id_header(&self) -> &HeaderValue {
+        &self.id_header
+    }
+
+    /// Returns the digits of the entity tag of what `target`, a path and query, answers.
+    pub(crate) fn etag(&self, target: &str) -> u64 {
+        xxh3_64_with_seed(target.as_bytes(), self.etag_seed)
+    }
+
+    /// Returns every answer's beginning, up to its data.
+    pub(crate) fn envelope(&self) -> &[u8] {
+        &self.envelope
+    }
+
+    /// Returns the members that name the currency.
+    pub(crate) fn currency(&self) -> &[u8] {
+        &self.currency
+    }
+}
+
+fn method_of(generation: &Generation<Mapped>) -> nightshard_format::Result<Method> {
+    let configuration = &generation.manifest().configuration;
+    let name = configuration
+        .get(METHOD_KEY)
+        .and_then(serde_json::Value::as_str);
+    name.map_or(Ok(Method::default()), |name| {
+        name.parse()
+            .map_err(|_unknown| nightshard_format::Error::Corrupt {
+                structure: "manifest",
+                problem: format!("{METHOD_KEY} {name:?} is not known here"),
+            })
+    })
+}
+
+/// Returns a header's value of text that is known to be printable.
+fn header_value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("invalid"))
+}
+
+/// A generation under the selection that named it.
+#[derive(Debug, Clone)]
+pub struct Serving {
+    generation: Arc<ServedGeneration>,
+    selection: u64,
+    selection_header: HeaderValue,
+}
+
+impl Serving {
+    /// Puts a generation under a selection.
+    #[must_use]
+    pub fn new(generation: Arc<ServedGeneration>, selection: u64) -> Self {
+        Self {
+            generation,
+            selection,
+            selection_header: HeaderValue::from(selection),
+        }
+    }
+
+    /// Returns the generation.
+    #[must_use]
+    pub fn generation(&self) -> &Arc<ServedGeneration> {
+        &self.generation
+    }
+
+    /// Returns the number of the selection.
+    #[must_use]
+    pub fn selection(&self) -> u64 {
+        self.selection
+    }
+
+    /// Returns the value of the header `Nightshard-Selection`.
+    pub(crate) fn selection_header(&self) -> &HeaderValue {
+        &self.selection_header
+    }
+}

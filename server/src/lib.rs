@@ -1,0 +1,47 @@
+//! The HTTP interface over a mapped generation, and the live swap.
+//!
+//! A [`Server`] answers from whatever its [`Switch`] serves. A [`Follower`] watches the selection
+//! of a [`Source`], opens, verifies and warms each new generation aside, and swaps. A request
+//! takes one generation at entry and is answered from it alone, whatever happens meanwhile.
+//!
+//! ```no_run
+//! # async fn example(
+//! #     source: std::sync::Arc<dyn nightshard_server::Source>,
+//! # ) -> std::io::Result<()> {
+//! use nightshard_server::{Config, Server};
+//!
+//! let server = Server::new(Config::default());
+//! let follower = tokio::spawn(server.follower(source).run());
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! let all_finished = server.serve(listener, std::future::pending()).await;
+//! follower.abort();
+//! # Ok(())
+//! # }
+//! ```
+
+mod api;
+mod config;
+mod connection;
+mod cors;
+mod encoding;
+mod error;
+mod follow;
+mod generation;
+mod json;
+mod listen;
+mod metrics;
+mod problem;
+mod respond;
+mod series;
+mod service;
+mod source;
+mod switch;
+mod work;
+
+pub use config::{Config, Cors, Limits};
+pub use error::{Error, Result};
+pub use follow::Follower;
+pub use generation::{ServedGeneration, Serving};
+pub use listen::Server;
+pub use source::{RepositorySource, Source, SourceError};
+pub use switch::Switch;

@@ -1,0 +1,275 @@
+//! Counters of what the server does, in the text format of Prometheus.
+
+use std::{
+    fmt::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use hyper::StatusCode;
+
+use crate::generation::Serving;
+
+/// Upper ends of the classes of latency, in microseconds.
+const LATENCY_US: [u64; 12] = [
+    25, 50, 100, 250, 500, 1_000, 2_500, 10_000, 50_000, 250_000, 1_000_000, 10_000_000,
+];
+
+/// The statuses that are counted one by one; the last one stands for all others.
+const STATUSES: [u16; 15] = [
+    200, 204, 304, 400, 404, 405, 408, 410, 413, 414, 431, 500, 503, 501, 0,
+];
+
+/// What requests are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resource {
+    Store,
+    StoreStatistics,
+    StoreHistogram,
+    Market,
+    MarketStatistics,
+    MarketHistogram,
+    Stores,
+    Search,
+    Info,
+    Batch,
+    Operations,
+    Unknown,
+}
+
+/// The names of resources, in the order of [`Resource`].
+const RESOURCES: [&str; 12] = [
+    "/v1/stores/{id}",
+    "/v1/stores/{id}/statistics",
+    "/v1/stores/{id}/histogram",
+    "/v1/markets/{id}",
+    "/v1/markets/{id}/statistics",
+    "/v1/markets/{id}/histogram",
+    "/v1/stores",
+    "/v1/search",
+    "/v1/info",
+    "/v1/batch",
+    "operations",
+    "unknown",
+];
+
+/// The counters of one resource.
+#[derive(Debug, Default)]
+struct Counters {
+    by_status: [AtomicU64; STATUSES.len()],
+    by_latency: [AtomicU64; LATENCY_US.len() + 1],
+    latency_us: AtomicU64,
+}
+
+/// All counters of a server.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    resources: [Counters; RESOURCES.len()],
+    connections_open: AtomicU64,
+    connections_refused: AtomicU64,
+    swaps: AtomicU64,
+    candidates_failed: AtomicU64,
+}
+
+impl Metrics {
+    /// Counts an answered request.
+    pub(crate) fn answered(&self, resource: Resource, status: StatusCode, latency: Duration) {
+        let counters = &self.resources[resource as usize];
+        let known = STATUSES.iter().position(|known| *known == status.as_u16());
+        counters.by_status[known.unwrap_or(STATUSES.len() - 1)].fetch_add(1, Relaxed);
+        let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        let class = LATENCY_US.iter().position(|end| micros <= *end);
+        counters.by_latency[class.unwrap_or(LATENCY_US.len())].fetch_add(1, Relaxed);
+        counters.latency_us.fetch_add(micros, Relaxed);
+    }
+
+    /// Counts a connection until what is returned is dropped.
+    pub(crate) fn connected(self: &Arc<Self>) -> Connected {
+        self.connections_open.fetch_add(1, Relaxed);
+        Connected(Arc::clone(self))
+    }
+
+    /// Counts a connection that was one too many.
+    pub(crate) fn refused(&self) {
+        self.connections_refused.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a swap.
+    pub(crate) fn swapped(&self) {
+        self.swaps.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a candidate that could not be served.
+    pub(crate) fn candidate_failed(&self) {
+        self.candidates_failed.fetch_add(1, Relaxed);
+    }
+
+    /// Returns everything, as Prometheus reads it.
+    pub(crate) fn render(&self, serving: Option<&Serving>) -> String {
+        let mut text = Text(String::with_capacity(4_096));
+        text.family("nightshard_requests_total", "counter", "Requests answered.");
+        for (resource, counters) in RESOURCES.iter().zip(&self.resources) {
+            for (status, count) in STATUSES.iter().zip(&counters.by_status) {
+                let labels = format!("resource=\"{resource}\",status=\"{status}\"");
+                text.sample_if_any("nightshard_requests_total", &labels, count.load(Relaxed));
+            }
+        }
+        text.family(
+            "nightshard_request_seconds",
+            "histogram",
+            "Time from a request's head to its answer.",
+        );
+        for (resource, counters) in RESOURCES.iter().zip(&self.resources) {
+            counters.render_latency(resource, &mut text);
+        }
+        for (name, kind, help, counter) in [
+            (
+                "nightshard_connections_open",
+                "gauge",
+                "Connections that are open.",
+                &self.connections_open,
+            ),
+            (
+                "nightshard_connections_refused_total",
+                "counter",
+                "Connections beyond the limit.",
+                &self.connections_refused,
+            ),
+            (
+                "nightshard_swaps_total",
+                "counter",
+                "Selections that were swapped to.",
+                &self.swaps,
+            ),
+            (
+                "nightshard_candidates_failed_total",
+                "counter",
+                "Attempts at a selection that failed.",
+                &self.candidates_failed,
+            ),
+        ] {
+            text.family(name, kind, help);
+            text.sample(name, "", counter.load(Relaxed));
+        }
+        render_serving(serving, &mut text);
+        text.0
+    }
+}
+
+impl Counters {
+    fn render_latency(&self, resource: &str, text: &mut Text) {
+        let counts: Vec<u64> = self
+            .by_latency
+            .iter()
+            .map(|count| count.load(Relaxed))
+            .collect();
+        let total: u64 = counts.iter().sum();
+        if total == 0 {
+            return;
+        }
+        let mut below = 0;
+        let ends = LATENCY_US.iter().map(|end| seconds(*end));
+        for (end, count) in ends.chain(["+Inf".to_owned()]).zip(&counts) {
+            below += count;
+            let labels = format!("resource=\"{resource}\",le=\"{end}\"");
+            text.sample("nightshard_request_seconds_bucket", &labels, below);
+        }
+        let labels = format!("resource=\"{resource}\"");
+        let sum = seconds(self.latency_us.load(Relaxed));
+        text.sample("nightshard_request_seconds_sum", &labels, sum);
+        text.sample("nightshard_request_seconds_count", &labels, total);
+    }
+}
+
+/// Says which selection is served. Its age is for the reader to compute, who has a clock.
+fn render_serving(serving: Option<&Serving>, text: &mut Text) {
+    text.family(
+        "nightshard_ready",
+        "gauge",
+        "Whether a generation is served.",
+    );
+    text.sample("nightshard_ready", "", u8::from(serving.is_some()));
+    let Some(serving) = serving else { return };
+    let generation = serving.generation();
+    text.family(
+        "nightshard_selection",
+        "gauge",
+        "The selection being served.",
+    );
+    let labels = format!("generation=\"{}\"", generation.id());
+    text.sample("nightshard_selection", &labels, serving.selection());
+    let name = "nightshard_generation_last_day_timestamp_seconds";
+    text.family(
+        name,
+        "gauge",
+        "The beginning of the last day that has rows.",
+    );
+    text.sample(name, "", i64::from(generation.days().last.0) * 86_400);
+}
+
+/// Returns microseconds as exact decimal seconds.
+fn seconds(micros: u64) -> String {
+    let text = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// The text format.
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing into a string cannot fail.
+        let _written = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
+        let _written = match labels {
+            "" => writeln!(self.0, "{name} {value}"),
+            _ => writeln!(self.0, "{name}{{{labels}}} {value}"),
+        };
+    }
+
+    fn sample_if_any(&mut self, name: &str, labels: &str, value: u64) {
+        if value > 0 {
+            self.sample(name, labels, value);
+        }
+    }
+}
+
+/// A connection being counted.
+#[derive(Debug)]
+pub(crate) struct Connected(Arc<Metrics>);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.connections_open.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_are_cumulative_and_exact() {
+        let metrics = Metrics::default();
+        for micros in [10, 25, 26, 20_000_000] {
+            let latency = Duration::from_micros(micros);
+            metrics.answered(Resource::Search, StatusCode::OK, latency);
+        }
+        let text = metrics.render(None);
+        for line in [
+            "nightshard_requests_total{resource=\"/v1/search\",status=\"200\"} 4",
+            "nightshard_request_seconds_bucket{resource=\"/v1/search\",le=\"0.000025\"} 2",
+            "nightshard_request_seconds_bucket{resource=\"/v1/search\",le=\"10\"} 3",
+            "nightshard_request_seconds_bucket{resource=\"/v1/search\",le=\"+Inf\"} 4",
+            "nightshard_request_seconds_sum{resource=\"/v1/search\"} 20.000061",
+            "nightshard_ready 0",
+        ] {
+            assert!(text.lines().any(|known| known == line), "{line}\n{text}");
+        }
+    }
+}

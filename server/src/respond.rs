@@ -1,0 +1,269 @@
+//! Answers: status, body and headers.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Response, StatusCode,
+    header::{
+        ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
+        HeaderValue, RETRY_AFTER, VARY,
+    },
+};
+
+use crate::{
+    cors::Origins,
+    encoding::Encoding,
+    generation::{ServedGeneration, Serving},
+    problem::Problem,
+};
+
+/// The generation that an answer was made from.
+pub(crate) const GENERATION: HeaderName = HeaderName::from_static("nightshard-generation");
+/// The selection that the server has reached.
+pub(crate) const SELECTION: HeaderName = HeaderName::from_static("nightshard-selection");
+/// The selection that a client has seen before.
+pub(crate) const AT_LEAST: HeaderName = HeaderName::from_static("nightshard-at-least");
+
+/// What a body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    None,
+    Json,
+    Problem,
+    Text,
+}
+
+/// An answer before its headers are put together.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    status: StatusCode,
+    body: Vec<u8>,
+    content: Content,
+    encoding: Encoding,
+    /// The tag's digits, for what may be asked for again conditionally.
+    etag: Option<u64>,
+    allow: Option<&'static str>,
+}
+
+impl Answer {
+    fn new(status: StatusCode, body: Vec<u8>, content: Content) -> Self {
+        Self {
+            status,
+            body,
+            content,
+            encoding: Encoding::Identity,
+            etag: None,
+            allow: None,
+        }
+    }
+
+    /// Makes the answer that has data.
+    pub(crate) fn data(body: Vec<u8>, encoding: Encoding, etag: Option<u64>) -> Self {
+        Self {
+            encoding,
+            etag,
+            ..Self::new(StatusCode::OK, body, Content::Json)
+        }
+    }
+
+    /// Makes the answer to who has the data already.
+    pub(crate) fn not_modified(etag: u64, encoding: Encoding) -> Self {
+        Self {
+            encoding,
+            etag: Some(etag),
+            ..Self::new(StatusCode::NOT_MODIFIED, Vec::new(), Content::None)
+        }
+    }
+
+    /// Makes an answer for people and probes.
+    pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> Self {
+        Self::new(status, text.into().into_bytes(), Content::Text)
+    }
+
+    /// Makes an answer of headers alone.
+    pub(crate) fn empty() -> Self {
+        Self::new(StatusCode::NO_CONTENT, Vec::new(), Content::None)
+    }
+
+    /// Returns the status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Puts the response together.
+    pub(crate) fn into_response(
+        self,
+        served: Option<(&ServedGeneration, &Serving)>,
+        origins: &Origins,
+        origin: Option<&HeaderValue>,
+    ) -> Response<Full<Bytes>> {
+        let is_temporary = self.status == StatusCode::SERVICE_UNAVAILABLE;
+        let mut response = Response::new(Full::new(Bytes::from(self.body)));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.reserve(8);
+        if let Some((generation, serving)) = served {
+            headers.insert(GENERATION, generation.id_header().clone());
+            headers.insert(SELECTION, serving.selection_header().clone());
+        }
+        if let Some(kind) = self.content.media_type() {
+            headers.insert(CONTENT_TYPE, kind);
+        }
+        match self.etag {
+            Some(etag) => {
+                headers.insert(ETAG, etag_value(etag, self.encoding));
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+                headers.insert(VARY, vary(origins));
+            }
+            None => {
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            }
+        }
+        if self.encoding != Encoding::Identity && self.content == Content::Json {
+            let name = HeaderValue::from_static(self.encoding.name());
+            headers.insert(CONTENT_ENCODING, name);
+        }
+        if let Some(allow) = self.allow {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        if is_temporary {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if origins.is_enabled() {
+            origins.allow(origin, headers);
+        }
+        response
+    }
+}
+
+impl From<Problem> for Answer {
+    fn from(problem: Problem) -> Self {
+        Self {
+            allow: problem.allow,
+            ..Self::new(problem.status, problem.to_bytes(), Content::Problem)
+        }
+    }
+}
+
+impl Content {
+    fn media_type(self) -> Option<HeaderValue> {
+        Some(HeaderValue::from_static(match self {
+            Self::None => return None,
+            Self::Json => "application/json",
+            Self::Problem => "application/problem+json",
+            Self::Text => "text/plain; charset=utf-8",
+        }))
+    }
+}
+
+fn vary(origins: &Origins) -> HeaderValue {
+    HeaderValue::from_static(if origins.vary() {
+        "Accept-Encoding, Origin"
+    } else {
+        "Accept-Encoding"
+    })
+}
+
+fn etag_value(etag: u64, encoding: Encoding) -> HeaderValue {
+    let text = etag_text(etag, encoding);
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+fn etag_text(etag: u64, encoding: Encoding) -> String {
+    format!("\"{etag:016x}{}\"", encoding.etag_suffix())
+}
+
+/// Returns the encoding whose tag a client has, if it has any of the resource's tags.
+///
+/// # Source
+/// RFC 9110, section 13.1.2: tags are compared weakly.
+pub(crate) fn matching_etag(headers: &HeaderMap, etag: u64) -> Option<Encoding> {
+    let mut known = headers
+        .get_all(hyper::header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .map(|tag| tag.trim().trim_start_matches("W/"));
+    known.find_map(|tag| {
+        let encodings = [Encoding::Identity, Encoding::Gzip, Encoding::Zstd];
+        encodings
+            .into_iter()
+            .find(|encoding| etag_text(etag, *encoding) == tag)
+    })
+}
+
+/// Returns whether a client has any representation and wants none.
+pub(crate) fn matches_any(headers: &HeaderMap) -> bool {
+    let value = headers.get(hyper::header::IF_NONE_MATCH);
+    value.is_some_and(|value| value.as_bytes() == b"*")
+}
+
+/// Returns the problem of a path that names nothing.
+pub(crate) fn no_such_path(path: &str) -> Problem {
+    Problem::not_found(format!("there is no resource {path}"))
+}
+
+/// Logs damage found in spite of all checksums, and returns what its finder is told.
+pub(crate) fn damage(error: &nightshard_format::Error) -> Problem {
+    static FOUND: AtomicU64 = AtomicU64::new(0);
+    let number = FOUND.fetch_add(1, Relaxed) + 1;
+    tracing::error!(number, %error, "a record could not be read");
+    Problem {
+        instance: Some(format!("urn:nightshard:damage:{number}")),
+        ..Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the record could not be read",
+        )
+    }
+}
+
+/// Returns the bytes of a last answer, written when there is no request to answer.
+pub(crate) fn farewell(problem: &Problem, serving: Option<&Serving>) -> Vec<u8> {
+    let body = problem.to_bytes();
+    let mut head = format!("HTTP/1.1 {}\r\n", problem.status);
+    let mut line = |name: &str, value: &str| {
+        head.push_str(name);
+        head.push_str(": ");
+        head.push_str(value);
+        head.push_str("\r\n");
+    };
+    line("content-type", "application/problem+json");
+    line("content-length", &body.len().to_string());
+    line("connection", "close");
+    line("cache-control", "no-store");
+    if let Some(serving) = serving {
+        line(GENERATION.as_str(), serving.generation().id().as_str());
+        line(SELECTION.as_str(), &serving.selection().to_string());
+    }
+    if problem.is_temporary() {
+        line("retry-after", "1");
+    }
+    let mut bytes = head.into_bytes();
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(&body);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_matches_in_a_list_weak_or_strong_and_in_any_encoding() {
+        let etag = 0x0123_4567_89ab_cdef;
+        for (header, expected) in [
+            ("\"0123456789abcdef\"", Some(Encoding::Identity)),
+            ("\"x\", W/\"0123456789abcdef-gzip\"", Some(Encoding::Gzip)),
+            ("\"0123456789abcdee\"", None),
+            ("0123456789abcdef", None),
+            ("", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            let value = HeaderValue::from_static(header);
+            headers.insert(hyper::header::IF_NONE_MATCH, value);
+            assert_eq!(matching_etag(&headers, etag), expected, "{header}");
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The figures of one store or market over any days, from its summary and its months.
+//!
+//! What whole months, quarters, years or everything say comes from the summary; a month's record
+//! is read only where a range cuts it, where single days or weeks are asked for, or where cards
+//! have to be told apart over a range that is no named period.
+
+use nightshard_format::{
+    Error,
+    calendar::{Day, DayRange, Month, Period, PeriodKind, quarter_of},
+    generation::Generation,
+    histogram::FineHistogram,
+    record::{MonthRecord, MonthTotals, Summary},
+    shard::Mapped,
+    statistics::Statistics,
+};
+
+use crate::{problem::Result, work::Work};
+
+/// The days that a request is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    /// The range asked for, whether or not there is data; `None` for everything.
+    asked: Option<DayRange>,
+    /// Its days between the data's ends.
+    shown: DayRange,
+    /// The same, but without end where the data ends: a period that only the data's end cuts
+    /// is whole as far as rows go.
+    reach: DayRange,
+}
+
+/// Further than any period reaches beyond a day in it, and near enough never to overflow.
+const BEYOND_DAYS: i32 = 400;
+
+impl Window {
+    /// Makes the window of a range over data that has the days `data`.
+    pub(crate) fn new(asked: Option<DayRange>, data: DayRange) -> Self {
+        let shown = asked.map_or(data, |range| range.intersection(data));
+        let mut reach = shown;
+        if shown.first == data.first {
+            reach.first = Day(data.first.0 - BEYOND_DAYS);
+        }
+        if shown.last == data.last {
+            reach.last = Day(data.last.0 + BEYOND_DAYS);
+        }
+        Self {
+            asked,
+            shown,
+            reach,
+        }
+    }
+
+    /// Returns the days asked for between the data's ends.
+    pub(crate) fn shown(&self) -> DayRange {
+        self.shown
+    }
+
+    /// Returns the period that stands for the whole window.
+    pub(crate) fn period(&self) -> Period {
+        self.asked.map_or(Period::All, Period::Range)
+    }
+
+    /// Returns whether the window or the data's end cuts a period.
+    pub(crate) fn cuts(&self, period: Period) -> bool {
+        period.days().is_some_and(|days| !self.shown.covers(days))
+    }
+
+    /// Returns the days of a period in which rows of the window may lie.
+    fn days_of(&self, period: Period) -> DayRange {
+        period
+            .days()
+            .map_or(self.reach, |days| days.intersection(self.reach))
+    }
+
+    /// Returns whether every row of a period lies in the window.
+    fn has_all_of(&self, period: Period, data: DayRange) -> bool {
+        self.reach
+            .covers(period.days().unwrap_or(data).intersection(data))
+    }
+}
+
+/// The figures of one period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// Which period.
+    pub(crate) period: Period,
+    /// The totals of its rows in the window.
+    pub(crate) statistics: Statistics,
+    /// Distinct cards among them.
+    pub(crate) cards: u64,
+}
+
+impl Row {
+    fn empty(period: Period) -> Self {
+        Self {
+            period,
+            statistics: Statistics::default(),
+            cards: 0,
+        }
+    }
+}
+
+/// One store or market in one generation.
+#[derive(Debug)]
+pub(crate) struct Series<'a> {
+    generation: &'a Generation<Mapped>,
+    dataset: &'static str,
+    key: &'a [u8],
+    summary: Summary,
+    data: DayRange,
+}
+
+impl<'a> Series<'a> {
+    /// Finds a key of a dataset, or `None` if it is not in the generation.
+    ///
+    /// # Shape
+    /// `data` is from the first to the last day of the whole generation.
+    pub(crate) fn find(
+        generation: &'a Generation<Mapped>,
+        data: DayRange,
+        dataset: &'static str,
+        key: &'a [u8],
+    ) -> Result<Option<Self>> {
+        let summary = generation.summary(dataset, key)?;
+        Ok(summary.map(|summary| Self {
+            generation,
+            dataset,
+            key,
+            summary,
+            data,
+        }))
+    }
+
+    /// Returns the summary.
+    pub(crate) fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Returns the figures of the periods of one kind that have rows in the window, in order.
+    pub(crate) fn rows(
+        &self,
+        kind: PeriodKind,
+        window: &Window,
+        work: &mut Work,
+    ) -> Result<Vec<Row>> {
+        let mut rows = match kind {
+            PeriodKind::Day | PeriodKind::Week => self.rows_of_days(kind, window, work)?,
+            _ => self.rows_of_months(kind, window, work)?,
+        };
+        rows.retain(|row| row.statistics.count > 0);
+        Ok(rows)
+    }
+
+    /// Adds up days, reading all of them.
+    fn rows_of_days(&self, kind: PeriodKind, window: &Window, work: &mut Work) -> Result<Vec<Row>> {
+        let mut rows: Vec<Row> = Vec::new();
+        let mut days: Vec<(Day, Statistics, u64)> = Vec::with_capacity(31);
+        for totals in self.months_in(window) {
+            work.spend(days_estimate_ns(totals) * 2)?;
+            let record = self.record(totals.month)?;
+            days.clear();
+            record.visit_days(window.reach, |day, statistics| {
+                days.push((day, statistics, 0));
+            })?;
+            let since = |day| window.days_of(Period::containing(day, kind)).first;
+            let mut entries = days.iter_mut();
+            record.visit_cards_since(window.reach, since, |_, cards| {
+                if let Some(entry) = entries.next() {
+                    entry.2 = cards;
+                }
+            })?;
+            for (day, statistics, cards) in &days {
+                let row = row_of(&mut rows, Period::containing(*day, kind));
+                row.statistics.merge(statistics);
+                row.cards += cards;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Adds up months, reading only those that the window cuts.
+    fn rows_of_months(
+        &self,
+        kind: PeriodKind,
+        window: &Window,
+        work: &mut Work,
+    ) -> Result<Vec<Row>> {
+        let mut rows: Vec<Row> = Vec::new();
+        for totals in self.months_in(window) {
+            let period = match kind {
+                PeriodKind::All => window.period(),
+                _ => Period::containing(totals.month.first_day(), kind),
+            };
+            let begins = rows.last().is_none_or(|row| row.period != period);
+            let row = row_of(&mut rows, period);
+            let whole_month = window.has_all_of(Period::Month(totals.month), self.data);
+            let whole_period = window.has_all_of(period, self.data);
+            if whole_month {
+                row.statistics.merge(&totals.statistics);
+            } else {
+                work.spend(days_estimate_ns(totals))?;
+                self.record(totals.month)?
+                    .visit_days(window.reach, |_, day| row.statistics.merge(&day))?;
+            }
+            if !whole_period {
+                work.spend(if whole_month {
+                    roll_up_estimate_ns(totals)
+                } else {
+                    days_estimate_ns(totals)
+                })?;
+                let days = window.days_of(period);
+                row.cards += self.record(totals.month)?.cards_since(days, days.first)?;
+            } else if begins {
+                row.cards = self.cards_of(period, totals);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Returns the distinct cards of a whole period that begins with the month of `totals`.
+    fn cards_of(&self, period: Period, totals: &MonthTotals) -> u64 {
+        let quarter = quarter_of(totals.month);
+        let year = totals.month.year();
+        match period {
+            Period::Month(_) => totals.cards,
+            Period::Quarter(_) => cards_in(&self.summary.quarters, quarter),
+            Period::Year(_) => cards_in(&self.summary.years, year),
+            _ => self.summary.cards,
+        }
+    }
+
+    /// Counts the rows of the window by cell.
+    pub(crate) fn bins(&self, window: &Window, work: &mut Work) -> Result<FineHistogram> {
+        let mut bins = FineHistogram::new();
+        for totals in self.months_in(window) {
+            let whole = window.has_all_of(Period::Month(totals.month), self.data);
+            work.spend(if whole {
+                roll_up_estimate_ns(totals)
+            } else {
+                days_estimate_ns(totals)
+            })?;
+            self.record(totals.month)?
+                .add_bins(window.reach, &mut bins)?;
+        }
+        Ok(bins)
+    }
+
+    fn months_in(&self, window: &Window) -> impl Iterator<Item = &MonthTotals> {
+        let shown = window.shown;
+        self.summary
+            .months
+            .iter()
+            .filter(move |totals| !totals.month.days().intersection(shown).is_empty())
+    }
+
+    fn record(&self, month: Month) -> Result<MonthRecord<'a>> {
+        let record = self.generation.month(self.dataset, self.key, month)?;
+        let missing = || Error::Corrupt {
+            structure: "summary",
+            problem: format!("it names {month}, of which there is no record"),
+        };
+        Ok(record.ok_or_else(missing)?)
+    }
+}
+
+/// Adds periods without rows wherever there are none between the window's ends.
+pub(crate) fn fill(rows: Vec<Row>, kind: PeriodKind, window: &Window) -> Vec<Row> {
+    let shown = window.shown();
+    if shown.is_empty() {
+        return rows;
+    }
+    if kind == PeriodKind::All {
+        return if rows.is_empty() {
+            vec![Row::empty(window.period())]
+        } else {
+            rows
+        };
+    }
+    let mut known = rows.into_iter().peekable();
+    let mut filled = Vec::new();
+    let mut day = shown.first;
+    while day <= shown.last {
+        let period = Period::containing(day, kind);
+        let row = known.next_if(|row| row.period == period);
+        filled.push(row.unwrap_or_else(|| Row::empty(period)));
+        let last = period.days().map_or(shown.last, |days| days.last);
+        day = Day(last.0 + 1);
+    }
+    filled
+}
+
+/// Returns the last row if it is that of `period`, else a new one.
+fn row_of(rows: &mut Vec<Row>, period: Period) -> &mut Row {
+    if rows.last().is_none_or(|row| row.period != period) {
+        rows.push(Row::empty(period));
+    }
+    let last = rows.len() - 1;
+    &mut rows[last]
+}
+
+fn cards_in<G: PartialEq>(groups: &[(G, u64)], group: G) -> u64 {
+    let found = groups.iter().find(|(known, _)| *known == group);
+    found.map_or(0, |(_, cards)| *cards)
+}
+
+/// Estimates the reading of all days of a month: amounts one by one, or at most a few hundred
+/// cells or distances a day.
+fn days_estimate_ns(totals: &MonthTotals) -> u64 {
+    500 + (totals.statistics.count * 4).min(100_000)
+}
+
+/// Estimates the reading of a month's roll-up, or of the few rows of a month that has none.
+fn roll_up_estimate_ns(totals: &MonthTotals) -> u64 {
+    500 + (totals.statistics.count * 4).min(5_000)
+}

@@ -1,0 +1,242 @@
+//! `nightshard build`: the nightly build, into a repository.
+
+use std::{io::Write, num::NonZeroUsize, path::PathBuf, sync::Arc};
+
+use anyhow::Context;
+use nightshard_builder::{
+    build::{BuildPlan, Built, MEMORY_DEFAULT},
+    engine,
+    layout::Layout,
+    source::Inputs,
+    stores::StoreTable,
+};
+use nightshard_deploy::{Published, Repository, Selected, Staged};
+use nightshard_format::{calendar::Day, manifest::GenerationId};
+use serde_json::json;
+
+use crate::{
+    card_key, config::Config, exit::UsageError, progress::Shown, size, staging::StagingFolder,
+};
+
+/// Build a generation from transactions, publish it into a repository and select it there.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BuildArgs {
+    /// Files or folders: CSV or JSON lines, plain, .gz or .zst. May be repeated.
+    #[arg(long, value_name = "URI", num_args = 1.., required = true)]
+    pub(crate) input: Vec<String>,
+    /// canonical, funda, payments or a TOML file.
+    #[arg(long, value_name = "LAYOUT", default_value = "canonical")]
+    pub(crate) layout: String,
+    /// What is known of stores: store_id, store_name, merchant_id, category, region, lat, lon,
+    /// day_cutoff.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stores: Option<PathBuf>,
+    /// Configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Memory that the build may use; more rows than fit go through scratch files.
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value_t = MEMORY_DEFAULT)]
+    pub(crate) memory: u64,
+    /// Number of threads [default: one per processor].
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Who runs the work.
+    #[arg(long, value_enum, default_value_t = Engine::Local)]
+    pub(crate) engine: Engine,
+    /// The repository, made where it is not yet there.
+    #[arg(long, value_name = "URI")]
+    pub(crate) output: String,
+    /// Publish only: what is current stays so.
+    #[arg(long)]
+    pub(crate) no_select: bool,
+    /// Base currency (ISO 4217) [default: that of most rows].
+    #[arg(long, value_name = "CODE", value_parser = parse_currency)]
+    pub(crate) currency: Option<String>,
+    /// Last business day; later rows are left out [default: the last in the data].
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<Day>,
+    /// The secret of card pseudonyms, 64 hexadecimal digits [default: NIGHTSHARD_CARD_KEY, else
+    /// a file in your configuration folder].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) card_key_file: Option<PathBuf>,
+    /// Folder for rows that do not fit in memory [default: the system's temporary folder].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) scratch: Option<PathBuf>,
+    /// Show no progress and no summary.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Who runs the work of a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Engine {
+    /// The threads of this process.
+    Local,
+}
+
+fn parse_currency(text: &str) -> Result<String, &'static str> {
+    let valid = text.len() == 3 && text.bytes().all(|letter| letter.is_ascii_uppercase());
+    if valid {
+        Ok(text.to_owned())
+    } else {
+        Err("a currency is three capital letters")
+    }
+}
+
+/// Builds, publishes, selects, and says so.
+pub(crate) fn run(args: &BuildArgs) -> anyhow::Result<()> {
+    let shown = Shown::new(args.quiet);
+    let outcome = build_and_publish(args, &shown)?;
+    drop(shown);
+    let out = std::io::stdout();
+    if args.json {
+        writeln!(out.lock(), "{}", outcome.to_json())?;
+    } else if !args.quiet {
+        writeln!(out.lock(), "{}", outcome.to_text())?;
+    }
+    Ok(())
+}
+
+/// What became of a build.
+pub(crate) struct Outcome {
+    manifest: nightshard_format::manifest::Manifest,
+    published: Published,
+    selected: Option<Selected>,
+    repository: String,
+    seconds: f64,
+}
+
+impl Outcome {
+    /// Returns the generation.
+    pub(crate) fn generation(&self) -> &GenerationId {
+        &self.manifest.id
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        let Self {
+            manifest,
+            published,
+            selected,
+            ..
+        } = self;
+        json!({
+            "generation": manifest.id,
+            "rows": manifest.rows,
+            "stores": manifest.stores,
+            "blobs_new": published.blobs_new,
+            "blobs_present": published.blobs_present,
+            "bytes_new": published.bytes_new,
+            "bytes_present": published.bytes_present,
+            "selection": selected.as_ref().map(|selected| selected.selection.number),
+            "seconds": self.seconds,
+        })
+    }
+
+    fn to_text(&self) -> String {
+        let Self {
+            manifest,
+            published,
+            ..
+        } = self;
+        let rows = &manifest.rows;
+        let count = |counts: &std::collections::BTreeMap<String, u64>| counts.values().sum::<u64>();
+        let selected = match &self.selected {
+            Some(selected) if selected.is_new => "selected",
+            Some(_) => "already current",
+            None => "published, not selected",
+        };
+        format!(
+            "generation {} {selected} in {}\n{} rows read: {} used, {} rejected, {} excluded; \
+             {} stores; {} blobs written ({} KiB), {} already there; {:.1} s",
+            manifest.id,
+            self.repository,
+            rows.read,
+            rows.used,
+            count(&rows.rejected),
+            count(&rows.excluded),
+            manifest.stores,
+            published.blobs_new,
+            published.bytes_new >> 10,
+            published.blobs_present,
+            self.seconds,
+        )
+    }
+}
+
+/// Builds and publishes, showing progress.
+pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Result<Outcome> {
+    let started = std::time::Instant::now();
+    let Engine::Local = args.engine;
+    let config = Config::read(args.config.as_deref())?;
+    let repository = Repository::open_or_create(&args.output)?;
+    let scratch = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
+    let inputs = Inputs::resolve(&args.input)?;
+    let layout = Layout::named_or_file(&args.layout)?;
+    let stores = args
+        .stores
+        .as_deref()
+        .map(StoreTable::read)
+        .transpose()?
+        .unwrap_or_default();
+    let card_key = card_key::find(args.card_key_file.as_deref(), |line| shown.say(line))?;
+    let threads = args
+        .threads
+        .map_or_else(std::thread::available_parallelism, Ok);
+    let threads = threads.map_err(|_unknown| {
+        UsageError("--threads is needed: the system does not say how many it has".into())
+    })?;
+    let staging = StagingFolder::create(&args.output, &scratch)?;
+    let plan = BuildPlan {
+        inputs,
+        layout: Arc::new(layout),
+        stores,
+        card_key,
+        currency: args.currency.clone(),
+        as_of: args.as_of,
+        histogram_method: config.histogram.method,
+        runs: config.shards.runs,
+        memory_bytes: args.memory,
+        threads: threads.get(),
+        scratch,
+        staging: staging.create_inner()?,
+    };
+    let built = engine::build(&plan, shown)?;
+    let manifest = built.manifest.clone();
+    let staged = stage(built)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()?;
+    let (published, selected) = runtime.block_on(async {
+        let published = repository.publish(&staged).await?;
+        let selected = match args.no_select {
+            true => None,
+            false => Some(repository.select(&published.generation).await?),
+        };
+        anyhow::Ok((published, selected))
+    })?;
+    let seconds = started.elapsed().as_secs_f64();
+    let repository = repository.location().to_owned();
+    Ok(Outcome {
+        manifest,
+        published,
+        selected,
+        repository,
+        seconds,
+    })
+}
+
+fn stage(built: Built) -> anyhow::Result<Staged> {
+    Ok(Staged {
+        manifest: built.manifest,
+        shards: built
+            .shards
+            .into_iter()
+            .map(|shard| (shard.path, shard.entry.blob))
+            .collect(),
+        build_json: serde_json::to_vec_pretty(&built.report).context("build.json")?,
+        reports: vec![("quarantine.csv".into(), built.quarantine)],
+    })
+}

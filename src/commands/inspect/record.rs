@@ -1,0 +1,259 @@
+//! What one record says, decoded by its dataset and span.
+
+use std::fmt::Write;
+
+use nightshard_format::{
+    calendar::Month,
+    record::{
+        CATALOG, MARKETS, MonthRecord, Postings, RANKINGS, Ranking, SEARCH, STORES, StoreProfile,
+        Summary,
+    },
+    shard::{Identity, Span},
+    statistics::Statistics,
+};
+use serde::Serialize;
+
+use super::{Shown, shard::labelled};
+use crate::output::{Column, Table};
+
+/// A record and where it stands.
+#[derive(Debug, Serialize)]
+pub(super) struct RecordFacts {
+    dataset: String,
+    span: String,
+    key: String,
+    bytes: u64,
+    value: ValueFacts,
+}
+
+/// A value by its type.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum ValueFacts {
+    Summary(Box<SummaryFacts>),
+    Month(MonthFacts),
+    Ids(Vec<String>),
+    Postings(Vec<PostingFacts>),
+    /// Bytes in hexadecimal, of a dataset unknown to this release.
+    Unknown(String),
+}
+
+#[derive(Debug, Serialize)]
+struct SummaryFacts {
+    profile: StoreProfile,
+    first_day: String,
+    last_day: String,
+    all: StatisticsRow,
+    months: Vec<StatisticsRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct MonthFacts {
+    all: StatisticsRow,
+    days: Vec<StatisticsRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct PostingFacts {
+    kind: &'static str,
+    id: String,
+}
+
+/// The totals of a period, money in minor units.
+#[derive(Debug, Serialize)]
+struct StatisticsRow {
+    period: String,
+    count: u64,
+    sum: i128,
+    mean: Option<f64>,
+    min: i64,
+    max: i64,
+    std: Option<f64>,
+    cards: u64,
+    refund_count: u64,
+    refund_sum: i128,
+}
+
+impl RecordFacts {
+    /// Decodes a record.
+    pub(super) fn decode(
+        identity: &Identity,
+        key: &[u8],
+        value: &[u8],
+    ) -> nightshard_format::Result<Self> {
+        let decoded = match (identity.dataset.as_str(), identity.span) {
+            (STORES | MARKETS, Span::Current) => ValueFacts::Summary(Box::new(summary(value)?)),
+            (STORES | MARKETS, Span::Month(at)) => ValueFacts::Month(month(at, value)?),
+            (RANKINGS | CATALOG, Span::Current) => ValueFacts::Ids(ids(value)?),
+            (SEARCH, Span::Current) => ValueFacts::Postings(postings(value)?),
+            _ => ValueFacts::Unknown(hexadecimal(value)),
+        };
+        Ok(Self {
+            dataset: identity.dataset.clone(),
+            span: identity.span.to_string(),
+            key: text(key),
+            bytes: value.len() as u64,
+            value: decoded,
+        })
+    }
+}
+
+fn summary(value: &[u8]) -> nightshard_format::Result<SummaryFacts> {
+    let summary = Summary::parse(value)?;
+    let months = summary.months.iter();
+    Ok(SummaryFacts {
+        first_day: summary.days.first.to_string(),
+        last_day: summary.days.last.to_string(),
+        all: StatisticsRow::of("all", &summary.statistics(), summary.cards),
+        months: months
+            .map(|month| StatisticsRow::of(month.month, &month.statistics, month.cards))
+            .collect(),
+        profile: summary.profile,
+    })
+}
+
+fn month(month: Month, value: &[u8]) -> nightshard_format::Result<MonthFacts> {
+    let record = MonthRecord::parse(month, value)?;
+    let mut days = Vec::new();
+    record.visit_days(month.days(), |day, totals| {
+        days.push(StatisticsRow::of(day, &totals, 0))
+    })?;
+    let mut cards = Vec::with_capacity(days.len());
+    record.visit_cards_since(month.days(), |day| day, |_day, count| cards.push(count))?;
+    for (day, count) in days.iter_mut().zip(cards) {
+        day.cards = count;
+    }
+    Ok(MonthFacts {
+        all: StatisticsRow::of(month, &record.statistics(), record.cards()),
+        days,
+    })
+}
+
+fn ids(value: &[u8]) -> nightshard_format::Result<Vec<String>> {
+    let ranking = Ranking::parse(value)?;
+    let ids = (0..ranking.len()).filter_map(|position| ranking.get(position));
+    Ok(ids.map(text).collect())
+}
+
+fn postings(value: &[u8]) -> nightshard_format::Result<Vec<PostingFacts>> {
+    Postings::new(value)
+        .map(|posting| {
+            let posting = posting?;
+            Ok(PostingFacts {
+                kind: posting.kind.as_str(),
+                id: text(posting.id),
+            })
+        })
+        .collect()
+}
+
+impl StatisticsRow {
+    fn of(period: impl ToString, statistics: &Statistics, cards: u64) -> Self {
+        Self {
+            period: period.to_string(),
+            count: statistics.count,
+            sum: statistics.sum,
+            mean: statistics.mean(),
+            min: statistics.min,
+            max: statistics.max,
+            std: statistics.std(),
+            cards,
+            refund_count: statistics.refund_count,
+            refund_sum: statistics.refund_sum,
+        }
+    }
+}
+
+impl Shown for RecordFacts {
+    fn to_text(&self) -> String {
+        // Keys may hold control characters, as those of rankings do.
+        let mut text = labelled(&[
+            ("key", self.key.escape_debug().to_string()),
+            ("dataset", self.dataset.clone()),
+            ("span", self.span.clone()),
+            ("size", format!("{} bytes", self.bytes)),
+        ]);
+        match &self.value {
+            ValueFacts::Summary(summary) => {
+                text += &profile_text(&summary.profile);
+                text += &labelled(&[(
+                    "days",
+                    format!("{} to {}", summary.first_day, summary.last_day),
+                )]);
+                text += &statistics_text(&summary.all, &summary.months);
+            }
+            ValueFacts::Month(month) => text += &statistics_text(&month.all, &month.days),
+            ValueFacts::Ids(ids) => {
+                text.push('\n');
+                for (position, id) in ids.iter().enumerate() {
+                    let _infallible = writeln!(text, "{:>8}  {id}", position + 1);
+                }
+            }
+            ValueFacts::Postings(postings) => {
+                text.push('\n');
+                for posting in postings {
+                    let _infallible = writeln!(text, "{:<8}  {}", posting.kind, posting.id);
+                }
+            }
+            ValueFacts::Unknown(bytes) => {
+                let _infallible = writeln!(text, "\n{bytes}");
+            }
+        }
+        text
+    }
+}
+
+fn profile_text(profile: &StoreProfile) -> String {
+    let location = profile.location.map(|(latitude, longitude)| {
+        let degrees = |value: i32| f64::from(value) / 1e7;
+        format!("{:.7}, {:.7}", degrees(latitude), degrees(longitude))
+    });
+    let lines = [
+        ("name", &profile.name),
+        ("merchant", &profile.merchant_id),
+        ("category", &profile.category),
+        ("region", &profile.region),
+        ("location", &location),
+    ];
+    let known = lines
+        .iter()
+        .filter_map(|(label, value)| Some((*label, value.as_ref()?.clone())));
+    labelled(&known.collect::<Vec<_>>())
+}
+
+fn statistics_text(all: &StatisticsRow, parts: &[StatisticsRow]) -> String {
+    let mut table = Table::new(&[
+        Column::Text("period"),
+        Column::Number("count"),
+        Column::Number("sum"),
+        Column::Number("min"),
+        Column::Number("max"),
+        Column::Number("cards"),
+        Column::Number("refunds"),
+        Column::Number("refund sum"),
+    ]);
+    for row in std::iter::once(all).chain(parts) {
+        table.row([
+            row.period.clone(),
+            row.count.to_string(),
+            row.sum.to_string(),
+            row.min.to_string(),
+            row.max.to_string(),
+            row.cards.to_string(),
+            row.refund_count.to_string(),
+            row.refund_sum.to_string(),
+        ]);
+    }
+    format!("\n{}", table.to_text())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
+}

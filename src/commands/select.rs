@@ -1,0 +1,49 @@
+//! `nightshard select`: which generation is current.
+
+use std::process::ExitCode;
+
+use nightshard_deploy::{Repository, Selected};
+use nightshard_format::manifest::GenerationId;
+use serde_json::json;
+
+use crate::output::{print, print_json};
+
+/// Make a generation the current one, once it is there whole.
+///
+/// The exit code is 4 if another writer selected another generation at the same time.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SelectArgs {
+    /// The repository.
+    #[arg(value_name = "URI")]
+    uri: String,
+    /// The generation.
+    #[arg(value_name = "GENERATION")]
+    generation: GenerationId,
+    /// Print nothing.
+    #[arg(long, short)]
+    quiet: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Selects, and says under which number.
+pub(crate) fn run(args: SelectArgs) -> anyhow::Result<ExitCode> {
+    let repository = Repository::open(&args.uri)?;
+    let selecting = repository.select(&args.generation);
+    let Selected { selection, is_new } = tokio::runtime::Runtime::new()?.block_on(selecting)?;
+    if args.json {
+        print_json(&json!({ "selection": selection, "is_new": is_new }))?;
+    } else if !args.quiet {
+        let done = if is_new {
+            "selected"
+        } else {
+            "already current"
+        };
+        let (generation, number) = (&selection.generation, selection.number);
+        print(&format!(
+            "generation {generation} {done}, selection {number}\n"
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,115 @@
+//! `nightshard serve`: answers over HTTP from what a repository selects.
+
+use std::{
+    io::Write,
+    net::SocketAddr,
+    num::{NonZeroU64, NonZeroUsize},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
+
+use anyhow::Context;
+use nightshard_deploy::Repository;
+use nightshard_format::manifest::GenerationId;
+use nightshard_server::{RepositorySource, Server};
+use tokio::{
+    net::TcpListener,
+    runtime::Handle,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tracing_subscriber::EnvFilter;
+
+use crate::{config::Config, exit::UsageError};
+
+/// Serve the generation that a repository selects, and follow its selection.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    /// The repository: a folder, or a URI of one.
+    #[arg(long, value_name = "URI")]
+    from: String,
+    /// Where to listen; port 0 picks one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How many generations stay mapped, the current one included [default: 2].
+    #[arg(long, value_name = "N")]
+    keep_mapped: Option<NonZeroUsize>,
+    /// How often the repository is asked for its selection, in milliseconds [default: 1000].
+    #[arg(long, value_name = "N")]
+    poll_ms: Option<NonZeroU64>,
+}
+
+/// Serves until told to stop.
+pub(crate) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    if !args.listen.ip().is_loopback() {
+        let text = "--listen: without keys only a loopback address can be served, not";
+        return Err(UsageError(format!("{text} {}", args.listen)).into());
+    }
+    let mut config = Config::read(args.config.as_deref())?.server;
+    config.keep_mapped = args.keep_mapped.unwrap_or(config.keep_mapped);
+    config.poll_ms = args.poll_ms.unwrap_or(config.poll_ms);
+    let repository = Repository::open(&args.from)?;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
+    // Whoever runs this inside another command may have a subscriber already.
+    let _set = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let drained = runtime.block_on(serve(args.listen, repository, Server::new(config)));
+    // Threads that still verify a candidate are not waited for.
+    runtime.shutdown_background();
+    if !drained? {
+        tracing::warn!("requests were still open when the time to drain was over");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Serves until a signal; returns whether all requests finished.
+async fn serve(listen: SocketAddr, repository: Repository, server: Server) -> anyhow::Result<bool> {
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("--listen {listen}"))?;
+    say(&format!("listening on http://{}", listener.local_addr()?));
+    let announcing = tokio::spawn(announce(server.switch().subscribe()));
+    let source = RepositorySource::new(repository, Handle::current());
+    let following = tokio::spawn(server.follower(Arc::new(source)).run());
+    let drained = server
+        .serve(listener, async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+        .await;
+    following.abort();
+    announcing.abort();
+    Ok(drained)
+}
+
+/// Says which generation is served, at first and after every swap.
+async fn announce(mut served: watch::Receiver<Option<(u64, GenerationId)>>) {
+    while served.changed().await.is_ok() {
+        let announced = served.borrow_and_update().clone();
+        if let Some((_, generation)) = announced {
+            say(&format!("serving generation {generation}"));
+        }
+    }
+}
+
+/// Prints a line for whoever started the server.
+fn say(line: &str) {
+    let mut output = std::io::stdout().lock();
+    // Nobody is left to tell if standard output is closed.
+    let _closed = writeln!(output, "{line}").and_then(|()| output.flush());
+}

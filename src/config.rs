@@ -1,0 +1,61 @@
+//! `nightshard.toml`.
+
+use std::path::Path;
+
+use anyhow::Context;
+use nightshard_builder::build::RUNS_DEFAULT;
+use nightshard_format::histogram::Method;
+use serde::Deserialize;
+
+use crate::exit::UsageError;
+
+/// The configuration file; every table and key has a default.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// How histograms are reduced.
+    pub(crate) histogram: Histogram,
+    /// How datasets are cut.
+    pub(crate) shards: Shards,
+    /// How a server serves.
+    pub(crate) server: nightshard_server::Config,
+}
+
+/// The table `[histogram]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Histogram {
+    /// `exact` or `climb`.
+    pub(crate) method: Method,
+}
+
+/// The table `[shards]`.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Shards {
+    /// Runs that the partitions of a dataset are cut into, 1 to 1,024.
+    pub(crate) runs: u16,
+}
+
+impl Default for Shards {
+    fn default() -> Self {
+        Self { runs: RUNS_DEFAULT }
+    }
+}
+
+impl Config {
+    /// Reads the file, or returns the defaults without one.
+    pub(crate) fn read(path: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(path) = path else {
+            return Ok(Self::default());
+        };
+        let name = path.display();
+        let text = std::fs::read_to_string(path).with_context(|| format!("--config {name}"))?;
+        toml::from_str(&text).map_err(|error| {
+            let line = error
+                .span()
+                .map_or(0, |span| text[..span.start].lines().count().max(1));
+            UsageError(format!("--config {name}: line {line}: {}", error.message())).into()
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! Errors on their way out: one line, and an exit code.
+
+use std::{io::Write, process::ExitCode};
+
+/// Wrong usage or configuration.
+const USAGE: u8 = 2;
+/// Another writer was first.
+const CONFLICT: u8 = 4;
+
+/// An option or a configuration file is wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct UsageError(pub(crate) String);
+
+/// Prints an error with its causes in one line, and returns its exit code.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    // Nobody is left to tell if standard error is closed.
+    let _closed = writeln!(std::io::stderr(), "nightshard: {}", one_line(error));
+    ExitCode::from(code(error))
+}
+
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // A transparent error repeats its cause.
+        if !line.ends_with(&cause) {
+            if !line.is_empty() {
+                line.push_str(": ");
+            }
+            line.push_str(&cause);
+        }
+    }
+    line.replace('\n', " ")
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    error.chain().find_map(code_of).unwrap_or(1)
+}
+
+fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    use nightshard_builder::Error as Build;
+    if error.is::<UsageError>() {
+        return Some(USAGE);
+    }
+    if let Some(Build::Option { .. } | Build::Layout(_)) = error.downcast_ref() {
+        return Some(USAGE);
+    }
+    let deploy = error.downcast_ref::<nightshard_deploy::Error>()?;
+    match deploy.kind() {
+        nightshard_deploy::ErrorKind::Conflict => Some(CONFLICT),
+        nightshard_deploy::ErrorKind::Invalid => Some(USAGE),
+        _ => None,
+    }
+}

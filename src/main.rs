@@ -1,0 +1,54 @@
+//! `nightshard`: card transactions in once a night, every answer computed in advance.
+//!
+//! The command line parses arguments, calls a library and prints; see ARCHITECTURE.md.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod card_key;
+mod commands;
+mod config;
+mod exit;
+mod output;
+mod progress;
+mod size;
+mod staging;
+
+/// The allocator gives freed memory back and serves threads without a common lock.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Card transactions in once a night, every answer computed in advance, served over HTTP.
+#[derive(Debug, Parser)]
+#[command(name = "nightshard", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(commands::demo::DemoArgs),
+    Generate(commands::generate::GenerateArgs),
+    Build(commands::build::BuildArgs),
+    Verify(commands::verify::VerifyArgs),
+    Inspect(commands::inspect::InspectArgs),
+    Generations(commands::generations::GenerationsArgs),
+    Select(commands::select::SelectArgs),
+    Serve(commands::serve::ServeArgs),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Demo(args) => commands::demo::run(args),
+        Command::Generate(args) => commands::generate::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Build(args) => commands::build::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Verify(args) => commands::verify::run(args),
+        Command::Inspect(args) => commands::inspect::run(args),
+        Command::Generations(args) => commands::generations::run(args),
+        Command::Select(args) => commands::select::run(args),
+        Command::Serve(args) => commands::serve::run(args),
+    };
+    result.unwrap_or_else(|error| exit::report(&error))
+}
