@@ -637,6 +637,35 @@ fn layouts_find_columns_by_spelling_fall_back_and_carry() {
 }
 
 #[test]
+fn the_birmingham_layout_pairs_each_amount_with_its_currency() {
+    let text = include_str!("../../tests/data/birmingham_raw.toml");
+    let layout = Layout::parse("birmingham_raw", text).unwrap();
+    let money = |header: &str, row: &str| {
+        let file = format!(
+            "TRANS DATE,MERCHANT NAME,CARD NUMBER,{header}\n\
+                            29/04/2014,shell kings 587,************5770,{row}\n"
+        );
+        let outcomes = read_as(&layout, "2014-04.csv", file.as_bytes()).unwrap();
+        let row = &outcomes.rows[0].1;
+        assert_eq!(
+            (row.card_id.as_str(), row.day, row.second_of_day),
+            ("5770", 16_189, None)
+        );
+        (row.amount_minor, row.currency.clone())
+    };
+    let billed = "ORIGINAL GROSS AMT,ORIGINAL CUR,BILLING GROSS AMT,BILLING CUR CODE";
+    assert_eq!(money(billed, "60.5,EUR,52.32,GBP"), (5232, "GBP".into()));
+    let original = "ORIGINAL GROSS AMT,ORIGINAL CUR,TRANS ORIGINAL NET AMT,BILLING CUR CODE";
+    assert_eq!(money(original, "60.5,EUR,50,GBP"), (6050, "EUR".into()));
+    let twice = "ORIGINAL GROSS AMT,BILLING CUR CODE,BILLING CUR CODE";
+    assert_eq!(money(twice, "-60,GBP,USD"), (-6000, "GBP".into()));
+    assert_eq!(
+        money("ORIGINAL GROSS AMT,Directorates", "0.01,x"),
+        (1, "GBP".into())
+    );
+}
+
+#[test]
 fn faulty_layouts_are_refused_with_the_key_at_fault() {
     let refusal = |toml: &str| Layout::parse("my.toml", toml).unwrap_err().to_string();
     let replaced = |from: &str, to: &str| refusal(&MINIMAL.replace(from, to));

@@ -194,7 +194,7 @@ impl Engine<'_> {
                 self.progress.advance(block.bytes().len() as u64);
                 buffer = block.into_buffer();
             }
-            Ok(scan.finish())
+            scan.finish()
         })?;
         let mut counts = ScanCounts::default();
         let mut outboxes = Vec::new();
@@ -207,7 +207,7 @@ impl Engine<'_> {
             .unwrap_or_else(PoisonError::into_inner)
             .finish();
         Ok(Scanned {
-            rows: Exchanged::new(outboxes, PARTITIONS.into())?,
+            rows: Exchanged::new(outboxes)?,
             counts,
             inputs,
         })
@@ -273,7 +273,7 @@ impl Engine<'_> {
             market.merge(days);
         }
         Ok(Reduced {
-            card_days: Exchanged::new(outboxes, CARD_PARTITIONS.into())?,
+            card_days: Exchanged::new(outboxes)?,
             market,
         })
     }

@@ -1,12 +1,10 @@
-//! What has been sent, ready to be drained by partition.
-
-use std::sync::{Mutex, PoisonError};
+//! What has been sent, ready to be visited by partition.
 
 use bytemuck::{Pod, Zeroable};
 
 use super::{
     Outbox,
-    outbox::{Deposit, Held},
+    outbox::Deposit,
     spill::{SegmentRange, SpillReader},
 };
 use crate::Result;
@@ -32,10 +30,7 @@ pub trait Visitor<R> {
 /// All rows sent by all workers.
 #[derive(Debug)]
 pub struct Exchanged<R> {
-    len_rows: Vec<u64>,
-    /// By partition, what each worker still holds in memory.
-    held: Vec<Mutex<Vec<Held<R>>>>,
-    spills: Vec<(SpillReader, Vec<Vec<SegmentRange>>)>,
+    deposits: Vec<Deposit<R>>,
 }
 
 impl<R: Pod + Zeroable> Exchanged<R> {
@@ -43,59 +38,40 @@ impl<R: Pod + Zeroable> Exchanged<R> {
     ///
     /// # Errors
     /// [`crate::Error::File`] if the scratch folder takes no more.
-    pub fn new(outboxes: Vec<Outbox<R>>, partitions: usize) -> Result<Self> {
-        let mut len_rows = vec![0_u64; partitions];
-        let mut held: Vec<Vec<Held<R>>> = (0..partitions).map(|_| Vec::new()).collect();
-        let mut spills = Vec::new();
-        for outbox in outboxes {
-            let Deposit {
-                held: of_worker,
-                spill,
-                spilled,
-            } = outbox.into_deposit()?;
-            for (partition, rows) in of_worker.into_iter().enumerate() {
-                len_rows[partition] += rows.len_rows() as u64;
-                held[partition].push(rows);
-            }
-            for (partition, range) in spilled.iter().flat_map(|ranges| ranges.iter().enumerate()) {
-                len_rows[partition] += range.len_rows / size_of::<R>() as u64;
-            }
-            spills.extend(spill.map(|spill| (spill, spilled)));
-        }
-        Ok(Self {
-            len_rows,
-            held: held.into_iter().map(Mutex::new).collect(),
-            spills,
-        })
+    pub fn new(outboxes: Vec<Outbox<R>>) -> Result<Self> {
+        let deposits = outboxes.into_iter().map(Outbox::into_deposit).collect::<Result<_>>()?;
+        Ok(Self { deposits })
     }
 
     /// Returns how many rows a partition has.
     #[must_use]
     pub fn len_rows(&self, partition: u16) -> u64 {
-        self.len_rows[usize::from(partition)]
+        let partition = usize::from(partition);
+        let of_deposit = |deposit: &Deposit<R>| {
+            let spilled = deposit.spilled().iter().map(|ranges| ranges[partition].len_rows);
+            let held: usize = deposit.held(partition).1.map(<[R]>::len).sum();
+            spilled.sum::<u64>() / size_of::<R>() as u64 + held as u64
+        };
+        self.deposits.iter().map(of_deposit).sum()
     }
 
-    /// Passes a partition's rows to `visitor` and frees their memory.
+    /// Passes a partition's rows to `visitor`.
     ///
     /// # Errors
     /// [`crate::Error::File`] if the scratch folder cannot be read, or the visitor's.
-    pub fn drain(&self, partition: u16, visitor: &mut impl Visitor<R>) -> Result<()> {
+    pub fn visit(&self, partition: u16, visitor: &mut impl Visitor<R>) -> Result<()> {
         let partition = usize::from(partition);
         let mut buffer = Vec::new();
-        for (spill, spilled) in &self.spills {
-            for ranges in spilled {
-                visit_spilled(spill, ranges[partition], &mut buffer, visitor)?;
+        for deposit in &self.deposits {
+            if let Some(spill) = &deposit.spill {
+                for ranges in deposit.spilled() {
+                    visit_spilled(spill, ranges[partition], &mut buffer, visitor)?;
+                }
             }
-        }
-        let held = std::mem::take(
-            &mut *self.held[partition]
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
-        for held in held {
-            visitor.dictionary(entries(&held.dictionary))?;
-            for page in held.pages {
-                visitor.rows(&page)?;
+            let (dictionary, pages) = deposit.held(partition);
+            visitor.dictionary(entries(dictionary))?;
+            for rows in pages {
+                visitor.rows(rows)?;
             }
         }
         Ok(())
@@ -188,7 +164,7 @@ mod tests {
                 }
                 outboxes.push(outbox);
             }
-            let exchanged = Exchanged::new(outboxes, 7).unwrap();
+            let exchanged = Exchanged::new(outboxes).unwrap();
             let mut expected = BTreeMap::<String, u64>::new();
             for index in 0..20_000_u32 {
                 *expected
@@ -198,7 +174,7 @@ mod tests {
             let mut all = BTreeMap::new();
             for partition in 0..7 {
                 let mut collect = Collect::default();
-                exchanged.drain(partition, &mut collect).unwrap();
+                exchanged.visit(partition, &mut collect).unwrap();
                 assert_eq!(
                     collect.rows.values().sum::<u64>(),
                     exchanged.len_rows(partition)

@@ -2,13 +2,14 @@
 //!
 //! Each worker fills an [`Outbox`], which holds pages of rows by partition and spills all of
 //! them to a scratch file whenever its share of the memory is full. The [`Exchanged`] rows are
-//! then drained partition by partition, in any order and by any thread. Rows are plain fixed-size
+//! then visited partition by partition, in any order and by any thread. Rows are plain fixed-size
 //! values; what varies in length (the ids of stores, say) stands once in a dictionary of the
 //! partition's segment, so that a segment explains itself wherever it is read.
 //!
 //! Scratch files have no name: the operating system takes them back when the process ends,
 //! however it ends.
 
+mod arena;
 mod exchanged;
 mod outbox;
 mod spill;

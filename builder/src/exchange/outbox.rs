@@ -4,41 +4,34 @@ use std::path::{Path, PathBuf};
 
 use bytemuck::Pod;
 
-use super::spill::{SegmentRange, SpillReader, SpillWriter};
+use super::{
+    arena::{Arena, PAGE_LEN, PageId},
+    spill::{SegmentRange, SpillReader, SpillWriter},
+};
 use crate::Result;
 
-/// Length of a page of rows: small, since there is an open one for every partition.
-const PAGE_LEN: usize = 4096;
+/// The page of a partition that rows are being added to.
+#[derive(Debug, Clone, Copy)]
+struct OpenPage {
+    page: PageId,
+    len: u32,
+}
 
-/// The rows of one partition that are still in memory.
-#[derive(Debug)]
-pub(super) struct Held<R> {
-    pub(super) dictionary: Vec<u8>,
-    pub(super) pages: Vec<Vec<R>>,
+/// What one partition holds in memory, beside its open page.
+#[derive(Debug, Default)]
+struct Held {
+    dictionary: Vec<u8>,
     entries: u32,
-}
-
-impl<R> Default for Held<R> {
-    fn default() -> Self {
-        Self {
-            dictionary: Vec::new(),
-            pages: Vec::new(),
-            entries: 0,
-        }
-    }
-}
-
-impl<R> Held<R> {
-    pub(super) fn len_rows(&self) -> usize {
-        self.pages.iter().map(Vec::len).sum()
-    }
+    full: Vec<PageId>,
 }
 
 /// The rows that one worker has sent, by partition.
 #[derive(Debug)]
 pub struct Outbox<R> {
-    held: Vec<Held<R>>,
-    spare: Vec<Vec<R>>,
+    arena: Arena<R>,
+    /// Apart from what is held, so that adding a row touches little memory.
+    open: Vec<Option<OpenPage>>,
+    held: Vec<Held>,
     len_bytes: usize,
     budget_bytes: usize,
     epoch: u32,
@@ -51,9 +44,8 @@ pub struct Outbox<R> {
 /// What an outbox leaves behind.
 #[derive(Debug)]
 pub(super) struct Deposit<R> {
-    pub(super) held: Vec<Held<R>>,
+    outbox: Outbox<R>,
     pub(super) spill: Option<SpillReader>,
-    pub(super) spilled: Vec<Vec<SegmentRange>>,
 }
 
 impl<R: Pod> Outbox<R> {
@@ -62,8 +54,9 @@ impl<R: Pod> Outbox<R> {
     #[must_use]
     pub fn new(partitions: usize, budget_bytes: usize, scratch: &Path) -> Self {
         Self {
+            arena: Arena::new(),
+            open: vec![None; partitions],
             held: (0..partitions).map(|_| Held::default()).collect(),
-            spare: Vec::new(),
             len_bytes: 0,
             budget_bytes,
             epoch: 0,
@@ -97,13 +90,13 @@ impl<R: Pod> Outbox<R> {
     /// Adds a row to a partition.
     ///
     /// # Errors
-    /// [`crate::Error::File`] if the scratch folder takes no more.
+    /// [`crate::Error::Option`] if the system gives no more memory.
     #[inline]
     pub fn push(&mut self, partition: u16, row: R) -> Result<()> {
-        let held = &mut self.held[usize::from(partition)];
-        match held.pages.last_mut() {
-            Some(page) if page.len() < page.capacity() => {
-                page.push(row);
+        match &mut self.open[usize::from(partition)] {
+            Some(open) if (open.len as usize) < Arena::<R>::PAGE_ROWS => {
+                self.arena.write(open.page, open.len as usize, row);
+                open.len += 1;
                 Ok(())
             }
             _ => self.push_to_new_page(partition, row),
@@ -112,12 +105,11 @@ impl<R: Pod> Outbox<R> {
 
     #[cold]
     fn push_to_new_page(&mut self, partition: u16, row: R) -> Result<()> {
-        let mut page = self
-            .spare
-            .pop()
-            .unwrap_or_else(|| Vec::with_capacity((PAGE_LEN / size_of::<R>()).max(1)));
-        page.push(row);
-        self.held[usize::from(partition)].pages.push(page);
+        let page = self.arena.take()?;
+        self.arena.write(page, 0, row);
+        let open = &mut self.open[usize::from(partition)];
+        let full = open.replace(OpenPage { page, len: 1 });
+        self.held[usize::from(partition)].full.extend(full.map(|full| full.page));
         self.len_bytes += PAGE_LEN;
         Ok(())
     }
@@ -127,12 +119,9 @@ impl<R: Pod> Outbox<R> {
     ///
     /// # Errors
     /// [`crate::Error::File`] if the scratch folder takes no more.
+    #[inline]
     pub fn spill_if_full(&mut self) -> Result<()> {
-        if self.len_bytes >= self.budget_bytes {
-            self.spill()
-        } else {
-            Ok(())
-        }
+        if self.len_bytes >= self.budget_bytes { self.spill() } else { Ok(()) }
     }
 
     fn spill(&mut self) -> Result<()> {
@@ -141,21 +130,18 @@ impl<R: Pod> Outbox<R> {
             None => SpillWriter::create(&self.scratch)?,
         };
         let mut ranges = Vec::with_capacity(self.held.len());
-        for held in &mut self.held {
-            let len_rows: usize = held.pages.iter().map(|page| size_of_val(&page[..])).sum();
-            ranges.push(SegmentRange {
-                offset: spill.len(),
-                len_dictionary: held.dictionary.len() as u64,
-                len_rows: len_rows as u64,
-            });
-            spill.append(&held.dictionary)?;
-            for mut page in held.pages.drain(..) {
-                spill.append(bytemuck::cast_slice(&page))?;
-                page.clear();
-                self.spare.push(page);
-            }
+        for partition in 0..self.held.len() {
+            let offset = spill.len();
+            spill.append(&self.held[partition].dictionary)?;
+            let len_dictionary = spill.len() - offset;
+            self.pages(partition).try_for_each(|rows| spill.append(bytemuck::cast_slice(rows)))?;
+            let len_rows = spill.len() - offset - len_dictionary;
+            ranges.push(SegmentRange { offset, len_dictionary, len_rows });
+            let held = &mut self.held[partition];
             held.dictionary.clear();
             held.entries = 0;
+            let open = self.open[partition].take().map(|open| open.page);
+            held.full.drain(..).chain(open).for_each(|page| self.arena.give_back(page));
         }
         self.spill = Some(spill);
         self.spilled.push(ranges);
@@ -164,12 +150,27 @@ impl<R: Pod> Outbox<R> {
         Ok(())
     }
 
-    pub(super) fn into_deposit(self) -> Result<Deposit<R>> {
-        let spill = self.spill.map(SpillWriter::finish).transpose()?;
-        Ok(Deposit {
-            held: self.held,
-            spill,
-            spilled: self.spilled,
-        })
+    /// Returns the rows of a partition that are in memory, page by page.
+    fn pages(&self, partition: usize) -> impl Iterator<Item = &[R]> {
+        let full = self.held[partition].full.iter().map(|page| self.arena.rows(*page));
+        let open = self.open[partition].iter();
+        full.chain(open.map(|open| &self.arena.rows(open.page)[..open.len as usize]))
+    }
+
+    pub(super) fn into_deposit(mut self) -> Result<Deposit<R>> {
+        let spill = self.spill.take().map(SpillWriter::finish).transpose()?;
+        Ok(Deposit { outbox: self, spill })
+    }
+}
+
+impl<R: Pod> Deposit<R> {
+    /// Returns the segments that were spilled: by spill, then by partition.
+    pub(super) fn spilled(&self) -> &[Vec<SegmentRange>] {
+        &self.outbox.spilled
+    }
+
+    /// Returns the dictionary and the pages of a partition that are still in memory.
+    pub(super) fn held(&self, partition: usize) -> (&[u8], impl Iterator<Item = &[R]>) {
+        (&self.outbox.held[partition].dictionary, self.outbox.pages(partition))
     }
 }

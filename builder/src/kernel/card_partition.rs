@@ -120,7 +120,7 @@ pub fn reduce(
         sorted: 0,
         limit: budget_bytes / CARD_DAY_LEN,
     };
-    exchanged.drain(partition, &mut gather)?;
+    exchanged.visit(partition, &mut gather)?;
     gather.compact();
     counts.count(days, &gather.card_days);
     Ok(())

@@ -29,7 +29,7 @@ pub fn dedupe(rows: &mut Vec<StoreRow>, store_of: impl Fn(&StoreRow) -> u32) -> 
     }
     let key = |index: &u32| {
         let row = &rows[*index as usize];
-        (store_of(row), row.tx, row.content, row.location)
+        (store_of(row), row.tx(), row.content, row.location)
     };
     let mut suspects = suspects;
     suspects.sort_unstable_by_key(key);
@@ -57,14 +57,14 @@ fn suspects(rows: &[StoreRow], store_of: &impl Fn(&StoreRow) -> u32) -> Vec<u32>
         .next_power_of_two()
         .max(64);
     let bit_of = |row: &StoreRow| {
-        let low = u64::try_from(row.tx & u128::from(u64::MAX)).unwrap_or(0);
+        let low = u64::try_from(row.tx()? & u128::from(u64::MAX)).unwrap_or(0);
         let mixed = low ^ u64::from(store_of(row)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        usize::try_from(mixed).unwrap_or(0) & (bits - 1)
+        usize::try_from(mixed).ok().map(|mixed| mixed & (bits - 1))
     };
     let mut seen = vec![0_u64; bits / 64];
     let mut repeated = vec![0_u64; bits / 64];
     let mut any = false;
-    for bit in rows.iter().filter(|row| row.tx != 0).map(bit_of) {
+    for bit in rows.iter().filter_map(bit_of) {
         let mask = 1 << (bit % 64);
         if seen[bit / 64] & mask != 0 {
             repeated[bit / 64] |= mask;
@@ -76,8 +76,7 @@ fn suspects(rows: &[StoreRow], store_of: &impl Fn(&StoreRow) -> u32) -> Vec<u32>
         return Vec::new();
     }
     let is_suspect = |row: &StoreRow| {
-        let bit = bit_of(row);
-        row.tx != 0 && repeated[bit / 64] & (1 << (bit % 64)) != 0
+        bit_of(row).is_some_and(|bit| repeated[bit / 64] & (1 << (bit % 64)) != 0)
     };
     (0_u32..)
         .zip(rows)
@@ -107,17 +106,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::kernel::row::RowParts;
 
     fn row(profile: u32, tx: u128, content: u64, location: u64) -> StoreRow {
-        StoreRow {
-            card: 1,
-            tx,
-            content,
-            location,
-            amount: 5,
-            day: 9,
-            profile,
-        }
+        let content = content << 32;
+        StoreRow::new(&RowParts { card: 1, tx, content, location, amount: 5, day: 9 }, profile)
     }
 
     proptest! {
@@ -129,18 +122,21 @@ mod tests {
                 .zip(&given)
                 .map(|(location, (store, tx, content))| row(*store, *tx, *content, location))
                 .collect();
-            let mut groups = BTreeMap::<(u32, u128), Vec<StoreRow>>::new();
-            for row in rows.iter().filter(|row| row.tx != 0) {
-                groups.entry((row.profile, row.tx)).or_default().push(*row);
+            let mut groups = BTreeMap::<(u32, u128), Vec<(u64, StoreRow)>>::new();
+            let mut kept = Vec::new();
+            for (row, (store, tx, content)) in rows.iter().zip(&given) {
+                match tx {
+                    0 => kept.push(*row),
+                    _ => groups.entry((*store, *tx)).or_default().push((*content, *row)),
+                }
             }
             let (mut duplicates, mut conflicts) = (0, Vec::new());
-            let mut kept: Vec<StoreRow> = rows.iter().filter(|row| row.tx == 0).copied().collect();
             for group in groups.values() {
-                if group.iter().all(|row| row.content == group[0].content) {
-                    kept.push(group[0]);
+                if group.iter().all(|row| row.0 == group[0].0) {
+                    kept.push(group[0].1);
                     duplicates += group.len() as u64 - 1;
                 } else {
-                    conflicts.extend(group.iter().map(|row| row.location));
+                    conflicts.extend(group.iter().map(|row| row.1.location));
                 }
             }
             let mut repeats = dedupe(&mut rows, |row| row.profile);

@@ -14,9 +14,8 @@ pub struct RowProfile<'a> {
 }
 
 impl<'a> RowProfile<'a> {
-    /// Replaces `out` by the entry's bytes: each field after its length.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        out.clear();
+    /// Appends the entry's bytes: each field after its length.
+    pub fn append(&self, out: &mut Vec<u8>) {
         for field in [self.store, self.category, self.region, self.currency] {
             // Sources cut no field of more than 64 KiB through.
             let len = u16::try_from(field.len()).unwrap_or(u16::MAX);
@@ -25,7 +24,7 @@ impl<'a> RowProfile<'a> {
         }
     }
 
-    /// Reads what [`RowProfile::encode`] wrote; bytes that are missing read as empty fields.
+    /// Reads what [`RowProfile::append`] wrote; bytes that are missing read as empty fields.
     #[must_use]
     pub fn decode(mut entry: &'a [u8]) -> Self {
         let mut field = || {
@@ -58,7 +57,7 @@ mod tests {
             currency: b"EUR",
         };
         let mut entry = Vec::new();
-        profile.encode(&mut entry);
+        profile.append(&mut entry);
         assert_eq!(RowProfile::decode(&entry), profile);
     }
 }

@@ -8,13 +8,32 @@ use nightshard_format::histogram::AMOUNT_MINOR_MAX;
 /// The business days that a row may have: 1970-01-01 to 2099-12-31, so that a day is 16 bits.
 pub const DAYS: RangeInclusive<i32> = 0..=47_481;
 
-/// What is kept of a transaction: one cache line.
+/// What is kept of a transaction.
 ///
 /// # Shape
-/// `day` lies in [`DAYS`], `amount` at most [`AMOUNT_MINOR_MAX`] from zero.
+/// Gigabytes of these are written, read and spilled each night, so every bit is spoken for: the
+/// card and the day are packed as [`CardDay`], the amount shares a word with a part of the
+/// tx_id's hash. 80 bits tell tx_ids of a store apart, 32 bits more the content of rows with one
+/// tx_id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct StoreRow {
+    card_day: CardDay,
+    tx_low: u64,
+    amount_tx_high: u64,
+    /// File ordinal and line, see [`pack_location`].
+    pub location: u64,
+    /// Hash of everything that the layout maps.
+    pub content: u32,
+    /// Ordinal of the store's profile in the segment's dictionary.
+    pub profile: u32,
+}
+
+const _: () = assert!(size_of::<StoreRow>() == 48);
+
+/// A row before it is packed.
+#[derive(Debug, Clone, Copy)]
+pub struct RowParts {
     /// The card's pseudonym, or 0 if unknown.
     pub card: u128,
     /// Hash of tx_id, or 0 if the row has none.
@@ -23,15 +42,60 @@ pub struct StoreRow {
     pub content: u64,
     /// File ordinal and line, see [`pack_location`].
     pub location: u64,
-    /// Minor units.
+    /// Minor units, at most [`AMOUNT_MINOR_MAX`] from zero.
     pub amount: i64,
-    /// Business day, since 1970-01-01.
+    /// Business day in [`DAYS`].
     pub day: i32,
-    /// Ordinal of the store's profile in the segment's dictionary.
-    pub profile: u32,
 }
 
-const _: () = assert!(size_of::<StoreRow>() == 64);
+impl StoreRow {
+    /// Packs a row of a profile.
+    #[must_use]
+    pub fn new(parts: &RowParts, profile: u32) -> Self {
+        let tx_low = low_word(parts.tx);
+        let tx_high = low_word(parts.tx >> 64) << AMOUNT_BITS;
+        // Whatever the hash, a row with a tx_id must not look like one without.
+        let tx_low = if parts.tx == 0 { 0 } else { tx_low.max(1) };
+        Self {
+            card_day: CardDay::new(parts.card, parts.day),
+            tx_low,
+            amount_tx_high: tx_high | (parts.amount + AMOUNT_BIAS).cast_unsigned(),
+            location: parts.location,
+            content: u32::try_from(parts.content >> 32).unwrap_or(0),
+            profile,
+        }
+    }
+
+    /// Returns the row under another ordinal of its profile.
+    #[must_use]
+    pub fn with_profile(self, profile: u32) -> Self {
+        Self { profile, ..self }
+    }
+
+    /// Returns the packed hash of tx_id, or `None` if the row has none.
+    #[must_use]
+    pub fn tx(&self) -> Option<u128> {
+        let high = u128::from(self.amount_tx_high >> AMOUNT_BITS) << 64;
+        (self.tx_low != 0).then(|| high | u128::from(self.tx_low))
+    }
+
+    /// Returns the day and the amount.
+    #[must_use]
+    pub fn day_amount(&self) -> DayAmount {
+        let day = u64::from(self.card_day.day().cast_unsigned());
+        DayAmount((day << AMOUNT_BITS) | (self.amount_tx_high & AMOUNT_MASK))
+    }
+
+    /// Returns the card and the day, or `None` if the card is unknown.
+    #[must_use]
+    pub fn card_day(&self) -> Option<CardDay> {
+        (self.card_day.0 > DAY_MASK).then_some(self.card_day)
+    }
+}
+
+fn low_word(value: u128) -> u64 {
+    u64::try_from(value & u128::from(u64::MAX)).unwrap_or(0)
+}
 
 const LINE_BITS: u32 = 40;
 
@@ -53,6 +117,7 @@ pub fn unpack_location(location: u64) -> (u32, u64) {
 pub struct DayAmount(u64);
 
 const AMOUNT_BITS: u32 = 48;
+const AMOUNT_MASK: u64 = (1 << AMOUNT_BITS) - 1;
 const AMOUNT_BIAS: i64 = 1 << (AMOUNT_BITS - 1);
 const _: () = assert!(AMOUNT_MINOR_MAX < AMOUNT_BIAS);
 
@@ -75,7 +140,7 @@ impl DayAmount {
     /// Returns the amount.
     #[must_use]
     pub fn amount(self) -> i64 {
-        (self.0 & ((1 << AMOUNT_BITS) - 1)).cast_signed() - AMOUNT_BIAS
+        (self.0 & AMOUNT_MASK).cast_signed() - AMOUNT_BIAS
     }
 }
 
@@ -100,6 +165,12 @@ impl CardDay {
     #[must_use]
     pub fn day(self) -> i32 {
         i32::from(u16::try_from(self.0 & DAY_MASK).unwrap_or(u16::MAX))
+    }
+
+    /// Returns what is kept of the card's pseudonym.
+    #[must_use]
+    pub fn card(self) -> u128 {
+        self.0 >> DAY_MASK.count_ones()
     }
 
     /// Returns whether both are of one card.
@@ -143,5 +214,25 @@ mod tests {
             (0xff, 1)
         );
         assert_eq!(unpack_location(pack_location(7, 1 << 33)), (7, 1 << 33));
+    }
+
+    #[test]
+    fn a_row_keeps_its_parts() {
+        let parts = RowParts {
+            card: u128::MAX << 16,
+            tx: (0xabcd << 64) | 77,
+            content: u64::MAX,
+            location: 5,
+            amount: -AMOUNT_MINOR_MAX,
+            day: *DAYS.end(),
+        };
+        let row = StoreRow::new(&parts, 9);
+        assert_eq!(row.tx(), Some(parts.tx));
+        let pair = row.day_amount();
+        assert_eq!((pair.day(), pair.amount()), (parts.day, parts.amount));
+        assert_eq!(row.card_day(), Some(CardDay::new(parts.card, parts.day)));
+        let unknown = StoreRow::new(&RowParts { card: 0, tx: 0, ..parts }, 9);
+        assert_eq!((unknown.tx(), unknown.card_day()), (None, None));
+        assert!(StoreRow::new(&RowParts { tx: 1 << 70, ..parts }, 9).tx().is_some());
     }
 }

@@ -1,14 +1,14 @@
 //! The scan kernel: parsed transactions to the exchange by store.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use hashbrown::HashTable;
 use nightshard_format::key;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
+use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::{
     profile::RowProfile,
-    row::{DAYS, StoreRow, pack_location},
+    row::{DAYS, RowParts, StoreRow, pack_location},
 };
 use crate::{
     Error, Result,
@@ -20,8 +20,8 @@ use crate::{
     transaction::Transaction,
 };
 
-/// Profiles are forgotten at a spill once they take more than this.
-const PROFILES_LEN_MAX: usize = 8 << 20;
+/// So many profiles are remembered at once, in 32 bytes each; then they are learnt anew.
+const PROFILES_MAX: usize = 1 << 18;
 
 /// What a scan counted.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -53,15 +53,35 @@ fn merge_counts<K: Ord>(into: &mut BTreeMap<K, u64>, from: BTreeMap<K, u64>) {
 }
 
 /// One profile seen since the profiles were last forgotten.
+///
+/// Profiles are told apart by 128 bits of a hash that nobody without the card key can aim at, so
+/// that looking one up touches one cache line.
+#[derive(Clone, Copy)]
 struct Known {
-    hash: u64,
-    start: usize,
-    end: usize,
-    partition: u16,
-    currency: usize,
+    hash: u128,
     epoch: u32,
     ordinal: u32,
+    partition: u16,
+    currency: u16,
 }
+
+/// Rows that wait for their profiles to be looked up.
+#[derive(Default)]
+struct Waiting {
+    rows: Vec<WaitingRow>,
+    /// The entries of the rows' profiles, one after the other.
+    entries: Vec<u8>,
+}
+
+struct WaitingRow {
+    parts: RowParts,
+    profile_hash: u128,
+    entry: Range<usize>,
+    known: Option<Known>,
+}
+
+/// So many rows wait: enough to hide the time of memory, few enough to stay in cache.
+const WAITING_ROWS: usize = 64;
 
 /// Sends the transactions of one worker's splits to the exchange.
 pub struct StoreScan<'a> {
@@ -71,10 +91,8 @@ pub struct StoreScan<'a> {
     pseudonymiser: Pseudonymiser,
     seed: u64,
     outbox: Outbox<StoreRow>,
-    profiles: HashTable<usize>,
-    known: Vec<Known>,
-    text: Vec<u8>,
-    entry: Vec<u8>,
+    profiles: HashTable<Known>,
+    waiting: Waiting,
     currencies: Vec<(Vec<u8>, u64)>,
     counts: ScanCounts,
 }
@@ -97,86 +115,91 @@ impl<'a> StoreScan<'a> {
             seed: card_key.hash_seed(),
             outbox,
             profiles: HashTable::new(),
-            known: Vec::new(),
-            text: Vec::new(),
-            entry: Vec::new(),
+            waiting: Waiting::default(),
             currencies: Vec::new(),
             counts: ScanCounts::default(),
         }
     }
 
     /// Returns what was sent and counted.
-    #[must_use]
-    pub fn finish(mut self) -> (Outbox<StoreRow>, ScanCounts) {
+    ///
+    /// # Errors
+    /// [`Error::File`] if the scratch folder takes no more.
+    pub fn finish(mut self) -> Result<(Outbox<StoreRow>, ScanCounts)> {
+        self.send_waiting()?;
         self.counts.currencies = self.currencies.into_iter().collect();
-        (self.outbox, self.counts)
+        Ok((self.outbox, self.counts))
     }
 
-    /// Returns the index in `known` of the row's profile, defined in the outbox's dictionary.
-    fn profile(&mut self, row: &Transaction<'_>) -> Result<usize> {
-        self.forget_if_many()?;
-        let profile = RowProfile {
-            store: row.store_id,
-            category: row.category,
-            region: row.region,
-            currency: row.currency,
-        };
-        profile.encode(&mut self.entry);
-        let hash = xxh3_64(&self.entry);
-        let (known, text) = (&self.known, &self.text);
-        let same = |index: &usize| {
-            let known = &known[*index];
-            known.hash == hash && text[known.start..known.end] == *self.entry
-        };
-        let index = match self.profiles.find(hash, same) {
-            Some(index) => *index,
-            None => self.learn(hash, row),
-        };
-        let known = &mut self.known[index];
-        if known.epoch != self.outbox.epoch() {
-            known.epoch = self.outbox.epoch();
-            known.ordinal = self.outbox.define(known.partition, &self.entry);
-        }
-        Ok(index)
-    }
-
-    fn learn(&mut self, hash: u64, row: &Transaction<'_>) -> usize {
-        let index = self.known.len();
-        let start = self.text.len();
-        self.text.extend_from_slice(&self.entry);
-        let currency = self
-            .currencies
-            .iter()
-            .position(|(code, _)| code == row.currency)
-            .unwrap_or_else(|| {
-                self.currencies.push((row.currency.to_vec(), 0));
-                self.currencies.len() - 1
-            });
-        self.known.push(Known {
-            hash,
-            start,
-            end: self.text.len(),
-            partition: key::partition_of(key::hash(row.store_id)),
-            currency,
-            epoch: u32::MAX,
-            ordinal: 0,
-        });
-        let known = &self.known;
-        self.profiles
-            .insert_unique(hash, index, |index| known[*index].hash);
-        index
-    }
-
-    fn forget_if_many(&mut self) -> Result<()> {
-        let epoch = self.outbox.epoch();
+    /// Looks up the profiles of the rows that wait, and sends the rows.
+    ///
+    /// The table of profiles does not stay in a core's own cache beside everything else that a
+    /// row needs: looked up one after the other, rows wait for memory together.
+    fn send_waiting(&mut self) -> Result<()> {
         self.outbox.spill_if_full()?;
-        if epoch != self.outbox.epoch() && self.text.len() > PROFILES_LEN_MAX {
-            self.profiles.clear();
-            self.known.clear();
-            self.text.clear();
+        let mut waiting = std::mem::take(&mut self.waiting);
+        for row in &mut waiting.rows {
+            let find = |known: &Known| known.hash == row.profile_hash;
+            row.known = self.profiles.find(low_half(row.profile_hash), find).copied();
         }
+        for row in &waiting.rows {
+            let known = match row.known {
+                Some(known) if known.epoch == self.outbox.epoch() => known,
+                _ => self.define(row.profile_hash, &waiting.entries[row.entry.clone()])?,
+            };
+            self.currencies[usize::from(known.currency)].1 += 1;
+            self.outbox.push(known.partition, StoreRow::new(&row.parts, known.ordinal))?;
+        }
+        waiting.rows.clear();
+        waiting.entries.clear();
+        self.waiting = waiting;
         Ok(())
     }
+
+    /// Defines a profile in the outbox's dictionary.
+    #[cold]
+    fn define(&mut self, hash: u128, entry: &[u8]) -> Result<Known> {
+        let epoch = self.outbox.epoch();
+        match self.profiles.find_mut(low_half(hash), |known| known.hash == hash) {
+            // An earlier row that waited may have defined it.
+            Some(known) if known.epoch == epoch => Ok(*known),
+            Some(known) => {
+                known.epoch = epoch;
+                known.ordinal = self.outbox.define(known.partition, entry);
+                Ok(*known)
+            }
+            None => self.learn(hash, entry),
+        }
+    }
+
+    fn learn(&mut self, hash: u128, entry: &[u8]) -> Result<Known> {
+        if self.profiles.len() >= PROFILES_MAX {
+            self.profiles.clear();
+        }
+        let profile = RowProfile::decode(entry);
+        let known = self.currencies.iter().position(|(code, _)| code == profile.currency);
+        let currency = known.unwrap_or_else(|| {
+            self.currencies.push((profile.currency.to_vec(), 0));
+            self.currencies.len() - 1
+        });
+        let partition = key::partition_of(key::hash(profile.store));
+        let known = Known {
+            hash,
+            epoch: self.outbox.epoch(),
+            ordinal: self.outbox.define(partition, entry),
+            partition,
+            currency: u16::try_from(currency).map_err(|_many| {
+                Error::option("--layout", "more than 65,536 currencies: is the column the right one?")
+            })?,
+        };
+        self.profiles.insert_unique(low_half(hash), known, |known| low_half(known.hash));
+        Ok(known)
+    }
+}
+
+/// Returns the half of a hash that places it in a table.
+fn low_half(hash: u128) -> u64 {
+    u64::try_from(hash & u128::from(u64::MAX)).unwrap_or(0)
 }
 
 impl RowSink for StoreScan<'_> {
@@ -192,30 +215,31 @@ impl RowSink for StoreScan<'_> {
             self.excluded(at, Rule::AfterAsOf);
             return Ok(());
         }
-        let index = self.profile(row)?;
-        let card = self.pseudonymiser.pseudonym(row.card_id);
         let tx = match row.tx_id {
             [] => 0,
             id => xxh3_128_with_seed(id, self.seed).max(1),
         };
-        let Known {
-            partition,
-            currency,
-            ordinal,
-            ..
-        } = self.known[index];
-        self.currencies[currency].1 += 1;
-        self.counts.accepted += 1;
-        let row = StoreRow {
-            card,
+        let parts = RowParts {
+            card: self.pseudonymiser.pseudonym(row.card_id),
             tx,
             content: row.content,
             location: pack_location(at.file, at.line),
             amount: row.amount_minor,
             day,
-            profile: ordinal,
         };
-        self.outbox.push(partition, row)
+        let profile = RowProfile {
+            store: row.store_id,
+            category: row.category,
+            region: row.region,
+            currency: row.currency,
+        };
+        let start = self.waiting.entries.len();
+        profile.append(&mut self.waiting.entries);
+        let entry = start..self.waiting.entries.len();
+        let profile_hash = xxh3_128_with_seed(&self.waiting.entries[entry.clone()], self.seed);
+        self.waiting.rows.push(WaitingRow { parts, profile_hash, entry, known: None });
+        self.counts.accepted += 1;
+        if self.waiting.rows.len() < WAITING_ROWS { Ok(()) } else { self.send_waiting() }
     }
 
     fn rejected(&mut self, at: Location, field: Field, reason: Reason) {

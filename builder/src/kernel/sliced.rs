@@ -46,9 +46,9 @@ pub(super) fn reduce(
         slices,
         outbox: Outbox::new(slices.into(), context.budget_bytes / 2, context.scratch),
     };
-    exchanged.drain(partition, &mut cut)?;
+    exchanged.visit(partition, &mut cut)?;
     let profiles = cut.profiles.resolve(context.base_currency);
-    let by_tx = Exchanged::new(vec![cut.outbox], slices.into())?;
+    let by_tx = Exchanged::new(vec![cut.outbox])?;
 
     let mut out = PartitionRecords::default();
     let by_card = cut_by_card(&by_tx, slices, &profiles, context, &mut out)?;
@@ -92,16 +92,12 @@ fn cut_by_card(
                 continue;
             }
             // Rows without a card meet nobody, so anything spreads them.
-            let spread = if row.card == 0 {
-                row.content.into()
-            } else {
-                row.card >> 16
-            };
+            let spread = row.card_day().map_or(row.location.into(), CardDay::card);
             outbox.push(slice_of(spread, slices), row)?;
             outbox.spill_if_full()?;
         }
     }
-    Exchanged::new(vec![outbox], slices.into())
+    Exchanged::new(vec![outbox])
 }
 
 fn slice_of(hash: u128, slices: u16) -> u16 {
@@ -110,7 +106,7 @@ fn slice_of(hash: u128, slices: u16) -> u16 {
 
 fn load(exchanged: &Exchanged<StoreRow>, slice: u16) -> Result<Vec<StoreRow>> {
     let mut rows = Rows(Vec::new());
-    exchanged.drain(slice, &mut rows)?;
+    exchanged.visit(slice, &mut rows)?;
     Ok(rows.0)
 }
 
@@ -145,14 +141,10 @@ impl Visitor<StoreRow> for Cut {
 
     fn rows(&mut self, rows: &[StoreRow]) -> Result<()> {
         for row in rows {
-            let spread = if row.tx == 0 {
-                row.content.into()
-            } else {
-                row.tx
-            };
+            let spread = row.tx().unwrap_or(row.location.into());
             let profile = self.ordinals[row.profile as usize];
             self.outbox
-                .push(slice_of(spread, self.slices), StoreRow { profile, ..*row })?;
+                .push(slice_of(spread, self.slices), row.with_profile(profile))?;
             self.outbox.spill_if_full()?;
         }
         Ok(())
@@ -237,16 +229,12 @@ impl Counted {
         for row in rows {
             let store = profiles.store_of(row) as usize;
             self.profile_rows[row.profile as usize] += 1;
+            let entry = row.day_amount();
             let days = &mut self.stores[store].days;
-            let day = days
-                .entry(row.day)
-                .or_insert_with(|| CountedDay::Amounts(Vec::new()));
-            day.add(row.amount);
-            if row.card != 0 {
-                card_days
-                    .entry(store)
-                    .or_default()
-                    .push(CardDay::new(row.card, row.day));
+            let day = days.entry(entry.day()).or_insert_with(|| CountedDay::Amounts(Vec::new()));
+            day.add(entry.amount());
+            if let Some(card_day) = row.card_day() {
+                card_days.entry(store).or_default().push(card_day);
             }
         }
         for (store, mut card_days) in card_days {

@@ -108,7 +108,7 @@ pub fn reduce(
         return super::sliced::reduce(exchanged, partition, context, worker);
     }
     let mut load = Load::default();
-    exchanged.drain(partition, &mut load)?;
+    exchanged.visit(partition, &mut load)?;
     let Load {
         mut profiles,
         mut rows,
@@ -249,10 +249,7 @@ impl Visitor<StoreRow> for Load {
 
     fn rows(&mut self, rows: &[StoreRow]) -> Result<()> {
         let ordinals = &self.ordinals;
-        self.rows.extend(rows.iter().map(|row| StoreRow {
-            profile: ordinals[row.profile as usize],
-            ..*row
-        }));
+        self.rows.extend(rows.iter().map(|row| row.with_profile(ordinals[row.profile as usize])));
         Ok(())
     }
 }
@@ -383,7 +380,7 @@ impl StoreGroups {
             if profiles.is_base_currency(row) {
                 profile_rows[row.profile as usize] += 1;
                 amount_starts[store + 1] += 1;
-                card_starts[store + 1] += usize::from(row.card != 0);
+                card_starts[store + 1] += usize::from(row.card_day().is_some());
             } else {
                 other_currency += 1;
             }
@@ -396,10 +393,10 @@ impl StoreGroups {
         let mut card_days = vec![CardDay::new(0, 0); card_starts[last]];
         for row in rows.iter().filter(|row| profiles.is_base_currency(row)) {
             let store = profiles.store_of(row) as usize;
-            amounts[amount_starts[store]] = DayAmount::new(row.day, row.amount);
+            amounts[amount_starts[store]] = row.day_amount();
             amount_starts[store] += 1;
-            if row.card != 0 {
-                card_days[card_starts[store]] = CardDay::new(row.card, row.day);
+            if let Some(card_day) = row.card_day() {
+                card_days[card_starts[store]] = card_day;
                 card_starts[store] += 1;
             }
         }
