@@ -5,6 +5,8 @@
 
 use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
+use xxhash_rust::xxh3::xxh3_128_with_seed;
+
 use crate::{Error, Result};
 
 /// The secret that pseudonyms are computed with.
@@ -81,16 +83,13 @@ impl std::fmt::Debug for CardKey {
     }
 }
 
-/// Longest card id that is remembered.
-const ID_LEN_MAX: usize = 31;
 /// Ids remembered: what fits a core's own cache together with the rest of a scan.
-const SLOTS: usize = 1 << 14;
+const SLOTS: usize = 1 << 13;
 
+/// A remembered id, by a hash that nobody without the key can aim at, and its pseudonym.
 #[derive(Clone, Copy)]
-#[repr(C, align(16))]
 struct Slot {
-    len: u8,
-    id: [u8; ID_LEN_MAX],
+    id: u128,
     pseudonym: u128,
 }
 
@@ -100,6 +99,7 @@ struct Slot {
 /// a cache miss, which is no cheaper than hashing again.
 pub struct Pseudonymiser {
     key: [u8; 32],
+    seed: u64,
     slots: Vec<Slot>,
 }
 
@@ -107,48 +107,31 @@ impl Pseudonymiser {
     /// Makes a pseudonymiser for `key`.
     #[must_use]
     pub fn new(key: &CardKey) -> Self {
-        let empty = Slot {
-            len: 0,
-            id: [0; ID_LEN_MAX],
-            pseudonym: 0,
-        };
-        Self {
-            key: key.0,
-            slots: vec![empty; SLOTS],
-        }
+        let slots = vec![Slot { id: 0, pseudonym: 0 }; SLOTS];
+        Self { key: key.0, seed: key.hash_seed(), slots }
     }
 
     /// Returns the pseudonym of a card id: the first 128 bits of its keyed BLAKE3, or 0 for the
     /// empty id, which is no card.
+    #[inline]
     pub fn pseudonym(&mut self, id: &[u8]) -> u128 {
-        let len = match u8::try_from(id.len()) {
-            Ok(0) => return 0,
-            Ok(len) if usize::from(len) <= ID_LEN_MAX => len,
-            _ => return self.compute(id),
-        };
-        let hash = xxhash_rust::xxh3::xxh3_64(id);
-        let index = usize::try_from(hash >> 32).unwrap_or(0) % SLOTS;
+        if id.is_empty() {
+            return 0;
+        }
+        let hash = xxh3_128_with_seed(id, self.seed).max(1);
+        let index = usize::try_from(hash >> 64).unwrap_or(0) % SLOTS;
         let slot = self.slots[index];
-        if slot.len == len && slot.id[..id.len()] == *id {
+        if slot.id == hash {
             return slot.pseudonym;
         }
         let pseudonym = self.compute(id);
-        let mut padded = [0; ID_LEN_MAX];
-        padded[..id.len()].copy_from_slice(id);
-        self.slots[index] = Slot {
-            len,
-            id: padded,
-            pseudonym,
-        };
+        self.slots[index] = Slot { id: hash, pseudonym };
         pseudonym
     }
 
     fn compute(&self, id: &[u8]) -> u128 {
         let digest = blake3::keyed_hash(&self.key, id);
-        digest
-            .as_bytes()
-            .first_chunk()
-            .map_or(0, |bytes| u128::from_le_bytes(*bytes))
+        digest.as_bytes().first_chunk().map_or(0, |bytes| u128::from_le_bytes(*bytes))
     }
 }
 

@@ -32,7 +32,7 @@ use crate::{
     },
     quality::Quarantine,
     row_outcome::{Reason, Rule},
-    source::{InputSummary, Parser, Reader, ReaderOptions},
+    source::{Block, InputSummary, Parser, Reader, ReaderOptions},
 };
 
 /// How the memory is shared out, in bytes for each worker.
@@ -73,6 +73,14 @@ pub fn build(plan: &BuildPlan, progress: &dyn Progress) -> Result<Built> {
             "--memory",
             format!("at least {least}MiB are needed"),
         ));
+    }
+    if !(1..=PARTITIONS).contains(&plan.runs) {
+        let problem = format!("{} is not 1 to {PARTITIONS}", plan.runs);
+        return Err(Error::option("shards.runs", problem));
+    }
+    if !plan.scratch.is_dir() {
+        let problem = format!("{} is no folder", plan.scratch.display());
+        return Err(Error::option("--scratch", problem));
     }
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(plan.threads)
@@ -125,8 +133,9 @@ impl Engine<'_> {
         let currency = self.base_currency(&scanned.counts)?;
         let mut stores = StoreShards::new(&self.staging, &quarantine);
         let reduced = self.reduce_stores(scanned.rows, &currency, &mut stores)?;
-        if stores.used == 0 {
-            return Err(Error::NoRows(describe_nothing(&scanned.counts)));
+        let rows = account(&scanned.counts, &stores)?;
+        if rows.used == 0 {
+            return Err(Error::NoRows(describe_nothing(&rows)));
         }
         lap(Stage::Stores);
         let days = DayOrdinals::new(reduced.market.iter().map(|(day, ..)| day).collect());
@@ -141,7 +150,6 @@ impl Engine<'_> {
         shards.extend(write_search(&self.staging, &stores.facts)?);
         self.progress.advance(1);
         shards.sort();
-        let rows = account(&scanned.counts, &stores)?;
         let manifest = self.manifest(
             rows,
             &currency,
@@ -180,17 +188,18 @@ impl Engine<'_> {
             block_bytes: self.shares.block,
             ..ReaderOptions::default()
         };
-        let reader = Mutex::new(Reader::new(&plan.inputs, Arc::clone(&plan.layout), options));
+        let reader = Reader::new(&plan.inputs, Arc::clone(&plan.layout), options);
+        let reader = Mutex::new(Some(reader));
         let as_of = plan.as_of.map(|day| day.0);
         let workers = self.on_all_threads(|| {
             let outbox = Outbox::new(PARTITIONS.into(), self.shares.rows, &plan.scratch);
             let mut scan = StoreScan::new(&plan.stores, quarantine, &plan.card_key, as_of, outbox);
             let mut parser = Parser::new(&plan.layout, plan.card_key.hash_seed());
             let mut buffer = Vec::new();
-            loop {
-                let next = lock(&reader).next_block(std::mem::take(&mut buffer))?;
-                let Some(block) = next else { break };
-                parser.parse(&block, &mut scan)?;
+            while let Some(block) = next_block(&reader, std::mem::take(&mut buffer))? {
+                parser
+                    .parse(&block, &mut scan)
+                    .inspect_err(|_| *lock(&reader) = None)?;
                 self.progress.advance(block.bytes().len() as u64);
                 buffer = block.into_buffer();
             }
@@ -202,14 +211,11 @@ impl Engine<'_> {
             counts.merge(counted);
             outboxes.push(outbox);
         }
-        let inputs = reader
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-            .finish();
+        let reader = lock(&reader).take();
         Ok(Scanned {
             rows: Exchanged::new(outboxes)?,
             counts,
-            inputs,
+            inputs: reader.map(Reader::finish).unwrap_or_default(),
         })
     }
 
@@ -223,7 +229,8 @@ impl Engine<'_> {
             .iter()
             .rev()
             .max_by_key(|(_, rows)| **rows);
-        let (currency, _) = most.ok_or_else(|| Error::NoRows(describe_nothing(counts)))?;
+        let (currency, _) =
+            most.ok_or_else(|| Error::NoRows(describe_nothing(&rows_of_scan(counts))))?;
         Ok(String::from_utf8_lossy(currency).into_owned())
     }
 
@@ -250,7 +257,7 @@ impl Engine<'_> {
             let cards = Outbox::new(
                 CARD_PARTITIONS.into(),
                 self.shares.card_days,
-                &context.scratch,
+                context.scratch,
             );
             let mut worker = StoreWorker::new(cards);
             loop {
@@ -282,7 +289,8 @@ impl Engine<'_> {
         self.progress.begin(Stage::Cards, CARD_PARTITIONS.into());
         if days.pair_counts_len() > self.shares.pair_counts {
             let needed = days.pair_counts_len() / (self.shares.pair_counts >> 20).max(1);
-            let needed = needed * usize::try_from(self.plan.memory_bytes >> 20).unwrap_or(0) >> 20;
+            let needed =
+                (needed * usize::try_from(self.plan.memory_bytes >> 20).unwrap_or(0)) >> 20;
             let problem = format!("so many days of data need at least {needed}MiB");
             return Err(Error::option("--memory", problem));
         }
@@ -361,34 +369,45 @@ impl Engine<'_> {
     }
 }
 
+/// Takes the next block from a reader that all threads share, which goes when one of them fails.
+///
+/// A reader is of no use after an error: whoever asked it again would hear of another one, and
+/// the first of all threads would be reported.
+fn next_block(reader: &Mutex<Option<Reader>>, recycled: Vec<u8>) -> Result<Option<Block>> {
+    let mut reader = lock(reader);
+    let Some(whole) = reader.as_mut() else {
+        return Ok(None);
+    };
+    let next = whole.next_block(recycled);
+    if next.is_err() {
+        *reader = None;
+    }
+    Ok(next?)
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Adds up what became of every row.
 fn account(counts: &ScanCounts, stores: &StoreShards<'_>) -> Result<Rows> {
-    let mut rejected = counts.rejected.clone();
-    let mut excluded = counts.excluded.clone();
-    add_unless_zero(&mut rejected, Reason::ConflictingContent, stores.conflicts);
-    add_unless_zero(&mut excluded, Rule::Duplicate, stores.duplicates);
-    add_unless_zero(&mut excluded, Rule::OtherCurrency, stores.other_currency);
-    let of_scan: u64 = counts
-        .rejected
-        .values()
-        .chain(counts.excluded.values())
-        .sum();
-    let rows = Rows {
-        read: counts.accepted + of_scan,
-        used: stores.used,
-        rejected: rejected
-            .into_iter()
-            .map(|(why, n)| (why.as_str().into(), n))
-            .collect(),
-        excluded: excluded
-            .into_iter()
-            .map(|(why, n)| (why.as_str().into(), n))
-            .collect(),
-    };
+    let mut rows = rows_of_scan(counts);
+    add_unless_zero(
+        &mut rows.rejected,
+        Reason::ConflictingContent.as_str(),
+        stores.conflicts,
+    );
+    add_unless_zero(
+        &mut rows.excluded,
+        Rule::Duplicate.as_str(),
+        stores.duplicates,
+    );
+    add_unless_zero(
+        &mut rows.excluded,
+        Rule::OtherCurrency.as_str(),
+        stores.other_currency,
+    );
+    rows.used = stores.used;
     if rows.add_up() {
         Ok(rows)
     } else {
@@ -398,22 +417,42 @@ fn account(counts: &ScanCounts, stores: &StoreShards<'_>) -> Result<Rows> {
     }
 }
 
-fn add_unless_zero<K: Ord>(counts: &mut BTreeMap<K, u64>, key: K, count: u64) {
+/// Returns what became of the rows that went no further than the scan.
+fn rows_of_scan(counts: &ScanCounts) -> Rows {
+    let named = |(why, count): (&'static str, &u64)| (why.to_owned(), *count);
+    let rejected = counts.rejected.iter().map(|(why, n)| (why.as_str(), n));
+    let excluded = counts.excluded.iter().map(|(why, n)| (why.as_str(), n));
+    let rejected: BTreeMap<String, u64> = rejected.map(named).collect();
+    let excluded: BTreeMap<String, u64> = excluded.map(named).collect();
+    Rows {
+        read: counts.accepted + rejected.values().chain(excluded.values()).sum::<u64>(),
+        used: 0,
+        rejected,
+        excluded,
+    }
+}
+
+fn add_unless_zero(counts: &mut BTreeMap<String, u64>, why: &str, count: u64) {
     if count > 0 {
-        *counts.entry(key).or_default() += count;
+        *counts.entry(why.to_owned()).or_default() += count;
     }
 }
 
 /// Says why there is nothing to build from.
-fn describe_nothing(counts: &ScanCounts) -> String {
-    let rejected: u64 = counts.rejected.values().sum();
-    let excluded: u64 = counts.excluded.values().sum();
-    match counts.rejected.iter().max_by_key(|(_, rows)| **rows) {
-        Some((reason, _)) => format!(
-            "{rejected} rejected (most of them: {}), {excluded} excluded by rules; \
-             is the layout the right one?",
-            reason.as_str()
+fn describe_nothing(rows: &Rows) -> String {
+    let Rows {
+        read,
+        rejected,
+        excluded,
+        ..
+    } = rows;
+    let reasons = rejected.iter().chain(excluded);
+    match reasons.max_by_key(|(_, count)| **count) {
+        None => "the input has none at all".to_owned(),
+        Some((why, _)) => format!(
+            "of {read} read {} were rejected and {} excluded, most of them for {why:?}",
+            rejected.values().sum::<u64>(),
+            excluded.values().sum::<u64>(),
         ),
-        None => format!("{excluded} excluded by rules and none rejected; is the input empty?"),
     }
 }

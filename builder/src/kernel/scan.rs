@@ -69,14 +69,15 @@ struct Known {
 #[derive(Default)]
 struct Waiting {
     rows: Vec<WaitingRow>,
-    /// The entries of the rows' profiles, one after the other.
-    entries: Vec<u8>,
+    /// The entries of the rows' profiles and the cards' ids, one after the other.
+    texts: Vec<u8>,
 }
 
 struct WaitingRow {
     parts: RowParts,
     profile_hash: u128,
     entry: Range<usize>,
+    card: Range<usize>,
     known: Option<Known>,
 }
 
@@ -131,27 +132,28 @@ impl<'a> StoreScan<'a> {
         Ok((self.outbox, self.counts))
     }
 
-    /// Looks up the profiles of the rows that wait, and sends the rows.
+    /// Looks up the profiles and pseudonyms of the rows that wait, and sends the rows.
     ///
-    /// The table of profiles does not stay in a core's own cache beside everything else that a
-    /// row needs: looked up one after the other, rows wait for memory together.
+    /// The tables of both do not stay in a core's own cache beside everything else that a row
+    /// needs: looked up one after the other, rows wait for memory together.
     fn send_waiting(&mut self) -> Result<()> {
         self.outbox.spill_if_full()?;
         let mut waiting = std::mem::take(&mut self.waiting);
         for row in &mut waiting.rows {
             let find = |known: &Known| known.hash == row.profile_hash;
             row.known = self.profiles.find(low_half(row.profile_hash), find).copied();
+            row.parts.card = self.pseudonymiser.pseudonym(&waiting.texts[row.card.clone()]);
         }
         for row in &waiting.rows {
             let known = match row.known {
                 Some(known) if known.epoch == self.outbox.epoch() => known,
-                _ => self.define(row.profile_hash, &waiting.entries[row.entry.clone()])?,
+                _ => self.define(row.profile_hash, &waiting.texts[row.entry.clone()])?,
             };
             self.currencies[usize::from(known.currency)].1 += 1;
             self.outbox.push(known.partition, StoreRow::new(&row.parts, known.ordinal))?;
         }
         waiting.rows.clear();
-        waiting.entries.clear();
+        waiting.texts.clear();
         self.waiting = waiting;
         Ok(())
     }
@@ -220,7 +222,7 @@ impl RowSink for StoreScan<'_> {
             id => xxh3_128_with_seed(id, self.seed).max(1),
         };
         let parts = RowParts {
-            card: self.pseudonymiser.pseudonym(row.card_id),
+            card: 0,
             tx,
             content: row.content,
             location: pack_location(at.file, at.line),
@@ -233,11 +235,14 @@ impl RowSink for StoreScan<'_> {
             region: row.region,
             currency: row.currency,
         };
-        let start = self.waiting.entries.len();
-        profile.append(&mut self.waiting.entries);
-        let entry = start..self.waiting.entries.len();
-        let profile_hash = xxh3_128_with_seed(&self.waiting.entries[entry.clone()], self.seed);
-        self.waiting.rows.push(WaitingRow { parts, profile_hash, entry, known: None });
+        let texts = &mut self.waiting.texts;
+        let start = texts.len();
+        profile.append(texts);
+        let entry = start..texts.len();
+        let profile_hash = xxh3_128_with_seed(&texts[entry.clone()], self.seed);
+        texts.extend_from_slice(row.card_id);
+        let card = entry.end..texts.len();
+        self.waiting.rows.push(WaitingRow { parts, profile_hash, entry, card, known: None });
         self.counts.accepted += 1;
         if self.waiting.rows.len() < WAITING_ROWS { Ok(()) } else { self.send_waiting() }
     }

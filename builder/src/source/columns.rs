@@ -43,7 +43,7 @@ pub(crate) enum Choice {
 
 impl Slot {
     /// The trimmed text of this field; empty when unknown.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn text<'r>(&'r self, fields: Fields<'r>) -> &'r [u8] {
         if self.is_simple {
             fields.get(self.column)
@@ -182,7 +182,7 @@ impl Columns {
             is_json,
         };
         let slot = |field| finder.slot(layout.field(field));
-        let some_slot = |field| layout.field(field).map(|column| finder.slot(Some(column)));
+        let some_slot = |field| Some(slot(field)).filter(|slot| !slot.is_void(names.len()));
         let definition = layout.definition();
         let others = definition
             .fields

@@ -13,9 +13,6 @@ pub(crate) struct Content {
 /// A length that does not fit one byte is announced by this one.
 const LONG: u8 = u8::MAX;
 
-/// What a text takes besides its own bytes, at most.
-const OVERHEAD: usize = 1 + size_of::<u64>();
-
 impl Content {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
@@ -38,22 +35,7 @@ impl Content {
     /// Appends a text that every row has, empty or not.
     #[inline]
     pub(crate) fn text(&mut self, text: &[u8]) {
-        let end = self.len + OVERHEAD + text.len();
-        if end > self.buffer.len() {
-            self.buffer.resize(end, 0);
-        }
-        // The length first, so that neighbours cannot be confused.
-        match u8::try_from(text.len()) {
-            Ok(len) if len != LONG => self.buffer[self.len] = len,
-            _ => {
-                let len = (text.len() as u64).to_le_bytes();
-                self.buffer[self.len] = LONG;
-                self.buffer[self.len + 1..self.len + OVERHEAD].copy_from_slice(&len);
-                self.len += len.len();
-            }
-        }
-        copy(&mut self.buffer[self.len + 1..], text);
-        self.len += 1 + text.len();
+        self.append([], text);
     }
 
     /// Appends a text that is told from others by its tag; an empty one leaves no trace, as if
@@ -61,8 +43,32 @@ impl Content {
     #[inline]
     pub(crate) fn tagged(&mut self, tag: u8, text: &[u8]) {
         if !text.is_empty() {
-            self.text(&[tag]);
-            self.text(text);
+            self.append([tag], text);
+        }
+    }
+
+    /// Appends `head`, the length of `text`, so that neighbours cannot be confused, and `text`.
+    #[inline]
+    fn append<const N: usize>(&mut self, head: [u8; N], text: &[u8]) {
+        let end = self.len + N + 1 + size_of::<u64>() + text.len();
+        if end > self.buffer.len() {
+            self.buffer.resize(end, 0);
+        }
+        let (to, rest) = self.buffer[self.len..].split_at_mut(N + 1);
+        to[..N].copy_from_slice(&head);
+        self.len += N + 1 + text.len();
+        match u8::try_from(text.len()) {
+            Ok(len) if len != LONG => {
+                to[N] = len;
+                copy(rest, text);
+            }
+            _ => {
+                to[N] = LONG;
+                let (len, rest) = rest.split_at_mut(size_of::<u64>());
+                len.copy_from_slice(&(text.len() as u64).to_le_bytes());
+                copy(rest, text);
+                self.len += size_of::<u64>();
+            }
         }
     }
 
@@ -72,21 +78,25 @@ impl Content {
     }
 }
 
-/// Copies `text` to the start of `to`; most are too short for a call of `memcpy` to pay.
-#[inline]
+/// Copies `text` to the start of `to`. Most are too short for a call of `memcpy` to pay: two
+/// words that overlap hold any text between one and two words long.
+#[inline(always)]
 fn copy(to: &mut [u8], text: &[u8]) {
     match text.len() {
         0 => {}
-        len @ 1..8 => {
-            for (to, byte) in to[..len].iter_mut().zip(text) {
-                *to = *byte;
-            }
+        len @ 1..4 => {
+            (to[0], to[len / 2], to[len - 1]) = (text[0], text[len / 2], text[len - 1]);
         }
-        len @ 8..=16 => {
-            // Two words that overlap.
-            to[..8].copy_from_slice(&text[..8]);
-            to[len - 8..len].copy_from_slice(&text[len - 8..]);
-        }
+        4..8 => overlap::<4>(to, text),
+        8..16 => overlap::<8>(to, text),
+        16..=32 => overlap::<16>(to, text),
         len => to[..len].copy_from_slice(text),
     }
+}
+
+#[inline]
+fn overlap<const WORD: usize>(to: &mut [u8], text: &[u8]) {
+    let last = text.len() - WORD;
+    to[..WORD].copy_from_slice(&text[..WORD]);
+    to[last..last + WORD].copy_from_slice(&text[last..]);
 }

@@ -1,36 +1,40 @@
 //! The fields of one record.
 
 use memchr::memchr_iter;
+use wide::u8x32;
 
-use super::record::{QUOTE, Text};
-
-/// Where a field begins and ends in the record's text.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Bound {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-}
+use super::record::{Line, QUOTE, Text};
 
 /// A record whose fields are found.
 #[derive(Clone, Copy)]
 pub(crate) struct Fields<'r> {
-    /// What the bounds point into.
-    pub(crate) text: &'r [u8],
-    /// One for each column, and an empty one after them for columns that the file lacks.
-    pub(crate) bounds: &'r [Bound],
+    text: &'r [u8],
+    /// Where each column's field begins, and where one after the last would.
+    starts: &'r [u32],
+    /// How many bytes separate one field from the next.
+    gap: u32,
 }
 
 impl<'r> Fields<'r> {
-    /// The text of a column without surrounding ASCII white space.
-    #[inline]
-    pub(crate) fn get(self, column: usize) -> &'r [u8] {
-        let Bound { start, end } = self.bounds[column];
-        let text = &self.text[start..end];
-        match text {
-            [] => text,
-            [only] if *only > b' ' => text,
-            [first, .., last] if *first > b' ' && *last > b' ' => text,
-            _ => text.trim_ascii(),
+    /// Fields that are `gap` bytes apart in `text` and begin at `starts`.
+    pub(crate) fn new(text: &'r [u8], starts: &'r [u32], gap: u32) -> Self {
+        Self { text, starts, gap }
+    }
+
+    /// The text of a column without surrounding ASCII white space; empty for a column that the
+    /// file lacks.
+    #[inline(always)]
+    pub(crate) fn get(&self, column: usize) -> &'r [u8] {
+        let (Some(start), Some(next)) = (self.starts.get(column), self.starts.get(column + 1))
+        else {
+            return &[];
+        };
+        let end = next.wrapping_sub(self.gap);
+        let text = self.text.get(*start as usize..end as usize);
+        match text.unwrap_or_default() {
+            [] => &[],
+            text @ [first, ..] if *first > b' ' && text[text.len() - 1] > b' ' => text,
+            text => text.trim_ascii(),
         }
     }
 }
@@ -38,17 +42,14 @@ impl<'r> Fields<'r> {
 /// Finds the fields of CSV records.
 pub(crate) struct Splitter {
     delimiter: u8,
-    bounds: Vec<Bound>,
+    /// Where fields begin, with room to write some that are none.
+    starts: Vec<u32>,
     unquoter: csv_core::Reader,
     /// Text of a quoted record, without its quotes.
     unquoted: Vec<u8>,
     /// Ends of the fields in `unquoted`.
     ends: Vec<usize>,
 }
-
-/// The record has another number of fields than the header.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct WrongNumber;
 
 impl Splitter {
     pub(crate) fn new(delimiter: u8) -> Self {
@@ -59,35 +60,25 @@ impl Splitter {
             .build();
         Self {
             delimiter,
-            bounds: Vec::new(),
+            starts: Vec::new(),
             unquoter,
             unquoted: Vec::new(),
             ends: Vec::new(),
         }
     }
 
-    /// Splits a record into `columns` fields.
-    ///
-    /// # Errors
-    /// [`WrongNumber`] unless there are so many; empty ones may follow.
+    /// Splits a record into `columns` fields; `None` unless there are so many. Empty ones may
+    /// follow.
     #[inline]
-    pub(crate) fn split<'r>(
-        &'r mut self,
-        text: Text<'r>,
-        columns: usize,
-    ) -> Result<Fields<'r>, WrongNumber> {
+    pub(crate) fn split<'r>(&'r mut self, text: Text<'r>, columns: usize) -> Option<Fields<'r>> {
         match text {
-            Text::Plain(text) => self.split_plain(text, columns),
-            Text::Quoted(text) => {
-                let count = self.unquote(text);
-                self.bounds_of_unquoted(count, columns)
-            }
+            Text::Plain(line) => self.split_plain(line, columns),
+            Text::Quoted(text) => self.split_quoted(text, columns),
         }
     }
 
     /// All fields of a header.
-    pub(crate) fn names(&mut self, text: Text<'_>) -> Vec<String> {
-        let (Text::Plain(text) | Text::Quoted(text)) = text;
+    pub(crate) fn names(&mut self, text: &[u8]) -> Vec<String> {
         let count = self.unquote(text);
         let mut start = 0;
         let mut names = Vec::with_capacity(count);
@@ -99,42 +90,48 @@ impl Splitter {
     }
 
     #[inline]
-    fn split_plain<'r>(
-        &'r mut self,
-        text: &'r [u8],
-        columns: usize,
-    ) -> Result<Fields<'r>, WrongNumber> {
-        self.bounds.resize(columns + 1, Bound::default());
-        let (mut found, mut start, mut base) = (0, 0, 0);
-        'text: for chunk in text.chunks(LANES) {
-            let mut delimiters = positions(chunk, self.delimiter);
-            while delimiters != 0 {
-                let end = base + delimiters.trailing_zeros() as usize;
-                let Some(bound) = self.bounds.get_mut(found) else {
-                    break 'text;
-                };
-                *bound = Bound { start, end };
-                (start, found) = (end + 1, found + 1);
-                delimiters &= delimiters - 1;
+    fn split_plain<'r>(&'r mut self, line: Line<'r>, columns: usize) -> Option<Fields<'r>> {
+        if self.starts.len() < columns + ROOM {
+            self.starts.resize(columns + ROOM, 0);
+        }
+        // The first field begins at 0, every other one behind a delimiter.
+        let mut found = 1;
+        self.starts[0] = 0;
+        for base in (0..line.len).step_by(LANES) {
+            let mut delimiters = positions(&line.bytes[base..], self.delimiter);
+            if line.len - base < LANES {
+                delimiters &= (1 << (line.len - base)) - 1;
             }
-            base += LANES;
+            let count = delimiters.count_ones() as usize;
+            let mut written = 0;
+            // Nearly always one round, and the same work however many bits there are: a loop
+            // over the bits would be mispredicted.
+            while written < count {
+                let starts = self.starts[found + written..].first_chunk_mut::<STEP>()?;
+                for start in starts {
+                    *start = position(base) + delimiters.trailing_zeros() + 1;
+                    delimiters &= delimiters.wrapping_sub(1);
+                }
+                written += STEP;
+            }
+            found += count;
+            if found > columns {
+                break;
+            }
         }
         if found < columns {
-            self.bounds[found] = Bound {
-                start,
-                end: text.len(),
-            };
-            if found + 1 < columns {
-                return Err(WrongNumber);
-            }
-        } else if !self.is_padding(&text[self.bounds[columns - 1].end..]) {
-            return Err(WrongNumber);
+            return None;
         }
-        self.bounds[columns] = Bound::default();
-        Ok(Fields {
-            text,
-            bounds: &self.bounds,
-        })
+        let text = &line.bytes[..line.len];
+        if found > columns {
+            let padding = self.starts[columns] as usize;
+            if !self.is_padding(&text[padding..]) {
+                return None;
+            }
+        } else {
+            self.starts[columns] = position(line.len) + 1;
+        }
+        Some(Fields::new(text, &self.starts[..=columns], 1))
     }
 
     /// Whether there are only empty fields.
@@ -160,69 +157,79 @@ impl Splitter {
         fields + rest
     }
 
-    fn bounds_of_unquoted(
-        &mut self,
-        count: usize,
-        columns: usize,
-    ) -> Result<Fields<'_>, WrongNumber> {
-        self.bounds.clear();
-        let mut start = 0;
-        for end in self.ends[..count].iter().copied() {
-            self.bounds.push(Bound { start, end });
-            start = end;
-        }
-        let all = Fields {
-            text: &self.unquoted,
-            bounds: &self.bounds,
-        };
+    fn split_quoted(&mut self, text: &[u8], columns: usize) -> Option<Fields<'_>> {
+        let count = self.unquote(text);
+        let ends = self.ends.get(..count)?;
+        let starts = ends.iter().map(|end| position(*end));
+        self.starts.clear();
+        self.starts.push(0);
+        self.starts.extend(starts);
+        let all = Fields::new(&self.unquoted, &self.starts, 0);
         if count < columns || (columns..count).any(|column| !all.get(column).is_empty()) {
-            return Err(WrongNumber);
+            return None;
         }
-        self.bounds.truncate(columns);
-        self.bounds.push(Bound::default());
-        Ok(Fields {
-            text: &self.unquoted,
-            bounds: &self.bounds,
-        })
+        Some(Fields::new(&self.unquoted, &self.starts[..=columns], 0))
     }
 }
 
 /// How many bytes are compared together.
-const LANES: usize = 64;
+const LANES: usize = 32;
 
-/// The positions of `wanted` in at most [`LANES`] bytes, one bit each.
+/// How many positions are written together.
+const STEP: usize = 8;
+
+/// Room for the positions of one comparison behind those of all columns.
+const ROOM: usize = LANES + STEP + 1;
+
+/// A position within a record, which [`super::ReaderOptions`] keep below 2^32.
 #[inline]
-fn positions(chunk: &[u8], wanted: u8) -> u64 {
-    if let Ok(lanes) = <&[u8; LANES]>::try_from(chunk) {
-        return lane_mask(lanes, wanted);
-    }
-    // Padding with anything but `wanted`.
-    let mut lanes = [!wanted; LANES];
-    lanes[..chunk.len()].copy_from_slice(chunk);
-    lane_mask(&lanes, wanted)
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "records are shorter than 2^32 bytes"
+)]
+pub(super) const fn position(position: usize) -> u32 {
+    position as u32
 }
 
-/// Compares all lanes with vector instructions, then gathers each eight results, bytes of 0 or
-/// 1, into a byte: the product moves byte i's bit to bit 56 + i.
+/// The positions of `wanted` in the first [`LANES`] bytes, one bit each.
 #[inline]
-fn lane_mask(lanes: &[u8; LANES], wanted: u8) -> u64 {
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let equal = lanes.map(|lane| u8::from(lane == wanted));
-    let (words, _) = equal.as_chunks::<8>();
-    let mut mask = 0;
-    for (index, word) in words.iter().enumerate() {
-        mask |= (u64::from_le_bytes(*word).wrapping_mul(GATHER) >> 56) << (8 * index);
+fn positions(bytes: &[u8], wanted: u8) -> u32 {
+    match bytes.first_chunk() {
+        Some(lanes) => u8x32::new(*lanes)
+            .simd_eq(u8x32::splat(wanted))
+            .to_bitmask(),
+        None => positions_at_end(bytes, wanted),
     }
-    mask
+}
+
+/// As [`positions`], where fewer bytes are left.
+#[cold]
+#[inline(never)]
+fn positions_at_end(bytes: &[u8], wanted: u8) -> u32 {
+    let bits = bytes.iter().map(|byte| u32::from(*byte == wanted));
+    bits.rev().fold(0, |mask, bit| mask << 1 | bit)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The text with something else behind it.
+    fn plain(text: &[u8]) -> Text<'_> {
+        let bytes = [text, b"\n,x,\n".as_slice()].concat().leak();
+        Text::Plain(Line {
+            bytes,
+            len: text.len(),
+        })
+    }
+
+    fn with_quotes(text: &[u8]) -> Text<'_> {
+        Text::Quoted(text)
+    }
+
     fn split(text: Text<'_>, columns: usize) -> Option<Vec<String>> {
         let mut splitter = Splitter::new(b',');
-        let fields = splitter.split(text, columns).ok()?;
+        let fields = splitter.split(text, columns)?;
         let text = |column| String::from_utf8(fields.get(column).to_vec()).unwrap();
         Some((0..=columns).map(text).collect())
     }
@@ -233,7 +240,7 @@ mod tests {
             for at in 0..len {
                 let mut text = vec![b'x'; len];
                 text[at] = b',';
-                let fields = split(Text::Plain(&text), 2).unwrap();
+                let fields = split(plain(&text), 2).unwrap();
                 assert_eq!((fields[0].len(), fields[1].len()), (at, len - at - 1));
             }
         }
@@ -241,7 +248,7 @@ mod tests {
 
     #[test]
     fn only_empty_fields_may_be_too_many() {
-        for quoted in [Text::Plain, Text::Quoted] {
+        for quoted in [plain, with_quotes] {
             assert_eq!(split(quoted(b"a, b "), 2).unwrap(), ["a", "b", ""]);
             assert_eq!(split(quoted(b"a,b,, ,"), 2).unwrap(), ["a", "b", ""]);
             assert!(split(quoted(b"a,b,,c"), 2).is_none());

@@ -6,51 +6,53 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::columns::Columns;
-use super::fields::{Bound, Fields};
+use super::fields::{Fields, position};
 
 /// Reads objects into fields, numbers as they are written.
 #[derive(Default)]
 pub(crate) struct JsonReader {
+    /// The value of each column; empty where the object has none.
+    values: Vec<Vec<u8>>,
+    /// The values in the order of columns.
     text: Vec<u8>,
-    bounds: Vec<Bound>,
+    starts: Vec<u32>,
 }
 
 impl JsonReader {
     /// Reads one line; `None` unless it is one object whose known keys have plain values.
     pub(crate) fn read(&mut self, line: &[u8], columns: &Columns) -> Option<Fields<'_>> {
-        self.text.clear();
-        self.bounds.clear();
-        self.bounds.resize(columns.len() + 1, Bound::default());
+        self.values.resize(columns.len(), Vec::new());
+        self.values.iter_mut().for_each(Vec::clear);
         let mut deserializer = serde_json::Deserializer::from_slice(line);
-        ObjectReader {
-            reader: self,
+        let reader = ObjectReader {
+            values: &mut self.values,
             columns,
-        }
-        .deserialize(&mut deserializer)
-        .ok()?;
+        };
+        reader.deserialize(&mut deserializer).ok()?;
         deserializer.end().ok()?;
-        Some(Fields {
-            text: &self.text,
-            bounds: &self.bounds,
-        })
-    }
-
-    /// Notes the value of a column; its first one counts, as with columns named alike.
-    fn note(&mut self, column: usize, value: &[u8]) {
-        if self.bounds[column].start == self.bounds[column].end {
-            let start = self.text.len();
+        self.text.clear();
+        self.starts.clear();
+        for value in &self.values {
+            self.starts.push(position(self.text.len()));
             self.text.extend_from_slice(value);
-            self.bounds[column] = Bound {
-                start,
-                end: self.text.len(),
-            };
         }
+        self.starts.push(position(self.text.len()));
+        Some(Fields::new(&self.text, &self.starts, 0))
     }
 }
 
 struct ObjectReader<'a> {
-    reader: &'a mut JsonReader,
+    values: &'a mut [Vec<u8>],
     columns: &'a Columns,
+}
+
+impl ObjectReader<'_> {
+    /// Notes the value of a column; its first one counts, as with columns named alike.
+    fn note(&mut self, column: usize, value: &[u8]) {
+        if self.values[column].is_empty() {
+            self.values[column].extend_from_slice(value);
+        }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for ObjectReader<'_> {
@@ -68,7 +70,7 @@ impl<'de> Visitor<'de> for ObjectReader<'_> {
         formatter.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some(column) = map.next_key_seed(Key(self.columns))? {
             let Some(column) = column else {
                 map.next_value::<IgnoredAny>()?;
@@ -78,15 +80,15 @@ impl<'de> Visitor<'de> for ObjectReader<'_> {
             match raw.get().as_bytes() {
                 b"null" => {}
                 [b'"', inner @ .., b'"'] if !inner.contains(&b'\\') => {
-                    self.reader.note(column, inner);
+                    self.note(column, inner);
                 }
                 [b'"', ..] => {
                     let text: String =
                         serde_json::from_str(raw.get()).map_err(serde::de::Error::custom)?;
-                    self.reader.note(column, text.as_bytes());
+                    self.note(column, text.as_bytes());
                 }
                 [b'{' | b'[', ..] => return Err(serde::de::Error::custom("not a plain value")),
-                number_or_bool => self.reader.note(column, number_or_bool),
+                number_or_bool => self.note(column, number_or_bool),
             }
         }
         Ok(())

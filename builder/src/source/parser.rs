@@ -6,7 +6,7 @@ use super::columns::Columns;
 use super::fields::Splitter;
 use super::json::JsonReader;
 use super::reader::Block;
-use super::record::Text;
+use super::record::{Line, Text};
 use super::row::{Doubt, RowReader};
 use crate::layout::{Field, Layout};
 use crate::row_outcome::{Location, Reason, RowSink, Rule};
@@ -69,13 +69,16 @@ impl Parser {
         // One look at the block spares one at each field.
         let is_sound = self.is_utf8 && std::str::from_utf8(block.bytes()).is_ok();
         self.rows.doubt = if is_sound { Doubt::None } else { Doubt::Utf8 };
+        let columns = &*block.columns;
+        let converts = columns.is_json || !self.is_utf8;
         for record in block.dialect.records(block.bytes(), block.first_line()) {
             let at = Location {
                 file: block.file(),
                 line: record.line,
             };
             let outcome = match record.text {
-                Ok(text) => self.record(text, &block.columns, at, sink)?,
+                Ok(text) if converts => self.converted(text, columns, at, sink)?,
+                Ok(text) => self.csv(text, columns, at, sink)?,
                 Err(reason) => Outcome::Rejected(Field::Record, reason),
             };
             match outcome {
@@ -94,52 +97,63 @@ impl Parser {
     }
 
     #[inline]
-    fn record<S: RowSink>(
+    fn csv<S: RowSink>(
         &mut self,
         text: Text<'_>,
         columns: &Columns,
         at: Location,
         sink: &mut S,
     ) -> Result<Outcome, S::Error> {
-        let decoded;
-        let text = if self.is_utf8 {
-            text
-        } else {
-            let (bytes, is_quoted) = match text {
-                Text::Plain(bytes) => (bytes, false),
-                Text::Quoted(bytes) => (bytes, true),
-            };
-            let is_damaged;
-            (decoded, is_damaged) = self.encoding.decode_without_bom_handling(bytes);
-            self.rows.doubt = if is_damaged {
-                Doubt::Replaced
-            } else {
-                Doubt::None
-            };
-            let bytes = decoded.as_bytes();
-            if is_quoted {
-                Text::Quoted(bytes)
-            } else {
-                Text::Plain(bytes)
-            }
-        };
-        let fields = if columns.is_json {
-            let (Text::Plain(line) | Text::Quoted(line)) = text;
-            self.json.read(line, columns).ok_or_else(|| {
-                let is_utf8 = std::str::from_utf8(line).is_ok();
-                if is_utf8 {
-                    Reason::MalformedJson
-                } else {
-                    Reason::InvalidEncoding
-                }
-            })
-        } else {
-            let fields = self.splitter.split(text, columns.len());
-            fields.map_err(|_| Reason::WrongNumberOfFields)
-        };
-        match fields {
-            Ok(fields) => self.rows.read(fields, columns, at, sink),
-            Err(reason) => Ok(Outcome::Rejected(Field::Record, reason)),
+        match self.splitter.split(text, columns.len()) {
+            Some(fields) => self.rows.read(fields, columns, at, sink),
+            None => Ok(Outcome::Rejected(
+                Field::Record,
+                Reason::WrongNumberOfFields,
+            )),
         }
+    }
+
+    /// Reads a record of another encoding or format.
+    fn converted<S: RowSink>(
+        &mut self,
+        text: Text<'_>,
+        columns: &Columns,
+        at: Location,
+        sink: &mut S,
+    ) -> Result<Outcome, S::Error> {
+        if self.is_utf8 {
+            return self.json(text.as_bytes(), columns, at, sink);
+        }
+        let (decoded, is_damaged) = self.encoding.decode_without_bom_handling(text.as_bytes());
+        self.rows.doubt = if is_damaged {
+            Doubt::Replaced
+        } else {
+            Doubt::None
+        };
+        let (bytes, len) = (decoded.as_bytes(), decoded.len());
+        match text {
+            _ if columns.is_json => self.json(bytes, columns, at, sink),
+            Text::Plain(_) => self.csv(Text::Plain(Line { bytes, len }), columns, at, sink),
+            Text::Quoted(_) => self.csv(Text::Quoted(bytes), columns, at, sink),
+        }
+    }
+
+    fn json<S: RowSink>(
+        &mut self,
+        line: &[u8],
+        columns: &Columns,
+        at: Location,
+        sink: &mut S,
+    ) -> Result<Outcome, S::Error> {
+        if let Some(fields) = self.json.read(line, columns) {
+            return self.rows.read(fields, columns, at, sink);
+        }
+        let is_utf8 = std::str::from_utf8(line).is_ok();
+        let reason = if is_utf8 {
+            Reason::MalformedJson
+        } else {
+            Reason::InvalidEncoding
+        };
+        Ok(Outcome::Rejected(Field::Record, reason))
     }
 }

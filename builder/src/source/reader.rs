@@ -7,7 +7,7 @@ use memchr::{memchr, memchr_iter};
 
 use super::columns::Columns;
 use super::fields::Splitter;
-use super::record::{Dialect, End, Text};
+use super::record::{Dialect, End};
 use super::stream::Stream;
 use super::{Error, Inputs, Result};
 use crate::layout::Layout;
@@ -115,7 +115,7 @@ impl Reader {
     pub fn new(inputs: &Inputs, layout: Arc<Layout>, options: ReaderOptions) -> Self {
         let options = ReaderOptions {
             block_bytes: options.block_bytes.max(1),
-            record_bytes_max: options.record_bytes_max.max(1),
+            record_bytes_max: options.record_bytes_max.clamp(1, RECORD_BYTES_MAX),
         };
         let files = inputs.files().to_vec().into_iter();
         Self {
@@ -356,7 +356,7 @@ impl OpenFile {
     fn columns(&self, header: &[u8], layout: &Layout) -> Result<Columns> {
         let (header, _) = layout.encoding().decode_without_bom_handling(header);
         let header = header.trim_end_matches('\r').as_bytes();
-        let names = Splitter::new(layout.delimiter()).names(Text::Quoted(header));
+        let names = Splitter::new(layout.delimiter()).names(header);
         Columns::of_header(layout, &names).map_err(|columns| Error::MissingColumns {
             path: self.path.clone(),
             columns,
@@ -364,6 +364,9 @@ impl OpenFile {
         })
     }
 }
+
+/// Positions within a record have 32 bits, also once an encoding was widened threefold.
+const RECORD_BYTES_MAX: usize = 1 << 30;
 
 const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 

@@ -5,7 +5,7 @@
 //! limit and on nothing else. A record that has no end within the limit loses its first physical
 //! line; reading resumes at the next.
 
-use memchr::{memchr, memchr_iter, memchr2, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 
 use crate::row_outcome::Reason;
 
@@ -67,21 +67,24 @@ impl Dialect {
         if !self.quoted {
             return Ok(memchr(b'\n', &window[start..]).map(|len| start + len));
         }
-        let mut position = start;
-        while let Some(len) = memchr2(b'\n', QUOTE, &window[position..]) {
-            let found = position + len;
-            if window[found] == b'\n' {
-                return Ok(Some(found));
-            }
-            // A quote opens only where a field begins; elsewhere it is data.
-            let opens = found == start || window[found - 1] == self.delimiter;
-            position = if opens {
-                after_closing_quote(window, found + 1)?
-            } else {
-                found + 1
+        // Byte by byte: between the quotes of a row there is rarely enough to search.
+        let mut state = State::FieldStart;
+        for (position, byte) in (start..).zip(&window[start..]) {
+            state = match (state, *byte) {
+                (State::Quoted, QUOTE) => State::Closed,
+                (State::Quoted, _) => State::Quoted,
+                // A quote opens only where a field begins, and two in a row stand for one.
+                (State::FieldStart | State::Closed, QUOTE) => State::Quoted,
+                (_, b'\n') => return Ok(Some(position)),
+                (_, byte) if byte == self.delimiter => State::FieldStart,
+                _ => State::Data,
             };
         }
-        Ok(None)
+        if state == State::Quoted {
+            Err(Unclosed)
+        } else {
+            Ok(None)
+        }
     }
 
     /// Returns how many of `bytes` are whole records, counted from their start.
@@ -128,16 +131,15 @@ impl Dialect {
 /// A quote without its partner.
 struct Unclosed;
 
-fn after_closing_quote(window: &[u8], mut position: usize) -> Result<usize, Unclosed> {
-    loop {
-        let len = memchr(QUOTE, &window[position..]).ok_or(Unclosed)?;
-        let after = position + len + 1;
-        // Two quotes in a row stand for one.
-        if window.get(after) != Some(&QUOTE) {
-            return Ok(after);
-        }
-        position = after + 1;
-    }
+/// Where the next byte stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    FieldStart,
+    /// Where quotes and everything but delimiters and line breaks are data.
+    Data,
+    Quoted,
+    /// Behind a quote that closes the field unless another follows.
+    Closed,
 }
 
 fn next_quote(bytes: &[u8], from: usize) -> usize {
@@ -165,9 +167,29 @@ pub(crate) struct Record<'b> {
 #[derive(Clone, Copy)]
 pub(crate) enum Text<'b> {
     /// No quote in it: every delimiter separates.
-    Plain(&'b [u8]),
+    Plain(Line<'b>),
     /// Quotes in it.
     Quoted(&'b [u8]),
+}
+
+/// A line, with what stands behind it in memory: reading on beyond its end spares a copy where
+/// many bytes are looked at together.
+#[derive(Clone, Copy)]
+pub(crate) struct Line<'b> {
+    /// The bytes from the line's beginning on.
+    pub(crate) bytes: &'b [u8],
+    /// How many of them are the line.
+    pub(crate) len: usize,
+}
+
+impl<'b> Text<'b> {
+    /// The bytes of the record and no more.
+    pub(crate) fn as_bytes(self) -> &'b [u8] {
+        match self {
+            Self::Plain(line) => &line.bytes[..line.len],
+            Self::Quoted(text) => text,
+        }
+    }
 }
 
 impl<'b> Iterator for Records<'b> {
@@ -187,11 +209,13 @@ impl<'b> Iterator for Records<'b> {
             let text = without_carriage_return(&rest[..len]);
             if !is_blank(text) {
                 let fits = len <= self.dialect.record_bytes_max;
-                let text = if fits {
-                    Ok(Text::Plain(text))
-                } else {
-                    Err(Reason::RecordTooLong)
+                let text = Line {
+                    bytes: rest,
+                    len: text.len(),
                 };
+                let text = fits
+                    .then_some(Text::Plain(text))
+                    .ok_or(Reason::RecordTooLong);
                 return Some(Record { line, text });
             }
             if self.position >= self.bytes.len() {

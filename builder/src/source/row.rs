@@ -36,6 +36,18 @@ pub(super) enum Doubt {
 /// What a row is rejected for.
 type Fault = (Field, Reason);
 
+/// Why a row does not get to its end.
+enum Stop<E> {
+    Fault(Fault),
+    Sink(E),
+}
+
+impl<E> From<Fault> for Stop<E> {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
 /// Stands for an unknown number in the content.
 const UNKNOWN: u32 = u32::MAX;
 
@@ -72,50 +84,53 @@ impl RowReader {
         at: Location,
         sink: &mut S,
     ) -> Result<Outcome, S::Error> {
-        let mut currency = [0; 3];
-        match self.transaction(fields, columns, &mut currency) {
-            Ok(Some(row)) => sink.transaction(at, &row).map(|()| Outcome::Transaction),
-            Ok(None) => Ok(Outcome::Excluded(Rule::Cancelled)),
-            Err(_) if columns.is_header(fields) => {
+        match self.hand_on(fields, columns, at, sink) {
+            Ok(outcome) => Ok(outcome),
+            Err(Stop::Fault(_)) if columns.is_header(fields) => {
                 Ok(Outcome::Rejected(Field::Record, Reason::RepeatedHeader))
             }
-            Err((field, reason)) => Ok(Outcome::Rejected(field, reason)),
+            Err(Stop::Fault((field, reason))) => Ok(Outcome::Rejected(field, reason)),
+            Err(Stop::Sink(error)) => Err(error),
         }
     }
 
-    /// Reads every field; `None` for a row that was cancelled.
     #[inline]
-    fn transaction<'r>(
+    fn hand_on<S: RowSink>(
         &mut self,
-        fields: Fields<'r>,
-        columns: &'r Columns,
-        currency: &'r mut [u8; 3],
-    ) -> Result<Option<Transaction<'r>>, Fault> {
+        fields: Fields<'_>,
+        columns: &Columns,
+        at: Location,
+        sink: &mut S,
+    ) -> Result<Outcome, Stop<S::Error>> {
         if self.doubt != Doubt::None {
             self.check_encoding(fields, columns)?;
         }
         let store_id = short(Field::StoreId, columns.store_id.text(fields))?;
         if store_id.is_empty() {
-            return Err((Field::StoreId, Reason::Missing));
+            return Err((Field::StoreId, Reason::Missing).into());
         }
         let tx_id = short(Field::TxId, columns.tx_id.text(fields))?;
         let card_id = short(Field::CardId, columns.card_id.text(fields))?;
         let category = short(Field::Category, columns.category.text(fields))?;
         let region = short(Field::Region, columns.region.text(fields))?;
         let Moment { day, second } = self.moment(fields, columns)?;
-        let amount_minor = self.amount_and_currency(fields, columns, currency)?;
+        let (amount_minor, currency) = self.amount_and_currency(fields, columns)?;
         let (installments, points_used) = self.installments(fields, columns)?;
         if self.is_cancelled(fields, columns) {
-            return Ok(None);
+            return Ok(Outcome::Excluded(Rule::Cancelled));
         }
         let carried = Carried::new(fields, &columns.carried);
+        let [c1, c2, c3] = currency;
         let months = installments.map_or(UNKNOWN, u32::from);
         self.content.begin([
             amount_minor,
             pair(day.cast_unsigned(), second.unwrap_or(UNKNOWN)),
-            pair(months, u32::from(points_used)),
+            pair(
+                months,
+                u32::from_le_bytes([c1, c2, c3, u8::from(points_used)]),
+            ),
         ]);
-        for text in [tx_id, store_id, card_id, currency, category, region] {
+        for text in [tx_id, store_id, card_id, category, region] {
             self.content.text(text);
         }
         for text in carried.iter() {
@@ -124,21 +139,23 @@ impl RowReader {
         for other in &columns.others {
             self.content.tagged(other.tag, other.slot.text(fields));
         }
-        Ok(Some(Transaction {
+        let row = Transaction {
             tx_id,
             store_id,
             card_id,
             day,
             second_of_day: second,
             amount_minor,
-            currency,
+            currency: &currency,
             category,
             region,
             installments,
             points_used,
             carried,
             content: self.content.digest(),
-        }))
+        };
+        sink.transaction(at, &row).map_err(Stop::Sink)?;
+        Ok(Outcome::Transaction)
     }
 
     #[cold]
@@ -174,8 +191,7 @@ impl RowReader {
         &self,
         fields: Fields<'_>,
         columns: &Columns,
-        code: &mut [u8; 3],
-    ) -> Result<i64, Fault> {
+    ) -> Result<(i64, [u8; 3]), Fault> {
         let (text, currency) = if columns.currency_follows {
             let (text, is_fallback) = columns.amount.resolve(fields, Choice::FallbackLast);
             let choice = if is_fallback {
@@ -197,12 +213,12 @@ impl RowReader {
         } else {
             Reason::NotACurrency
         };
-        let Ok(letters) = <[u8; 3]>::try_from(currency) else {
+        let Ok(mut code) = <[u8; 3]>::try_from(currency) else {
             return Err((Field::Currency, reason));
         };
-        *code = letters.map(|letter| letter.to_ascii_uppercase());
+        code.make_ascii_uppercase();
         if code.iter().all(u8::is_ascii_uppercase) {
-            Ok(amount)
+            Ok((amount, code))
         } else {
             Err((Field::Currency, reason))
         }
@@ -239,6 +255,7 @@ impl RowReader {
         }
     }
 
+    #[inline]
     fn is_cancelled(&self, fields: Fields<'_>, columns: &Columns) -> bool {
         columns.status.as_ref().is_some_and(|slot| {
             let status = slot.text(fields);

@@ -1,6 +1,7 @@
 //! Dates and times: text to local days and seconds.
 
 use jiff::Timestamp;
+use jiff::civil::Time;
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::TimeZone;
 
@@ -8,11 +9,6 @@ use crate::layout::{Layout, TimePrecision};
 use crate::row_outcome::Reason;
 
 const SECONDS_A_DAY: i64 = 86_400;
-
-/// First day that is believed, 1900-01-01.
-const DAY_MIN: i32 = day_number(1900, 1, 1);
-/// Last day that is believed, 2199-12-31.
-const DAY_MAX: i32 = day_number(2199, 12, 31);
 
 /// A local date with the time of day where it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +70,7 @@ impl TimeReader {
         if !self.date_formats.is_empty() {
             return self.formatted(text);
         }
-        let written = iso(text).ok_or(Reason::ImpossibleDate)?;
+        let written = iso(text)?;
         self.localised(written)
     }
 
@@ -94,7 +90,7 @@ impl TimeReader {
         };
         let by_format = |format: &String| {
             let time = BrokenDownTime::parse(format, text).ok()?.to_time().ok()?;
-            second_of(time.hour(), time.minute(), time.second())
+            Some(second_of(time))
         };
         let second = iso().or_else(|| self.time_formats.iter().find_map(by_format));
         second.map(Some).ok_or(Reason::ImpossibleDate)
@@ -104,11 +100,9 @@ impl TimeReader {
         if self.last.0 == text {
             return Ok(self.last.1);
         }
-        let written = self
-            .date_formats
-            .iter()
-            .find_map(|format| by_format(format, text));
-        let moment = self.localised(written.ok_or(Reason::ImpossibleDate)?)?;
+        let mut formats = self.date_formats.iter();
+        let written = formats.find_map(|format| by_format(format, text));
+        let moment = self.localised(written.ok_or(Reason::ImpossibleDate)??)?;
         self.last.0.clear();
         self.last.0.extend_from_slice(text);
         self.last.1 = moment;
@@ -124,9 +118,6 @@ impl TimeReader {
         } = written;
         if let (Some(offset), Some(known)) = (offset, second) {
             (day, second) = self.in_zone(day, known, offset)?;
-        }
-        if !(DAY_MIN..=DAY_MAX).contains(&day) {
-            return Err(Reason::DateOutOfRange);
         }
         Ok(Moment {
             day,
@@ -146,88 +137,96 @@ impl TimeReader {
     }
 }
 
-fn by_format(format: &str, text: &[u8]) -> Option<Written> {
+/// `None` when the text is not of this format.
+fn by_format(format: &str, text: &[u8]) -> Option<Result<Written, Reason>> {
     let parsed = BrokenDownTime::parse(format, text).ok()?;
     let date = parsed.to_date().ok()?;
-    let day = day_number(date.year().into(), date.month().into(), date.day().into());
+    let unsigned = |part: i8| u32::from(part.unsigned_abs());
+    let year = u32::try_from(date.year()).ok()?;
+    let day = day_number(year, unsigned(date.month()), unsigned(date.day()));
     let second = match parsed.hour() {
-        Some(_) => {
-            let time = parsed.to_time().ok()?;
-            Some(second_of(time.hour(), time.minute(), time.second())?)
-        }
+        Some(_) => Some(second_of(parsed.to_time().ok()?)),
         None => None,
     };
-    Some(Written {
+    let offset = parsed.offset().map(|offset| offset.seconds());
+    Some(day.map(|day| Written {
         day,
         second,
-        offset: parsed.offset().map(|offset| offset.seconds()),
-    })
+        offset,
+    }))
 }
 
-fn second_of(hour: i8, minute: i8, second: i8) -> Option<u32> {
-    let part = |part: i8| u32::try_from(part).ok();
-    Some(part(hour)? * 3600 + part(minute)? * 60 + part(second)?)
+fn second_of(time: Time) -> u32 {
+    let [hour, minute, second] =
+        [time.hour(), time.minute(), time.second()].map(|part| u32::from(part.unsigned_abs()));
+    hour * 3600 + minute * 60 + second
 }
 
 /// Reads ISO 8601: a date, or a date and a time of day with an optional offset.
 #[inline]
-fn iso(text: &[u8]) -> Option<Written> {
-    let (date, rest) = text.split_first_chunk::<10>()?;
+fn iso(text: &[u8]) -> Result<Written, Reason> {
+    let Some((date, rest)) = text.split_first_chunk::<10>() else {
+        return Err(Reason::ImpossibleDate);
+    };
     let day = iso_date(date)?;
-    match rest {
-        [] => Some(Written {
-            day,
-            second: None,
-            offset: None,
-        }),
-        [b'T' | b't' | b' ', time @ ..] => match <&[u8; 8]>::try_from(time) {
-            Ok(time) if time[2] == b':' && time[5] == b':' => Some(Written {
-                day,
-                second: Some(clock(time)?),
-                offset: None,
-            }),
-            _ => iso_time_and_offset(day, time),
-        },
-        _ => None,
+    let (second, offset) = match rest {
+        [] => (None, None),
+        [b'T' | b't' | b' ', h1, h2, b':', m1, m2, b':', s1, s2] => {
+            (clock([[*h1, *h2], [*m1, *m2], [*s1, *s2]]), None)
+        }
+        [b'T' | b't' | b' ', time @ ..] => iso_time_and_offset(time)?,
+        _ => return Err(Reason::ImpossibleDate),
+    };
+    if second.is_none() && !rest.is_empty() {
+        return Err(Reason::ImpossibleDate);
+    }
+    Ok(Written {
+        day,
+        second,
+        offset,
+    })
+}
+
+#[inline]
+fn iso_date(text: &[u8; 10]) -> Result<i32, Reason> {
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else {
+        return Err(Reason::ImpossibleDate);
+    };
+    match pairs([[y1, y2], [y3, y4], [m1, m2], [d1, d2]]) {
+        Some([century, year, month, day]) => day_number(century * 100 + year, month, day),
+        None => Err(Reason::ImpossibleDate),
     }
 }
 
+/// Reads hours, minutes and seconds.
 #[inline]
-fn iso_date(text: &[u8; 10]) -> Option<i32> {
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else {
-        return None;
-    };
-    let year = two_digits(y1, y2)? * 100 + two_digits(y3, y4)?;
-    let (month, day) = (two_digits(m1, m2)?, two_digits(d1, d2)?);
-    let exists = (1..=12).contains(&month) && (1..=days_in_month(year, month)).contains(&day);
-    exists.then(|| day_number(year, month, day))
-}
-
-/// Reads `HH:MM:SS` whose colons are in place.
-#[inline]
-fn clock(text: &[u8; 8]) -> Option<u32> {
-    let [h1, h2, _, m1, m2, _, s1, s2] = *text;
-    let (hour, minute) = (two_digits(h1, h2)?, two_digits(m1, m2)?);
-    let second = two_digits(s1, s2)?;
+fn clock(text: [[u8; 2]; 3]) -> Option<u32> {
+    let [hour, minute, second] = pairs(text)?;
     // A leap second is the last second of its minute.
     let second = if second == 60 { 59 } else { second };
     let exists = hour < 24 && minute < 60 && second < 60;
-    exists.then(|| (hour * 3600 + minute * 60 + second).unsigned_abs())
+    exists.then_some(hour * 3600 + minute * 60 + second)
 }
 
+/// Reads numbers of two digits.
 #[inline]
-fn two_digits(tens: u8, ones: u8) -> Option<i32> {
-    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
-    (tens <= 9 && ones <= 9).then(|| i32::from(tens) * 10 + i32::from(ones))
+fn pairs<const N: usize>(text: [[u8; 2]; N]) -> Option<[u32; N]> {
+    let mut numbers = [0; N];
+    let mut is_number = true;
+    for (number, [tens, ones]) in numbers.iter_mut().zip(text) {
+        let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+        is_number &= tens <= 9 && ones <= 9;
+        *number = u32::from(tens) * 10 + u32::from(ones);
+    }
+    is_number.then_some(numbers)
 }
 
 /// Reads `HH:MM`, `HH:MM:SS` or `HH:MM:SS.fraction`; the fraction is dropped.
 fn iso_time(text: &[u8]) -> Option<u32> {
-    let (clock_text, rest) = text.split_at(text.len().min(8));
-    match *clock_text {
-        [h1, h2, b':', m1, m2] => clock(&[h1, h2, b':', m1, m2, b':', b'0', b'0']),
-        [h1, h2, b':', m1, m2, b':', s1, s2] if is_fraction(rest) => {
-            clock(&[h1, h2, b':', m1, m2, b':', s1, s2])
+    match text {
+        [h1, h2, b':', m1, m2] => clock([[*h1, *h2], [*m1, *m2], [b'0', b'0']]),
+        [h1, h2, b':', m1, m2, b':', s1, s2, rest @ ..] if is_fraction(rest) => {
+            clock([[*h1, *h2], [*m1, *m2], [*s1, *s2]])
         }
         _ => None,
     }
@@ -241,62 +240,76 @@ fn is_fraction(text: &[u8]) -> bool {
     }
 }
 
+/// Seconds of the day, and seconds east of UTC where the text has an offset.
 #[cold]
-fn iso_time_and_offset(day: i32, text: &[u8]) -> Option<Written> {
+fn iso_time_and_offset(text: &[u8]) -> Result<(Option<u32>, Option<i32>), Reason> {
     let sign = text
         .iter()
         .position(|byte| matches!(byte, b'Z' | b'z' | b'+' | b'-'));
     let (time, offset) = text.split_at(sign.unwrap_or(text.len()));
-    let second = Some(iso_time(time)?);
-    if offset.is_empty() {
-        return Some(Written {
-            day,
-            second,
-            offset: None,
-        });
-    }
-    let seconds = match *offset {
-        [b'Z' | b'z'] => 0,
-        [_, h1, h2] => two_digits(h1, h2)? * 3600,
-        [_, h1, h2, m1, m2] | [_, h1, h2, b':', m1, m2] => {
-            two_digits(h1, h2)? * 3600 + two_digits(m1, m2)? * 60
-        }
-        _ => return None,
+    let [hours, minutes] = match *offset {
+        [] => return Ok((iso_time(time), None)),
+        [b'Z' | b'z'] => [[b'0', b'0'], [b'0', b'0']],
+        [_, h1, h2] => [[h1, h2], [b'0', b'0']],
+        [_, h1, h2, m1, m2] | [_, h1, h2, b':', m1, m2] => [[h1, h2], [m1, m2]],
+        _ => return Err(Reason::ImpossibleDate),
     };
+    let seconds = clock([hours, minutes, [b'0', b'0']]).ok_or(Reason::ImpossibleDate)?;
+    let seconds = seconds.cast_signed();
     let offset = if offset[0] == b'-' { -seconds } else { seconds };
-    (seconds < 86_400).then_some(Written {
-        day,
-        second,
-        offset: Some(offset),
-    })
+    Ok((iso_time(time), Some(offset)))
 }
 
-const fn is_leap(year: i32) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-}
-
-const fn days_in_month(year: i32, month: i32) -> i32 {
-    match month {
-        2 if is_leap(year) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
+/// Days from 1970-01-01 to a date.
+#[inline]
+fn day_number(year: u32, month: u32, day: u32) -> Result<i32, Reason> {
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return Err(Reason::ImpossibleDate);
+    }
+    let month = i64::from(year) * 12 + i64::from(month) - 1 - MONTH_MIN;
+    let bounds = usize::try_from(month).ok();
+    let bounds = bounds.and_then(|month| MONTH_STARTS.get(month..)?.first_chunk());
+    let Some([start, next]) = bounds else {
+        return Err(Reason::DateOutOfRange);
+    };
+    let number = *start + day.cast_signed() - 1;
+    if number < *next {
+        Ok(number)
+    } else {
+        Err(Reason::ImpossibleDate)
     }
 }
 
-/// Days from 1970-01-01 to a date that exists.
-///
-/// # Source
-/// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in March, so that
-/// the leap day is the last of its year.
-#[inline]
-const fn day_number(year: i32, month: i32, day: i32) -> i32 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
+/// First year that is believed.
+const YEAR_MIN: i32 = 1900;
+/// First year that is not believed any more.
+const YEAR_END: i32 = 2200;
+/// January of the first year, in months of the calendar.
+const MONTH_MIN: i64 = YEAR_MIN as i64 * 12;
+/// How many months are believed.
+const MONTHS: usize = (YEAR_END - YEAR_MIN) as usize * 12;
+
+/// The first day of every month that is believed, and of the one after.
+static MONTH_STARTS: [i32; MONTHS + 1] = month_starts();
+
+const fn month_starts() -> [i32; MONTHS + 1] {
+    let mut starts = [0; MONTHS + 1];
+    // 1900-01-01 is 25,567 days before 1970-01-01.
+    starts[0] = -25_567;
+    let mut index = 0;
+    while index < MONTHS {
+        let (year, month) = (YEAR_MIN as usize + index / 12, index % 12 + 1);
+        let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let days = match month {
+            2 if is_leap => 29,
+            2 => 28,
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+        starts[index + 1] = starts[index] + days;
+        index += 1;
+    }
+    starts
 }
 
 #[cfg(test)]
@@ -325,16 +338,13 @@ mod tests {
     #[test]
     fn day_numbers_equal_those_of_jiff_over_three_centuries() {
         let first = jiff::civil::date(1900, 1, 1);
-        for (date, day) in first
-            .series(jiff::Span::new().days(1))
-            .zip(DAY_MIN..=DAY_MAX)
-        {
-            assert_eq!(
-                iso_date(date.to_string().as_bytes().try_into().unwrap()),
-                Some(day)
-            );
+        let days = first.series(jiff::Span::new().days(1));
+        let until = jiff::civil::date(2200, 1, 1);
+        for (date, day) in days.take_while(|date| *date < until).zip(-25_567..) {
+            let text = date.to_string();
+            assert_eq!(iso_date(text.as_bytes().try_into().unwrap()), Ok(day));
         }
-        assert_eq!(day_number(1970, 1, 1), 0);
+        assert_eq!(iso_date(b"1970-01-01"), Ok(0));
     }
 
     #[test]

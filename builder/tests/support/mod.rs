@@ -15,13 +15,13 @@ use nightshard_format::{generation::Generation, histogram::Method};
 use tempfile::TempDir;
 
 /// A build and the folder that it lies in.
-pub struct TestBuild {
-    pub built: Built,
+pub(crate) struct TestBuild {
+    pub(crate) built: Built,
     _staging: TempDir,
 }
 
 /// Returns a plan for some files in the canonical layout; tests change what they are about.
-pub fn plan(inputs: &[&Path], staging: &TempDir) -> BuildPlan {
+pub(crate) fn plan(inputs: &[&Path], staging: &TempDir) -> BuildPlan {
     let uris: Vec<String> = inputs
         .iter()
         .map(|path| path.display().to_string())
@@ -43,7 +43,7 @@ pub fn plan(inputs: &[&Path], staging: &TempDir) -> BuildPlan {
 }
 
 /// Builds some files, with what `change` changes.
-pub fn build(inputs: &[&Path], change: impl FnOnce(&mut BuildPlan)) -> Result<TestBuild> {
+pub(crate) fn build(inputs: &[&Path], change: impl FnOnce(&mut BuildPlan)) -> Result<TestBuild> {
     let staging = tempfile::tempdir().unwrap();
     let mut plan = plan(inputs, &staging);
     change(&mut plan);
@@ -56,7 +56,7 @@ pub fn build(inputs: &[&Path], change: impl FnOnce(&mut BuildPlan)) -> Result<Te
 
 impl TestBuild {
     /// Opens and verifies the generation.
-    pub fn open(&self) -> Generation<Vec<u8>> {
+    pub(crate) fn open(&self) -> Generation<Vec<u8>> {
         let read = |entry: &nightshard_format::manifest::ShardEntry| {
             let staged = self
                 .built
