@@ -1,6 +1,9 @@
 //! Where the card key comes from.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use nightshard_builder::pseudonym::CardKey;
@@ -10,8 +13,8 @@ use crate::exit::UsageError;
 const VARIABLE: &str = "NIGHTSHARD_CARD_KEY";
 
 /// Returns the key of the file given, of the environment, or of the user's configuration folder,
-/// where the first build makes one; `say` is told of that.
-pub(crate) fn find(file: Option<&Path>, say: impl Fn(&str)) -> anyhow::Result<CardKey> {
+/// where the first build makes one and says so, however quiet it is asked to be.
+pub(crate) fn find(file: Option<&Path>) -> anyhow::Result<CardKey> {
     if let Some(file) = file {
         return Ok(CardKey::read(file)?);
     }
@@ -26,10 +29,11 @@ pub(crate) fn find(file: Option<&Path>, say: impl Fn(&str)) -> anyhow::Result<Ca
         return Ok(CardKey::read(&path)?);
     }
     let key = CardKey::create(&path)?;
-    say(&format!(
+    let _closed = writeln!(
+        std::io::stderr(),
         "made a card key in {}: keep it, since another key makes other pseudonyms",
         path.display()
-    ));
+    );
     Ok(key)
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use anyhow::Context;
 use nightshard_builder::build::RUNS_DEFAULT;
 use nightshard_format::histogram::Method;
 use serde::Deserialize;
@@ -50,7 +49,8 @@ impl Config {
             return Ok(Self::default());
         };
         let name = path.display();
-        let text = std::fs::read_to_string(path).with_context(|| format!("--config {name}"))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| UsageError(format!("--config {name}: {error}")))?;
         toml::from_str(&text).map_err(|error| {
             let line = error
                 .span()

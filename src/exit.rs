@@ -42,8 +42,12 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if error.is::<UsageError>() {
         return Some(USAGE);
     }
-    if let Some(Build::Option { .. } | Build::Layout(_)) = error.downcast_ref() {
+    let is_option = matches!(error.downcast_ref(), Some(Build::Option { .. } | Build::Layout(_)));
+    if is_option || error.is::<nightshard_builder::layout::Error>() {
         return Some(USAGE);
+    }
+    if let Some(generate) = error.downcast_ref::<nightshard_builder::generate::Error>() {
+        return generate.is_usage().then_some(USAGE);
     }
     let deploy = error.downcast_ref::<nightshard_deploy::Error>()?;
     match deploy.kind() {

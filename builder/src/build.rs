@@ -9,8 +9,6 @@ use crate::{emit::Staged, layout::Layout, pseudonym::CardKey, source::Inputs, st
 
 /// Default number of runs that the partitions of a dataset are cut into.
 pub const RUNS_DEFAULT: u16 = 16;
-/// Default of `--memory`, in bytes.
-pub const MEMORY_DEFAULT: u64 = 4 << 30;
 /// Least `--memory`, in bytes.
 pub const MEMORY_MIN: u64 = 64 << 20;
 

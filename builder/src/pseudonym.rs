@@ -83,8 +83,8 @@ impl std::fmt::Debug for CardKey {
     }
 }
 
-/// Ids remembered: what fits a core's own cache together with the rest of a scan.
-const SLOTS: usize = 1 << 13;
+/// Most slots of a memory of ids: more would no longer be found in a shared cache.
+const SLOTS_MAX: usize = 1 << 19;
 
 /// A remembered id, by a hash that nobody without the key can aim at, and its pseudonym.
 #[derive(Clone, Copy)]
@@ -95,37 +95,54 @@ struct Slot {
 
 /// Computes pseudonyms, remembering those of cards seen often.
 ///
-/// Card use is skewed, so a small direct-mapped memory serves many rows; a larger one would cost
-/// a cache miss, which is no cheaper than hashing again.
+/// Card use is skewed, so a direct-mapped memory serves many rows.
 pub struct Pseudonymiser {
     key: [u8; 32],
     seed: u64,
     slots: Vec<Slot>,
 }
 
+/// A card id whose place in the memory is known.
+#[derive(Debug, Clone, Copy)]
+pub struct PlacedId {
+    hash: u128,
+    slot: usize,
+}
+
 impl Pseudonymiser {
-    /// Makes a pseudonymiser for `key`.
+    /// Makes a pseudonymiser for `key` that takes about `memory_bytes`.
     #[must_use]
-    pub fn new(key: &CardKey) -> Self {
-        let slots = vec![Slot { id: 0, pseudonym: 0 }; SLOTS];
+    pub fn new(key: &CardKey, memory_bytes: usize) -> Self {
+        let slots = (memory_bytes / size_of::<Slot>()).clamp(1, SLOTS_MAX);
+        let slots = vec![Slot { id: 0, pseudonym: 0 }; slots.next_power_of_two()];
         Self { key: key.0, seed: key.hash_seed(), slots }
     }
 
-    /// Returns the pseudonym of a card id: the first 128 bits of its keyed BLAKE3, or 0 for the
-    /// empty id, which is no card.
-    #[inline]
-    pub fn pseudonym(&mut self, id: &[u8]) -> u128 {
-        if id.is_empty() {
-            return 0;
-        }
+    /// Returns where an id is remembered, if it is.
+    #[must_use]
+    pub fn place(&self, id: &[u8]) -> PlacedId {
         let hash = xxh3_128_with_seed(id, self.seed).max(1);
-        let index = usize::try_from(hash >> 64).unwrap_or(0) % SLOTS;
-        let slot = self.slots[index];
-        if slot.id == hash {
-            return slot.pseudonym;
+        let slot = usize::try_from(hash >> 64).unwrap_or(0) & (self.slots.len() - 1);
+        PlacedId { hash, slot }
+    }
+
+    /// Returns the pseudonym of an id if it is remembered.
+    ///
+    /// Apart from computing it, so that many can be looked for before the first is computed: then
+    /// they wait for memory together.
+    #[must_use]
+    pub fn remembered(&self, id: PlacedId) -> Option<u128> {
+        let slot = self.slots[id.slot];
+        (slot.id == id.hash).then_some(slot.pseudonym)
+    }
+
+    /// Returns the pseudonym of a card id: the first 128 bits of its keyed BLAKE3.
+    pub fn pseudonym(&mut self, id: &[u8], placed: PlacedId) -> u128 {
+        if let Some(pseudonym) = self.remembered(placed) {
+            return pseudonym;
         }
         let pseudonym = self.compute(id);
-        self.slots[index] = Slot { id: hash, pseudonym };
+        self.slots[placed.slot] = Slot { id: placed.hash, pseudonym };
         pseudonym
     }
 
@@ -145,37 +162,28 @@ mod tests {
 
     #[test]
     fn remembered_pseudonyms_equal_computed_ones() {
-        let mut remembering = Pseudonymiser::new(&key(1));
-        let fresh = Pseudonymiser::new(&key(1));
+        let mut remembering = Pseudonymiser::new(&key(1), 100_000);
+        let fresh = Pseudonymiser::new(&key(1), 0);
         for round in 0..3 {
             for index in 0..50_000_u32 {
                 let id = format!("card {}", index * (round + 1) % 40_000);
-                assert_eq!(
-                    remembering.pseudonym(id.as_bytes()),
-                    fresh.compute(id.as_bytes())
-                );
-            }
-            if round == 0 {
-                assert_ne!(remembering.pseudonym(b"a"), remembering.pseudonym(b"b"));
+                let placed = remembering.place(id.as_bytes());
+                let expected = fresh.compute(id.as_bytes());
+                assert!(remembering.remembered(placed).is_none_or(|found| found == expected));
+                assert_eq!(remembering.pseudonym(id.as_bytes(), placed), expected);
+                assert_eq!(remembering.remembered(placed), Some(expected));
             }
         }
-        assert_eq!(remembering.pseudonym(b""), 0);
-        let long = [b'9'; 300];
-        assert_eq!(remembering.pseudonym(&long), remembering.compute(&long));
     }
 
     #[test]
     fn keys_give_different_pseudonyms_and_never_show() {
-        assert_ne!(
-            Pseudonymiser::new(&key(1)).pseudonym(b"x"),
-            Pseudonymiser::new(&key(2)).pseudonym(b"x")
-        );
+        let compute = |byte| Pseudonymiser::new(&key(byte), 0).compute(b"x");
+        assert_ne!(compute(1), compute(2));
         assert_ne!(key(1).fingerprint(), key(2).fingerprint());
         assert!(!format!("{:?}", key(1)).contains("0101"));
         let secret = "z".repeat(64);
-        let error = CardKey::parse(&secret, "--card-key-file")
-            .unwrap_err()
-            .to_string();
+        let error = CardKey::parse(&secret, "--card-key-file").unwrap_err().to_string();
         assert!(!error.contains(&secret) && error.starts_with("--card-key-file"));
     }
 

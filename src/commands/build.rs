@@ -4,7 +4,7 @@ use std::{io::Write, num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use anyhow::Context;
 use nightshard_builder::{
-    build::{BuildPlan, Built, MEMORY_DEFAULT},
+    build::{BuildPlan, Built},
     engine,
     layout::Layout,
     source::Inputs,
@@ -35,7 +35,7 @@ pub(crate) struct BuildArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Memory that the build may use; more rows than fit go through scratch files.
-    #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value_t = MEMORY_DEFAULT)]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "4GiB")]
     pub(crate) memory: u64,
     /// Number of threads [default: one per processor].
     #[arg(long, value_name = "N")]
@@ -181,7 +181,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         .map(StoreTable::read)
         .transpose()?
         .unwrap_or_default();
-    let card_key = card_key::find(args.card_key_file.as_deref(), |line| shown.say(line))?;
+    let card_key = card_key::find(args.card_key_file.as_deref())?;
     let threads = args
         .threads
         .map_or_else(std::thread::available_parallelism, Ok);

@@ -37,16 +37,24 @@ use crate::{
 
 /// How the memory is shared out, in bytes for each worker.
 ///
-/// Rows in transit take half; the rest is for what is being parsed, reduced and written, and for
-/// what an allocator leaves unused.
+/// Rows in transit take a quarter at most; the rest is for what is being parsed, reduced and
+/// written, and for what an allocator leaves unused.
 #[derive(Debug, Clone, Copy)]
 struct Shares {
     block: usize,
     rows: usize,
+    pseudonyms: usize,
     partition: usize,
     card_days: usize,
     pair_counts: usize,
 }
+
+/// More rows than this are not held before they are spilled: a scratch file's pages cost less
+/// than memory that the system has to find and clear.
+const ROWS_MAX: usize = 64 << 20;
+
+/// What is neither in transit nor being parsed gets this part of a worker's memory.
+const SMALL_SHARE: usize = 8;
 
 impl Shares {
     fn of(memory_bytes: u64, threads: usize) -> Self {
@@ -54,10 +62,11 @@ impl Shares {
         let each = memory / threads;
         Self {
             block: (each / 32).clamp(256 << 10, 2 << 20),
-            rows: each / 2,
-            partition: each / 8,
-            card_days: each / 8,
-            pair_counts: each / 8,
+            rows: (each / 4).min(ROWS_MAX),
+            pseudonyms: each / 16,
+            partition: each / SMALL_SHARE,
+            card_days: each / SMALL_SHARE,
+            pair_counts: each / SMALL_SHARE,
         }
     }
 }
@@ -193,7 +202,10 @@ impl Engine<'_> {
         let as_of = plan.as_of.map(|day| day.0);
         let workers = self.on_all_threads(|| {
             let outbox = Outbox::new(PARTITIONS.into(), self.shares.rows, &plan.scratch);
-            let mut scan = StoreScan::new(&plan.stores, quarantine, &plan.card_key, as_of, outbox);
+            let pseudonyms = self.shares.pseudonyms;
+            let mut scan = StoreScan::new(
+                &plan.stores, quarantine, &plan.card_key, as_of, pseudonyms, outbox,
+            );
             let mut parser = Parser::new(&plan.layout, plan.card_key.hash_seed());
             let mut buffer = Vec::new();
             while let Some(block) = next_block(&reader, std::mem::take(&mut buffer))? {
@@ -288,9 +300,7 @@ impl Engine<'_> {
     fn count_cards(&self, card_days: Exchanged<CardDay>, days: &DayOrdinals) -> Result<PairCounts> {
         self.progress.begin(Stage::Cards, CARD_PARTITIONS.into());
         if days.pair_counts_len() > self.shares.pair_counts {
-            let needed = days.pair_counts_len() / (self.shares.pair_counts >> 20).max(1);
-            let needed =
-                (needed * usize::try_from(self.plan.memory_bytes >> 20).unwrap_or(0)) >> 20;
+            let needed = ((days.pair_counts_len() * SMALL_SHARE * self.plan.threads) >> 20) + 1;
             let problem = format!("so many days of data need at least {needed}MiB");
             return Err(Error::option("--memory", problem));
         }

@@ -10,8 +10,9 @@ use memmap2::{Advice, MmapMut};
 
 use crate::{Error, Result};
 
-/// Length of a page: small, since there is an open one for every partition.
-pub(super) const PAGE_LEN: usize = 4096;
+/// Length of a page: there is an open one for every partition, and all of them together should
+/// stay in a core's own cache.
+pub(super) const PAGE_LEN: usize = 1024;
 /// Length of the pieces that memory is taken in: a huge page.
 const PIECE_LEN: usize = 2 << 20;
 const PAGES_PER_PIECE: usize = PIECE_LEN / PAGE_LEN;

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Error, Result,
     exchange::Outbox,
-    pseudonym::{CardKey, Pseudonymiser},
+    pseudonym::{CardKey, PlacedId, Pseudonymiser},
     quality::Quarantine,
     row_outcome::{Field, Location, Reason, RowSink, Rule},
     stores::StoreTable,
@@ -78,6 +78,7 @@ struct WaitingRow {
     profile_hash: u128,
     entry: Range<usize>,
     card: Range<usize>,
+    card_id: Option<PlacedId>,
     known: Option<Known>,
 }
 
@@ -99,20 +100,22 @@ pub struct StoreScan<'a> {
 }
 
 impl<'a> StoreScan<'a> {
-    /// Makes a scan that excludes rows after `as_of`.
+    /// Makes a scan that excludes rows after `as_of`, and remembers pseudonyms within so much
+    /// memory.
     #[must_use]
     pub fn new(
         stores: &'a StoreTable,
         quarantine: &'a Quarantine,
         card_key: &CardKey,
         as_of: Option<i32>,
+        pseudonyms_bytes: usize,
         outbox: Outbox<StoreRow>,
     ) -> Self {
         Self {
             stores,
             quarantine,
             as_of,
-            pseudonymiser: Pseudonymiser::new(card_key),
+            pseudonymiser: Pseudonymiser::new(card_key, pseudonyms_bytes),
             seed: card_key.hash_seed(),
             outbox,
             profiles: HashTable::new(),
@@ -142,7 +145,15 @@ impl<'a> StoreScan<'a> {
         for row in &mut waiting.rows {
             let find = |known: &Known| known.hash == row.profile_hash;
             row.known = self.profiles.find(low_half(row.profile_hash), find).copied();
-            row.parts.card = self.pseudonymiser.pseudonym(&waiting.texts[row.card.clone()]);
+        }
+        for row in &mut waiting.rows {
+            row.parts.card = row.card_id.and_then(|id| self.pseudonymiser.remembered(id)).unwrap_or(0);
+        }
+        for row in waiting.rows.iter_mut().filter(|row| row.parts.card == 0) {
+            if let Some(id) = row.card_id {
+                let text = &waiting.texts[row.card.clone()];
+                row.parts.card = self.pseudonymiser.pseudonym(text, id);
+            }
         }
         for row in &waiting.rows {
             let known = match row.known {
@@ -242,7 +253,10 @@ impl RowSink for StoreScan<'_> {
         let profile_hash = xxh3_128_with_seed(&texts[entry.clone()], self.seed);
         texts.extend_from_slice(row.card_id);
         let card = entry.end..texts.len();
-        self.waiting.rows.push(WaitingRow { parts, profile_hash, entry, card, known: None });
+        let is_known = !row.card_id.is_empty();
+        let card_id = is_known.then(|| self.pseudonymiser.place(row.card_id));
+        let row = WaitingRow { parts, profile_hash, entry, card, card_id, known: None };
+        self.waiting.rows.push(row);
         self.counts.accepted += 1;
         if self.waiting.rows.len() < WAITING_ROWS { Ok(()) } else { self.send_waiting() }
     }
