@@ -93,25 +93,23 @@ impl<R: Pod> Outbox<R> {
     /// [`crate::Error::Option`] if the system gives no more memory.
     #[inline]
     pub fn push(&mut self, partition: u16, row: R) -> Result<()> {
-        match &mut self.open[usize::from(partition)] {
-            Some(open) if (open.len as usize) < Arena::<R>::PAGE_ROWS => {
-                self.arena.write(open.page, open.len as usize, row);
-                open.len += 1;
-                Ok(())
-            }
-            _ => self.push_to_new_page(partition, row),
-        }
+        let open = match self.open[usize::from(partition)] {
+            Some(open) if (open.len as usize) < Arena::<R>::PAGE_ROWS => open,
+            _ => self.open_page(partition)?,
+        };
+        self.arena.write(open.page, open.len as usize, row);
+        self.open[usize::from(partition)] = Some(OpenPage { len: open.len + 1, ..open });
+        Ok(())
     }
 
+    /// Sets a partition's full page aside and opens another.
     #[cold]
-    fn push_to_new_page(&mut self, partition: u16, row: R) -> Result<()> {
+    fn open_page(&mut self, partition: u16) -> Result<OpenPage> {
         let page = self.arena.take()?;
-        self.arena.write(page, 0, row);
-        let open = &mut self.open[usize::from(partition)];
-        let full = open.replace(OpenPage { page, len: 1 });
+        let full = self.open[usize::from(partition)].take();
         self.held[usize::from(partition)].full.extend(full.map(|full| full.page));
         self.len_bytes += PAGE_LEN;
-        Ok(())
+        Ok(OpenPage { page, len: 0 })
     }
 
     /// Spills if the memory is used up; to be called between rows, whenever entries may be
