@@ -6,10 +6,7 @@
 
 use nightshard_format::record::Run;
 
-use super::{
-    bucket_sort::{self, Scratch},
-    row::CardDay,
-};
+use super::row::CardDay;
 
 /// A day and the distance to the same card's previous day, 0 for the card's first; ordered by
 /// day, then distance.
@@ -56,20 +53,11 @@ pub struct DistanceCounts {
     counts: Vec<(DayDistance, u64)>,
 }
 
-/// Memory that serves one store after the other.
-#[derive(Debug, Default)]
-pub struct DistanceScratch(Scratch<DayDistance>);
-
 impl DistanceCounts {
     /// Counts distances, which are sorted in place.
-    pub fn count(&mut self, distances: &mut [DayDistance], scratch: &mut DistanceScratch) {
+    pub fn count(&mut self, distances: &mut [DayDistance]) {
         self.counts.clear();
-        let days = || distances.iter().map(|entry| entry.day());
-        if let (Some(first), Some(last)) = (days().min(), days().max()) {
-            let offset = |entry: &DayDistance| (entry.day() - first).cast_unsigned() as usize;
-            let buckets = (last - first).cast_unsigned() as usize + 1;
-            bucket_sort::sort(distances, buckets, offset, &mut scratch.0);
-        }
+        distances.sort_unstable();
         let groups = distances.chunk_by(PartialEq::eq);
         self.counts
             .extend(groups.map(|group| (group[0], group.len() as u64)));
@@ -139,7 +127,7 @@ mod tests {
         let mut distances = Vec::new();
         append_distances(&card_days, &mut distances);
         let mut counts = DistanceCounts::default();
-        counts.count(&mut distances, &mut DistanceScratch::default());
+        counts.count(&mut distances);
         let mut days = counts.days();
         assert_eq!(days.take(10), (2, &[][..]));
         assert_eq!(

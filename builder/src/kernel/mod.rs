@@ -5,7 +5,6 @@
 //! and sends every card's days to the exchange by card; [`card_partition`] takes one partition
 //! of cards to the market's counts.
 
-mod bucket_sort;
 pub mod card_days;
 pub mod card_partition;
 pub mod dedupe;

@@ -51,7 +51,6 @@ pub struct RowParts {
 impl StoreRow {
     /// Packs a row of a profile.
     #[must_use]
-    #[inline]
     pub fn new(parts: &RowParts, profile: u32) -> Self {
         let tx_low = low_word(parts.tx);
         let tx_high = low_word(parts.tx >> 64) << AMOUNT_BITS;

@@ -8,8 +8,7 @@ use nightshard_format::{
 };
 
 use super::{
-    bucket_sort::{self, Scratch},
-    card_days::{DayDistance, DistanceCounts, DistanceScratch, append_distances},
+    card_days::{DayDistance, DistanceCounts, append_distances},
     dedupe::dedupe,
     market::MarketDays,
     profile::RowProfile,
@@ -49,15 +48,6 @@ pub struct StoreWorker {
     amounts: Vec<i64>,
     distances: Vec<DayDistance>,
     counts: DistanceCounts,
-    scratch: SortScratch,
-}
-
-/// Memory for sorting.
-#[derive(Default)]
-struct SortScratch {
-    amounts: Scratch<DayAmount>,
-    card_days: Scratch<CardDay>,
-    distances: DistanceScratch,
 }
 
 impl StoreWorker {
@@ -71,7 +61,6 @@ impl StoreWorker {
             amounts: Vec::new(),
             distances: Vec::new(),
             counts: DistanceCounts::default(),
-            scratch: SortScratch::default(),
         }
     }
 }
@@ -156,10 +145,10 @@ impl StoreWorker {
         amounts: &mut [DayAmount],
         card_days: &mut Vec<CardDay>,
     ) -> Result<EncodedRecords> {
-        sort_amounts(amounts, &mut self.scratch.amounts);
+        amounts.sort_unstable();
         self.distances.clear();
         self.send_cards(card_days)?;
-        self.counts.count(&mut self.distances, &mut self.scratch.distances);
+        self.counts.count(&mut self.distances);
         let mut records = EncodedRecords::default();
         let mut days = self.counts.days();
         for of_day in amounts.chunk_by(|a, b| a.day() == b.day()) {
@@ -181,8 +170,7 @@ impl StoreWorker {
 
     /// Sorts the card days of one store, sends each on, and appends their distances.
     fn send_cards(&mut self, card_days: &mut Vec<CardDay>) -> Result<()> {
-        let scratch = &mut self.scratch.card_days;
-        bucket_sort::sort(card_days, CARD_BUCKETS, |day| day.top_bits(CARD_BUCKET_BITS).into(), scratch);
+        card_days.sort_unstable();
         card_days.dedup();
         append_distances(card_days, &mut self.distances);
         for card_day in card_days {
@@ -222,7 +210,7 @@ impl StoreWorker {
         self.distances.clear();
         self.send_cards(card_days)?;
         let mut counts = DistanceCounts::default();
-        counts.count(&mut self.distances, &mut self.scratch.distances);
+        counts.count(&mut self.distances);
         Ok(counts)
     }
 
@@ -241,18 +229,6 @@ impl StoreWorker {
             records,
         })
     }
-}
-
-/// Cards are spread evenly: a sort starts with so many buckets of them.
-const CARD_BUCKETS: usize = 1 << CARD_BUCKET_BITS;
-const CARD_BUCKET_BITS: u32 = 8;
-
-/// Sorts the rows of one store by day, then amount.
-fn sort_amounts(amounts: &mut [DayAmount], scratch: &mut Scratch<DayAmount>) {
-    let days = || amounts.iter().map(|entry| entry.day());
-    let (Some(first), Some(last)) = (days().min(), days().max()) else { return };
-    let offset = |entry: &DayAmount| (entry.day() - first).cast_unsigned() as usize;
-    bucket_sort::sort(amounts, offset(&DayAmount::new(last, 0)) + 1, offset, scratch);
 }
 
 /// Loads the rows of a partition, giving profiles ordinals of the partition's own.
