@@ -114,8 +114,18 @@ impl Pseudonymiser {
     #[must_use]
     pub fn new(key: &CardKey, memory_bytes: usize) -> Self {
         let slots = (memory_bytes / size_of::<Slot>()).clamp(1, SLOTS_MAX);
-        let slots = vec![Slot { id: 0, pseudonym: 0 }; slots.next_power_of_two()];
-        Self { key: key.0, seed: key.hash_seed(), slots }
+        let slots = vec![
+            Slot {
+                id: 0,
+                pseudonym: 0
+            };
+            slots.next_power_of_two()
+        ];
+        Self {
+            key: key.0,
+            seed: key.hash_seed(),
+            slots,
+        }
     }
 
     /// Returns where an id is remembered, if it is.
@@ -142,13 +152,19 @@ impl Pseudonymiser {
             return pseudonym;
         }
         let pseudonym = self.compute(id);
-        self.slots[placed.slot] = Slot { id: placed.hash, pseudonym };
+        self.slots[placed.slot] = Slot {
+            id: placed.hash,
+            pseudonym,
+        };
         pseudonym
     }
 
     fn compute(&self, id: &[u8]) -> u128 {
         let digest = blake3::keyed_hash(&self.key, id);
-        digest.as_bytes().first_chunk().map_or(0, |bytes| u128::from_le_bytes(*bytes))
+        digest
+            .as_bytes()
+            .first_chunk()
+            .map_or(0, |bytes| u128::from_le_bytes(*bytes))
     }
 }
 
@@ -169,7 +185,11 @@ mod tests {
                 let id = format!("card {}", index * (round + 1) % 40_000);
                 let placed = remembering.place(id.as_bytes());
                 let expected = fresh.compute(id.as_bytes());
-                assert!(remembering.remembered(placed).is_none_or(|found| found == expected));
+                assert!(
+                    remembering
+                        .remembered(placed)
+                        .is_none_or(|found| found == expected)
+                );
                 assert_eq!(remembering.pseudonym(id.as_bytes(), placed), expected);
                 assert_eq!(remembering.remembered(placed), Some(expected));
             }
@@ -183,7 +203,9 @@ mod tests {
         assert_ne!(key(1).fingerprint(), key(2).fingerprint());
         assert!(!format!("{:?}", key(1)).contains("0101"));
         let secret = "z".repeat(64);
-        let error = CardKey::parse(&secret, "--card-key-file").unwrap_err().to_string();
+        let error = CardKey::parse(&secret, "--card-key-file")
+            .unwrap_err()
+            .to_string();
         assert!(!error.contains(&secret) && error.starts_with("--card-key-file"));
     }
 

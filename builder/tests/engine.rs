@@ -403,8 +403,13 @@ fn no_byte_of_a_shard_holds_a_card() {
         .iter()
         .flat_map(|card| {
             let placed = pseudonymiser.place(card.as_bytes());
-            let pseudonym = pseudonymiser.pseudonym(card.as_bytes(), placed).to_le_bytes();
-            [*pseudonym.first_chunk().unwrap(), *pseudonym.last_chunk().unwrap()]
+            let pseudonym = pseudonymiser
+                .pseudonym(card.as_bytes(), placed)
+                .to_le_bytes();
+            [
+                *pseudonym.first_chunk().unwrap(),
+                *pseudonym.last_chunk().unwrap(),
+            ]
         })
         .collect();
     for shard in &test.built.shards {

@@ -1,5 +1,7 @@
 //! Month records and summaries against sums over plain rows.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use nightshard_format::{

@@ -1,5 +1,7 @@
 //! The shard against a plain map, and against damage.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 
 use nightshard_format::{

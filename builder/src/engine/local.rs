@@ -204,7 +204,12 @@ impl Engine<'_> {
             let outbox = Outbox::new(PARTITIONS.into(), self.shares.rows, &plan.scratch);
             let pseudonyms = self.shares.pseudonyms;
             let mut scan = StoreScan::new(
-                &plan.stores, quarantine, &plan.card_key, as_of, pseudonyms, outbox,
+                &plan.stores,
+                quarantine,
+                &plan.card_key,
+                as_of,
+                pseudonyms,
+                outbox,
             );
             let mut parser = Parser::new(&plan.layout, plan.card_key.hash_seed());
             let mut buffer = Vec::new();

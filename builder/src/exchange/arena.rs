@@ -35,7 +35,12 @@ impl<R: Pod> Arena<R> {
     pub(super) const PAGE_ROWS: usize = PAGE_LEN / size_of::<R>();
 
     pub(super) fn new() -> Self {
-        Self { pieces: Vec::new(), taken: 0, free: Vec::new(), rows: PhantomData }
+        Self {
+            pieces: Vec::new(),
+            taken: 0,
+            free: Vec::new(),
+            rows: PhantomData,
+        }
     }
 
     /// Takes a page, whose content means nothing.

@@ -39,7 +39,10 @@ impl<R: Pod + Zeroable> Exchanged<R> {
     /// # Errors
     /// [`crate::Error::File`] if the scratch folder takes no more.
     pub fn new(outboxes: Vec<Outbox<R>>) -> Result<Self> {
-        let deposits = outboxes.into_iter().map(Outbox::into_deposit).collect::<Result<_>>()?;
+        let deposits = outboxes
+            .into_iter()
+            .map(Outbox::into_deposit)
+            .collect::<Result<_>>()?;
         Ok(Self { deposits })
     }
 
@@ -48,7 +51,10 @@ impl<R: Pod + Zeroable> Exchanged<R> {
     pub fn len_rows(&self, partition: u16) -> u64 {
         let partition = usize::from(partition);
         let of_deposit = |deposit: &Deposit<R>| {
-            let spilled = deposit.spilled().iter().map(|ranges| ranges[partition].len_rows);
+            let spilled = deposit
+                .spilled()
+                .iter()
+                .map(|ranges| ranges[partition].len_rows);
             let held: usize = deposit.held(partition).1.map(<[R]>::len).sum();
             spilled.sum::<u64>() / size_of::<R>() as u64 + held as u64
         };

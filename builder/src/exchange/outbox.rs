@@ -98,7 +98,10 @@ impl<R: Pod> Outbox<R> {
             _ => self.open_page(partition)?,
         };
         self.arena.write(open.page, open.len as usize, row);
-        self.open[usize::from(partition)] = Some(OpenPage { len: open.len + 1, ..open });
+        self.open[usize::from(partition)] = Some(OpenPage {
+            len: open.len + 1,
+            ..open
+        });
         Ok(())
     }
 
@@ -107,7 +110,9 @@ impl<R: Pod> Outbox<R> {
     fn open_page(&mut self, partition: u16) -> Result<OpenPage> {
         let page = self.arena.take()?;
         let full = self.open[usize::from(partition)].take();
-        self.held[usize::from(partition)].full.extend(full.map(|full| full.page));
+        self.held[usize::from(partition)]
+            .full
+            .extend(full.map(|full| full.page));
         self.len_bytes += PAGE_LEN;
         Ok(OpenPage { page, len: 0 })
     }
@@ -119,7 +124,11 @@ impl<R: Pod> Outbox<R> {
     /// [`crate::Error::File`] if the scratch folder takes no more.
     #[inline]
     pub fn spill_if_full(&mut self) -> Result<()> {
-        if self.len_bytes >= self.budget_bytes { self.spill() } else { Ok(()) }
+        if self.len_bytes >= self.budget_bytes {
+            self.spill()
+        } else {
+            Ok(())
+        }
     }
 
     fn spill(&mut self) -> Result<()> {
@@ -132,14 +141,22 @@ impl<R: Pod> Outbox<R> {
             let offset = spill.len();
             spill.append(&self.held[partition].dictionary)?;
             let len_dictionary = spill.len() - offset;
-            self.pages(partition).try_for_each(|rows| spill.append(bytemuck::cast_slice(rows)))?;
+            self.pages(partition)
+                .try_for_each(|rows| spill.append(bytemuck::cast_slice(rows)))?;
             let len_rows = spill.len() - offset - len_dictionary;
-            ranges.push(SegmentRange { offset, len_dictionary, len_rows });
+            ranges.push(SegmentRange {
+                offset,
+                len_dictionary,
+                len_rows,
+            });
             let held = &mut self.held[partition];
             held.dictionary.clear();
             held.entries = 0;
             let open = self.open[partition].take().map(|open| open.page);
-            held.full.drain(..).chain(open).for_each(|page| self.arena.give_back(page));
+            held.full
+                .drain(..)
+                .chain(open)
+                .for_each(|page| self.arena.give_back(page));
         }
         self.spill = Some(spill);
         self.spilled.push(ranges);
@@ -150,14 +167,20 @@ impl<R: Pod> Outbox<R> {
 
     /// Returns the rows of a partition that are in memory, page by page.
     fn pages(&self, partition: usize) -> impl Iterator<Item = &[R]> {
-        let full = self.held[partition].full.iter().map(|page| self.arena.rows(*page));
+        let full = self.held[partition]
+            .full
+            .iter()
+            .map(|page| self.arena.rows(*page));
         let open = self.open[partition].iter();
         full.chain(open.map(|open| &self.arena.rows(open.page)[..open.len as usize]))
     }
 
     pub(super) fn into_deposit(mut self) -> Result<Deposit<R>> {
         let spill = self.spill.take().map(SpillWriter::finish).transpose()?;
-        Ok(Deposit { outbox: self, spill })
+        Ok(Deposit {
+            outbox: self,
+            spill,
+        })
     }
 }
 
@@ -169,6 +192,9 @@ impl<R: Pod> Deposit<R> {
 
     /// Returns the dictionary and the pages of a partition that are still in memory.
     pub(super) fn held(&self, partition: usize) -> (&[u8], impl Iterator<Item = &[R]>) {
-        (&self.outbox.held[partition].dictionary, self.outbox.pages(partition))
+        (
+            &self.outbox.held[partition].dictionary,
+            self.outbox.pages(partition),
+        )
     }
 }

@@ -75,9 +75,8 @@ fn suspects(rows: &[StoreRow], store_of: &impl Fn(&StoreRow) -> u32) -> Vec<u32>
     if !any {
         return Vec::new();
     }
-    let is_suspect = |row: &StoreRow| {
-        bit_of(row).is_some_and(|bit| repeated[bit / 64] & (1 << (bit % 64)) != 0)
-    };
+    let is_suspect =
+        |row: &StoreRow| bit_of(row).is_some_and(|bit| repeated[bit / 64] & (1 << (bit % 64)) != 0);
     (0_u32..)
         .zip(rows)
         .filter(|(_, row)| is_suspect(row))
@@ -110,7 +109,17 @@ mod tests {
 
     fn row(profile: u32, tx: u128, content: u64, location: u64) -> StoreRow {
         let content = content << 32;
-        StoreRow::new(&RowParts { card: 1, tx, content, location, amount: 5, day: 9 }, profile)
+        StoreRow::new(
+            &RowParts {
+                card: 1,
+                tx,
+                content,
+                location,
+                amount: 5,
+                day: 9,
+            },
+            profile,
+        )
     }
 
     proptest! {

@@ -25,7 +25,9 @@ impl MarketDays {
     pub fn add(&mut self, day: i32, totals: &Statistics, cells: &[(Cell, u64)]) {
         let entry = self.entry(day.cast_unsigned() as usize);
         entry.totals.merge(totals);
-        cells.iter().for_each(|(cell, count)| entry.bins.add(*cell, *count));
+        cells
+            .iter()
+            .for_each(|(cell, count)| entry.bins.add(*cell, *count));
     }
 
     /// Adds what another worker gathered.
@@ -49,7 +51,9 @@ impl MarketDays {
     /// Returns the days that have rows, in order.
     pub fn iter(&self) -> impl Iterator<Item = (i32, &Statistics, &FineHistogram)> {
         (0..).zip(&self.days).filter_map(|(day, entry)| {
-            entry.as_ref().map(|entry| (day, &entry.totals, &entry.bins))
+            entry
+                .as_ref()
+                .map(|entry| (day, &entry.totals, &entry.bins))
         })
     }
 }

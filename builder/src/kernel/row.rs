@@ -231,8 +231,25 @@ mod tests {
         let pair = row.day_amount();
         assert_eq!((pair.day(), pair.amount()), (parts.day, parts.amount));
         assert_eq!(row.card_day(), Some(CardDay::new(parts.card, parts.day)));
-        let unknown = StoreRow::new(&RowParts { card: 0, tx: 0, ..parts }, 9);
+        let unknown = StoreRow::new(
+            &RowParts {
+                card: 0,
+                tx: 0,
+                ..parts
+            },
+            9,
+        );
         assert_eq!((unknown.tx(), unknown.card_day()), (None, None));
-        assert!(StoreRow::new(&RowParts { tx: 1 << 70, ..parts }, 9).tx().is_some());
+        assert!(
+            StoreRow::new(
+                &RowParts {
+                    tx: 1 << 70,
+                    ..parts
+                },
+                9
+            )
+            .tx()
+            .is_some()
+        );
     }
 }

@@ -144,10 +144,16 @@ impl<'a> StoreScan<'a> {
         let mut waiting = std::mem::take(&mut self.waiting);
         for row in &mut waiting.rows {
             let find = |known: &Known| known.hash == row.profile_hash;
-            row.known = self.profiles.find(low_half(row.profile_hash), find).copied();
+            row.known = self
+                .profiles
+                .find(low_half(row.profile_hash), find)
+                .copied();
         }
         for row in &mut waiting.rows {
-            row.parts.card = row.card_id.and_then(|id| self.pseudonymiser.remembered(id)).unwrap_or(0);
+            row.parts.card = row
+                .card_id
+                .and_then(|id| self.pseudonymiser.remembered(id))
+                .unwrap_or(0);
         }
         for row in waiting.rows.iter_mut().filter(|row| row.parts.card == 0) {
             if let Some(id) = row.card_id {
@@ -161,7 +167,8 @@ impl<'a> StoreScan<'a> {
                 _ => self.define(row.profile_hash, &waiting.texts[row.entry.clone()])?,
             };
             self.currencies[usize::from(known.currency)].1 += 1;
-            self.outbox.push(known.partition, StoreRow::new(&row.parts, known.ordinal))?;
+            self.outbox
+                .push(known.partition, StoreRow::new(&row.parts, known.ordinal))?;
         }
         waiting.rows.clear();
         waiting.texts.clear();
@@ -173,7 +180,10 @@ impl<'a> StoreScan<'a> {
     #[cold]
     fn define(&mut self, hash: u128, entry: &[u8]) -> Result<Known> {
         let epoch = self.outbox.epoch();
-        match self.profiles.find_mut(low_half(hash), |known| known.hash == hash) {
+        match self
+            .profiles
+            .find_mut(low_half(hash), |known| known.hash == hash)
+        {
             // An earlier row that waited may have defined it.
             Some(known) if known.epoch == epoch => Ok(*known),
             Some(known) => {
@@ -190,7 +200,10 @@ impl<'a> StoreScan<'a> {
             self.profiles.clear();
         }
         let profile = RowProfile::decode(entry);
-        let known = self.currencies.iter().position(|(code, _)| code == profile.currency);
+        let known = self
+            .currencies
+            .iter()
+            .position(|(code, _)| code == profile.currency);
         let currency = known.unwrap_or_else(|| {
             self.currencies.push((profile.currency.to_vec(), 0));
             self.currencies.len() - 1
@@ -202,10 +215,14 @@ impl<'a> StoreScan<'a> {
             ordinal: self.outbox.define(partition, entry),
             partition,
             currency: u16::try_from(currency).map_err(|_many| {
-                Error::option("--layout", "more than 65,536 currencies: is the column the right one?")
+                Error::option(
+                    "--layout",
+                    "more than 65,536 currencies: is the column the right one?",
+                )
             })?,
         };
-        self.profiles.insert_unique(low_half(hash), known, |known| low_half(known.hash));
+        self.profiles
+            .insert_unique(low_half(hash), known, |known| low_half(known.hash));
         Ok(known)
     }
 }
@@ -255,10 +272,21 @@ impl RowSink for StoreScan<'_> {
         let card = entry.end..texts.len();
         let is_known = !row.card_id.is_empty();
         let card_id = is_known.then(|| self.pseudonymiser.place(row.card_id));
-        let row = WaitingRow { parts, profile_hash, entry, card, card_id, known: None };
+        let row = WaitingRow {
+            parts,
+            profile_hash,
+            entry,
+            card,
+            card_id,
+            known: None,
+        };
         self.waiting.rows.push(row);
         self.counts.accepted += 1;
-        if self.waiting.rows.len() < WAITING_ROWS { Ok(()) } else { self.send_waiting() }
+        if self.waiting.rows.len() < WAITING_ROWS {
+            Ok(())
+        } else {
+            self.send_waiting()
+        }
     }
 
     fn rejected(&mut self, at: Location, field: Field, reason: Reason) {

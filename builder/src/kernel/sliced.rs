@@ -231,7 +231,9 @@ impl Counted {
             self.profile_rows[row.profile as usize] += 1;
             let entry = row.day_amount();
             let days = &mut self.stores[store].days;
-            let day = days.entry(entry.day()).or_insert_with(|| CountedDay::Amounts(Vec::new()));
+            let day = days
+                .entry(entry.day())
+                .or_insert_with(|| CountedDay::Amounts(Vec::new()));
             day.add(entry.amount());
             if let Some(card_day) = row.card_day() {
                 card_days.entry(store).or_default().push(card_day);

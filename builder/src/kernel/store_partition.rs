@@ -249,7 +249,10 @@ impl Visitor<StoreRow> for Load {
 
     fn rows(&mut self, rows: &[StoreRow]) -> Result<()> {
         let ordinals = &self.ordinals;
-        self.rows.extend(rows.iter().map(|row| row.with_profile(ordinals[row.profile as usize])));
+        self.rows.extend(
+            rows.iter()
+                .map(|row| row.with_profile(ordinals[row.profile as usize])),
+        );
         Ok(())
     }
 }

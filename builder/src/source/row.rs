@@ -120,26 +120,7 @@ impl RowReader {
             return Ok(Outcome::Excluded(Rule::Cancelled));
         }
         let carried = Carried::new(fields, &columns.carried);
-        let [c1, c2, c3] = currency;
-        let months = installments.map_or(UNKNOWN, u32::from);
-        self.content.begin([
-            amount_minor,
-            pair(day.cast_unsigned(), second.unwrap_or(UNKNOWN)),
-            pair(
-                months,
-                u32::from_le_bytes([c1, c2, c3, u8::from(points_used)]),
-            ),
-        ]);
-        for text in [tx_id, store_id, card_id, category, region] {
-            self.content.text(text);
-        }
-        for text in carried.iter() {
-            self.content.text(text);
-        }
-        for other in &columns.others {
-            self.content.tagged(other.tag, other.slot.text(fields));
-        }
-        let row = Transaction {
+        let mut row = Transaction {
             tx_id,
             store_id,
             card_id,
@@ -152,10 +133,47 @@ impl RowReader {
             installments,
             points_used,
             carried,
-            content: self.content.digest(),
+            content: 0,
         };
+        // Nothing is ever compared with a row that has no id.
+        if !tx_id.is_empty() {
+            row.content = self.content(&row, fields, columns);
+        }
         sink.transaction(at, &row).map_err(Stop::Sink)?;
         Ok(Outcome::Transaction)
+    }
+
+    /// Returns the digest of everything that the layout maps.
+    #[inline]
+    fn content(&mut self, row: &Transaction<'_>, fields: Fields<'_>, columns: &Columns) -> u64 {
+        let months = row.installments.map_or(UNKNOWN, u32::from);
+        let mut code = [0; 4];
+        code[..row.currency.len()].copy_from_slice(row.currency);
+        code[3] = u8::from(row.points_used);
+        self.content.begin([
+            row.amount_minor,
+            pair(
+                row.day.cast_unsigned(),
+                row.second_of_day.unwrap_or(UNKNOWN),
+            ),
+            pair(months, u32::from_le_bytes(code)),
+        ]);
+        for text in [
+            row.tx_id,
+            row.store_id,
+            row.card_id,
+            row.category,
+            row.region,
+        ] {
+            self.content.text(text);
+        }
+        for text in row.carried.iter() {
+            self.content.text(text);
+        }
+        for other in &columns.others {
+            self.content.tagged(other.tag, other.slot.text(fields));
+        }
+        self.content.digest()
     }
 
     #[cold]
