@@ -42,7 +42,10 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if error.is::<UsageError>() {
         return Some(USAGE);
     }
-    let is_option = matches!(error.downcast_ref(), Some(Build::Option { .. } | Build::Layout(_)));
+    let is_option = matches!(
+        error.downcast_ref(),
+        Some(Build::Option { .. } | Build::Layout(_))
+    );
     if is_option || error.is::<nightshard_builder::layout::Error>() {
         return Some(USAGE);
     }

@@ -21,9 +21,10 @@ use tokio::{
 };
 
 use crate::{
+    exchange::{long_headers, long_request_line},
     problem::Problem,
     respond,
-    service::{Api, Shared, long_headers, long_request_line},
+    service::{Api, Shared},
 };
 
 /// How long a client may take to read a last answer and close.
@@ -67,7 +68,8 @@ pub(crate) async fn serve(
     mut stopping: watch::Receiver<bool>,
 ) {
     let limits = &shared.config.limits;
-    let head_bytes = limits.request_line_bytes + limits.header_bytes;
+    let header_bytes = limits.header_bytes;
+    let head_bytes = limits.request_line_bytes + header_bytes;
     let progress = Arc::new(Progress::default());
     let limited = LimitedStream::new(stream, Arc::clone(&shared), Arc::clone(&progress));
     let mut connection = http1::Builder::new()
@@ -88,10 +90,24 @@ pub(crate) async fn serve(
             (&mut connection).await
         }
     };
+    let limited = connection.into_parts().io.into_inner();
     if let Err(error) = ended {
         tracing::debug!(%error, "connection broke off");
+        if error.is_parse() {
+            limited.refuse(&unreadable(&error, header_bytes));
+        }
     }
-    linger(connection.into_parts().io.into_inner().stream).await;
+    linger(limited.stream).await;
+}
+
+/// Returns the problem of a head that cannot be read.
+fn unreadable(error: &hyper::Error, header_bytes: usize) -> Problem {
+    if error.is_parse_too_large() {
+        long_headers(header_bytes)
+    } else {
+        let detail = "this is not a request of HTTP/1.1";
+        Problem::new(StatusCode::BAD_REQUEST, detail)
+    }
 }
 
 /// Turns a connection away with a problem.
@@ -126,7 +142,7 @@ struct LimitedStream {
     timer: Pin<Box<Sleep>>,
     /// Answers when the head now being read began.
     answers_seen: u32,
-    /// Answers when something was last written.
+    /// Answers that were written whole.
     answers_written: u32,
     head_bytes: usize,
     has_line: bool,
@@ -168,7 +184,8 @@ impl LimitedStream {
         } else {
             return Ok(());
         };
-        Err(self.refuse(&problem))
+        self.refuse(&problem);
+        Err(io::Error::other(problem.detail))
     }
 
     /// Takes note of bytes that belong to a head.
@@ -194,11 +211,9 @@ impl LimitedStream {
         ready!(self.poll_until(since + limit, context));
         if begun {
             let detail = "the head of the request took too long";
-            let problem = Problem::new(StatusCode::REQUEST_TIMEOUT, detail);
-            Poll::Ready(self.refuse(&problem))
-        } else {
-            Poll::Ready(io::ErrorKind::TimedOut.into())
+            self.refuse(&Problem::new(StatusCode::REQUEST_TIMEOUT, detail));
         }
+        Poll::Ready(io::ErrorKind::TimedOut.into())
     }
 
     /// Waits until `deadline`, looking again at least as often as heads time out, since the one
@@ -215,16 +230,14 @@ impl LimitedStream {
         }
     }
 
-    /// Says what is wrong, unless earlier answers are still to be written, and returns the error
-    /// that ends the connection.
-    fn refuse(&mut self, problem: &Problem) -> io::Error {
-        if self.answers_seen == self.answers_written {
+    /// Says what is wrong before the connection ends, unless earlier answers were not written.
+    fn refuse(&self, problem: &Problem) {
+        if self.progress.answers.load(Relaxed) == self.answers_written {
             let kept = self.shared.switch.load();
             let serving = kept.as_ref().map(|kept| &kept.current);
             // A client that does not even take these few bytes misses them.
             let _written = self.stream.try_write(&respond::farewell(problem, serving));
         }
-        io::Error::other(problem.detail.clone())
     }
 }
 
@@ -253,6 +266,13 @@ impl AsyncRead for LimitedStream {
 }
 
 impl LimitedStream {
+    /// Returns whether what is about to be written is no answer of the service: hyper tells who
+    /// sends what it cannot read so, in fewer words than [`LimitedStream::refuse`].
+    fn is_unasked(&self) -> bool {
+        !self.progress.is_busy.load(Relaxed)
+            && self.progress.answers.load(Relaxed) == self.answers_written
+    }
+
     /// Takes note of what writing came to, and waits for a client that takes nothing.
     fn poll_written<T>(
         &mut self,
@@ -261,7 +281,6 @@ impl LimitedStream {
     ) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.writing_since = None;
-            self.answers_written = self.progress.answers.load(Relaxed);
             return written;
         }
         let since = *self.writing_since.get_or_insert_with(Instant::now);
@@ -278,6 +297,9 @@ impl AsyncWrite for LimitedStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.is_unasked() {
+            return Poll::Ready(Ok(bytes.len()));
+        }
         let written = Pin::new(&mut this.stream).poll_write(context, bytes);
         this.poll_written(written, context)
     }
@@ -288,6 +310,9 @@ impl AsyncWrite for LimitedStream {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.is_unasked() {
+            return Poll::Ready(Ok(parts.iter().map(|part| part.len()).sum()));
+        }
         let written = Pin::new(&mut this.stream).poll_write_vectored(context, parts);
         this.poll_written(written, context)
     }
@@ -297,10 +322,14 @@ impl AsyncWrite for LimitedStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        let this = self.get_mut();
+        // Hyper flushes once it has nothing left to write.
+        this.answers_written = this.progress.answers.load(Relaxed);
+        Pin::new(&mut this.stream).poll_flush(context)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    /// Does nothing: whoever serves the connection may have a last word, and shuts down after it.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }

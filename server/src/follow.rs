@@ -79,11 +79,12 @@ impl Follower {
     /// Looks once, on a thread that may block.
     async fn look(mut self) -> Self {
         let (source, switch) = (Arc::clone(&self.source), Arc::clone(&self.switch));
+        let metrics = Arc::clone(&self.metrics);
         let retiring = std::mem::take(&mut self.retiring);
         let held = self.failed.take();
         let looked = tokio::task::spawn_blocking(move || {
             let retiring = still_read(retiring);
-            let (outcome, held) = attempt(&*source, &switch, held);
+            let (outcome, held) = attempt(&*source, &switch, &metrics, held);
             if !matches!(outcome, Ok(Outcome::Unchanged | Outcome::NothingSelected)) {
                 retain(&*source, &switch);
             }
@@ -109,7 +110,6 @@ impl Follower {
                 }
             }
             Ok(Outcome::Swapped(selection, generation, dropped)) => {
-                self.metrics.swapped();
                 self.retiring.extend(dropped);
                 tracing::info!(selection, %generation, "swapped");
             }
@@ -155,6 +155,7 @@ type Attempt = std::result::Result<Outcome, (Option<u64>, Error)>;
 fn attempt(
     source: &dyn Source,
     switch: &Switch,
+    metrics: &Metrics,
     held: Option<Failed>,
 ) -> (Attempt, Option<Failed>) {
     let selected = match source.current() {
@@ -173,7 +174,7 @@ fn attempt(
     if held.as_ref().is_some_and(waits) {
         return (Ok(Outcome::Unchanged), held);
     }
-    match serve(source, switch, number, &id) {
+    match serve(source, switch, metrics, number, &id) {
         Ok(dropped) => (Ok(Outcome::Swapped(number, id, dropped)), None),
         Err(error) => (Err((Some(number), error)), held),
     }
@@ -183,6 +184,7 @@ fn attempt(
 fn serve(
     source: &dyn Source,
     switch: &Switch,
+    metrics: &Metrics,
     number: u64,
     id: &GenerationId,
 ) -> Result<Vec<Arc<ServedGeneration>>> {
@@ -200,6 +202,7 @@ fn serve(
         Some(served) => served,
         None => open(source, id)?,
     };
+    metrics.swapped();
     Ok(switch.swap(Serving::new(served, number)))
 }
 

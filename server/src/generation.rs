@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use nightshard_format::{
     calendar::DayRange,
     generation::Generation,
@@ -14,6 +14,14 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::json::Json;
 
+/// The generation that an answer was made from.
+pub(crate) const GENERATION: HeaderName = HeaderName::from_static("nightshard-generation");
+/// The selection that the server has reached.
+pub(crate) const SELECTION: HeaderName = HeaderName::from_static("nightshard-selection");
+
+/// No answer has more headers.
+const HEADERS_MAX: usize = 12;
+
 /// The entry of a manifest's configuration that names the method of histograms.
 const METHOD_KEY: &str = "histogram.method";
 
@@ -23,7 +31,6 @@ pub struct ServedGeneration {
     generation: Generation<Mapped>,
     days: DayRange,
     method: Method,
-    id_header: HeaderValue,
     /// What entity tags are hashed with: a tag changes with the generation and the release.
     etag_seed: u64,
     envelope: Vec<u8>,
@@ -60,7 +67,6 @@ impl ServedGeneration {
         Ok(Self {
             days: manifest.day_range()?,
             method: method_of(&generation)?,
-            id_header: header_value(id),
             etag_seed: xxh3_64(format!("{} {id}", env!("CARGO_PKG_VERSION")).as_bytes()),
             envelope: envelope.into_bytes(),
             currency: currency.into_bytes(),
@@ -87,11 +93,6 @@ impl ServedGeneration {
     /// Returns how histograms are cut.
     pub(crate) fn method(&self) -> Method {
         self.method
-    }
-
-    /// Returns the value of the header `Nightshard-Generation`.
-    pub(crate) fn id_header(&self) -> &HeaderValue {
-        &self.id_header
     }
 
     /// Returns the digits of the entity tag of what `target`, a path and query, answers.
@@ -124,27 +125,25 @@ fn method_of(generation: &Generation<Mapped>) -> nightshard_format::Result<Metho
     })
 }
 
-/// Returns a header's value of text that is known to be printable.
-fn header_value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("invalid"))
-}
-
 /// A generation under the selection that named it.
 #[derive(Debug, Clone)]
 pub struct Serving {
     generation: Arc<ServedGeneration>,
     selection: u64,
-    selection_header: HeaderValue,
+    headers: HeaderMap,
 }
 
 impl Serving {
     /// Puts a generation under a selection.
     #[must_use]
     pub fn new(generation: Arc<ServedGeneration>, selection: u64) -> Self {
+        let mut headers = HeaderMap::with_capacity(HEADERS_MAX);
+        headers.insert(GENERATION, header_value(generation.id().as_str()));
+        headers.insert(SELECTION, HeaderValue::from(selection));
         Self {
             generation,
             selection,
-            selection_header: HeaderValue::from(selection),
+            headers,
         }
     }
 
@@ -160,8 +159,13 @@ impl Serving {
         self.selection
     }
 
-    /// Returns the value of the header `Nightshard-Selection`.
-    pub(crate) fn selection_header(&self) -> &HeaderValue {
-        &self.selection_header
+    /// Returns the headers of every answer.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
+}
+
+/// Returns a header's value of text that is known to be printable.
+pub(crate) fn header_value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("invalid"))
 }

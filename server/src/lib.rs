@@ -25,6 +25,7 @@ mod connection;
 mod cors;
 mod encoding;
 mod error;
+mod exchange;
 mod follow;
 mod generation;
 mod json;

@@ -15,16 +15,14 @@ use hyper::{
 use crate::{
     cors::Origins,
     encoding::Encoding,
-    generation::{ServedGeneration, Serving},
+    generation::{GENERATION, SELECTION, ServedGeneration, Serving, header_value},
     problem::Problem,
 };
 
-/// The generation that an answer was made from.
-pub(crate) const GENERATION: HeaderName = HeaderName::from_static("nightshard-generation");
-/// The selection that the server has reached.
-pub(crate) const SELECTION: HeaderName = HeaderName::from_static("nightshard-selection");
 /// The selection that a client has seen before.
 pub(crate) const AT_LEAST: HeaderName = HeaderName::from_static("nightshard-at-least");
+
+const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
 
 /// What a body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,12 +100,14 @@ impl Answer {
         let is_temporary = self.status == StatusCode::SERVICE_UNAVAILABLE;
         let mut response = Response::new(Full::new(Bytes::from(self.body)));
         *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.reserve(8);
         if let Some((generation, serving)) = served {
-            headers.insert(GENERATION, generation.id_header().clone());
-            headers.insert(SELECTION, serving.selection_header().clone());
+            *response.headers_mut() = serving.headers().clone();
+            if !std::ptr::eq(generation, &**serving.generation()) {
+                let id = header_value(generation.id().as_str());
+                response.headers_mut().insert(GENERATION, id);
+            }
         }
+        let headers = response.headers_mut();
         if let Some(kind) = self.content.media_type() {
             headers.insert(CONTENT_TYPE, kind);
         }
@@ -167,12 +167,19 @@ fn vary(origins: &Origins) -> HeaderValue {
 }
 
 fn etag_value(etag: u64, encoding: Encoding) -> HeaderValue {
-    let text = etag_text(etag, encoding);
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("\"\""))
+    HeaderValue::from_bytes(&etag_text(etag, encoding)).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-fn etag_text(etag: u64, encoding: Encoding) -> String {
-    format!("\"{etag:016x}{}\"", encoding.etag_suffix())
+/// Returns a tag as it is written: sixteen digits and what tells encodings apart, in quotes.
+fn etag_text(etag: u64, encoding: Encoding) -> Vec<u8> {
+    let mut text = Vec::with_capacity(32);
+    text.push(b'"');
+    for byte in etag.to_le_bytes().into_iter().rev() {
+        text.extend([byte >> 4, byte & 0xf].map(|nibble| HEXADECIMAL[usize::from(nibble)]));
+    }
+    text.extend_from_slice(encoding.etag_suffix().as_bytes());
+    text.push(b'"');
+    text
 }
 
 /// Returns the encoding whose tag a client has, if it has any of the resource's tags.
@@ -190,7 +197,7 @@ pub(crate) fn matching_etag(headers: &HeaderMap, etag: u64) -> Option<Encoding> 
         let encodings = [Encoding::Identity, Encoding::Gzip, Encoding::Zstd];
         encodings
             .into_iter()
-            .find(|encoding| etag_text(etag, *encoding) == tag)
+            .find(|encoding| etag_text(etag, *encoding) == tag.as_bytes())
     })
 }
 

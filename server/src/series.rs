@@ -26,10 +26,41 @@ pub(crate) struct Window {
     /// The same, but without end where the data ends: a period that only the data's end cuts
     /// is whole as far as rows go.
     reach: DayRange,
+    /// The months that `shown` touches.
+    touched: MonthRange,
+    /// The months that lie wholly in `shown`.
+    uncut: MonthRange,
+    /// The months that lie wholly in `reach`.
+    whole: MonthRange,
 }
 
 /// Further than any period reaches beyond a day in it, and near enough never to overflow.
 const BEYOND_DAYS: i32 = 400;
+
+/// A run of months, both ends included; empty when the last lies before the first.
+#[derive(Debug, Clone, Copy)]
+struct MonthRange {
+    first: Month,
+    last: Month,
+}
+
+impl MonthRange {
+    /// Returns the months that lie wholly in `days`.
+    fn within(days: DayRange) -> Self {
+        let (first, last) = (days.first.month(), days.last.month());
+        let cuts_first = days.first > first.first_day();
+        let cuts_last = days.last < last.days().last;
+        Self {
+            first: Month(first.0 + i32::from(cuts_first)),
+            last: Month(last.0 - i32::from(cuts_last)),
+        }
+    }
+
+    /// Returns whether all of `count` months from `first` on are in the range.
+    fn has(self, first: Month, count: i32) -> bool {
+        self.first <= first && first.0 + count - 1 <= self.last.0
+    }
+}
 
 impl Window {
     /// Makes the window of a range over data that has the days `data`.
@@ -42,10 +73,20 @@ impl Window {
         if shown.last == data.last {
             reach.last = Day(data.last.0 + BEYOND_DAYS);
         }
+        let mut touched = MonthRange {
+            first: shown.first.month(),
+            last: shown.last.month(),
+        };
+        if shown.is_empty() {
+            touched.last = Month(touched.first.0 - 1);
+        }
         Self {
             asked,
             shown,
             reach,
+            touched,
+            uncut: MonthRange::within(shown),
+            whole: MonthRange::within(reach),
         }
     }
 
@@ -61,7 +102,10 @@ impl Window {
 
     /// Returns whether the window or the data's end cuts a period.
     pub(crate) fn cuts(&self, period: Period) -> bool {
-        period.days().is_some_and(|days| !self.shown.covers(days))
+        match months_of(period) {
+            Some((first, count)) => !self.uncut.has(first, count),
+            None => period.days().is_some_and(|days| !self.shown.covers(days)),
+        }
     }
 
     /// Returns the days of a period in which rows of the window may lie.
@@ -71,10 +115,23 @@ impl Window {
             .map_or(self.reach, |days| days.intersection(self.reach))
     }
 
-    /// Returns whether every row of a period lies in the window.
+    /// Returns whether every row of a named period of months lies in the window, so that the
+    /// summary says all of it. The summary of everything says a range that has all the data, too.
     fn has_all_of(&self, period: Period, data: DayRange) -> bool {
-        self.reach
-            .covers(period.days().unwrap_or(data).intersection(data))
+        match months_of(period) {
+            Some((first, count)) => self.whole.has(first, count),
+            None => self.reach.covers(data),
+        }
+    }
+}
+
+/// Returns the first month and the number of months of a period that is made of months.
+fn months_of(period: Period) -> Option<(Month, i32)> {
+    match period {
+        Period::Month(month) => Some((month, 1)),
+        Period::Quarter(first) => Some((first, 3)),
+        Period::Year(year) => Some((Month(year * 12), 12)),
+        _ => None,
     }
 }
 
@@ -187,8 +244,10 @@ impl<'a> Series<'a> {
         let mut rows: Vec<Row> = Vec::new();
         for totals in self.months_in(window) {
             let period = match kind {
-                PeriodKind::All => window.period(),
-                _ => Period::containing(totals.month.first_day(), kind),
+                PeriodKind::Month => Period::Month(totals.month),
+                PeriodKind::Quarter => Period::Quarter(quarter_of(totals.month)),
+                PeriodKind::Year => Period::Year(totals.month.year()),
+                _ => window.period(),
             };
             let begins = rows.last().is_none_or(|row| row.period != period);
             let row = row_of(&mut rows, period);
@@ -244,12 +303,11 @@ impl<'a> Series<'a> {
         Ok(bins)
     }
 
-    fn months_in(&self, window: &Window) -> impl Iterator<Item = &MonthTotals> {
-        let shown = window.shown;
-        self.summary
-            .months
-            .iter()
-            .filter(move |totals| !totals.month.days().intersection(shown).is_empty())
+    fn months_in(&self, window: &Window) -> &[MonthTotals] {
+        let months = &self.summary.months;
+        let start = months.partition_point(|totals| totals.month < window.touched.first);
+        let end = months.partition_point(|totals| totals.month <= window.touched.last);
+        months.get(start..end).unwrap_or_default()
     }
 
     fn record(&self, month: Month) -> Result<MonthRecord<'a>> {

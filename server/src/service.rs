@@ -17,30 +17,22 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Body, Incoming},
-    header::{ACCEPT_ENCODING, ORIGIN},
     http::request::Parts,
     service::Service,
 };
-use nightshard_format::record::{EntityKind, STORES};
 use tokio::{sync::Semaphore, time::timeout_at};
 
 use crate::{
-    api::{
-        Lookup, batch,
-        cursor::Cursor,
-        parameters::Parameters,
-        route::{Part, Route},
-    },
+    api::{parameters::Parameters, route::Route},
     config::Config,
     connection::Progress,
     cors::Origins,
-    encoding::Encoding,
-    generation::{ServedGeneration, Serving},
-    json::Json,
-    metrics::{Metrics, Resource},
-    problem::{Failure, Problem, Result},
-    respond::{self, AT_LEAST, Answer, matches_any, matching_etag, no_such_path},
-    switch::{Kept, Pinned, Switch},
+    exchange::{Exchange, Step, explain},
+    generation::Serving,
+    metrics::Metrics,
+    problem::{Problem, Result},
+    respond::Answer,
+    switch::Switch,
     work::Work,
 };
 
@@ -50,7 +42,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) switch: Arc<Switch>,
     pub(crate) metrics: Arc<Metrics>,
-    origins: Origins,
+    pub(crate) origins: Origins,
     /// Bounds what is done aside at a time: more would only wait for the same processors.
     aside: Semaphore,
 }
@@ -81,7 +73,8 @@ impl Api {
     }
 }
 
-type Reply = Response<Full<Bytes>>;
+/// A whole response.
+pub(crate) type Reply = Response<Full<Bytes>>;
 
 /// A response, there already or on its way.
 pub(crate) enum Answering {
@@ -138,258 +131,6 @@ impl Service<Request<Incoming>> for Api {
     }
 }
 
-/// How a request goes on once it was looked at.
-enum Step {
-    Done(Answer),
-    Aside(Serving),
-}
-
-/// One request and what it is answered from.
-struct Exchange<'a> {
-    shared: &'a Shared,
-    parts: &'a Parts,
-    kept: Option<&'a Kept>,
-    route: Option<Route<'a>>,
-    started: Instant,
-}
-
-/// What is to be done about a request that is in order.
-enum Decision<'a> {
-    Answer(Answer),
-    LookUp(&'a Arc<ServedGeneration>, Parameters<'a>),
-}
-
-impl<'a> Exchange<'a> {
-    /// Answers, or says that it is to be done aside; returns the generation chosen, too.
-    fn step(&self) -> (Step, Option<&'a Arc<ServedGeneration>>) {
-        let (served, parameters) = match self.decide() {
-            Ok(Decision::LookUp(served, parameters)) => (served, parameters),
-            Ok(Decision::Answer(answer)) => return (Step::Done(answer), None),
-            Err(problem) => return (Step::Done(problem.into()), None),
-        };
-        let aside = || {
-            let selection = self.kept.map_or(0, |kept| kept.current.selection());
-            Step::Aside(Serving::new(Arc::clone(served), selection))
-        };
-        if self.route == Some(Route::Batch) {
-            return (aside(), Some(served));
-        }
-        let step = match self.look_up(served, parameters, Work::inline()) {
-            Ok(answer) => Step::Done(answer),
-            Err(Failure::Heavy) => aside(),
-            Err(failure) => Step::Done(explain(failure).into()),
-        };
-        (step, Some(served))
-    }
-
-    /// Decides what is to be done, short of looking anything up.
-    fn decide(&self) -> Result<Decision<'a>, Problem> {
-        self.check_lengths()?;
-        let path = self.parts.uri.path();
-        let route = self.route.as_ref().ok_or_else(|| no_such_path(path))?;
-        let method = &self.parts.method;
-        if *method == Method::OPTIONS && self.shared.origins.is_enabled() {
-            return Ok(Decision::Answer(Answer::empty()));
-        }
-        let allowed = match route {
-            Route::Batch => *method == Method::POST,
-            _ => *method == Method::GET || *method == Method::HEAD,
-        };
-        if !allowed {
-            return Err(Problem::method_not_allowed(route.methods()));
-        }
-        let serving = self.kept.map(|kept| &kept.current);
-        match route {
-            Route::Health => return Ok(Decision::Answer(Answer::text(StatusCode::OK, "ok\n"))),
-            Route::Metrics => {
-                let text = self.shared.metrics.render(serving);
-                return Ok(Decision::Answer(Answer::text(StatusCode::OK, text)));
-            }
-            _ => {}
-        }
-        let waiting = || Problem::unavailable("no generation is served yet");
-        let kept = self.kept.ok_or_else(waiting)?;
-        if *route == Route::Ready {
-            return Ok(Decision::Answer(Answer::text(StatusCode::OK, "ready\n")));
-        }
-        let mut parameters = Parameters::parse(self.parts.uri.query())?;
-        let served = self.choose(kept, &mut parameters)?;
-        if *route != Route::Batch {
-            let etag = served.etag(self.target());
-            if let Some(encoding) = matching_etag(&self.parts.headers, etag) {
-                return Ok(Decision::Answer(Answer::not_modified(etag, encoding)));
-            }
-        }
-        Ok(Decision::LookUp(served, parameters))
-    }
-
-    fn check_lengths(&self) -> Result<(), Problem> {
-        let limits = &self.shared.config.limits;
-        // The method, the version, two spaces and the line's end go with the target.
-        let line = self.target().len() + self.parts.method.as_str().len() + 12;
-        if line > limits.request_line_bytes {
-            return Err(long_request_line(limits.request_line_bytes));
-        }
-        let headers = self.parts.headers.iter();
-        let bytes: usize = headers
-            .map(|(name, value)| name.as_str().len() + value.len() + 4)
-            .sum();
-        if bytes > limits.header_bytes {
-            return Err(long_headers(limits.header_bytes));
-        }
-        Ok(())
-    }
-
-    /// Chooses the generation: the one named, the one that a list began in, or the current one.
-    fn choose(
-        &self,
-        kept: &'a Kept,
-        parameters: &mut Parameters<'_>,
-    ) -> Result<&'a Arc<ServedGeneration>, Problem> {
-        let at_fault = |status, name: &str, detail: &str| Problem {
-            status,
-            ..Problem::parameter(name, detail)
-        };
-        if let Some(id) = parameters.take("generation") {
-            return match kept.find(&id) {
-                Pinned::Kept(served) => Ok(served),
-                Pinned::Retired => Err(at_fault(
-                    StatusCode::GONE,
-                    "generation",
-                    "this generation is no longer kept",
-                )),
-                Pinned::Unknown => Err(at_fault(
-                    StatusCode::NOT_FOUND,
-                    "generation",
-                    "this generation was never served here",
-                )),
-            };
-        }
-        if let Some(text) = parameters.peek("cursor") {
-            let cursor = Cursor::parse(text)?;
-            let gone = || {
-                at_fault(
-                    StatusCode::GONE,
-                    "cursor",
-                    "the generation of this list is no longer kept: begin again",
-                )
-            };
-            let mut generations = kept.generations();
-            return generations
-                .find(|served| cursor.is_of(served.id()))
-                .ok_or_else(gone);
-        }
-        self.check_at_least(kept)?;
-        Ok(kept.current.generation())
-    }
-
-    /// Checks that the client has not seen a later selection elsewhere.
-    fn check_at_least(&self, kept: &Kept) -> Result<(), Problem> {
-        let Some(value) = self.parts.headers.get(AT_LEAST) else {
-            return Ok(());
-        };
-        let number = value
-            .to_str()
-            .ok()
-            .and_then(|text| text.parse::<u64>().ok());
-        let number = number.ok_or_else(|| {
-            let detail = "the header Nightshard-At-Least is not a selection's number";
-            Problem::new(StatusCode::BAD_REQUEST, detail)
-        })?;
-        if number > kept.current.selection() {
-            self.shared.switch.wake();
-            return Err(Problem::unavailable(format!(
-                "selection {number} is not served here yet"
-            )));
-        }
-        Ok(())
-    }
-
-    /// Returns path and query.
-    fn target(&self) -> &'a str {
-        let target = self.parts.uri.path_and_query();
-        target.map_or("", |target| target.as_str())
-    }
-
-    fn look_up(
-        &self,
-        served: &ServedGeneration,
-        parameters: Parameters<'_>,
-        mut work: Work,
-    ) -> Result<Answer> {
-        let route = self.route.as_ref();
-        let route = route.ok_or_else(|| no_such_path(self.parts.uri.path()))?;
-        let mut json = Json::with_capacity(1_024);
-        json.head(served.envelope());
-        let mut lookup = Lookup {
-            served,
-            json: &mut json,
-            work: &mut work,
-            quotes_large: false,
-        };
-        lookup.write(route, parameters)?;
-        json.end_object();
-        let etag = served.etag(self.target());
-        if matches_any(&self.parts.headers) {
-            return Ok(Answer::not_modified(etag, Encoding::Identity));
-        }
-        self.encode(json, Some(etag), &mut work)
-    }
-
-    fn write_batch(
-        &self,
-        served: &ServedGeneration,
-        body: &[u8],
-        mut work: Work,
-    ) -> Result<Answer> {
-        let mut parameters = Parameters::parse(self.parts.uri.query())?;
-        let _chosen = parameters.take("generation");
-        let mut json = Json::with_capacity(64 << 10);
-        json.head(served.envelope());
-        let mut lookup = Lookup {
-            served,
-            json: &mut json,
-            work: &mut work,
-            quotes_large: false,
-        };
-        batch::write(body, parameters, &mut lookup)?;
-        json.end_object();
-        self.encode(json, None, &mut work)
-    }
-
-    fn encode(&self, json: Json, etag: Option<u64>, work: &mut Work) -> Result<Answer> {
-        let accepted = Encoding::accepted(self.parts.headers.get(ACCEPT_ENCODING));
-        let (body, encoding) = accepted.encode(json.into_bytes(), work)?;
-        Ok(Answer::data(body, encoding, etag))
-    }
-
-    /// Counts the answer and puts its headers together.
-    fn reply(&self, answer: Answer, chosen: Option<&Arc<ServedGeneration>>) -> Reply {
-        let serving = self.kept.map(|kept| &kept.current);
-        self.reply_from(answer, chosen, serving)
-    }
-
-    fn reply_from(
-        &self,
-        answer: Answer,
-        chosen: Option<&Arc<ServedGeneration>>,
-        serving: Option<&Serving>,
-    ) -> Reply {
-        let resource = self.route.as_ref().map_or(Resource::Unknown, resource_of);
-        let metrics = &self.shared.metrics;
-        metrics.answered(resource, answer.status(), self.started.elapsed());
-        let is_preflight = self.parts.method == Method::OPTIONS && answer.status().is_success();
-        let served = serving.map(|serving| (&**chosen.unwrap_or(serving.generation()), serving));
-        let origins = &self.shared.origins;
-        let origin = self.parts.headers.get(ORIGIN);
-        let mut reply = answer.into_response(served, origins, origin);
-        if is_preflight {
-            origins.allow_request(reply.headers_mut());
-        }
-        reply
-    }
-}
-
 /// Answers a request that has a body or takes long.
 async fn answer_aside(
     shared: Arc<Shared>,
@@ -430,18 +171,6 @@ async fn answer_aside(
     };
     let exchange = Exchange::aside(&shared, &parts, started);
     exchange.reply_from(answer, None, Some(&serving))
-}
-
-impl<'a> Exchange<'a> {
-    fn aside(shared: &'a Shared, parts: &'a Parts, started: Instant) -> Self {
-        Self {
-            shared,
-            parts,
-            kept: None,
-            route: Route::parse(parts.uri.path()),
-            started,
-        }
-    }
 }
 
 /// Runs `work` on a thread that may block, once one is free and until the deadline.
@@ -485,46 +214,5 @@ async fn read_body(shared: &Shared, body: Incoming, deadline: Instant) -> Result
             let detail = "the body took too long";
             Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail))
         }
-    }
-}
-
-/// Returns what a caller is told of a failure.
-fn explain(failure: Failure) -> Problem {
-    match failure {
-        Failure::Problem(problem) => *problem,
-        Failure::Data(error) => respond::damage(&error),
-        Failure::Heavy => Problem::unavailable("the request takes too long"),
-    }
-}
-
-/// Returns the problem of a request line above the limit.
-pub(crate) fn long_request_line(limit: usize) -> Problem {
-    let detail = format!("the request line exceeds {limit} bytes");
-    Problem::new(StatusCode::URI_TOO_LONG, detail)
-}
-
-/// Returns the problem of headers above the limit.
-pub(crate) fn long_headers(limit: usize) -> Problem {
-    let detail = format!("the headers exceed {limit} bytes");
-    Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
-}
-
-/// Returns what a request is counted under.
-fn resource_of(route: &Route<'_>) -> Resource {
-    match route {
-        Route::Series { dataset, part, .. } => match (*dataset == STORES, part) {
-            (true, Part::Profile) => Resource::Store,
-            (true, Part::Statistics) => Resource::StoreStatistics,
-            (true, Part::Histogram) => Resource::StoreHistogram,
-            (false, Part::Profile) => Resource::Market,
-            (false, Part::Statistics) => Resource::MarketStatistics,
-            (false, Part::Histogram) => Resource::MarketHistogram,
-        },
-        Route::Stores => Resource::Stores,
-        Route::Search => Resource::Search,
-        Route::Generation | Route::Catalog(EntityKind::Store) => Resource::Info,
-        Route::Catalog(_) => Resource::Info,
-        Route::Batch => Resource::Batch,
-        Route::Health | Route::Ready | Route::Metrics => Resource::Operations,
     }
 }

@@ -59,8 +59,7 @@ impl Query {
         let cells = fine
             .occupied(self.selection)
             .map_or(0, |(_, counts)| counts.len() as u64);
-        // The dynamic program looks at every pair of cells for every bin.
-        lookup.work.spend(cells * cells * self.bins as u64)?;
+        lookup.work.spend(reduction_estimate_ns(cells, self.bins))?;
         let rows = reduce(&fine, self.selection, self.bins, lookup.served.method());
         let json = &mut *lookup.json;
         json.begin_object();
@@ -84,4 +83,12 @@ impl Query {
         json.end_object();
         Ok(())
     }
+}
+
+/// Estimates the reduction of fine cells to bins.
+///
+/// # Source
+/// `benches/v_optimal.rs`: 13 us for 64 cells to 8, 142 us for 256 to 16, 5 ms for 1,300 to 64.
+fn reduction_estimate_ns(cells: u64, bins: usize) -> u64 {
+    cells * cells * (bins.isqrt() as u64 + 1)
 }

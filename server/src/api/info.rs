@@ -1,15 +1,12 @@
 //! `GET /v1/info/...`: the generation itself, and the regions and categories there are.
 
 use nightshard_format::{
-    record::{EntityKind, RankBy, Ranking},
+    record::{CATALOG, EntityKind, RankBy, Ranking},
     shard::Span,
 };
 
 use super::{Lookup, cursor::Page, parameters::Parameters, stores::ranking};
 use crate::problem::Result;
-
-/// Dataset of the lists of regions and of categories, ids in order of their number of stores.
-const CATALOG: &str = "catalog";
 
 /// The time to read and write a row of a catalogue, in nanoseconds.
 const ROW_NS: u64 = 1_000;

@@ -75,28 +75,28 @@ impl Query {
     }
 }
 
+/// Writes a row; there may be thousands, so its keys are written with all that is between them.
 fn write_row(json: &mut Json, row: &Row, partial: bool) {
     let totals = &row.statistics;
     let known = totals.count > 0;
     json.begin_object();
-    json.key("period").display(row.period);
+    json.before(b"\"period\":").display(row.period);
     if partial {
-        json.key("partial").boolean(true);
+        json.before(b",\"partial\":").boolean(true);
     }
-    json.key("count").integer(totals.count);
-    json.key("sum").integer(totals.sum);
-    json.key("mean").float(totals.mean());
-    for (name, extreme) in [("min", totals.min), ("max", totals.max)] {
-        json.key(name);
-        if known {
-            json.integer(extreme);
-        } else {
-            json.null();
-        }
+    json.before(b",\"count\":").integer(totals.count);
+    json.before(b",\"sum\":").integer(totals.sum);
+    json.before(b",\"mean\":").float(totals.mean());
+    if known {
+        json.before(b",\"min\":").integer(totals.min);
+        json.before(b",\"max\":").integer(totals.max);
+    } else {
+        json.before(b",\"min\":null,\"max\":").null();
     }
-    json.key("std").float(totals.std());
-    json.key("cards").integer(row.cards);
-    json.key("refund_count").integer(totals.refund_count);
-    json.key("refund_sum").integer(totals.refund_sum);
+    json.before(b",\"std\":").float(totals.std());
+    json.before(b",\"cards\":").integer(row.cards);
+    json.before(b",\"refund_count\":")
+        .integer(totals.refund_count);
+    json.before(b",\"refund_sum\":").integer(totals.refund_sum);
     json.end_object();
 }

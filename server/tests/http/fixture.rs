@@ -1,0 +1,404 @@
+//! Generations of a few rows, written with the format's own writers; day gaps counted naively.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
+
+use nightshard_format::{
+    calendar::{Day, Month},
+    generation::Generation,
+    key::{self, PartitionRun},
+    manifest::{GenerationId, Manifest, Rows, ShardEntry},
+    record::{
+        CATALOG, DayCards, EntityKind, MARKET_ALL, MARKETS, MonthBuilder, MonthTotals, Posting,
+        RANKINGS, RankBy, Run, SEARCH, STORES, StoreProfile, SummaryBuilder, encode_postings,
+        encode_ranking, ranking_key,
+    },
+    shard::{Identity, Mapped, ShardWriter, Span},
+    text::{TermKind, fold, rotations, term_key, words},
+};
+use nightshard_server::{Source, SourceError};
+use tempfile::TempDir;
+
+/// One payment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Payment {
+    pub(crate) store: usize,
+    pub(crate) day: Day,
+    pub(crate) card: u32,
+    pub(crate) amount: i64,
+}
+
+/// One store.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shop {
+    pub(crate) id: String,
+    pub(crate) name: Option<String>,
+    pub(crate) region: Option<String>,
+    pub(crate) category: Option<String>,
+}
+
+impl Shop {
+    pub(crate) fn new(id: &str, name: &str, region: &str, category: &str) -> Self {
+        let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Self {
+            id: id.to_owned(),
+            name: text(name),
+            region: text(region),
+            category: text(category),
+        }
+    }
+}
+
+type Key = Vec<u8>;
+type Records = BTreeMap<(u16, Key), Vec<u8>>;
+type Spans = HashMap<(&'static str, Span), Records>;
+
+/// A folder of generations, and the selection that names one.
+pub(crate) struct Fixture {
+    folder: TempDir,
+    manifests: Mutex<HashMap<GenerationId, Manifest>>,
+    selection: Mutex<Option<(u64, GenerationId)>>,
+}
+
+impl Fixture {
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: TempDir::new().unwrap(),
+            manifests: Mutex::new(HashMap::new()),
+            selection: Mutex::new(None),
+        }
+    }
+
+    /// Names the current generation.
+    pub(crate) fn select(&self, number: u64, id: &GenerationId) {
+        *self.selection.lock().unwrap() = Some((number, id.clone()));
+    }
+
+    /// Returns the file of some shard of a generation.
+    pub(crate) fn shard_file(&self, id: &GenerationId, dataset: &str) -> PathBuf {
+        let manifests = self.manifests.lock().unwrap();
+        let mut shards = manifests[id].shards.iter();
+        let entry = shards.find(|entry| entry.dataset == dataset).unwrap();
+        self.folder.path().join(&entry.blob)
+    }
+
+    /// Writes the generation of these rows.
+    pub(crate) fn write(&self, shops: &[Shop], payments: &[Payment]) -> GenerationId {
+        let mut spans = Spans::new();
+        for (index, shop) in shops.iter().enumerate() {
+            let own: Vec<Payment> = payments
+                .iter()
+                .filter(|payment| payment.store == index)
+                .copied()
+                .collect();
+            let profile = StoreProfile {
+                name: shop.name.clone(),
+                region: shop.region.clone(),
+                category: shop.category.clone(),
+                ..StoreProfile::default()
+            };
+            put_series(&mut spans, STORES, shop.id.as_bytes(), &own, &profile);
+        }
+        let profile = StoreProfile::default();
+        put_series(&mut spans, MARKETS, MARKET_ALL, payments, &profile);
+        put_rankings(&mut spans, shops, payments);
+        let terms = put_search(&mut spans, shops);
+        let shards = spans
+            .iter()
+            .flat_map(|((dataset, span), records)| {
+                let terms = if *dataset == SEARCH {
+                    Some(&terms)
+                } else {
+                    None
+                };
+                write_shards(self.folder.path(), dataset, *span, records, terms)
+            })
+            .collect();
+        let manifest = manifest(shops, payments, shards);
+        let id = manifest.id.clone();
+        self.manifests.lock().unwrap().insert(id.clone(), manifest);
+        id
+    }
+}
+
+impl Source for Fixture {
+    fn current(&self) -> Result<Option<(u64, GenerationId)>, SourceError> {
+        Ok(self.selection.lock().unwrap().clone())
+    }
+
+    fn open(&self, id: &GenerationId) -> Result<Generation<Mapped>, SourceError> {
+        let manifest = self.manifests.lock().unwrap().get(id).cloned();
+        let manifest = manifest.ok_or("there is no such generation")?;
+        let open = |entry: &ShardEntry| Mapped::open(&self.folder.path().join(&entry.blob));
+        let generation = Generation::open(manifest, open)?;
+        for shard in generation.shards() {
+            shard.verify()?;
+        }
+        Ok(generation)
+    }
+}
+
+fn put(spans: &mut Spans, dataset: &'static str, span: Span, key: &[u8], value: Vec<u8>) {
+    let partition = key::partition_of(key::hash(key));
+    let records = spans.entry((dataset, span)).or_default();
+    records.insert((partition, key.to_vec()), value);
+}
+
+/// Writes the months and the summary of one key.
+fn put_series(
+    spans: &mut Spans,
+    dataset: &'static str,
+    key: &[u8],
+    payments: &[Payment],
+    profile: &StoreProfile,
+) {
+    let mut days: BTreeMap<Day, Vec<&Payment>> = BTreeMap::new();
+    for payment in payments {
+        days.entry(payment.day).or_default().push(payment);
+    }
+    let mut last_seen: HashMap<u32, Day> = HashMap::new();
+    let mut summary = SummaryBuilder::new();
+    let mut builder = MonthBuilder::new();
+    let mut open: Option<Month> = None;
+    let mut finish = |builder: &mut MonthBuilder, summary: &mut SummaryBuilder, month: Month| {
+        let (statistics, cards) = builder.totals();
+        summary.month(MonthTotals {
+            month,
+            statistics,
+            cards,
+        });
+        let mut value = Vec::new();
+        builder.finish(&mut value);
+        put(spans, dataset, Span::Month(month), key, value);
+    };
+    for (day, payments) in &days {
+        if open != Some(day.month()) {
+            if let Some(month) = open {
+                finish(&mut builder, &mut summary, month);
+            }
+            builder.begin(day.month());
+            open = Some(day.month());
+        }
+        let mut amounts: Vec<i64> = payments.iter().map(|payment| payment.amount).collect();
+        amounts.sort_unstable();
+        let cards: BTreeSet<u32> = payments.iter().map(|payment| payment.card).collect();
+        let mut first_ever = 0;
+        let mut distances: BTreeMap<u32, u64> = BTreeMap::new();
+        for card in cards {
+            match last_seen.insert(card, *day) {
+                None => first_ever += 1,
+                Some(before) => *distances.entry((day.0 - before.0) as u32).or_default() += 1,
+            }
+        }
+        let returning: Vec<Run> = distances
+            .into_iter()
+            .map(|(distance, count)| Run { distance, count })
+            .collect();
+        let cards = DayCards {
+            first_ever,
+            returning: &returning,
+        };
+        builder.day(*day, &amounts, cards);
+        summary.day(*day, cards);
+    }
+    let Some(month) = open else { return };
+    finish(&mut builder, &mut summary, month);
+    let mut value = Vec::new();
+    summary.finish(profile, &mut value).unwrap();
+    put(spans, dataset, Span::Current, key, value);
+}
+
+fn put_rankings(spans: &mut Spans, shops: &[Shop], payments: &[Payment]) {
+    let totals = |index: usize| {
+        let own = payments.iter().filter(|payment| payment.store == index);
+        own.fold((0_i64, 0_i64), |(count, sum), payment| {
+            (count + 1, sum + payment.amount)
+        })
+    };
+    let regions: BTreeSet<&str> = shops
+        .iter()
+        .filter_map(|shop| shop.region.as_deref())
+        .collect();
+    let categories: BTreeSet<&str> = shops
+        .iter()
+        .filter_map(|shop| shop.category.as_deref())
+        .collect();
+    let mut filters: Vec<(Option<&str>, Option<&str>)> = vec![(None, None)];
+    filters.extend(regions.iter().map(|region| (Some(*region), None)));
+    filters.extend(categories.iter().map(|category| (None, Some(*category))));
+    for region in &regions {
+        filters.extend(
+            categories
+                .iter()
+                .map(|category| (Some(*region), Some(*category))),
+        );
+    }
+    for by in RankBy::ALL {
+        for (region, category) in &filters {
+            let mut ranked: Vec<(i64, &str)> = shops
+                .iter()
+                .enumerate()
+                .filter(|(_, shop)| region.is_none() || shop.region.as_deref() == *region)
+                .filter(|(_, shop)| category.is_none() || shop.category.as_deref() == *category)
+                .map(|(index, shop)| match by {
+                    RankBy::Transactions => (-totals(index).0, &*shop.id),
+                    RankBy::Amount => (-totals(index).1, &*shop.id),
+                })
+                .collect();
+            ranked.sort_unstable();
+            if !ranked.is_empty() {
+                let mut value = Vec::new();
+                let ids: Vec<&[u8]> = ranked.iter().map(|(_, id)| id.as_bytes()).collect();
+                encode_ranking(ids.into_iter(), &mut value).unwrap();
+                put(
+                    spans,
+                    RANKINGS,
+                    Span::Current,
+                    &ranking_key(by, *region, *category),
+                    value,
+                );
+            }
+        }
+    }
+    for (name, ids) in [("regions", &regions), ("categories", &categories)] {
+        let mut value = Vec::new();
+        let ids: Vec<&[u8]> = ids.iter().map(|id| id.as_bytes()).collect();
+        encode_ranking(ids.into_iter(), &mut value).unwrap();
+        put(spans, CATALOG, Span::Current, name.as_bytes(), value);
+    }
+}
+
+type Terms = HashMap<Key, Vec<Vec<u8>>>;
+
+/// Writes what is searched; returns the terms of each key.
+fn put_search(spans: &mut Spans, shops: &[Shop]) -> Terms {
+    let mut named: BTreeMap<Key, BTreeSet<(EntityKind, String)>> = BTreeMap::new();
+    let mut terms = Terms::new();
+    let mut entities: BTreeSet<(EntityKind, &str, &str)> = BTreeSet::new();
+    for shop in shops {
+        let name = shop.name.as_deref().unwrap_or_default();
+        entities.insert((EntityKind::Store, &shop.id, name));
+        entities.extend(
+            shop.region
+                .iter()
+                .map(|id| (EntityKind::Region, &**id, &**id)),
+        );
+        entities.extend(
+            shop.category
+                .iter()
+                .map(|id| (EntityKind::Category, &**id, &**id)),
+        );
+    }
+    for (kind, id, name) in entities {
+        let key = term_key(TermKind::Id, &fold(id));
+        terms.insert(key.clone(), vec![key.clone()]);
+        named.entry(key).or_default().insert((kind, id.to_owned()));
+        for word in words(&fold(name)) {
+            let key = term_key(TermKind::Word, word);
+            terms.insert(key.clone(), rotations(word).collect());
+            named.entry(key).or_default().insert((kind, id.to_owned()));
+        }
+    }
+    for (key, things) in named {
+        let mut value = Vec::new();
+        let postings = things.iter().map(|(kind, id)| Posting {
+            kind: *kind,
+            id: id.as_bytes(),
+        });
+        encode_postings(postings, &mut value);
+        put(spans, SEARCH, Span::Current, &key, value);
+    }
+    terms
+}
+
+fn write_shards(
+    folder: &Path,
+    dataset: &str,
+    span: Span,
+    records: &Records,
+    terms: Option<&Terms>,
+) -> Vec<ShardEntry> {
+    let mut entries = Vec::new();
+    for run in PartitionRun::split(3).unwrap() {
+        let identity = Identity {
+            dataset: dataset.to_owned(),
+            span,
+            run,
+        };
+        let mut bytes = Vec::new();
+        let mut writer = ShardWriter::new(&mut bytes, &identity).unwrap();
+        for ((partition, key), value) in records {
+            if run.contains(*partition) {
+                writer.append(key, value).unwrap();
+                for term in terms.and_then(|terms| terms.get(key)).into_iter().flatten() {
+                    writer.add_term(term).unwrap();
+                }
+            }
+        }
+        let written = writer.finish().unwrap();
+        if written.len_records > 0 {
+            let blob = written.digest.to_hex().to_string();
+            std::fs::write(folder.join(&blob), &bytes).unwrap();
+            entries.push(ShardEntry {
+                dataset: dataset.to_owned(),
+                span: span.to_string(),
+                first_partition: run.first,
+                end_partition: run.end,
+                blob,
+                size_bytes: written.len_bytes,
+                records: written.len_records,
+            });
+        }
+    }
+    entries
+}
+
+fn manifest(shops: &[Shop], payments: &[Payment], mut shards: Vec<ShardEntry>) -> Manifest {
+    shards.sort();
+    let days: BTreeSet<Day> = payments.iter().map(|payment| payment.day).collect();
+    let (first, last) = (days.first().unwrap(), days.last().unwrap());
+    let rows = Rows {
+        read: payments.len() as u64,
+        used: payments.len() as u64,
+        ..Rows::default()
+    };
+    let mut manifest = Manifest {
+        format_version: 1,
+        id: format!("{last}-000000000000").parse().unwrap(),
+        as_of: last.to_string(),
+        days: [first.to_string(), last.to_string()],
+        currency: "GBP".into(),
+        currency_exponent: 2,
+        rows,
+        stores: shops.len() as u64,
+        inputs: vec![],
+        configuration: BTreeMap::new(),
+        card_key: "00".into(),
+        shards,
+    };
+    manifest.id = manifest.compute_id().unwrap();
+    manifest
+}
+
+/// A small deterministic source of numbers (xorshift64*).
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed | 1)
+    }
+
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound
+    }
+
+    pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
+        low + i64::try_from(self.below((high - low + 1) as u64)).unwrap()
+    }
+}

@@ -1,0 +1,16 @@
+//! The HTTP interface over real sockets, in one process, against generations written here.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "helpers of tests fail like tests"
+)]
+
+mod api;
+mod client;
+mod fixture;
+mod harness;
+mod limits;
+mod oracle;
+mod search;
+mod swap;

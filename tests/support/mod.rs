@@ -1,0 +1,11 @@
+//! What the tests of the whole system share: the program, a server, a client, real payments.
+
+#![allow(dead_code, reason = "no test uses all of it")]
+
+pub(crate) mod calendar;
+pub(crate) mod client;
+pub(crate) mod data;
+pub(crate) mod program;
+pub(crate) mod random;
+pub(crate) mod repository;
+pub(crate) mod server;

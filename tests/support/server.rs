@@ -1,0 +1,105 @@
+//! A server as a process of its own.
+
+use std::{
+    ffi::OsStr,
+    io::{BufRead, BufReader, Read},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Duration,
+};
+
+use super::{client::Client, program};
+
+/// Nothing that a test waits for takes so long: better to fail than to hang.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running server, killed at the end.
+pub(crate) struct TestServer {
+    child: Child,
+    lines: Receiver<String>,
+    address: SocketAddr,
+}
+
+impl TestServer {
+    /// Serves a repository on a free port, and waits until it answers from a generation.
+    pub(crate) fn start(repository: &Path) -> Self {
+        let arguments = [
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--poll-ms",
+            "20",
+            "--from",
+        ];
+        let arguments = arguments.iter().map(OsStr::new);
+        let server = Self::spawn(arguments.chain([repository.as_os_str()]));
+        server.wait_for("serving generation ");
+        server
+    }
+
+    /// Starts a command that serves, and waits until it listens.
+    pub(crate) fn spawn<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
+        let mut command = program::command(arguments);
+        // What a server logs is of use only when a test fails: libtest shows it then.
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = read_lines(child.stdout.take().unwrap());
+        let log = read_lines(child.stderr.take().unwrap());
+        thread::spawn(move || log.iter().for_each(|line| eprintln!("{line}")));
+        let mut server = Self {
+            child,
+            lines,
+            address: ([0, 0, 0, 0], 0).into(),
+        };
+        server.address = server.wait_for("listening on http://").parse().unwrap();
+        server
+    }
+
+    /// Waits for a line on standard output, and returns what follows `prefix` there.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, prefix: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|error| panic!("no line {prefix:?}: {error}"));
+            if let Some(rest) = line.strip_prefix(prefix) {
+                return rest.to_owned();
+            }
+        }
+    }
+
+    /// Returns where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns a new connection.
+    pub(crate) fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+fn read_lines(output: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines() {
+            let Ok(line) = line else { break };
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
