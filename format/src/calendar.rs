@@ -15,6 +15,10 @@ pub struct Day(pub i32);
 
 /// The years that a date may have: four digits, as every label does.
 const YEARS: RangeInclusive<i32> = 1..=9999;
+/// The months of those years.
+pub(crate) const MONTHS: RangeInclusive<i32> = 12..=119_999;
+/// The days of those years.
+pub(crate) const DAYS: RangeInclusive<i32> = -719_162..=2_932_896;
 
 impl Day {
     /// Returns the day of a civil date, or `None` if there is no such date.
@@ -418,6 +422,17 @@ mod tests {
             Day::from_civil(2000, 2, 29).unwrap().to_string(),
             "2000-02-29"
         );
+    }
+
+    #[test]
+    fn bounds_are_those_of_years_with_four_digits() {
+        let (first, last) = (Day::from_civil(1, 1, 1), Day::from_civil(9999, 12, 31));
+        assert_eq!(
+            (first, last),
+            (Some(Day(*DAYS.start())), Some(Day(*DAYS.end())))
+        );
+        assert_eq!(Day(*DAYS.start()).month(), Month(*MONTHS.start()));
+        assert_eq!(Day(*DAYS.end()).month(), Month(*MONTHS.end()));
     }
 
     #[test]

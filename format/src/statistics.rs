@@ -64,7 +64,7 @@ impl Statistics {
         totals
     }
 
-    /// Adds the rows that `other` totals.
+    /// Adds the rows that `other` totals; what no real data reaches stays at the limit.
     pub fn merge(&mut self, other: &Self) {
         if other.count == 0 {
             return;
@@ -74,11 +74,11 @@ impl Statistics {
         } else {
             (self.min.min(other.min), self.max.max(other.max))
         };
-        self.count += other.count;
-        self.sum += other.sum;
-        self.sum_squares += other.sum_squares;
-        self.refund_count += other.refund_count;
-        self.refund_sum += other.refund_sum;
+        self.count = self.count.saturating_add(other.count);
+        self.sum = self.sum.saturating_add(other.sum);
+        self.sum_squares = self.sum_squares.saturating_add(other.sum_squares);
+        self.refund_count = self.refund_count.saturating_add(other.refund_count);
+        self.refund_sum = self.refund_sum.saturating_add(other.refund_sum);
     }
 
     /// Returns the mean amount, or `None` without rows.

@@ -7,7 +7,7 @@ use nightshard_format::{
     calendar::DayRange,
     generation::Generation,
     histogram::Method,
-    manifest::GenerationId,
+    manifest::{GenerationId, Manifest},
     shard::{Mapped, Span},
 };
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -65,7 +65,7 @@ impl ServedGeneration {
             .key("currency_exponent")
             .integer(manifest.currency_exponent);
         Ok(Self {
-            days: manifest.day_range()?,
+            days: known_days(manifest)?,
             method: method_of(&generation)?,
             etag_seed: xxh3_64(format!("{} {id}", env!("CARGO_PKG_VERSION")).as_bytes()),
             envelope: envelope.into_bytes(),
@@ -85,7 +85,7 @@ impl ServedGeneration {
         &self.generation
     }
 
-    /// Returns the days from the first to the last that has rows.
+    /// Returns the days from the first that has rows to the last business day.
     pub(crate) fn days(&self) -> DayRange {
         self.days
     }
@@ -163,6 +163,15 @@ impl Serving {
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.headers
     }
+}
+
+/// Returns the days of which the data knows all rows: those after the last row, up to `as_of`, had
+/// none.
+fn known_days(manifest: &Manifest) -> nightshard_format::Result<DayRange> {
+    Ok(DayRange {
+        first: manifest.day_range()?.first,
+        last: manifest.as_of.parse()?,
+    })
 }
 
 /// Returns a header's value of text that is known to be printable.

@@ -71,7 +71,7 @@ impl<'a> MonthRecord<'a> {
     /// Returns how many distinct cards have a row in the month.
     #[must_use]
     pub fn cards(&self) -> u64 {
-        self.first_ever + self.entering
+        self.first_ever.saturating_add(self.entering)
     }
 
     /// Passes each day of `range` that has rows to `visit`, with its totals, in order.
@@ -129,11 +129,17 @@ impl<'a> MonthRecord<'a> {
             }
             if let Some(roll_up) = &self.roll_up {
                 let limit = (first_day.0 - since.0).cast_unsigned();
-                return Ok(self.first_ever + roll_up.entering_above(limit)?);
+                return Ok(self
+                    .first_ever
+                    .saturating_add(roll_up.entering_above(limit)?));
             }
         }
         let mut total = 0;
-        self.visit_cards_since(range, |day| since.min(day), |_, cards| total += cards)?;
+        self.visit_cards_since(
+            range,
+            |day| since.min(day),
+            |_, cards| total = u64::saturating_add(total, cards),
+        )?;
         Ok(total)
     }
 
@@ -156,7 +162,7 @@ impl<'a> MonthRecord<'a> {
             let first_ever = days.bytes.varint()?;
             let limit = (day.0 - since(day).0).cast_unsigned();
             let returning = runs::count_above(&mut days.bytes, limit)?;
-            visit(day, first_ever + returning);
+            visit(day, first_ever.saturating_add(returning));
         }
         Ok(())
     }

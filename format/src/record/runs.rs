@@ -39,7 +39,7 @@ pub(super) fn count_above(bytes: &mut Bytes<'_>, limit: u32) -> Result<u64> {
     let mut above = 0;
     decode(bytes, |run| {
         if run.distance > limit {
-            above += run.count;
+            above = u64::saturating_add(above, run.count);
         }
     })?;
     Ok(above)

@@ -1,12 +1,14 @@
 //! The summary of one key: who it is, and its totals by month (docs/format.md, "Summary").
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use super::{DayCards, cold};
 use crate::{
     Error, Result,
     bytes::{Bytes, put_signed, put_varint},
-    calendar::{Day, DayRange, Month, quarter_of},
+    calendar::{DAYS, Day, DayRange, MONTHS, Month, quarter_of},
     statistics::Statistics,
 };
 
@@ -71,15 +73,17 @@ impl Summary {
         let first = day_of(bytes.signed()?)?;
         let last = day_of(i64::from(first.0).saturating_add_unsigned(bytes.varint()?))?;
         let cards = bytes.varint()?;
-        let mut months = Vec::new();
+        // A month takes more than one byte, so a hostile number reserves no more than is there.
+        let len_months = bytes.length()?;
+        let mut months = Vec::with_capacity(len_months);
         let mut month = i64::from(first.month().0);
-        for position in 0..bytes.varint()? {
+        for position in 0..len_months {
             let step = bytes.varint()?;
             month = month
                 .saturating_add_unsigned(step)
                 .saturating_add(i64::from(position > 0));
             months.push(MonthTotals {
-                month: Month(day_of(month)?.0),
+                month: Month(in_bounds(month, MONTHS)?),
                 statistics: Statistics::decode(&mut bytes)?,
                 cards: bytes.varint()?,
             });
@@ -117,9 +121,14 @@ impl Summary {
 }
 
 fn day_of(value: i64) -> Result<Day> {
-    i32::try_from(value)
-        .map(Day)
-        .map_err(|_far| Error::corrupt("summary", "a day is out of bounds"))
+    in_bounds(value, DAYS).map(Day)
+}
+
+fn in_bounds(value: i64, bounds: RangeInclusive<i32>) -> Result<i32> {
+    let value = i32::try_from(value)
+        .ok()
+        .filter(|value| bounds.contains(value));
+    value.ok_or_else(|| Error::corrupt("summary", "a date is out of bounds"))
 }
 
 /// Lists the groups that months fall into, once each, in order.

@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::{
     Error, Result,
     bytes::Bytes,
-    calendar::Month,
+    calendar::{MONTHS, Month},
     key::{PARTITIONS, PartitionRun},
 };
 
@@ -47,7 +47,7 @@ impl Span {
     fn from_code(code: u32) -> Result<Self> {
         match code.checked_sub(1) {
             None => Ok(Self::Current),
-            Some(months) if (12..120_000).contains(&months) => {
+            Some(months) if MONTHS.contains(&months.cast_signed()) => {
                 Ok(Self::Month(Month(months.cast_signed())))
             }
             Some(_) => Err(Error::corrupt("header", "its span is no month")),

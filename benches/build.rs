@@ -1,0 +1,101 @@
+//! Throughput of the build, stage by stage.
+//!
+//! `cargo bench --bench build` builds 2 M generated rows five times and prints medians;
+//! `-- --test` builds a few once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark prints, and may fail"
+)]
+
+mod support;
+
+use std::{num::NonZeroUsize, path::Path, sync::Arc};
+
+use nightshard_builder::{
+    build::{BuildPlan, Quiet, RUNS_DEFAULT, Stage},
+    engine,
+    generate::{self, OutputLayout, Plan},
+    layout::Layout,
+    pseudonym::CardKey,
+    source::Inputs,
+    stores::StoreTable,
+};
+use nightshard_format::histogram::Method;
+
+const STAGES: [Stage; 4] = [Stage::Read, Stage::Stores, Stage::Cards, Stage::Finish];
+
+fn main() {
+    let is_smoke = std::env::args().any(|argument| argument == "--test");
+    let (rows, runs) = if is_smoke {
+        (20_000, 1)
+    } else {
+        (2_000_000, 5)
+    };
+    let threads = std::thread::available_parallelism().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    support::print_machine();
+    for layout in [OutputLayout::Canonical, OutputLayout::Funda] {
+        let input = folder.path().join(format!("{layout:?}.csv"));
+        let plan = Plan::new(layout, 20_000, 200_000, rows);
+        let size = generate::write(&plan, &input, threads, &|_rows| ())
+            .unwrap()
+            .size_bytes;
+        let name = format!("{layout:?}").to_lowercase();
+        measure(&name, &input, rows, size, runs, threads);
+    }
+}
+
+/// Builds a file several times and prints the median of each stage.
+fn measure(layout: &str, input: &Path, rows: u64, size: u64, runs: usize, threads: NonZeroUsize) {
+    let mut seconds = vec![Vec::new(); STAGES.len()];
+    for _ in 0..runs {
+        let staging = tempfile::tempdir().unwrap();
+        let report = engine::build(&plan(layout, input, staging.path(), threads), &Quiet).unwrap();
+        for (stage, seconds) in STAGES.iter().zip(&mut seconds) {
+            seconds.push(report.report.seconds[stage.as_str()]);
+        }
+    }
+    println!("{layout}: {rows} rows, {size} bytes, {threads} threads, median of {runs}");
+    println!(
+        "{:10}{:>10}{:>14}{:>12}",
+        "stage", "seconds", "rows/s", "ns/row"
+    );
+    let medians: Vec<f64> = seconds
+        .iter()
+        .map(|seconds| support::median(seconds))
+        .collect();
+    let total = ("total", medians.iter().sum());
+    for (name, seconds) in STAGES
+        .iter()
+        .map(|stage| stage.as_str())
+        .zip(medians)
+        .chain([total])
+    {
+        #[expect(clippy::cast_precision_loss, reason = "a rate is a double")]
+        let rows = rows as f64;
+        println!(
+            "{name:10}{seconds:>10.3}{:>14.0}{:>12.1}",
+            rows / seconds,
+            seconds * 1e9 / rows
+        );
+    }
+}
+
+fn plan(layout: &str, input: &Path, staging: &Path, threads: NonZeroUsize) -> BuildPlan {
+    BuildPlan {
+        inputs: Inputs::resolve(&[input.display().to_string()]).unwrap(),
+        layout: Arc::new(Layout::builtin(layout).unwrap()),
+        stores: StoreTable::default(),
+        card_key: CardKey::parse(&"5a".repeat(32), "--card-key-file").unwrap(),
+        currency: None,
+        as_of: None,
+        histogram_method: Method::Exact,
+        runs: RUNS_DEFAULT,
+        memory_bytes: 1 << 30,
+        threads: threads.get(),
+        scratch: staging.to_owned(),
+        staging: staging.to_owned(),
+    }
+}
