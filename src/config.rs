@@ -52,9 +52,8 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .map_err(|error| UsageError(format!("--config {name}: {error}")))?;
         toml::from_str(&text).map_err(|error| {
-            let line = error
-                .span()
-                .map_or(0, |span| text[..span.start].lines().count().max(1));
+            let before = error.span().map_or("", |span| &text[..span.start]);
+            let line = 1 + before.matches('\n').count();
             UsageError(format!("--config {name}: line {line}: {}", error.message())).into()
         })
     }

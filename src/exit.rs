@@ -2,6 +2,8 @@
 
 use std::{io::Write, process::ExitCode};
 
+use clap::error::ErrorKind;
+
 /// Wrong usage or configuration.
 const USAGE: u8 = 2;
 /// Another writer was first.
@@ -17,6 +19,23 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     // Nobody is left to tell if standard error is closed.
     let _closed = writeln!(std::io::stderr(), "nightshard: {}", one_line(error));
     ExitCode::from(code(error))
+}
+
+/// Prints what is wrong with the arguments in one line, or the help that they ask for.
+pub(crate) fn report_arguments(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        error.exit();
+    }
+    let text = error.to_string();
+    // The usage below the problem is what --help shows.
+    let problem = text.split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = problem
+        .trim_start_matches("error: ")
+        .split_whitespace()
+        .collect();
+    // Nobody is left to tell if standard error is closed.
+    let _closed = writeln!(std::io::stderr(), "nightshard: {}", words.join(" "));
+    ExitCode::from(USAGE)
 }
 
 fn one_line(error: &anyhow::Error) -> String {
@@ -52,8 +71,10 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(generate) = error.downcast_ref::<nightshard_builder::generate::Error>() {
         return generate.is_usage().then_some(USAGE);
     }
-    let deploy = error.downcast_ref::<nightshard_deploy::Error>()?;
-    match deploy.kind() {
+    let storage = error.downcast_ref::<nightshard_storage::Error>();
+    let deploy = error.downcast_ref::<nightshard_deploy::Error>();
+    let kind = storage.map(nightshard_storage::Error::kind);
+    match kind.or_else(|| deploy.map(nightshard_deploy::Error::kind))? {
         nightshard_deploy::ErrorKind::Conflict => Some(CONFLICT),
         nightshard_deploy::ErrorKind::Invalid => Some(USAGE),
         _ => None,

@@ -236,6 +236,20 @@ fn places_that_cannot_be_read_are_named_and_change_nothing() {
     serving.builds_again();
 }
 
+#[test]
+fn one_file_under_two_names_is_refused() {
+    let serving = Serving::start();
+    let folder = serving.good.parent().unwrap();
+    let link = folder.join("link.csv");
+    std::os::unix::fs::symlink(&serving.good, &link).unwrap();
+    let roundabout = folder.join("scratch/../good.csv");
+    for other in [&serving.good, &link, &roundabout] {
+        let outcome = serving.repository.build([&serving.good, other], &[]);
+        outcome.failed(1, &["is named twice"]);
+        serving.is_untouched(&outcome);
+    }
+}
+
 /// Makes a command that permissions bind, also when root runs it.
 fn bound_by_permissions<S: AsRef<OsStr>>(arguments: &[S]) -> Command {
     // The owner of what this process creates is its effective user.

@@ -68,13 +68,11 @@ impl<R: Pod> Arena<R> {
         bytemuck::cast_slice(&self.pieces[piece][start..start + Self::PAGE_ROWS * size_of::<R>()])
     }
 
-    /// Writes one row of a page.
-    #[inline]
-    pub(super) fn write(&mut self, page: PageId, index: usize, row: R) {
+    /// Fills a page.
+    pub(super) fn write(&mut self, page: PageId, rows: &[R]) {
         let (piece, start) = locate(page);
-        let start = start + index * size_of::<R>();
-        let bytes = &mut self.pieces[piece][start..start + size_of::<R>()];
-        bytemuck::cast_slice_mut(bytes)[0] = row;
+        let bytes = bytemuck::cast_slice(rows);
+        self.pieces[piece][start..start + bytes.len()].copy_from_slice(bytes);
     }
 }
 

@@ -10,13 +10,6 @@ use super::{
 };
 use crate::Result;
 
-/// The page of a partition that rows are being added to.
-#[derive(Debug, Clone, Copy)]
-struct OpenPage {
-    page: PageId,
-    len: u32,
-}
-
 /// What one partition holds in memory, beside its open page.
 #[derive(Debug, Default)]
 struct Held {
@@ -28,9 +21,11 @@ struct Held {
 /// The rows that one worker has sent, by partition.
 #[derive(Debug)]
 pub struct Outbox<R> {
+    /// The page of each partition that rows are being added to, one after the other: written over
+    /// and over, they stay in a core's own cache, and full pages go to the arena at once.
+    open: Vec<R>,
+    open_len: Vec<u32>,
     arena: Arena<R>,
-    /// Apart from what is held, so that adding a row touches little memory.
-    open: Vec<Option<OpenPage>>,
     held: Vec<Held>,
     len_bytes: usize,
     budget_bytes: usize,
@@ -54,8 +49,9 @@ impl<R: Pod> Outbox<R> {
     #[must_use]
     pub fn new(partitions: usize, budget_bytes: usize, scratch: &Path) -> Self {
         Self {
+            open: vec![R::zeroed(); partitions * Arena::<R>::PAGE_ROWS],
+            open_len: vec![0; partitions],
             arena: Arena::new(),
-            open: vec![None; partitions],
             held: (0..partitions).map(|_| Held::default()).collect(),
             len_bytes: 0,
             budget_bytes,
@@ -93,28 +89,27 @@ impl<R: Pod> Outbox<R> {
     /// [`crate::Error::Option`] if the system gives no more memory.
     #[inline]
     pub fn push(&mut self, partition: u16, row: R) -> Result<()> {
-        let open = match self.open[usize::from(partition)] {
-            Some(open) if (open.len as usize) < Arena::<R>::PAGE_ROWS => open,
-            _ => self.open_page(partition)?,
-        };
-        self.arena.write(open.page, open.len as usize, row);
-        self.open[usize::from(partition)] = Some(OpenPage {
-            len: open.len + 1,
-            ..open
-        });
-        Ok(())
+        let partition = usize::from(partition);
+        let len = self.open_len[partition] as usize;
+        self.open[partition * Arena::<R>::PAGE_ROWS + len] = row;
+        self.open_len[partition] += 1;
+        if len + 1 < Arena::<R>::PAGE_ROWS {
+            Ok(())
+        } else {
+            self.put_away(partition)
+        }
     }
 
-    /// Sets a partition's full page aside and opens another.
-    #[cold]
-    fn open_page(&mut self, partition: u16) -> Result<OpenPage> {
+    /// Moves a partition's full page to the arena.
+    fn put_away(&mut self, partition: usize) -> Result<()> {
         let page = self.arena.take()?;
-        let full = self.open[usize::from(partition)].take();
-        self.held[usize::from(partition)]
-            .full
-            .extend(full.map(|full| full.page));
+        let start = partition * Arena::<R>::PAGE_ROWS;
+        self.arena
+            .write(page, &self.open[start..start + Arena::<R>::PAGE_ROWS]);
+        self.open_len[partition] = 0;
+        self.held[partition].full.push(page);
         self.len_bytes += PAGE_LEN;
-        Ok(OpenPage { page, len: 0 })
+        Ok(())
     }
 
     /// Spills if the memory is used up; to be called between rows, whenever entries may be
@@ -152,11 +147,10 @@ impl<R: Pod> Outbox<R> {
             let held = &mut self.held[partition];
             held.dictionary.clear();
             held.entries = 0;
-            let open = self.open[partition].take().map(|open| open.page);
             held.full
                 .drain(..)
-                .chain(open)
                 .for_each(|page| self.arena.give_back(page));
+            self.open_len[partition] = 0;
         }
         self.spill = Some(spill);
         self.spilled.push(ranges);
@@ -167,12 +161,13 @@ impl<R: Pod> Outbox<R> {
 
     /// Returns the rows of a partition that are in memory, page by page.
     fn pages(&self, partition: usize) -> impl Iterator<Item = &[R]> {
+        let start = partition * Arena::<R>::PAGE_ROWS;
+        let open = &self.open[start..start + self.open_len[partition] as usize];
         let full = self.held[partition]
             .full
             .iter()
             .map(|page| self.arena.rows(*page));
-        let open = self.open[partition].iter();
-        full.chain(open.map(|open| &self.arena.rows(open.page)[..open.len as usize]))
+        full.chain([open]).filter(|rows| !rows.is_empty())
     }
 
     pub(super) fn into_deposit(mut self) -> Result<Deposit<R>> {

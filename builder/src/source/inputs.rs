@@ -1,6 +1,8 @@
 //! Which files a build reads.
 
+use std::collections::HashSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
@@ -50,11 +52,7 @@ impl Inputs {
         }
         inputs.files.sort();
         inputs.ignored.sort();
-        if let Some(pair) = inputs.files.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(Error::NamedTwice {
-                path: pair[0].clone(),
-            });
-        }
+        inputs.check_each_is_named_once()?;
         u32::try_from(inputs.files.len()).map_err(|_| Error::TooManyFiles)?;
         Ok(inputs)
     }
@@ -75,6 +73,18 @@ impl Inputs {
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
         self.size_bytes
+    }
+
+    /// Looks at what the paths lead to: by links, dots and relative paths one file has many names.
+    fn check_each_is_named_once(&self) -> Result<()> {
+        let mut seen = HashSet::new();
+        for path in &self.files {
+            let metadata = read(path, fs::metadata(path))?;
+            if !seen.insert((metadata.dev(), metadata.ino())) {
+                return Err(Error::NamedTwice { path: path.clone() });
+            }
+        }
+        Ok(())
     }
 
     fn add_folder(&mut self, folder: &Path) -> Result<()> {
