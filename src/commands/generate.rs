@@ -41,7 +41,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "CODE", default_value = "EUR")]
     currency: String,
     /// Where to: a path or file:// URI that ends in .csv, .csv.gz or .csv.zst. The stores go
-    /// beside it, into <name>.stores.csv.
+    /// beside it, into `NAME.stores.csv`.
     #[arg(long, value_name = "URI")]
     output: String,
     /// Number of threads [default: one per processor]. The bytes do not depend on it.

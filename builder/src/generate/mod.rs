@@ -201,7 +201,7 @@ impl Plan {
     }
 }
 
-/// What [`write`] wrote.
+/// What [`write()`] wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// Rows in the file, without the header.

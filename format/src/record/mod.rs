@@ -1,6 +1,6 @@
 //! Typed records above the shard: what the values of each dataset mean.
 //!
-//! Hot parts are varints read in place; cold parts are bincode in [`cold`]. docs/format.md
+//! Hot parts are varints read in place; cold parts are bincode, in `cold.rs`. docs/format.md
 //! specifies both.
 
 mod cold;
