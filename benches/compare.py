@@ -30,7 +30,7 @@ DUCKDB = """
 import duckdb, json, sys
 path, threads = sys.argv[1], sys.argv[2]
 db = duckdb.connect()
-db.execute(f"set threads={threads}")
+db.execute(f"set threads={threads}; set enable_progress_bar=false")
 types = "{'store_id': 'VARCHAR', 'card_id': 'VARCHAR', 'ts': 'VARCHAR', 'amount_minor': 'BIGINT'}"
 source = f"read_csv('{path}', header=true, delim=',', types={types})"
 db.execute(f'''create table months as select store_id, substr(ts, 1, 7) as month, count(*) as n,
