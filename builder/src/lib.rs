@@ -12,6 +12,7 @@ pub mod emit;
 pub mod engine;
 mod error;
 pub mod exchange;
+mod field_hash;
 pub mod generate;
 pub mod kernel;
 pub mod layout;

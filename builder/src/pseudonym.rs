@@ -5,7 +5,10 @@
 
 use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
-use xxhash_rust::xxh3::xxh3_128_with_seed;
+use blake3::{
+    IncrementCounter,
+    platform::{self, Platform},
+};
 
 use crate::{Error, Result};
 
@@ -83,93 +86,103 @@ impl std::fmt::Debug for CardKey {
     }
 }
 
-/// Most slots of a memory of ids: more would no longer be found in a shared cache.
-const SLOTS_MAX: usize = 1 << 19;
+/// What BLAKE3 reads at once.
+const BLOCK_LEN: usize = 64;
 
-/// A remembered id, by a hash that nobody without the key can aim at, and its pseudonym.
-#[derive(Clone, Copy)]
-struct Slot {
-    id: u128,
-    pseudonym: u128,
-}
+/// Ends an id within its last block; the rest of the block is zero.
+const END: u8 = 0x80;
 
-/// Computes pseudonyms, remembering those of cards seen often.
+/// Flags of the BLAKE3 specification, section 2.2, for a message of one block under a key: the
+/// first and last block of the only chunk, which is the root.
+const ONE_BLOCK: u8 = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4;
+
+/// Computes pseudonyms, many at once.
 ///
-/// Card use is skewed, so a direct-mapped memory serves many rows.
+/// A card's pseudonym is the first 128 bits of the keyed BLAKE3 of its id, one byte 0x80, and zeros
+/// up to a whole number of 64-byte blocks. Since most ids take one whole block, a vector unit hashes
+/// up to sixteen of them in the time of one.
 pub struct Pseudonymiser {
     key: [u8; 32],
-    seed: u64,
-    slots: Vec<Slot>,
+    key_words: [u32; 8],
+    platform: Platform,
+    digests: Vec<u8>,
 }
 
-/// A card id whose place in the memory is known.
-#[derive(Debug, Clone, Copy)]
-pub struct PlacedId {
-    hash: u128,
-    slot: usize,
-}
+/// An id, ended and filled up to the block that is hashed.
+pub type IdBlock = [u8; BLOCK_LEN];
 
 impl Pseudonymiser {
-    /// Makes a pseudonymiser for `key` that takes about `memory_bytes`.
+    /// Makes a pseudonymiser for `key`.
     #[must_use]
-    pub fn new(key: &CardKey, memory_bytes: usize) -> Self {
-        let slots = (memory_bytes / size_of::<Slot>()).clamp(1, SLOTS_MAX);
-        let slots = vec![
-            Slot {
-                id: 0,
-                pseudonym: 0
-            };
-            slots.next_power_of_two()
-        ];
+    pub fn new(key: &CardKey) -> Self {
         Self {
             key: key.0,
-            seed: key.hash_seed(),
-            slots,
+            key_words: platform::words_from_le_bytes_32(&key.0),
+            platform: Platform::detect(),
+            digests: Vec::new(),
         }
     }
 
-    /// Returns where an id is remembered, if it is.
+    /// Returns the block of an id, or `None` if the id takes more than one.
     #[must_use]
-    pub fn place(&self, id: &[u8]) -> PlacedId {
-        let hash = xxh3_128_with_seed(id, self.seed).max(1);
-        let slot = usize::try_from(hash >> 64).unwrap_or(0) & (self.slots.len() - 1);
-        PlacedId { hash, slot }
+    #[inline]
+    pub fn block(id: &[u8]) -> Option<IdBlock> {
+        let mut block = [0; BLOCK_LEN];
+        *block.get_mut(id.len())? = END;
+        block[..id.len()].copy_from_slice(id);
+        Some(block)
     }
 
-    /// Returns the pseudonym of an id if it is remembered.
-    ///
-    /// Apart from computing it, so that many can be looked for before the first is computed: then
-    /// they wait for memory together.
-    #[must_use]
-    pub fn remembered(&self, id: PlacedId) -> Option<u128> {
-        let slot = self.slots[id.slot];
-        (slot.id == id.hash).then_some(slot.pseudonym)
-    }
-
-    /// Returns the pseudonym of a card id: the first 128 bits of its keyed BLAKE3.
-    pub fn pseudonym(&mut self, id: &[u8], placed: PlacedId) -> u128 {
-        if let Some(pseudonym) = self.remembered(placed) {
-            return pseudonym;
+    /// Calls `take` with the ordinal and the pseudonym of each block, in order.
+    pub fn pseudonyms_of_blocks(&mut self, blocks: &[IdBlock], mut take: impl FnMut(usize, u128)) {
+        const DIGEST_LEN: usize = blake3::OUT_LEN;
+        let mut ordinal = 0;
+        for group in blocks.chunks(platform::MAX_SIMD_DEGREE) {
+            let mut inputs = [&[0; BLOCK_LEN]; platform::MAX_SIMD_DEGREE];
+            let inputs = &mut inputs[..group.len()];
+            inputs
+                .iter_mut()
+                .zip(group)
+                .for_each(|(input, block)| *input = block);
+            self.digests.resize(group.len() * DIGEST_LEN, 0);
+            self.platform.hash_many(
+                inputs,
+                &self.key_words,
+                0,
+                IncrementCounter::No,
+                ONE_BLOCK,
+                0,
+                0,
+                &mut self.digests,
+            );
+            let (digests, _) = self.digests.as_chunks::<DIGEST_LEN>();
+            for digest in digests {
+                take(ordinal, first_128_bits(digest));
+                ordinal += 1;
+            }
         }
-        let pseudonym = self.compute(id);
-        self.slots[placed.slot] = Slot {
-            id: placed.hash,
-            pseudonym,
-        };
-        pseudonym
     }
 
-    fn compute(&self, id: &[u8]) -> u128 {
-        let digest = blake3::keyed_hash(&self.key, id);
-        digest
-            .as_bytes()
-            .first_chunk()
-            .map_or(0, |bytes| u128::from_le_bytes(*bytes))
+    /// Returns the pseudonym of one id.
+    #[must_use]
+    pub fn pseudonym(&self, id: &[u8]) -> u128 {
+        let mut filled = id.to_vec();
+        filled.push(END);
+        filled.resize(filled.len().next_multiple_of(BLOCK_LEN), 0);
+        first_128_bits(blake3::keyed_hash(&self.key, &filled).as_bytes())
     }
+}
+
+fn first_128_bits(digest: &[u8; blake3::OUT_LEN]) -> u128 {
+    digest
+        .first_chunk()
+        .map_or(0, |bytes| u128::from_le_bytes(*bytes))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn key(byte: u8) -> CardKey {
@@ -177,28 +190,46 @@ mod tests {
     }
 
     #[test]
-    fn remembered_pseudonyms_equal_computed_ones() {
-        let mut remembering = Pseudonymiser::new(&key(1), 100_000);
-        let fresh = Pseudonymiser::new(&key(1), 0);
-        for round in 0..3 {
-            for index in 0..50_000_u32 {
-                let id = format!("card {}", index * (round + 1) % 40_000);
-                let placed = remembering.place(id.as_bytes());
-                let expected = fresh.compute(id.as_bytes());
-                assert!(
-                    remembering
-                        .remembered(placed)
-                        .is_none_or(|found| found == expected)
-                );
-                assert_eq!(remembering.pseudonym(id.as_bytes(), placed), expected);
-                assert_eq!(remembering.remembered(placed), Some(expected));
-            }
+    fn many_at_once_are_as_one_by_one() {
+        let mut pseudonymiser = Pseudonymiser::new(&key(1));
+        for count in 0..70_usize {
+            let ids: Vec<Vec<u8>> = (0..count).map(|n| vec![b'c'; n * 7 % BLOCK_LEN]).collect();
+            let blocks: Vec<_> = ids
+                .iter()
+                .filter_map(|id| Pseudonymiser::block(id))
+                .collect();
+            assert_eq!(blocks.len(), count);
+            let mut found = Vec::new();
+            pseudonymiser.pseudonyms_of_blocks(&blocks, |ordinal, pseudonym| {
+                found.push((ordinal, pseudonym));
+            });
+            let expected: Vec<_> = ids
+                .iter()
+                .map(|id| pseudonymiser.pseudonym(id))
+                .enumerate()
+                .collect();
+            assert_eq!(found, expected);
         }
     }
 
     #[test]
+    fn ids_differ_by_their_last_bytes_and_length() {
+        let pseudonymiser = Pseudonymiser::new(&key(1));
+        let ids = ["", "\0", "\u{80}", "a", "a\0"].map(str::as_bytes);
+        let lengths = [62, 63, 64, 65, 127, 128, 1024].map(|len| vec![b'c'; len]);
+        let all: Vec<&[u8]> = ids
+            .into_iter()
+            .chain(lengths.iter().map(Vec::as_slice))
+            .collect();
+        let pseudonyms: BTreeSet<u128> = all.iter().map(|id| pseudonymiser.pseudonym(id)).collect();
+        assert_eq!(pseudonyms.len(), all.len());
+        assert!(Pseudonymiser::block(&[b'c'; BLOCK_LEN - 1]).is_some());
+        assert!(Pseudonymiser::block(&[b'c'; BLOCK_LEN]).is_none());
+    }
+
+    #[test]
     fn keys_give_different_pseudonyms_and_never_show() {
-        let compute = |byte| Pseudonymiser::new(&key(byte), 0).compute(b"x");
+        let compute = |byte| Pseudonymiser::new(&key(byte)).pseudonym(b"x");
         assert_ne!(compute(1), compute(2));
         assert_ne!(key(1).fingerprint(), key(2).fingerprint());
         assert!(!format!("{:?}", key(1)).contains("0101"));

@@ -42,7 +42,7 @@ pub struct Transaction<'a> {
     pub points_used: bool,
     /// Columns that the layout's `carry` names, in its order.
     pub carried: Carried<'a>,
-    /// Seeded xxh3-64 over the canonical value of every mapped field: equal for equal content,
+    /// Keyed hash of the canonical value of every mapped field: equal for equal content,
     /// whatever the order of columns, the quoting or the spelling of numbers and dates. 0 for a
     /// row without tx_id, which is compared with no other.
     pub content: u64,

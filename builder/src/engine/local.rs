@@ -24,7 +24,7 @@ use crate::{
     emit::{OrderedSink, Staged, Staging, StoreShards, write_catalog, write_market, write_search},
     exchange::{Exchanged, Outbox},
     kernel::{
-        card_partition::{self, DayOrdinals, PairCounts},
+        card_partition::{self, CardWorker, DayOrdinals, PairCounts},
         market::MarketDays,
         row::{CardDay, StoreRow},
         scan::{ScanCounts, StoreScan},
@@ -43,7 +43,6 @@ use crate::{
 struct Shares {
     block: usize,
     rows: usize,
-    pseudonyms: usize,
     partition: usize,
     card_days: usize,
     pair_counts: usize,
@@ -63,7 +62,6 @@ impl Shares {
         Self {
             block: (each / 32).clamp(256 << 10, 2 << 20),
             rows: (each / 4).min(ROWS_MAX),
-            pseudonyms: each / 16,
             partition: each / SMALL_SHARE,
             card_days: each / SMALL_SHARE,
             pair_counts: each / SMALL_SHARE,
@@ -202,15 +200,7 @@ impl Engine<'_> {
         let as_of = plan.as_of.map(|day| day.0);
         let workers = self.on_all_threads(|| {
             let outbox = Outbox::new(PARTITIONS.into(), self.shares.rows, &plan.scratch);
-            let pseudonyms = self.shares.pseudonyms;
-            let mut scan = StoreScan::new(
-                &plan.stores,
-                quarantine,
-                &plan.card_key,
-                as_of,
-                pseudonyms,
-                outbox,
-            );
+            let mut scan = StoreScan::new(&plan.stores, quarantine, &plan.card_key, as_of, outbox);
             let mut parser = Parser::new(&plan.layout, plan.card_key.hash_seed());
             let mut buffer = Vec::new();
             while let Some(block) = next_block(&reader, std::mem::take(&mut buffer))? {
@@ -311,17 +301,17 @@ impl Engine<'_> {
         }
         let next = AtomicU16::new(0);
         let counted = self.on_all_threads(|| {
-            let mut counts = PairCounts::new(days);
+            let mut worker = CardWorker::new(days);
             loop {
                 let partition = next.fetch_add(1, Ordering::Relaxed);
                 if partition >= CARD_PARTITIONS {
                     break;
                 }
                 let budget = self.shares.partition;
-                card_partition::reduce(&card_days, partition, days, budget, &mut counts)?;
+                card_partition::reduce(&card_days, partition, days, budget, &mut worker)?;
                 self.progress.advance(1);
             }
-            Ok(counts)
+            Ok(worker.counts)
         })?;
         let mut total = PairCounts::new(days);
         counted.iter().for_each(|counts| total.merge(counts));

@@ -162,9 +162,11 @@ mod tests {
                 for index in 0..20_000_u32 {
                     let partition = u16::try_from(index % 7).unwrap();
                     let name = format!("{partition}-{}", index % 35);
-                    outbox.spill_if_full().unwrap();
+                    if outbox.spill_if_full().unwrap() {
+                        defined.clear();
+                    }
                     let ordinal = *defined
-                        .entry((outbox.epoch(), name.clone()))
+                        .entry(name.clone())
                         .or_insert_with(|| outbox.define(partition, name.as_bytes()));
                     outbox.push(partition, u64::from(ordinal)).unwrap();
                 }

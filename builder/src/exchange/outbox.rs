@@ -29,7 +29,6 @@ pub struct Outbox<R> {
     held: Vec<Held>,
     len_bytes: usize,
     budget_bytes: usize,
-    epoch: u32,
     scratch: PathBuf,
     spill: Option<SpillWriter>,
     /// Of every spill so far, the segment of each partition.
@@ -55,21 +54,14 @@ impl<R: Pod> Outbox<R> {
             held: (0..partitions).map(|_| Held::default()).collect(),
             len_bytes: 0,
             budget_bytes,
-            epoch: 0,
             scratch: scratch.to_owned(),
             spill: None,
             spilled: Vec::new(),
         }
     }
 
-    /// Returns a number that changes whenever the dictionaries start afresh: entries defined
-    /// under another number must be defined again before rows refer to them.
-    #[must_use]
-    pub fn epoch(&self) -> u32 {
-        self.epoch
-    }
-
-    /// Adds an entry to a partition's dictionary and returns its ordinal there.
+    /// Adds an entry to a partition's dictionary and returns its ordinal there, which holds until
+    /// the next spill.
     ///
     /// # Shape
     /// At most 64 KiB, which a caller ensures.
@@ -112,18 +104,18 @@ impl<R: Pod> Outbox<R> {
         Ok(())
     }
 
-    /// Spills if the memory is used up; to be called between rows, whenever entries may be
-    /// defined anew.
+    /// Spills if the memory is used up, and returns whether it did: then the dictionaries have
+    /// started afresh, and entries must be defined again before rows refer to them.
     ///
     /// # Errors
     /// [`crate::Error::File`] if the scratch folder takes no more.
     #[inline]
-    pub fn spill_if_full(&mut self) -> Result<()> {
-        if self.len_bytes >= self.budget_bytes {
-            self.spill()
-        } else {
-            Ok(())
+    pub fn spill_if_full(&mut self) -> Result<bool> {
+        let is_full = self.len_bytes >= self.budget_bytes;
+        if is_full {
+            self.spill()?;
         }
+        Ok(is_full)
     }
 
     fn spill(&mut self) -> Result<()> {
@@ -155,7 +147,6 @@ impl<R: Pod> Outbox<R> {
         self.spill = Some(spill);
         self.spilled.push(ranges);
         self.len_bytes = 0;
-        self.epoch += 1;
         Ok(())
     }
 

@@ -6,16 +6,16 @@
 
 use nightshard_format::record::Run;
 
-use super::row::CardDay;
-
 /// A day and the distance to the same card's previous day, 0 for the card's first; ordered by
 /// day, then distance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DayDistance(u32);
 
 impl DayDistance {
-    fn new(day: i32, distance: i32) -> Self {
-        Self((day.cast_unsigned() << 16) | (distance.cast_unsigned() & 0xffff))
+    /// Packs a day and a distance, which are shorter than 2^16.
+    #[must_use]
+    pub fn new(day: i32, distance: u32) -> Self {
+        Self((day.cast_unsigned() << 16) | (distance & 0xffff))
     }
 
     /// Returns the day.
@@ -31,22 +31,6 @@ impl DayDistance {
     }
 }
 
-/// Appends the distance of each card's day to `distances`.
-///
-/// # Shape
-/// `card_days` ascend, each once.
-pub fn append_distances(card_days: &[CardDay], distances: &mut Vec<DayDistance>) {
-    let mut previous: Option<CardDay> = None;
-    for card_day in card_days {
-        let distance = match previous {
-            Some(previous) if previous.is_same_card(*card_day) => card_day.day() - previous.day(),
-            _ => 0,
-        };
-        distances.push(DayDistance::new(card_day.day(), distance));
-        previous = Some(*card_day);
-    }
-}
-
 /// The distances of one store, counted: runs by day.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct DistanceCounts {
@@ -55,12 +39,13 @@ pub struct DistanceCounts {
 
 impl DistanceCounts {
     /// Counts distances, which are sorted in place.
-    pub fn count(&mut self, distances: &mut [DayDistance]) {
-        self.counts.clear();
+    #[must_use]
+    pub fn of(distances: &mut [DayDistance]) -> Self {
         distances.sort_unstable();
         let groups = distances.chunk_by(PartialEq::eq);
-        self.counts
-            .extend(groups.map(|group| (group[0], group.len() as u64)));
+        Self {
+            counts: groups.map(|group| (group[0], group.len() as u64)).collect(),
+        }
     }
 
     /// Adds the counts of other cards.
@@ -119,15 +104,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_card_is_first_once_and_then_as_far_as_its_last_day() {
-        let mut card_days: Vec<CardDay> = [(1, 10), (1, 12), (1, 40), (2, 12), (3, 10), (3, 12)]
-            .map(|(card, day)| CardDay::new(card << 64, day))
-            .to_vec();
-        card_days.sort_unstable();
-        let mut distances = Vec::new();
-        append_distances(&card_days, &mut distances);
-        let mut counts = DistanceCounts::default();
-        counts.count(&mut distances);
+    fn distances_are_counted_by_day() {
+        let mut distances = [(12, 2), (10, 0), (40, 28), (12, 0), (10, 0), (12, 2)]
+            .map(|(day, distance)| DayDistance::new(day, distance));
+        let counts = DistanceCounts::of(&mut distances);
         let mut days = counts.days();
         assert_eq!(days.take(10), (2, &[][..]));
         assert_eq!(

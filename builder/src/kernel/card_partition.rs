@@ -2,7 +2,7 @@
 
 use nightshard_format::record::Run;
 
-use super::row::CardDay;
+use super::{card_order::CardOrder, row::CardDay};
 use crate::{
     Result,
     exchange::{Exchanged, Visitor},
@@ -104,7 +104,7 @@ impl PairCounts {
 }
 
 /// Counts the days of the cards of one partition, keeping in memory about `budget_bytes`, or
-/// twice the distinct days of its cards where that is more.
+/// four times the distinct days of its cards where that is more.
 ///
 /// # Errors
 /// [`crate::Error::File`] if the scratch folder cannot be read.
@@ -113,37 +113,50 @@ pub fn reduce(
     partition: u16,
     days: &DayOrdinals,
     budget_bytes: usize,
-    counts: &mut PairCounts,
+    worker: &mut CardWorker,
 ) -> Result<()> {
-    let mut gather = Gather {
-        card_days: Vec::new(),
-        sorted: 0,
-        limit: budget_bytes / CARD_DAY_LEN,
-    };
-    exchanged.visit(partition, &mut gather)?;
-    gather.compact();
-    counts.count(days, &gather.card_days);
+    worker.card_days.clear();
+    worker.sorted = 0;
+    // What is sorted is there twice.
+    worker.limit = budget_bytes / (2 * size_of::<CardDay>());
+    exchanged.visit(partition, worker)?;
+    worker.compact();
+    worker.counts.count(days, &worker.card_days);
     Ok(())
 }
 
-const CARD_DAY_LEN: usize = size_of::<CardDay>();
-
-/// Gathers card days, dropping repeated ones whenever many have come.
-struct Gather {
+/// What one worker needs for one partition after the other.
+pub struct CardWorker {
+    /// What was counted so far.
+    pub counts: PairCounts,
     card_days: Vec<CardDay>,
+    order: CardOrder,
     sorted: usize,
     limit: usize,
 }
 
-impl Gather {
+impl CardWorker {
+    /// Makes a worker that has counted nothing.
+    #[must_use]
+    pub fn new(days: &DayOrdinals) -> Self {
+        Self {
+            counts: PairCounts::new(days),
+            card_days: Vec::new(),
+            order: CardOrder::default(),
+            sorted: 0,
+            limit: 0,
+        }
+    }
+
     fn compact(&mut self) {
-        self.card_days.sort_unstable();
+        self.order.sort(&mut self.card_days);
         self.card_days.dedup();
         self.sorted = self.card_days.len();
     }
 }
 
-impl Visitor<CardDay> for Gather {
+/// Gathers card days, dropping repeated ones whenever many have come.
+impl Visitor<CardDay> for CardWorker {
     fn dictionary<'a>(&mut self, _entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
         Ok(())
     }

@@ -6,6 +6,8 @@
 //! of cards to the market's counts.
 
 pub mod card_days;
+mod card_memory;
+mod card_order;
 pub mod card_partition;
 pub mod dedupe;
 pub mod market;
@@ -14,4 +16,5 @@ pub mod row;
 pub mod scan;
 pub mod sliced;
 pub mod store_days;
+mod store_order;
 pub mod store_partition;

@@ -86,10 +86,16 @@ impl StoreRow {
         DayAmount((day << AMOUNT_BITS) | (self.amount_tx_high & AMOUNT_MASK))
     }
 
-    /// Returns the card and the day, or `None` if the card is unknown.
+    /// Returns the day, counted from the first of [`DAYS`].
     #[must_use]
-    pub fn card_day(&self) -> Option<CardDay> {
-        (self.card_day.0 > DAY_MASK).then_some(self.card_day)
+    pub fn day(&self) -> u16 {
+        self.card_day.day_of_all()
+    }
+
+    /// Returns the card and the day; the card may be unknown.
+    #[must_use]
+    pub fn card_day(&self) -> CardDay {
+        self.card_day
     }
 }
 
@@ -155,6 +161,9 @@ pub struct CardDay(u128);
 const DAY_MASK: u128 = 0xffff;
 
 impl CardDay {
+    /// No card on the first of all days.
+    pub const NONE: Self = Self(0);
+
     /// Packs a card and a day.
     #[must_use]
     pub fn new(card: u128, day: i32) -> Self {
@@ -164,7 +173,17 @@ impl CardDay {
     /// Returns the day.
     #[must_use]
     pub fn day(self) -> i32 {
-        i32::from(u16::try_from(self.0 & DAY_MASK).unwrap_or(u16::MAX))
+        i32::from(self.day_of_all())
+    }
+
+    fn day_of_all(self) -> u16 {
+        u16::try_from(self.0 & DAY_MASK).unwrap_or(u16::MAX)
+    }
+
+    /// Returns whether the card is known.
+    #[must_use]
+    pub fn has_card(self) -> bool {
+        self.0 > DAY_MASK
     }
 
     /// Returns what is kept of the card's pseudonym.
@@ -177,6 +196,19 @@ impl CardDay {
     #[must_use]
     pub fn is_same_card(self, other: Self) -> bool {
         (self.0 ^ other.0) <= DAY_MASK
+    }
+
+    /// Returns bits of the card that are none of [`CardDay::top_bits`], to place it in a table.
+    #[must_use]
+    pub fn middle_bits(self) -> usize {
+        usize::try_from(self.0 >> 48 & u128::from(u64::MAX)).unwrap_or(0)
+    }
+
+    /// Returns the next `bits` bits of the card, at most 16, below the top `top` bits.
+    #[must_use]
+    pub fn bits_below_top(self, top: u32, bits: u32) -> usize {
+        let mask = (1 << bits) - 1;
+        usize::try_from((self.0 >> (128 - top - bits)) & mask).unwrap_or(0)
     }
 
     /// Returns the top `bits` bits of the card, at most 16.
@@ -230,7 +262,9 @@ mod tests {
         assert_eq!(row.tx(), Some(parts.tx));
         let pair = row.day_amount();
         assert_eq!((pair.day(), pair.amount()), (parts.day, parts.amount));
-        assert_eq!(row.card_day(), Some(CardDay::new(parts.card, parts.day)));
+        assert_eq!(row.card_day(), CardDay::new(parts.card, parts.day));
+        assert_eq!(i32::from(row.day()), parts.day);
+        assert!(row.card_day().has_card());
         let unknown = StoreRow::new(
             &RowParts {
                 card: 0,
@@ -239,7 +273,7 @@ mod tests {
             },
             9,
         );
-        assert_eq!((unknown.tx(), unknown.card_day()), (None, None));
+        assert_eq!((unknown.tx(), unknown.card_day().has_card()), (None, false));
         assert!(
             StoreRow::new(
                 &RowParts {

@@ -1,6 +1,6 @@
 //! The scan kernel: parsed transactions to the exchange by store.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::collections::{BTreeMap, HashMap};
 
 use hashbrown::HashTable;
 use nightshard_format::key;
@@ -13,14 +13,15 @@ use super::{
 use crate::{
     Error, Result,
     exchange::Outbox,
-    pseudonym::{CardKey, PlacedId, Pseudonymiser},
+    field_hash::FieldKeys,
+    pseudonym::{CardKey, IdBlock, Pseudonymiser},
     quality::Quarantine,
     row_outcome::{Field, Location, Reason, RowSink, Rule},
     stores::StoreTable,
     transaction::Transaction,
 };
 
-/// So many profiles are remembered at once, in 32 bytes each; then they are learnt anew.
+/// So many profiles are remembered at once, in half a cache line each; then they are learnt anew.
 const PROFILES_MAX: usize = 1 << 18;
 
 /// What a scan counted.
@@ -52,37 +53,47 @@ fn merge_counts<K: Ord>(into: &mut BTreeMap<K, u64>, from: BTreeMap<K, u64>) {
     }
 }
 
-/// One profile seen since the profiles were last forgotten.
-///
-/// Profiles are told apart by 128 bits of a hash that nobody without the card key can aim at, so
-/// that looking one up touches one cache line.
+/// One profile of a store, seen since the profiles were last forgotten.
 #[derive(Clone, Copy)]
 struct Known {
-    hash: u128,
-    epoch: u32,
+    store: StoreKey,
+    rest: u32,
     ordinal: u32,
     partition: u16,
-    currency: u16,
 }
 
-/// Rows that wait for their profiles to be looked up.
+/// A store's id of up to 15 bytes, ended by its length, or else 120 bits of the id's keyed hash
+/// and a length that no short id has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct StoreKey(u128);
+
+/// What rows say beside their store: combinations are few, and one is found in a core's own cache.
+struct Rest {
+    category: Box<[u8]>,
+    region: Box<[u8]>,
+    currency: Box<[u8]>,
+    ordinal_of_currency: usize,
+}
+
+/// Rows that wait for what is looked up and computed for many together.
 #[derive(Default)]
 struct Waiting {
     rows: Vec<WaitingRow>,
-    /// The entries of the rows' profiles and the cards' ids, one after the other.
-    texts: Vec<u8>,
+    /// Ids of cards, and the row of each.
+    ids: Vec<IdBlock>,
+    rows_of_ids: Vec<usize>,
+    /// Ids of stores that their keys do not tell.
+    long_stores: HashMap<usize, Box<[u8]>>,
 }
 
 struct WaitingRow {
     parts: RowParts,
-    profile_hash: u128,
-    entry: Range<usize>,
-    card: Range<usize>,
-    card_id: Option<PlacedId>,
+    store: StoreKey,
+    rest: u32,
     known: Option<Known>,
 }
 
-/// So many rows wait: enough to hide the time of memory, few enough to stay in cache.
+/// So many rows wait: a few of the widest vectors, and few enough to stay in cache.
 const WAITING_ROWS: usize = 64;
 
 /// Sends the transactions of one worker's splits to the exchange.
@@ -94,31 +105,36 @@ pub struct StoreScan<'a> {
     seed: u64,
     outbox: Outbox<StoreRow>,
     profiles: HashTable<Known>,
+    rest_keys: FieldKeys,
+    /// By hash, the place in `rests`.
+    rests_known: HashTable<(u64, u32)>,
+    rests: Vec<Rest>,
     waiting: Waiting,
     currencies: Vec<(Vec<u8>, u64)>,
     counts: ScanCounts,
 }
 
 impl<'a> StoreScan<'a> {
-    /// Makes a scan that excludes rows after `as_of`, and remembers pseudonyms within so much
-    /// memory.
+    /// Makes a scan that excludes rows after `as_of`.
     #[must_use]
     pub fn new(
         stores: &'a StoreTable,
         quarantine: &'a Quarantine,
         card_key: &CardKey,
         as_of: Option<i32>,
-        pseudonyms_bytes: usize,
         outbox: Outbox<StoreRow>,
     ) -> Self {
         Self {
             stores,
             quarantine,
             as_of,
-            pseudonymiser: Pseudonymiser::new(card_key, pseudonyms_bytes),
+            pseudonymiser: Pseudonymiser::new(card_key),
             seed: card_key.hash_seed(),
             outbox,
             profiles: HashTable::new(),
+            rest_keys: FieldKeys::new("nightshard 2026 row profile", card_key.hash_seed(), 3),
+            rests_known: HashTable::new(),
+            rests: Vec::new(),
             waiting: Waiting::default(),
             currencies: Vec::new(),
             counts: ScanCounts::default(),
@@ -135,99 +151,172 @@ impl<'a> StoreScan<'a> {
         Ok((self.outbox, self.counts))
     }
 
-    /// Looks up the profiles and pseudonyms of the rows that wait, and sends the rows.
+    /// Looks up the profiles and computes the pseudonyms of the rows that wait, and sends them.
     ///
-    /// The tables of both do not stay in a core's own cache beside everything else that a row
-    /// needs: looked up one after the other, rows wait for memory together.
+    /// The profiles of all stores do not stay in a core's own cache beside everything else that a
+    /// row needs: looked up one after the other, rows wait for memory together.
     fn send_waiting(&mut self) -> Result<()> {
-        self.outbox.spill_if_full()?;
         let mut waiting = std::mem::take(&mut self.waiting);
         for row in &mut waiting.rows {
-            let find = |known: &Known| known.hash == row.profile_hash;
-            row.known = self
-                .profiles
-                .find(low_half(row.profile_hash), find)
-                .copied();
+            let is_same = |known: &Known| known.store == row.store && known.rest == row.rest;
+            let hash = table_hash(row.store, row.rest);
+            row.known = self.profiles.find(hash, is_same).copied();
         }
-        for row in &mut waiting.rows {
-            row.parts.card = row
-                .card_id
-                .and_then(|id| self.pseudonymiser.remembered(id))
-                .unwrap_or(0);
-        }
-        for row in waiting.rows.iter_mut().filter(|row| row.parts.card == 0) {
-            if let Some(id) = row.card_id {
-                let text = &waiting.texts[row.card.clone()];
-                row.parts.card = self.pseudonymiser.pseudonym(text, id);
-            }
-        }
-        for row in &waiting.rows {
+        self.pseudonymiser
+            .pseudonyms_of_blocks(&waiting.ids, |id, card| {
+                waiting.rows[waiting.rows_of_ids[id]].parts.card = card;
+            });
+        for (index, row) in waiting.rows.iter().enumerate() {
             let known = match row.known {
-                Some(known) if known.epoch == self.outbox.epoch() => known,
-                _ => self.define(row.profile_hash, &waiting.texts[row.entry.clone()])?,
+                Some(known) => known,
+                None => self.learn(row, waiting.long_stores.get(&index).map(AsRef::as_ref)),
             };
-            self.currencies[usize::from(known.currency)].1 += 1;
             self.outbox
                 .push(known.partition, StoreRow::new(&row.parts, known.ordinal))?;
         }
         waiting.rows.clear();
-        waiting.texts.clear();
+        waiting.ids.clear();
+        waiting.rows_of_ids.clear();
+        waiting.long_stores.clear();
         self.waiting = waiting;
+        self.forget_if_needed()
+    }
+
+    /// Defines a profile in the outbox's dictionary, unless an earlier row that waited has.
+    #[cold]
+    fn learn(&mut self, row: &WaitingRow, long_store: Option<&[u8]>) -> Known {
+        let hash = table_hash(row.store, row.rest);
+        let is_same = |known: &Known| known.store == row.store && known.rest == row.rest;
+        if let Some(known) = self.profiles.find(hash, is_same) {
+            return *known;
+        }
+        let short = row.store.0.to_le_bytes();
+        let store = long_store.unwrap_or_else(|| row.store.short_id(&short));
+        let rest = &self.rests[row.rest as usize];
+        let profile = RowProfile {
+            store,
+            category: &rest.category,
+            region: &rest.region,
+            currency: &rest.currency,
+        };
+        let mut entry = Vec::new();
+        profile.append(&mut entry);
+        let partition = key::partition_of(key::hash(store));
+        let known = Known {
+            store: row.store,
+            rest: row.rest,
+            ordinal: self.outbox.define(partition, &entry),
+            partition,
+        };
+        self.profiles
+            .insert_unique(hash, known, |known| table_hash(known.store, known.rest));
+        known
+    }
+
+    /// Spills if memory is full, and forgets what holds no longer or has become too much.
+    fn forget_if_needed(&mut self) -> Result<()> {
+        let is_much = self.rests.len().max(self.profiles.len()) >= PROFILES_MAX;
+        // A spill ends the dictionaries that the profiles were defined in.
+        if self.outbox.spill_if_full()? || is_much {
+            self.profiles.clear();
+            self.rests_known.clear();
+            self.rests.clear();
+        }
         Ok(())
     }
 
-    /// Defines a profile in the outbox's dictionary.
-    #[cold]
-    fn define(&mut self, hash: u128, entry: &[u8]) -> Result<Known> {
-        let epoch = self.outbox.epoch();
-        match self
-            .profiles
-            .find_mut(low_half(hash), |known| known.hash == hash)
+    /// Puts down the card of the next row to wait; returns its pseudonym if that is known at once.
+    #[inline]
+    fn wait_for_card(&mut self, id: &[u8]) -> u128 {
+        if id.is_empty() {
+            return 0;
+        }
+        let Some(block) = Pseudonymiser::block(id) else {
+            return self.pseudonymiser.pseudonym(id);
+        };
+        self.waiting.rows_of_ids.push(self.waiting.rows.len());
+        self.waiting.ids.push(block);
+        0
+    }
+
+    /// Returns where what a row says beside its store stands in `rests`.
+    #[inline]
+    fn rest_of(&mut self, row: &Transaction<'_>) -> u32 {
+        let mut hash = self.rest_keys.row();
+        for (field, text) in [row.category, row.region, row.currency]
+            .into_iter()
+            .enumerate()
         {
-            // An earlier row that waited may have defined it.
-            Some(known) if known.epoch == epoch => Ok(*known),
-            Some(known) => {
-                known.epoch = epoch;
-                known.ordinal = self.outbox.define(known.partition, entry);
-                Ok(*known)
-            }
-            None => self.learn(hash, entry),
+            hash.text(field, text);
+        }
+        let hash = hash.finish();
+        match self.rests_known.find(hash, |known| known.0 == hash) {
+            Some((_, rest)) => *rest,
+            None => self.learn_rest(row, hash),
         }
     }
 
-    fn learn(&mut self, hash: u128, entry: &[u8]) -> Result<Known> {
-        if self.profiles.len() >= PROFILES_MAX {
-            self.profiles.clear();
-        }
-        let profile = RowProfile::decode(entry);
-        let known = self
-            .currencies
-            .iter()
-            .position(|(code, _)| code == profile.currency);
-        let currency = known.unwrap_or_else(|| {
-            self.currencies.push((profile.currency.to_vec(), 0));
+    #[cold]
+    fn learn_rest(&mut self, row: &Transaction<'_>, hash: u64) -> u32 {
+        let mut currencies = self.currencies.iter();
+        let known = currencies.position(|(code, _)| code == row.currency);
+        let ordinal_of_currency = known.unwrap_or_else(|| {
+            self.currencies.push((row.currency.to_vec(), 0));
             self.currencies.len() - 1
         });
-        let partition = key::partition_of(key::hash(profile.store));
-        let known = Known {
-            hash,
-            epoch: self.outbox.epoch(),
-            ordinal: self.outbox.define(partition, entry),
-            partition,
-            currency: u16::try_from(currency).map_err(|_many| {
-                Error::option(
-                    "--layout",
-                    "more than 65,536 currencies: is the column the right one?",
-                )
-            })?,
-        };
-        self.profiles
-            .insert_unique(low_half(hash), known, |known| low_half(known.hash));
-        Ok(known)
+        let ordinal = u32::try_from(self.rests.len()).unwrap_or(u32::MAX);
+        self.rests.push(Rest {
+            category: row.category.into(),
+            region: row.region.into(),
+            currency: row.currency.into(),
+            ordinal_of_currency,
+        });
+        self.rests_known
+            .insert_unique(hash, (hash, ordinal), |known| known.0);
+        ordinal
     }
 }
 
-/// Returns the half of a hash that places it in a table.
+impl StoreKey {
+    const LAST: usize = size_of::<u128>() - 1;
+
+    #[inline]
+    fn new(id: &[u8], seed: u64) -> Self {
+        let mut bytes = [0; Self::LAST + 1];
+        match bytes[..Self::LAST].get_mut(..id.len()) {
+            Some(short) => {
+                short.copy_from_slice(id);
+                bytes[Self::LAST] = u8::try_from(id.len()).unwrap_or(u8::MAX);
+            }
+            None => {
+                bytes = xxh3_128_with_seed(id, seed).to_le_bytes();
+                bytes[Self::LAST] = u8::MAX;
+            }
+        }
+        Self(u128::from_le_bytes(bytes))
+    }
+
+    fn is_long(self) -> bool {
+        self.0 >> (Self::LAST * 8) == u128::from(u8::MAX)
+    }
+
+    /// Returns the id in the bytes of a key that is not long.
+    fn short_id(self, bytes: &[u8; Self::LAST + 1]) -> &[u8] {
+        &bytes[..usize::from(bytes[Self::LAST])]
+    }
+}
+
+/// Places a profile in the table. Ids are not spread by themselves: the product of two halves is.
+#[inline]
+fn table_hash(store: StoreKey, rest: u32) -> u64 {
+    let [low, high] = [0, 64].map(|shift| low_half(store.0 >> shift));
+    let product = u128::from(low ^ SPREAD[0]) * u128::from(high ^ u64::from(rest) ^ SPREAD[1]);
+    low_half(product) ^ low_half(product >> 64)
+}
+
+/// Digits of pi, so that no id has a half that is zero but by chance.
+const SPREAD: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7345];
+
 fn low_half(hash: u128) -> u64 {
     u64::try_from(hash & u128::from(u64::MAX)).unwrap_or(0)
 }
@@ -249,38 +338,28 @@ impl RowSink for StoreScan<'_> {
             [] => 0,
             id => xxh3_128_with_seed(id, self.seed).max(1),
         };
+        let store = StoreKey::new(row.store_id, self.seed);
+        let rest = self.rest_of(row);
+        let currency = self.rests[rest as usize].ordinal_of_currency;
+        self.currencies[currency].1 += 1;
         let parts = RowParts {
-            card: 0,
+            card: self.wait_for_card(row.card_id),
             tx,
             content: row.content,
             location: pack_location(at.file, at.line),
             amount: row.amount_minor,
             day,
         };
-        let profile = RowProfile {
-            store: row.store_id,
-            category: row.category,
-            region: row.region,
-            currency: row.currency,
-        };
-        let texts = &mut self.waiting.texts;
-        let start = texts.len();
-        profile.append(texts);
-        let entry = start..texts.len();
-        let profile_hash = xxh3_128_with_seed(&texts[entry.clone()], self.seed);
-        texts.extend_from_slice(row.card_id);
-        let card = entry.end..texts.len();
-        let is_known = !row.card_id.is_empty();
-        let card_id = is_known.then(|| self.pseudonymiser.place(row.card_id));
-        let row = WaitingRow {
+        if store.is_long() {
+            let index = self.waiting.rows.len();
+            self.waiting.long_stores.insert(index, row.store_id.into());
+        }
+        self.waiting.rows.push(WaitingRow {
             parts,
-            profile_hash,
-            entry,
-            card,
-            card_id,
+            store,
+            rest,
             known: None,
-        };
-        self.waiting.rows.push(row);
+        });
         self.counts.accepted += 1;
         if self.waiting.rows.len() < WAITING_ROWS {
             Ok(())

@@ -15,8 +15,9 @@ use nightshard_format::{
 use super::{
     card_days::DistanceCounts,
     dedupe::dedupe,
-    row::{CardDay, StoreRow},
+    row::StoreRow,
     store_days::DayRows,
+    store_order::StoreOrder,
     store_partition::{PartitionRecords, ProfileSet, Profiles, StoreContext, StoreWorker},
 };
 use crate::{
@@ -54,10 +55,12 @@ pub(super) fn reduce(
     let by_card = cut_by_card(&by_tx, slices, &profiles, context, &mut out)?;
     drop(by_tx);
     let mut counted = Counted::new(&profiles);
+    let mut order = std::mem::take(&mut worker.order);
     for slice in 0..slices {
-        let rows = load(&by_card, slice)?;
-        counted.add(&profiles, &rows, worker)?;
+        order.arrange(&profiles, &load(&by_card, slice)?);
+        counted.add(&mut order, worker)?;
     }
+    worker.order = order;
     for (store, of_store) in counted.stores.iter_mut().enumerate() {
         if of_store.days.is_empty() {
             continue;
@@ -87,12 +90,17 @@ fn cut_by_card(
         out.duplicates += repeats.duplicates;
         out.conflicts.extend(repeats.conflicts);
         for row in rows {
-            if !profiles.is_base_currency(&row) {
+            if profiles.base_store_of(&row).is_none() {
                 out.other_currency += 1;
                 continue;
             }
             // Rows without a card meet nobody, so anything spreads them.
-            let spread = row.card_day().map_or(row.location.into(), CardDay::card);
+            let card_day = row.card_day();
+            let spread = if card_day.has_card() {
+                card_day.card()
+            } else {
+                row.location.into()
+            };
             outbox.push(slice_of(spread, slices), row)?;
             outbox.spill_if_full()?;
         }
@@ -215,33 +223,25 @@ impl Counted {
             .collect();
         Self {
             stores,
-            profile_rows: profiles.no_rows(),
+            profile_rows: vec![0; profiles.len()],
         }
     }
 
-    fn add(
-        &mut self,
-        profiles: &Profiles,
-        rows: &[StoreRow],
-        worker: &mut StoreWorker,
-    ) -> Result<()> {
-        let mut card_days = BTreeMap::<usize, Vec<CardDay>>::new();
-        for row in rows {
-            let store = profiles.store_of(row) as usize;
-            self.profile_rows[row.profile as usize] += 1;
-            let entry = row.day_amount();
-            let days = &mut self.stores[store].days;
-            let day = days
-                .entry(entry.day())
-                .or_insert_with(|| CountedDay::Amounts(Vec::new()));
-            day.add(entry.amount());
-            if let Some(card_day) = row.card_day() {
-                card_days.entry(store).or_default().push(card_day);
-            }
+    /// Adds the rows of some cards.
+    fn add(&mut self, order: &mut StoreOrder, worker: &mut StoreWorker) -> Result<()> {
+        for (total, rows) in self.profile_rows.iter_mut().zip(&order.profile_rows) {
+            *total += rows;
         }
-        for (store, mut card_days) in card_days {
-            let counts = worker.count_cards(&mut card_days)?;
-            self.stores[store].distances.merge(&counts);
+        for (store, counted) in self.stores.iter_mut().enumerate() {
+            let (amounts, card_days) = order.store(store);
+            for entry in amounts {
+                let day = counted
+                    .days
+                    .entry(entry.day())
+                    .or_insert_with(|| CountedDay::Amounts(Vec::new()));
+                day.add(entry.amount());
+            }
+            counted.distances.merge(&worker.count_cards(card_days)?);
         }
         Ok(())
     }

@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, HashMap};
 
 use nightshard_format::{
-    record::{DayCards, StoreProfile},
+    record::{DayCards, Run, StoreProfile},
     statistics::Statistics,
 };
 
 use super::{
-    card_days::{DayDistance, DistanceCounts, append_distances},
+    card_days::{DayDistance, DistanceCounts},
+    card_memory::{CardMemory, Visit},
     dedupe::dedupe,
     market::MarketDays,
     profile::RowProfile,
     row::{CardDay, DayAmount, StoreRow},
     store_days::{DayRows, DaysEncoder, EncodedRecords},
+    store_order::StoreOrder,
 };
 use crate::{
     Result,
@@ -23,7 +25,10 @@ use crate::{
 
 /// Partitions of the exchange by card.
 pub const CARD_PARTITIONS: u16 = 1 << CARD_PARTITION_BITS;
-const CARD_PARTITION_BITS: u32 = 8;
+pub(super) const CARD_PARTITION_BITS: u32 = 8;
+
+/// Rows that are reduced at once are numbered in 32 bits.
+const ROWS_MAX: usize = u32::MAX as usize;
 
 /// What is the same for all partitions.
 #[derive(Debug, Clone, Copy)]
@@ -45,9 +50,12 @@ pub struct StoreWorker {
     /// The market's days.
     pub market: MarketDays,
     encoder: DaysEncoder,
+    rows: Vec<StoreRow>,
+    pub(super) order: StoreOrder,
+    memory: CardMemory,
     amounts: Vec<i64>,
-    distances: Vec<DayDistance>,
-    counts: DistanceCounts,
+    distances: Vec<u32>,
+    runs: Vec<Run>,
 }
 
 impl StoreWorker {
@@ -58,9 +66,12 @@ impl StoreWorker {
             cards,
             market: MarketDays::default(),
             encoder: DaysEncoder::default(),
+            rows: Vec::new(),
+            order: StoreOrder::default(),
+            memory: CardMemory::default(),
             amounts: Vec::new(),
             distances: Vec::new(),
-            counts: DistanceCounts::default(),
+            runs: Vec::new(),
         }
     }
 }
@@ -103,11 +114,17 @@ pub fn reduce(
     context: &StoreContext<'_>,
     worker: &mut StoreWorker,
 ) -> Result<PartitionRecords> {
-    let rows_max = context.budget_bytes / size_of::<StoreRow>();
+    let rows_max = (context.budget_bytes / size_of::<StoreRow>()).min(ROWS_MAX);
     if exchanged.len_rows(partition) > rows_max as u64 {
         return super::sliced::reduce(exchanged, partition, context, worker);
     }
-    let mut load = Load::default();
+    let mut load = Load {
+        rows: std::mem::take(&mut worker.rows),
+        ..Load::default()
+    };
+    load.rows.clear();
+    load.rows
+        .reserve(usize::try_from(exchanged.len_rows(partition)).unwrap_or(rows_max));
     exchanged.visit(partition, &mut load)?;
     let Load {
         mut profiles,
@@ -116,68 +133,85 @@ pub fn reduce(
     } = load;
     let profiles = profiles.resolve(context.base_currency);
     let repeats = dedupe(&mut rows, |row| profiles.store_of(row));
+    let mut order = std::mem::take(&mut worker.order);
+    order.arrange(&profiles, &rows);
+    worker.rows = rows;
     let mut out = PartitionRecords {
         duplicates: repeats.duplicates,
         conflicts: repeats.conflicts,
+        other_currency: order.other_currency,
         ..PartitionRecords::default()
     };
-    let mut groups = StoreGroups::new(&profiles, &rows);
-    drop(rows);
-    out.other_currency = groups.other_currency;
     for store in 0..profiles.stores.len() {
-        let (amounts, card_days) = groups.store(store);
+        let (amounts, card_days) = order.store(store);
         if amounts.is_empty() {
             continue;
         }
         out.used += amounts.len() as u64;
         let records = worker.encode(amounts, card_days)?;
-        let profile = profiles.store_profile(store, &groups.profile_rows, context.stores);
+        let profile = profiles.store_profile(store, &order.profile_rows, context.stores);
         out.stores
             .push(worker.finish(&profiles.stores[store], profile, records)?);
     }
+    worker.order = order;
     Ok(out)
 }
 
 impl StoreWorker {
-    /// Encodes the days of one store, and sends its card days on.
+    /// Encodes the days of one store, which ascend, and sends its card days on.
     fn encode(
         &mut self,
         amounts: &mut [DayAmount],
-        card_days: &mut Vec<CardDay>,
+        mut card_days: &[CardDay],
     ) -> Result<EncodedRecords> {
-        amounts.sort_unstable();
-        self.distances.clear();
-        self.send_cards(card_days)?;
-        self.counts.count(&mut self.distances);
+        self.memory.forget(card_days.len());
         let mut records = EncodedRecords::default();
-        let mut days = self.counts.days();
-        for of_day in amounts.chunk_by(|a, b| a.day() == b.day()) {
-            let day = of_day[0].day();
+        for of_day in amounts.chunk_by_mut(|a, b| a.day() == b.day()) {
+            let cards_of_day;
+            (cards_of_day, card_days) = card_days.split_at(of_day.len());
+            let first_ever = self.count_day(cards_of_day)?;
+            of_day.sort_unstable();
             self.amounts.clear();
             self.amounts
                 .extend(of_day.iter().map(|entry| entry.amount()));
-            let (first_ever, returning) = days.take(day);
             let cards = DayCards {
                 first_ever,
-                returning,
+                returning: &self.runs,
             };
-            let rows = DayRows::Amounts(&self.amounts);
-            self.encoder
-                .day(day, rows, cards, Some(&mut self.market), &mut records);
+            self.encoder.day(
+                of_day[0].day(),
+                DayRows::Amounts(&self.amounts),
+                cards,
+                Some(&mut self.market),
+                &mut records,
+            );
         }
+        self.cards.spill_if_full()?;
         Ok(records)
     }
 
-    /// Sorts the card days of one store, sends each on, and appends their distances.
-    fn send_cards(&mut self, card_days: &mut Vec<CardDay>) -> Result<()> {
-        card_days.sort_unstable();
-        card_days.dedup();
-        append_distances(card_days, &mut self.distances);
-        for card_day in card_days {
+    /// Sends the cards of one day on, returns how many were never there before, and leaves in
+    /// `runs` how long ago the others were.
+    fn count_day(&mut self, card_days: &[CardDay]) -> Result<u64> {
+        let mut first_ever = 0;
+        self.distances.clear();
+        for card_day in card_days.iter().filter(|card_day| card_day.has_card()) {
+            match self.memory.visit(*card_day) {
+                Visit::SameDay => continue,
+                Visit::First => first_ever += 1,
+                Visit::After(distance) => self.distances.push(distance),
+            }
             self.cards
                 .push(card_day.top_bits(CARD_PARTITION_BITS), *card_day)?;
         }
-        self.cards.spill_if_full()
+        self.distances.sort_unstable();
+        self.runs.clear();
+        let runs = self.distances.chunk_by(PartialEq::eq).map(|run| Run {
+            distance: run[0],
+            count: run.len() as u64,
+        });
+        self.runs.extend(runs);
+        Ok(first_ever)
     }
 
     /// Encodes the days of one store that were counted slice by slice.
@@ -205,13 +239,22 @@ impl StoreWorker {
         records
     }
 
-    /// Counts the distances of some of a store's cards, and sends their days on.
-    pub(super) fn count_cards(&mut self, card_days: &mut Vec<CardDay>) -> Result<DistanceCounts> {
-        self.distances.clear();
-        self.send_cards(card_days)?;
-        let mut counts = DistanceCounts::default();
-        counts.count(&mut self.distances);
-        Ok(counts)
+    /// Counts the distances of some of a store's cards, whose days ascend, and sends them on.
+    pub(super) fn count_cards(&mut self, card_days: &[CardDay]) -> Result<DistanceCounts> {
+        self.memory.forget(card_days.len());
+        let mut distances = Vec::new();
+        for card_day in card_days.iter().filter(|card_day| card_day.has_card()) {
+            let distance = match self.memory.visit(*card_day) {
+                Visit::SameDay => continue,
+                Visit::First => 0,
+                Visit::After(distance) => distance,
+            };
+            distances.push(DayDistance::new(card_day.day(), distance));
+            self.cards
+                .push(card_day.top_bits(CARD_PARTITION_BITS), *card_day)?;
+        }
+        self.cards.spill_if_full()?;
+        Ok(DistanceCounts::of(&mut distances))
     }
 
     /// Ends a store.
@@ -317,13 +360,16 @@ impl Profiles {
         self.by_profile[row.profile as usize].0
     }
 
-    pub(super) fn is_base_currency(&self, row: &StoreRow) -> bool {
-        self.by_profile[row.profile as usize].1
+    /// Returns the store of a row in the base currency.
+    #[inline]
+    pub(super) fn base_store_of(&self, row: &StoreRow) -> Option<usize> {
+        let (store, is_base_currency) = self.by_profile[row.profile as usize];
+        is_base_currency.then_some(store as usize)
     }
 
-    /// Returns how many rows each profile may have been counted for: none yet.
-    pub(super) fn no_rows(&self) -> Vec<u64> {
-        vec![0; self.entries.len()]
+    /// Returns how many profiles there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
     }
 
     /// Returns who a store is: the dimension file's word, else what most of its rows say, ties
@@ -358,74 +404,4 @@ fn most_rows(counts: &BTreeMap<&[u8], u64>) -> Option<String> {
     // `max_by_key` keeps the last of equals: reversed, that is the first of the alphabet.
     let (value, _) = known.rev().max_by_key(|(_, rows)| **rows)?;
     Some(String::from_utf8_lossy(value).into_owned())
-}
-
-/// The rows of a partition, by store, as what is sorted next.
-struct StoreGroups {
-    amounts: Vec<DayAmount>,
-    card_days: Vec<CardDay>,
-    amount_ends: Vec<usize>,
-    card_ends: Vec<usize>,
-    of_store: Vec<CardDay>,
-    profile_rows: Vec<u64>,
-    other_currency: u64,
-}
-
-impl StoreGroups {
-    /// Scatters rows by store: one pass to count, one to place.
-    fn new(profiles: &Profiles, rows: &[StoreRow]) -> Self {
-        let mut profile_rows = profiles.no_rows();
-        let mut amount_starts = vec![0_usize; profiles.stores.len() + 1];
-        let mut card_starts = amount_starts.clone();
-        let mut other_currency = 0;
-        for row in rows {
-            let store = profiles.store_of(row) as usize;
-            if profiles.is_base_currency(row) {
-                profile_rows[row.profile as usize] += 1;
-                amount_starts[store + 1] += 1;
-                card_starts[store + 1] += usize::from(row.card_day().is_some());
-            } else {
-                other_currency += 1;
-            }
-        }
-        for starts in [&mut amount_starts, &mut card_starts] {
-            (1..starts.len()).for_each(|store| starts[store] += starts[store - 1]);
-        }
-        let last = profiles.stores.len();
-        let mut amounts = vec![DayAmount::new(0, 0); amount_starts[last]];
-        let mut card_days = vec![CardDay::new(0, 0); card_starts[last]];
-        for row in rows.iter().filter(|row| profiles.is_base_currency(row)) {
-            let store = profiles.store_of(row) as usize;
-            amounts[amount_starts[store]] = row.day_amount();
-            amount_starts[store] += 1;
-            if let Some(card_day) = row.card_day() {
-                card_days[card_starts[store]] = card_day;
-                card_starts[store] += 1;
-            }
-        }
-        // Placing has moved each start to its store's end.
-        Self {
-            amounts,
-            card_days,
-            amount_ends: amount_starts,
-            card_ends: card_starts,
-            of_store: Vec::new(),
-            profile_rows,
-            other_currency,
-        }
-    }
-
-    fn store(&mut self, store: usize) -> (&mut [DayAmount], &mut Vec<CardDay>) {
-        let range = |ends: &[usize]| {
-            let start = store.checked_sub(1).map_or(0, |before| ends[before]);
-            start..ends[store]
-        };
-        self.of_store.clear();
-        self.of_store
-            .extend_from_slice(&self.card_days[range(&self.card_ends)]);
-        (
-            &mut self.amounts[range(&self.amount_ends)],
-            &mut self.of_store,
-        )
-    }
 }

@@ -1,11 +1,11 @@
 //! The fields of one record to one canonical transaction.
 
 use super::columns::{Choice, Columns};
-use super::content::Content;
 use super::fields::Fields;
 use super::parser::Outcome;
 use super::time::{Moment, TimeReader};
 use super::{Carried, amount};
+use crate::field_hash::FieldKeys;
 use crate::layout::{AmountRule, Field, Layout};
 use crate::row_outcome::{Location, Reason, RowSink, Rule};
 use crate::transaction::{TEXT_BYTES_MAX, Transaction};
@@ -17,7 +17,7 @@ pub(super) struct RowReader {
     /// Lower-case values of a status that mean cancelled.
     cancelled: Vec<Vec<u8>>,
     points_from: Option<u16>,
-    content: Content,
+    content_keys: FieldKeys,
     /// What may be wrong with the texts of the next rows.
     pub(super) doubt: Doubt,
 }
@@ -51,6 +51,17 @@ impl<E> From<Fault> for Stop<E> {
 /// Stands for an unknown number in the content.
 const UNKNOWN: u32 = u32::MAX;
 
+const CONTENT_CONTEXT: &str = "nightshard 2026 row content";
+
+/// Fields of the content that every layout has: two of numbers, five of text. Those that it carries
+/// follow, and all others by their tags.
+const OWN_FIELDS: usize = 7;
+
+fn content_fields(layout: &Layout) -> usize {
+    let definition = layout.definition();
+    OWN_FIELDS + definition.carry.len() + definition.fields.len()
+}
+
 impl RowReader {
     pub(super) fn new(layout: &Layout, seed: u64) -> Self {
         let status = layout.field(Field::Status);
@@ -67,7 +78,7 @@ impl RowReader {
             points_from: layout
                 .field(Field::Installments)
                 .and_then(|column| column.points_from),
-            content: Content::new(seed),
+            content_keys: FieldKeys::new(CONTENT_CONTEXT, seed, content_fields(layout)),
             doubt: Doubt::Utf8,
         }
     }
@@ -143,37 +154,34 @@ impl RowReader {
         Ok(Outcome::Transaction)
     }
 
-    /// Returns the digest of everything that the layout maps.
+    /// Returns the hash of everything that the layout maps.
     #[inline]
-    fn content(&mut self, row: &Transaction<'_>, fields: Fields<'_>, columns: &Columns) -> u64 {
+    fn content(&self, row: &Transaction<'_>, fields: Fields<'_>, columns: &Columns) -> u64 {
+        let mut hash = self.content_keys.row();
+        let second = row.second_of_day.unwrap_or(UNKNOWN);
+        let moment = pair(row.day.cast_unsigned(), second);
+        hash.numbers(0, [row.amount_minor.cast_unsigned(), moment]);
+        let [a, b, c] = [0, 1, 2].map(|at| row.currency.get(at).copied().unwrap_or(0));
+        let code = u32::from_le_bytes([a, b, c, u8::from(row.points_used)]);
         let months = row.installments.map_or(UNKNOWN, u32::from);
-        let mut code = [0; 4];
-        code[..row.currency.len()].copy_from_slice(row.currency);
-        code[3] = u8::from(row.points_used);
-        self.content.begin([
-            row.amount_minor,
-            pair(
-                row.day.cast_unsigned(),
-                row.second_of_day.unwrap_or(UNKNOWN),
-            ),
-            pair(months, u32::from_le_bytes(code)),
-        ]);
-        for text in [
+        hash.numbers(1, [pair(months, code), 0]);
+        for (field, text) in (2..).zip([
             row.tx_id,
             row.store_id,
             row.card_id,
             row.category,
             row.region,
-        ] {
-            self.content.text(text);
+        ]) {
+            hash.text(field, text);
         }
-        for text in row.carried.iter() {
-            self.content.text(text);
+        for (field, text) in (OWN_FIELDS..).zip(row.carried.iter()) {
+            hash.text(field, text);
         }
+        let others = OWN_FIELDS + columns.carried.len();
         for other in &columns.others {
-            self.content.tagged(other.tag, other.slot.text(fields));
+            hash.text(others + usize::from(other.tag), other.slot.text(fields));
         }
-        self.content.digest()
+        hash.finish()
     }
 
     #[cold]
@@ -295,8 +303,8 @@ fn short(field: Field, text: &[u8]) -> Result<&[u8], Fault> {
 
 /// Two numbers side by side.
 #[inline]
-fn pair(high: u32, low: u32) -> i64 {
-    (u64::from(high) << 32 | u64::from(low)).cast_signed()
+fn pair(high: u32, low: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
 }
 
 /// Whether a flag or an amount of points says that there are any.
