@@ -42,6 +42,8 @@ pub struct Transaction<'a> {
     pub points_used: bool,
     /// Columns that the layout's `carry` names, in its order.
     pub carried: Carried<'a>,
+    /// Keyed hash of category, region and currency.
+    pub profile: u64,
     /// Keyed hash of the canonical value of every mapped field: equal for equal content,
     /// whatever the order of columns, the quoting or the spelling of numbers and dates. 0 for a
     /// row without tx_id, which is compared with no other.

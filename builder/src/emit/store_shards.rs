@@ -14,19 +14,15 @@ use crate::{
     kernel::{
         card_partition::{DayOrdinals, PairCounts},
         market::MarketDays,
-        row::unpack_location,
         store_days::{DayRows, DaysEncoder, EncodedRecords},
-        store_partition::PartitionRecords,
+        store_partition::{Conflict, PartitionRecords},
     },
-    quality::Quarantine,
-    row_outcome::{Field, Location, Reason},
 };
 use nightshard_format::record::DayCards;
 
 /// Takes the records of the stores' partitions, in order, and counts what became of rows.
 pub struct StoreShards<'a> {
     staging: &'a Staging,
-    quarantine: &'a Quarantine,
     set: Option<ShardSet>,
     /// Finished shards.
     pub staged: Vec<Staged>,
@@ -39,23 +35,25 @@ pub struct StoreShards<'a> {
     /// Rows in another than the base currency.
     pub other_currency: u64,
     /// Rows rejected because their tx_id stands for different content.
-    pub conflicts: u64,
+    pub conflicting_rows: u64,
+    /// The stores and tx_ids of those rows.
+    pub conflicts: Vec<Conflict>,
 }
 
 impl<'a> StoreShards<'a> {
     /// Starts writing into `staging`.
     #[must_use]
-    pub fn new(staging: &'a Staging, quarantine: &'a Quarantine) -> Self {
+    pub fn new(staging: &'a Staging) -> Self {
         Self {
             staging,
-            quarantine,
             set: None,
             staged: Vec::new(),
             facts: Vec::new(),
             used: 0,
             duplicates: 0,
             other_currency: 0,
-            conflicts: 0,
+            conflicting_rows: 0,
+            conflicts: Vec::new(),
         }
     }
 
@@ -67,14 +65,8 @@ impl<'a> StoreShards<'a> {
         self.used += records.used;
         self.duplicates += records.duplicates;
         self.other_currency += records.other_currency;
-        self.conflicts += records.conflicts.len() as u64;
-        for (file, line) in records.conflicts.into_iter().map(unpack_location) {
-            self.quarantine.add(
-                Location { file, line },
-                Field::TxId,
-                Reason::ConflictingContent,
-            );
-        }
+        self.conflicting_rows += records.conflicting_rows;
+        self.conflicts.extend(records.conflicts);
         if records.stores.is_empty() {
             return Ok(());
         }

@@ -1,7 +1,7 @@
 //! The local engine: kernels on the threads of this process.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU16, Ordering},
@@ -24,15 +24,17 @@ use crate::{
     emit::{OrderedSink, Staged, Staging, StoreShards, write_catalog, write_market, write_search},
     exchange::{Exchanged, Outbox},
     kernel::{
+        admission::Admission,
         card_partition::{self, CardWorker, DayOrdinals, PairCounts},
+        conflict_scan::ConflictScan,
         market::MarketDays,
-        row::{CardDay, StoreRow},
+        row::{CardRow, StoreRow},
         scan::{ScanCounts, StoreScan},
-        store_partition::{self, CARD_PARTITIONS, StoreContext, StoreWorker},
+        store_partition::{self, CARD_PARTITIONS, Conflict, StoreContext, StoreWorker},
     },
     quality::Quarantine,
-    row_outcome::{Reason, Rule},
-    source::{Block, InputSummary, Parser, Reader, ReaderOptions},
+    row_outcome::{Reason, RowSink, Rule},
+    source::{self, Block, InputSummary, Parser, Reader, ReaderOptions},
 };
 
 /// How the memory is shared out, in bytes for each worker.
@@ -50,7 +52,7 @@ struct Shares {
 
 /// More rows than this are not held before they are spilled: a scratch file's pages cost less
 /// than memory that the system has to find and clear.
-const ROWS_MAX: usize = 64 << 20;
+const ROWS_MAX: usize = 2048 << 20;
 
 /// What is neither in transit nor being parsed gets this part of a worker's memory.
 const SMALL_SHARE: usize = 8;
@@ -120,7 +122,7 @@ struct Scanned {
 
 /// What the reduction of stores leaves behind.
 struct Reduced {
-    card_days: Exchanged<CardDay>,
+    card_days: Exchanged<CardRow>,
     market: MarketDays,
 }
 
@@ -138,8 +140,9 @@ impl Engine<'_> {
         let scanned = self.scan(&quarantine)?;
         lap(Stage::Read);
         let currency = self.base_currency(&scanned.counts)?;
-        let mut stores = StoreShards::new(&self.staging, &quarantine);
+        let mut stores = StoreShards::new(&self.staging);
         let reduced = self.reduce_stores(scanned.rows, &currency, &mut stores)?;
+        self.name_conflicts(&quarantine, &scanned.inputs, &stores)?;
         let rows = account(&scanned.counts, &stores)?;
         if rows.used == 0 {
             return Err(Error::NoRows(describe_nothing(&rows)));
@@ -190,6 +193,37 @@ impl Engine<'_> {
 
     fn scan(&self, quarantine: &Quarantine) -> Result<Scanned> {
         let plan = self.plan;
+        let (scans, inputs) = self.read_rows(|| {
+            let outbox = Outbox::new(PARTITIONS.into(), self.shares.rows, &plan.scratch);
+            StoreScan::new(self.admission(), quarantine, &plan.card_key, outbox)
+        })?;
+        let mut counts = ScanCounts::default();
+        let mut outboxes = Vec::new();
+        for scan in scans {
+            let (outbox, counted) = scan.finish()?;
+            counts.merge(counted);
+            outboxes.push(outbox);
+        }
+        Ok(Scanned {
+            rows: Exchanged::new(outboxes)?,
+            counts,
+            inputs,
+        })
+    }
+
+    fn admission(&self) -> Admission<'_> {
+        Admission {
+            stores: &self.plan.stores,
+            as_of: self.plan.as_of.map(|day| day.0),
+        }
+    }
+
+    /// Reads all rows of the input into one sink for each thread.
+    fn read_rows<S: RowSink<Error = Error> + Send>(
+        &self,
+        sink: impl Fn() -> S + Sync,
+    ) -> Result<(Vec<S>, Vec<InputSummary>)> {
+        let plan = self.plan;
         self.progress.begin(Stage::Read, plan.inputs.size_bytes());
         let options = ReaderOptions {
             block_bytes: self.shares.block,
@@ -197,33 +231,49 @@ impl Engine<'_> {
         };
         let reader = Reader::new(&plan.inputs, Arc::clone(&plan.layout), options);
         let reader = Mutex::new(Some(reader));
-        let as_of = plan.as_of.map(|day| day.0);
-        let workers = self.on_all_threads(|| {
-            let outbox = Outbox::new(PARTITIONS.into(), self.shares.rows, &plan.scratch);
-            let mut scan = StoreScan::new(&plan.stores, quarantine, &plan.card_key, as_of, outbox);
+        let sinks = self.on_all_threads(|| {
+            let mut sink = sink();
             let mut parser = Parser::new(&plan.layout, plan.card_key.hash_seed());
             let mut buffer = Vec::new();
             while let Some(block) = next_block(&reader, std::mem::take(&mut buffer))? {
                 parser
-                    .parse(&block, &mut scan)
+                    .parse(&block, &mut sink)
                     .inspect_err(|_| *lock(&reader) = None)?;
                 self.progress.advance(block.bytes().len() as u64);
                 buffer = block.into_buffer();
             }
-            scan.finish()
+            Ok(sink)
         })?;
-        let mut counts = ScanCounts::default();
-        let mut outboxes = Vec::new();
-        for (outbox, counted) in workers {
-            counts.merge(counted);
-            outboxes.push(outbox);
-        }
         let reader = lock(&reader).take();
-        Ok(Scanned {
-            rows: Exchanged::new(outboxes)?,
-            counts,
-            inputs: reader.map(Reader::finish).unwrap_or_default(),
-        })
+        Ok((sinks, reader.map(Reader::finish).unwrap_or_default()))
+    }
+
+    /// Reads the input once more to name the rows whose tx_id stands for different content.
+    fn name_conflicts(
+        &self,
+        quarantine: &Quarantine,
+        scanned: &[InputSummary],
+        stores: &StoreShards<'_>,
+    ) -> Result<()> {
+        if stores.conflicts.is_empty() {
+            return Ok(());
+        }
+        let conflicts: HashSet<Conflict> = stores.conflicts.iter().cloned().collect();
+        let seed = self.plan.card_key.hash_seed();
+        let (scans, inputs) =
+            self.read_rows(|| ConflictScan::new(self.admission(), quarantine, &conflicts, seed))?;
+        let found: u64 = scans.iter().map(|scan| scan.found).sum();
+        let mut pairs = scanned.iter().zip(&inputs);
+        match pairs.find(|(before, now)| before != now) {
+            Some((_, now)) => Err(Error::Source(source::Error::Changed {
+                path: now.path.clone(),
+            })),
+            None if found != stores.conflicting_rows => Err(Error::NoRows(format!(
+                "{} rows have conflicting content, {found} were found again, which is a bug",
+                stores.conflicting_rows
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// Returns the currency asked for, or that of most rows, ties alphabetically.
@@ -292,7 +342,7 @@ impl Engine<'_> {
         })
     }
 
-    fn count_cards(&self, card_days: Exchanged<CardDay>, days: &DayOrdinals) -> Result<PairCounts> {
+    fn count_cards(&self, card_days: Exchanged<CardRow>, days: &DayOrdinals) -> Result<PairCounts> {
         self.progress.begin(Stage::Cards, CARD_PARTITIONS.into());
         if days.pair_counts_len() > self.shares.pair_counts {
             let needed = ((days.pair_counts_len() * SMALL_SHARE * self.plan.threads) >> 20) + 1;
@@ -400,7 +450,7 @@ fn account(counts: &ScanCounts, stores: &StoreShards<'_>) -> Result<Rows> {
     add_unless_zero(
         &mut rows.rejected,
         Reason::ConflictingContent.as_str(),
-        stores.conflicts,
+        stores.conflicting_rows,
     );
     add_unless_zero(
         &mut rows.excluded,

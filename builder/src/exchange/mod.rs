@@ -15,4 +15,4 @@ mod outbox;
 mod spill;
 
 pub use exchanged::{Exchanged, Visitor};
-pub use outbox::Outbox;
+pub use outbox::{DEFINED_AT_ONCE_MAX, Outbox};

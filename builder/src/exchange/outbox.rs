@@ -10,6 +10,12 @@ use super::{
 };
 use crate::Result;
 
+/// Entries that a dictionary has ordinals for.
+const ENTRIES_MAX: u32 = 1 << 16;
+
+/// Most entries that may be defined between two calls of [`Outbox::spill_if_full`].
+pub const DEFINED_AT_ONCE_MAX: u32 = 1 << 10;
+
 /// What one partition holds in memory, beside its open page.
 #[derive(Debug, Default)]
 struct Held {
@@ -29,6 +35,7 @@ pub struct Outbox<R> {
     held: Vec<Held>,
     len_bytes: usize,
     budget_bytes: usize,
+    longest_dictionary: u32,
     scratch: PathBuf,
     spill: Option<SpillWriter>,
     /// Of every spill so far, the segment of each partition.
@@ -54,6 +61,7 @@ impl<R: Pod> Outbox<R> {
             held: (0..partitions).map(|_| Held::default()).collect(),
             len_bytes: 0,
             budget_bytes,
+            longest_dictionary: 0,
             scratch: scratch.to_owned(),
             spill: None,
             spilled: Vec::new(),
@@ -64,15 +72,18 @@ impl<R: Pod> Outbox<R> {
     /// the next spill.
     ///
     /// # Shape
-    /// At most 64 KiB, which a caller ensures.
-    pub fn define(&mut self, partition: u16, entry: &[u8]) -> u32 {
+    /// At most 64 KiB, which a caller ensures. Ordinals have 16 bits as long as [`Self::spill_if_full`]
+    /// is called after at most [`DEFINED_AT_ONCE_MAX`] entries.
+    pub fn define(&mut self, partition: u16, entry: &[u8]) -> u16 {
         let held = &mut self.held[usize::from(partition)];
         let len = u16::try_from(entry.len()).expect("dictionary entries are short");
         held.dictionary.extend_from_slice(&len.to_le_bytes());
         held.dictionary.extend_from_slice(entry);
         self.len_bytes += entry.len() + 2;
+        let ordinal = u16::try_from(held.entries).expect("a full dictionary is spilled in time");
         held.entries += 1;
-        held.entries - 1
+        self.longest_dictionary = self.longest_dictionary.max(held.entries);
+        ordinal
     }
 
     /// Adds a row to a partition.
@@ -104,14 +115,15 @@ impl<R: Pod> Outbox<R> {
         Ok(())
     }
 
-    /// Spills if the memory is used up, and returns whether it did: then the dictionaries have
+    /// Spills if the memory or a dictionary's ordinals are used up, and returns whether it did: then the dictionaries have
     /// started afresh, and entries must be defined again before rows refer to them.
     ///
     /// # Errors
     /// [`crate::Error::File`] if the scratch folder takes no more.
     #[inline]
     pub fn spill_if_full(&mut self) -> Result<bool> {
-        let is_full = self.len_bytes >= self.budget_bytes;
+        let is_full = self.len_bytes >= self.budget_bytes
+            || self.longest_dictionary > ENTRIES_MAX - DEFINED_AT_ONCE_MAX;
         if is_full {
             self.spill()?;
         }
@@ -147,6 +159,7 @@ impl<R: Pod> Outbox<R> {
         self.spill = Some(spill);
         self.spilled.push(ranges);
         self.len_bytes = 0;
+        self.longest_dictionary = 0;
         Ok(())
     }
 

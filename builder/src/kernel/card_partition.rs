@@ -2,7 +2,10 @@
 
 use nightshard_format::record::Run;
 
-use super::{card_order::CardOrder, row::CardDay};
+use super::{
+    card_order::CardOrder,
+    row::{CardDay, CardRow},
+};
 use crate::{
     Result,
     exchange::{Exchanged, Visitor},
@@ -109,7 +112,7 @@ impl PairCounts {
 /// # Errors
 /// [`crate::Error::File`] if the scratch folder cannot be read.
 pub fn reduce(
-    exchanged: &Exchanged<CardDay>,
+    exchanged: &Exchanged<CardRow>,
     partition: u16,
     days: &DayOrdinals,
     budget_bytes: usize,
@@ -156,17 +159,18 @@ impl CardWorker {
 }
 
 /// Gathers card days, dropping repeated ones whenever many have come.
-impl Visitor<CardDay> for CardWorker {
+impl Visitor<CardRow> for CardWorker {
     fn dictionary<'a>(&mut self, _entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
         Ok(())
     }
 
-    fn rows(&mut self, rows: &[CardDay]) -> Result<()> {
+    fn rows(&mut self, rows: &[CardRow]) -> Result<()> {
         // A card that shops in many stores on one day comes as often; distinct days are few.
         if self.card_days.len() >= self.limit.max(self.sorted * 2) {
             self.compact();
         }
-        self.card_days.extend_from_slice(rows);
+        self.card_days
+            .extend(rows.iter().map(|row| CardDay::from(*row)));
         Ok(())
     }
 }

@@ -3,15 +3,17 @@
 //! Within a store, rows with one tx_id and equal content count once; rows with one tx_id and
 //! different content are all rejected, since nobody can tell which is right.
 
-use super::row::StoreRow;
+use super::row::PartitionRow;
 
 /// What was done about repeated tx_ids.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Repeats {
     /// Rows dropped because an equal row is kept.
     pub duplicates: u64,
-    /// Locations of rows whose tx_id stands for different content, in no order.
-    pub conflicts: Vec<u64>,
+    /// Rows dropped because their tx_id stands for different content.
+    pub conflicting_rows: u64,
+    /// Their stores and hashes of tx_ids, each once.
+    pub conflicts: Vec<(u32, u64)>,
 }
 
 /// Bits of the filter for each row; one row in sixteen is looked at twice for nothing.
@@ -21,7 +23,7 @@ const FILTER_BITS_PER_ROW: usize = 16;
 ///
 /// # Complexity
 /// Linear; only rows that share a bit of a small filter are sorted.
-pub fn dedupe(rows: &mut Vec<StoreRow>, store_of: impl Fn(&StoreRow) -> u32) -> Repeats {
+pub fn dedupe(rows: &mut Vec<PartitionRow>, store_of: impl Fn(&PartitionRow) -> u32) -> Repeats {
     let mut repeats = Repeats::default();
     let suspects = suspects(rows, &store_of);
     if suspects.is_empty() {
@@ -29,7 +31,7 @@ pub fn dedupe(rows: &mut Vec<StoreRow>, store_of: impl Fn(&StoreRow) -> u32) -> 
     }
     let key = |index: &u32| {
         let row = &rows[*index as usize];
-        (store_of(row), row.tx(), row.content, row.location)
+        (store_of(row), row.row.tx(), row.row.content)
     };
     let mut suspects = suspects;
     suspects.sort_unstable_by_key(key);
@@ -41,9 +43,9 @@ pub fn dedupe(rows: &mut Vec<StoreRow>, store_of: impl Fn(&StoreRow) -> u32) -> 
             repeats.duplicates += group.len() as u64 - 1;
             dropped.extend_from_slice(&group[1..]);
         } else {
-            repeats
-                .conflicts
-                .extend(group.iter().map(|index| key(index).3));
+            let (store, tx, _) = key(&group[0]);
+            repeats.conflicting_rows += group.len() as u64;
+            repeats.conflicts.extend(tx.map(|tx| (store, tx)));
             dropped.extend_from_slice(group);
         }
     }
@@ -52,13 +54,12 @@ pub fn dedupe(rows: &mut Vec<StoreRow>, store_of: impl Fn(&StoreRow) -> u32) -> 
 }
 
 /// Returns the rows whose tx_id may stand in another row too.
-fn suspects(rows: &[StoreRow], store_of: &impl Fn(&StoreRow) -> u32) -> Vec<u32> {
+fn suspects(rows: &[PartitionRow], store_of: &impl Fn(&PartitionRow) -> u32) -> Vec<u32> {
     let bits = (rows.len() * FILTER_BITS_PER_ROW)
         .next_power_of_two()
         .max(64);
-    let bit_of = |row: &StoreRow| {
-        let low = u64::try_from(row.tx()? & u128::from(u64::MAX)).unwrap_or(0);
-        let mixed = low ^ u64::from(store_of(row)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let bit_of = |row: &PartitionRow| {
+        let mixed = row.row.tx()? ^ u64::from(store_of(row)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         usize::try_from(mixed).ok().map(|mixed| mixed & (bits - 1))
     };
     let mut seen = vec![0_u64; bits / 64];
@@ -75,8 +76,9 @@ fn suspects(rows: &[StoreRow], store_of: &impl Fn(&StoreRow) -> u32) -> Vec<u32>
     if !any {
         return Vec::new();
     }
-    let is_suspect =
-        |row: &StoreRow| bit_of(row).is_some_and(|bit| repeated[bit / 64] & (1 << (bit % 64)) != 0);
+    let is_suspect = |row: &PartitionRow| {
+        bit_of(row).is_some_and(|bit| repeated[bit / 64] & (1 << (bit % 64)) != 0)
+    };
     (0_u32..)
         .zip(rows)
         .filter(|(_, row)| is_suspect(row))
@@ -84,7 +86,7 @@ fn suspects(rows: &[StoreRow], store_of: &impl Fn(&StoreRow) -> u32) -> Vec<u32>
         .collect()
 }
 
-fn remove(rows: &mut Vec<StoreRow>, mut dropped: Vec<u32>) {
+fn remove(rows: &mut Vec<PartitionRow>, mut dropped: Vec<u32>) {
     dropped.sort_unstable();
     let mut dropped = dropped.into_iter().peekable();
     let mut index = 0_u32;
@@ -105,56 +107,61 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kernel::row::RowParts;
+    use crate::kernel::row::{RowParts, StoreRow};
 
-    fn row(profile: u32, tx: u128, content: u64, location: u64) -> StoreRow {
-        let content = content << 32;
-        StoreRow::new(
-            &RowParts {
-                card: 1,
-                tx,
-                content,
-                location,
-                amount: 5,
-                day: 9,
-            },
-            profile,
-        )
+    /// A row whose amount tells it from all others.
+    fn row(store: u32, tx: u64, content: u64, amount: i64) -> PartitionRow {
+        let parts = RowParts {
+            card: 1,
+            tx,
+            content: content << 32,
+            amount,
+            day: 9,
+        };
+        PartitionRow::new(StoreRow::new(&parts, 0), store)
+    }
+
+    fn amount(row: &PartitionRow) -> i64 {
+        row.row.day_amount().amount()
     }
 
     proptest! {
         #[test]
         fn repeats_are_treated_as_a_map_by_store_and_id_would(
-            given in prop::collection::vec((0_u32..3, 0_u128..40, 0_u64..3), 0..200)
+            given in prop::collection::vec((0_u32..3, 0_u64..40, 0_u64..3), 0..200)
         ) {
-            let mut rows: Vec<StoreRow> = (0_u64..)
+            let mut rows: Vec<PartitionRow> = (0_i64..)
                 .zip(&given)
-                .map(|(location, (store, tx, content))| row(*store, *tx, *content, location))
+                .map(|(amount, (store, tx, content))| row(*store, *tx, *content, amount))
                 .collect();
-            let mut groups = BTreeMap::<(u32, u128), Vec<(u64, StoreRow)>>::new();
-            let mut kept = Vec::new();
+            let mut groups = BTreeMap::<(u32, u64), Vec<(u64, i64)>>::new();
+            let (mut kept, mut once) = (Vec::new(), Vec::new());
             for (row, (store, tx, content)) in rows.iter().zip(&given) {
                 match tx {
-                    0 => kept.push(*row),
-                    _ => groups.entry((*store, *tx)).or_default().push((*content, *row)),
+                    0 => kept.push(amount(row)),
+                    _ => groups.entry((*store, *tx)).or_default().push((*content, amount(row))),
                 }
             }
-            let (mut duplicates, mut conflicts) = (0, Vec::new());
-            for group in groups.values() {
+            let mut expected = Repeats::default();
+            for (key, group) in groups {
                 if group.iter().all(|row| row.0 == group[0].0) {
-                    kept.push(group[0].1);
-                    duplicates += group.len() as u64 - 1;
+                    once.push(group.iter().map(|row| row.1).collect::<Vec<_>>());
+                    expected.duplicates += group.len() as u64 - 1;
                 } else {
-                    conflicts.extend(group.iter().map(|row| row.1.location));
+                    expected.conflicting_rows += group.len() as u64;
+                    expected.conflicts.push(key);
                 }
             }
             let mut repeats = dedupe(&mut rows, |row| row.profile);
             repeats.conflicts.sort_unstable();
-            conflicts.sort_unstable();
-            prop_assert_eq!(repeats, Repeats { duplicates, conflicts });
-            rows.sort_by_key(|row| row.location);
-            kept.sort_by_key(|row| row.location);
-            prop_assert_eq!(rows, kept);
+            prop_assert_eq!(repeats, expected);
+            // Of equal rows, any one is kept.
+            let left: Vec<i64> = rows.iter().map(amount).collect();
+            prop_assert_eq!(left.len(), kept.len() + once.len());
+            prop_assert!(kept.iter().all(|amount| left.contains(amount)));
+            for group in once {
+                prop_assert_eq!(group.iter().filter(|amount| left.contains(amount)).count(), 1);
+            }
         }
     }
 }

@@ -5,10 +5,12 @@
 //! and sends every card's days to the exchange by card; [`card_partition`] takes one partition
 //! of cards to the market's counts.
 
+pub mod admission;
 pub mod card_days;
 mod card_memory;
 mod card_order;
 pub mod card_partition;
+pub mod conflict_scan;
 pub mod dedupe;
 pub mod market;
 pub mod profile;

@@ -11,25 +11,22 @@ pub const DAYS: RangeInclusive<i32> = 0..=47_481;
 /// What is kept of a transaction.
 ///
 /// # Shape
-/// Gigabytes of these are written, read and spilled each night, so every bit is spoken for: the
-/// card and the day are packed as [`CardDay`], the amount shares a word with a part of the
-/// tx_id's hash. 80 bits tell tx_ids of a store apart, 32 bits more the content of rows with one
-/// tx_id.
+/// Gigabytes of these are written, read and spilled each night, so every bit is spoken for: 80
+/// bits of the card's pseudonym, 64 of a hash that tells the tx_ids of a store apart, 32 of a hash
+/// that tells the content of rows with one tx_id apart. Where a row was read is not kept: the few
+/// rows that have to be named are found by reading the input again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct StoreRow {
-    card_day: CardDay,
-    tx_low: u64,
-    amount_tx_high: u64,
-    /// File ordinal and line, see [`pack_location`].
-    pub location: u64,
+    card_high: u64,
+    tx: u64,
+    amount_profile: u64,
+    card_low_day: u32,
     /// Hash of everything that the layout maps.
     pub content: u32,
-    /// Ordinal of the store's profile in the segment's dictionary.
-    pub profile: u32,
 }
 
-const _: () = assert!(size_of::<StoreRow>() == 48);
+const _: () = assert!(size_of::<StoreRow>() == 32);
 
 /// A row before it is packed.
 #[derive(Debug, Clone, Copy)]
@@ -37,85 +34,85 @@ pub struct RowParts {
     /// The card's pseudonym, or 0 if unknown.
     pub card: u128,
     /// Hash of tx_id, or 0 if the row has none.
-    pub tx: u128,
+    pub tx: u64,
     /// Hash of everything that the layout maps.
     pub content: u64,
-    /// File ordinal and line, see [`pack_location`].
-    pub location: u64,
     /// Minor units, at most [`AMOUNT_MINOR_MAX`] from zero.
     pub amount: i64,
     /// Business day in [`DAYS`].
     pub day: i32,
 }
 
+const PROFILE_BITS: u32 = 16;
+
 impl StoreRow {
-    /// Packs a row of a profile.
+    /// Packs a row of a profile, which is named by its ordinal in the segment's dictionary.
     #[must_use]
-    pub fn new(parts: &RowParts, profile: u32) -> Self {
-        let tx_low = low_word(parts.tx);
-        let tx_high = low_word(parts.tx >> 64) << AMOUNT_BITS;
-        // Whatever the hash, a row with a tx_id must not look like one without.
-        let tx_low = if parts.tx == 0 { 0 } else { tx_low.max(1) };
+    #[inline]
+    pub fn new(parts: &RowParts, profile: u16) -> Self {
+        let (high, low) = CardDay::new(parts.card, parts.day).halves();
         Self {
-            card_day: CardDay::new(parts.card, parts.day),
-            tx_low,
-            amount_tx_high: tx_high | (parts.amount + AMOUNT_BIAS).cast_unsigned(),
-            location: parts.location,
+            card_high: high,
+            tx: parts.tx,
+            amount_profile: ((parts.amount + AMOUNT_BIAS).cast_unsigned() << PROFILE_BITS)
+                | u64::from(profile),
+            card_low_day: low,
             content: u32::try_from(parts.content >> 32).unwrap_or(0),
-            profile,
         }
     }
 
-    /// Returns the row under another ordinal of its profile.
+    /// Returns the profile's ordinal in the segment's dictionary.
     #[must_use]
-    pub fn with_profile(self, profile: u32) -> Self {
-        Self { profile, ..self }
+    pub fn profile(&self) -> u16 {
+        u16::try_from(self.amount_profile & u64::from(u16::MAX)).unwrap_or(0)
     }
 
-    /// Returns the packed hash of tx_id, or `None` if the row has none.
+    /// Returns the hash of tx_id, or `None` if the row has none.
     #[must_use]
-    pub fn tx(&self) -> Option<u128> {
-        let high = u128::from(self.amount_tx_high >> AMOUNT_BITS) << 64;
-        (self.tx_low != 0).then(|| high | u128::from(self.tx_low))
+    pub fn tx(&self) -> Option<u64> {
+        (self.tx != 0).then_some(self.tx)
     }
 
     /// Returns the day and the amount.
     #[must_use]
     pub fn day_amount(&self) -> DayAmount {
-        let day = u64::from(self.card_day.day().cast_unsigned());
-        DayAmount((day << AMOUNT_BITS) | (self.amount_tx_high & AMOUNT_MASK))
+        DayAmount((u64::from(self.day()) << AMOUNT_BITS) | (self.amount_profile >> PROFILE_BITS))
     }
 
     /// Returns the day, counted from the first of [`DAYS`].
     #[must_use]
     pub fn day(&self) -> u16 {
-        self.card_day.day_of_all()
+        u16::try_from(self.card_low_day & u32::from(u16::MAX)).unwrap_or(0)
     }
 
     /// Returns the card and the day; the card may be unknown.
     #[must_use]
     pub fn card_day(&self) -> CardDay {
-        self.card_day
+        CardDay::of_halves(self.card_high, self.card_low_day)
     }
 }
 
-fn low_word(value: u128) -> u64 {
-    u64::try_from(value & u128::from(u64::MAX)).unwrap_or(0)
+/// A row whose profile is named by its ordinal in the whole partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct PartitionRow {
+    /// The row; its own ordinal of a profile means nothing any more.
+    pub row: StoreRow,
+    /// The profile's ordinal.
+    pub profile: u32,
+    unused: u32,
 }
 
-const LINE_BITS: u32 = 40;
-
-/// Packs where a row was read: 24 bits of file, 40 of line.
-#[must_use]
-pub fn pack_location(file: u32, line: u64) -> u64 {
-    (u64::from(file) << LINE_BITS) | line.min((1 << LINE_BITS) - 1)
-}
-
-/// Returns (file ordinal, line).
-#[must_use]
-pub fn unpack_location(location: u64) -> (u32, u64) {
-    let file = u32::try_from(location >> LINE_BITS).unwrap_or(u32::MAX);
-    (file, location & ((1 << LINE_BITS) - 1))
+impl PartitionRow {
+    /// Names the profile of a row.
+    #[must_use]
+    pub fn new(row: StoreRow, profile: u32) -> Self {
+        Self {
+            row,
+            profile,
+            unused: 0,
+        }
+    }
 }
 
 /// A day and an amount as one integer of the same order.
@@ -152,12 +149,12 @@ impl DayAmount {
 
 /// A card and a day as one integer, ordered by card, then day.
 ///
-/// The day takes the place of the pseudonym's lowest 16 bits: 112 bits tell cards apart, which
-/// leaves a collision among 10^9 cards a chance of 10^-16.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Pod, Zeroable)]
-#[repr(transparent)]
+/// 80 bits of its pseudonym tell a card apart, which leaves a collision among 10^9 cards a chance
+/// of 4 * 10^-7. Then come 32 bits that are zero, and the day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CardDay(u128);
 
+const CARD_SHIFT: u32 = 48;
 const DAY_MASK: u128 = 0xffff;
 
 impl CardDay {
@@ -166,18 +163,28 @@ impl CardDay {
 
     /// Packs a card and a day.
     #[must_use]
+    #[inline]
     pub fn new(card: u128, day: i32) -> Self {
-        Self((card & !DAY_MASK) | (u128::from(day.cast_unsigned()) & DAY_MASK))
+        let card = card >> CARD_SHIFT << CARD_SHIFT;
+        Self(card | (u128::from(day.cast_unsigned()) & DAY_MASK))
+    }
+
+    /// Returns the bits that are not always zero: the high word, the rest of the card and the day.
+    fn halves(self) -> (u64, u32) {
+        let word = |value: u128| u64::try_from(value & u128::from(u64::MAX)).unwrap_or(0);
+        let low = (word(self.0) >> 32) | word(self.0 & DAY_MASK);
+        (word(self.0 >> 64), u32::try_from(low).unwrap_or(0))
+    }
+
+    fn of_halves(high: u64, low: u32) -> Self {
+        let card = u64::from(low >> 16) << CARD_SHIFT;
+        Self((u128::from(high) << 64) | u128::from(card | u64::from(low & 0xffff)))
     }
 
     /// Returns the day.
     #[must_use]
     pub fn day(self) -> i32 {
-        i32::from(self.day_of_all())
-    }
-
-    fn day_of_all(self) -> u16 {
-        u16::try_from(self.0 & DAY_MASK).unwrap_or(u16::MAX)
+        i32::from(u16::try_from(self.0 & DAY_MASK).unwrap_or(u16::MAX))
     }
 
     /// Returns whether the card is known.
@@ -189,7 +196,7 @@ impl CardDay {
     /// Returns what is kept of the card's pseudonym.
     #[must_use]
     pub fn card(self) -> u128 {
-        self.0 >> DAY_MASK.count_ones()
+        self.0 >> CARD_SHIFT
     }
 
     /// Returns whether both are of one card.
@@ -201,7 +208,7 @@ impl CardDay {
     /// Returns bits of the card that are none of [`CardDay::top_bits`], to place it in a table.
     #[must_use]
     pub fn middle_bits(self) -> usize {
-        usize::try_from(self.0 >> 48 & u128::from(u64::MAX)).unwrap_or(0)
+        usize::try_from(self.card() & u128::from(u64::MAX)).unwrap_or(0)
     }
 
     /// Returns the next `bits` bits of the card, at most 16, below the top `top` bits.
@@ -215,6 +222,25 @@ impl CardDay {
     #[must_use]
     pub fn top_bits(self, bits: u32) -> u16 {
         u16::try_from(self.0 >> (128 - bits)).unwrap_or(u16::MAX)
+    }
+}
+
+/// A [`CardDay`] without the bits that are zero, as it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct CardRow([u32; 3]);
+
+impl From<CardDay> for CardRow {
+    fn from(card_day: CardDay) -> Self {
+        let (high, low) = card_day.halves();
+        let half = |value: u64| u32::try_from(value & u64::from(u32::MAX)).unwrap_or(0);
+        Self([half(high >> 32), half(high), low])
+    }
+}
+
+impl From<CardRow> for CardDay {
+    fn from(CardRow([a, b, low]): CardRow) -> Self {
+        Self::of_halves((u64::from(a) << 32) | u64::from(b), low)
     }
 }
 
@@ -240,50 +266,37 @@ mod tests {
         let card = u128::MAX << 100;
         let (early, late) = (CardDay::new(card, 5), CardDay::new(card, *DAYS.end()));
         assert!(early < late && early.is_same_card(late) && late.day() == *DAYS.end());
-        assert!(!early.is_same_card(CardDay::new(card ^ (1 << 16), 5)));
+        assert!(!early.is_same_card(CardDay::new(card ^ (1 << CARD_SHIFT), 5)));
+        assert_eq!(CardDay::from(CardRow::from(late)), late);
         assert_eq!(
             (early.top_bits(8), CardDay::new(1 << 120, 0).top_bits(8)),
             (0xff, 1)
         );
-        assert_eq!(unpack_location(pack_location(7, 1 << 33)), (7, 1 << 33));
     }
 
     #[test]
     fn a_row_keeps_its_parts() {
         let parts = RowParts {
-            card: u128::MAX << 16,
-            tx: (0xabcd << 64) | 77,
+            card: 0x0123_4567_89ab_cdef_1122 << CARD_SHIFT,
+            tx: u64::MAX,
             content: u64::MAX,
-            location: 5,
             amount: -AMOUNT_MINOR_MAX,
             day: *DAYS.end(),
         };
-        let row = StoreRow::new(&parts, 9);
-        assert_eq!(row.tx(), Some(parts.tx));
+        let row = StoreRow::new(&parts, u16::MAX);
+        assert_eq!((row.tx(), row.profile()), (Some(parts.tx), u16::MAX));
         let pair = row.day_amount();
         assert_eq!((pair.day(), pair.amount()), (parts.day, parts.amount));
         assert_eq!(row.card_day(), CardDay::new(parts.card, parts.day));
+        assert_eq!(row.card_day().card(), parts.card >> CARD_SHIFT);
         assert_eq!(i32::from(row.day()), parts.day);
         assert!(row.card_day().has_card());
-        let unknown = StoreRow::new(
-            &RowParts {
-                card: 0,
-                tx: 0,
-                ..parts
-            },
-            9,
-        );
+        let unknown = RowParts {
+            card: 0,
+            tx: 0,
+            ..parts
+        };
+        let unknown = StoreRow::new(&unknown, 9);
         assert_eq!((unknown.tx(), unknown.card_day().has_card()), (None, false));
-        assert!(
-            StoreRow::new(
-                &RowParts {
-                    tx: 1 << 70,
-                    ..parts
-                },
-                9
-            )
-            .tx()
-            .is_some()
-        );
     }
 }

@@ -4,20 +4,19 @@ use std::collections::{BTreeMap, HashMap};
 
 use hashbrown::HashTable;
 use nightshard_format::key;
-use xxhash_rust::xxh3::xxh3_128_with_seed;
+use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 use super::{
+    admission::{Admission, Refusal},
     profile::RowProfile,
-    row::{DAYS, RowParts, StoreRow, pack_location},
+    row::{RowParts, StoreRow},
 };
 use crate::{
     Error, Result,
-    exchange::Outbox,
-    field_hash::FieldKeys,
+    exchange::{DEFINED_AT_ONCE_MAX, Outbox},
     pseudonym::{CardKey, IdBlock, Pseudonymiser},
     quality::Quarantine,
     row_outcome::{Field, Location, Reason, RowSink, Rule},
-    stores::StoreTable,
     transaction::Transaction,
 };
 
@@ -58,7 +57,7 @@ fn merge_counts<K: Ord>(into: &mut BTreeMap<K, u64>, from: BTreeMap<K, u64>) {
 struct Known {
     store: StoreKey,
     rest: u32,
-    ordinal: u32,
+    ordinal: u16,
     partition: u16,
 }
 
@@ -93,19 +92,19 @@ struct WaitingRow {
     known: Option<Known>,
 }
 
+const _: () = assert!(WAITING_ROWS <= DEFINED_AT_ONCE_MAX as usize);
+
 /// So many rows wait: a few of the widest vectors, and few enough to stay in cache.
 const WAITING_ROWS: usize = 64;
 
 /// Sends the transactions of one worker's splits to the exchange.
 pub struct StoreScan<'a> {
-    stores: &'a StoreTable,
+    admission: Admission<'a>,
     quarantine: &'a Quarantine,
-    as_of: Option<i32>,
     pseudonymiser: Pseudonymiser,
     seed: u64,
     outbox: Outbox<StoreRow>,
     profiles: HashTable<Known>,
-    rest_keys: FieldKeys,
     /// By hash, the place in `rests`.
     rests_known: HashTable<(u64, u32)>,
     rests: Vec<Rest>,
@@ -115,24 +114,21 @@ pub struct StoreScan<'a> {
 }
 
 impl<'a> StoreScan<'a> {
-    /// Makes a scan that excludes rows after `as_of`.
+    /// Makes a scan of the rows that are admitted.
     #[must_use]
     pub fn new(
-        stores: &'a StoreTable,
+        admission: Admission<'a>,
         quarantine: &'a Quarantine,
         card_key: &CardKey,
-        as_of: Option<i32>,
         outbox: Outbox<StoreRow>,
     ) -> Self {
         Self {
-            stores,
+            admission,
             quarantine,
-            as_of,
             pseudonymiser: Pseudonymiser::new(card_key),
             seed: card_key.hash_seed(),
             outbox,
             profiles: HashTable::new(),
-            rest_keys: FieldKeys::new("nightshard 2026 row profile", card_key.hash_seed(), 3),
             rests_known: HashTable::new(),
             rests: Vec::new(),
             waiting: Waiting::default(),
@@ -242,22 +238,15 @@ impl<'a> StoreScan<'a> {
     /// Returns where what a row says beside its store stands in `rests`.
     #[inline]
     fn rest_of(&mut self, row: &Transaction<'_>) -> u32 {
-        let mut hash = self.rest_keys.row();
-        for (field, text) in [row.category, row.region, row.currency]
-            .into_iter()
-            .enumerate()
-        {
-            hash.text(field, text);
-        }
-        let hash = hash.finish();
-        match self.rests_known.find(hash, |known| known.0 == hash) {
+        let is_same = |known: &(u64, u32)| known.0 == row.profile;
+        match self.rests_known.find(row.profile, is_same) {
             Some((_, rest)) => *rest,
-            None => self.learn_rest(row, hash),
+            None => self.learn_rest(row),
         }
     }
 
     #[cold]
-    fn learn_rest(&mut self, row: &Transaction<'_>, hash: u64) -> u32 {
+    fn learn_rest(&mut self, row: &Transaction<'_>) -> u32 {
         let mut currencies = self.currencies.iter();
         let known = currencies.position(|(code, _)| code == row.currency);
         let ordinal_of_currency = known.unwrap_or_else(|| {
@@ -272,8 +261,17 @@ impl<'a> StoreScan<'a> {
             ordinal_of_currency,
         });
         self.rests_known
-            .insert_unique(hash, (hash, ordinal), |known| known.0);
+            .insert_unique(row.profile, (row.profile, ordinal), |known| known.0);
         ordinal
+    }
+}
+
+/// Returns the keyed hash of a tx_id, 0 for none.
+#[inline]
+pub(super) fn tx_hash(id: &[u8], seed: u64) -> u64 {
+    match id {
+        [] => 0,
+        id => xxh3_64_with_seed(id, seed).max(1),
     }
 }
 
@@ -309,7 +307,7 @@ impl StoreKey {
 /// Places a profile in the table. Ids are not spread by themselves: the product of two halves is.
 #[inline]
 fn table_hash(store: StoreKey, rest: u32) -> u64 {
-    let [low, high] = [0, 64].map(|shift| low_half(store.0 >> shift));
+    let (low, high) = (low_half(store.0), low_half(store.0 >> 64));
     let product = u128::from(low ^ SPREAD[0]) * u128::from(high ^ u64::from(rest) ^ SPREAD[1]);
     low_half(product) ^ low_half(product >> 64)
 }
@@ -325,18 +323,16 @@ impl RowSink for StoreScan<'_> {
     type Error = Error;
 
     fn transaction(&mut self, at: Location, row: &Transaction<'_>) -> Result<()> {
-        let day = self.stores.business_day(row);
-        if !DAYS.contains(&day) {
-            self.rejected(at, Field::Ts, Reason::DateOutOfRange);
-            return Ok(());
-        }
-        if self.as_of.is_some_and(|as_of| day > as_of) {
-            self.excluded(at, Rule::AfterAsOf);
-            return Ok(());
-        }
-        let tx = match row.tx_id {
-            [] => 0,
-            id => xxh3_128_with_seed(id, self.seed).max(1),
+        let day = match self.admission.business_day(row) {
+            Ok(day) => day,
+            Err(Refusal::Rejected(field, reason)) => {
+                self.rejected(at, field, reason);
+                return Ok(());
+            }
+            Err(Refusal::Excluded(rule)) => {
+                self.excluded(at, rule);
+                return Ok(());
+            }
         };
         let store = StoreKey::new(row.store_id, self.seed);
         let rest = self.rest_of(row);
@@ -344,9 +340,8 @@ impl RowSink for StoreScan<'_> {
         self.currencies[currency].1 += 1;
         let parts = RowParts {
             card: self.wait_for_card(row.card_id),
-            tx,
+            tx: tx_hash(row.tx_id, self.seed),
             content: row.content,
-            location: pack_location(at.file, at.line),
             amount: row.amount_minor,
             day,
         };

@@ -15,7 +15,7 @@ use nightshard_format::{
 use super::{
     card_days::DistanceCounts,
     dedupe::dedupe,
-    row::StoreRow,
+    row::{PartitionRow, StoreRow},
     store_days::DayRows,
     store_order::StoreOrder,
     store_partition::{PartitionRecords, ProfileSet, Profiles, StoreContext, StoreWorker},
@@ -35,7 +35,7 @@ pub(super) fn reduce(
     context: &StoreContext<'_>,
     worker: &mut StoreWorker,
 ) -> Result<PartitionRecords> {
-    let rows_max = (context.budget_bytes / size_of::<StoreRow>()).max(1) as u64;
+    let rows_max = (context.budget_bytes / size_of::<PartitionRow>()).max(1) as u64;
     // Hashes spread rows unevenly: twice the slices keeps nearly all of them in bounds.
     let slices = (exchanged.len_rows(partition) / rows_max + 1)
         .saturating_mul(2)
@@ -45,6 +45,7 @@ pub(super) fn reduce(
         profiles: ProfileSet::default(),
         ordinals: Vec::new(),
         slices,
+        next_slice: RoundRobin(0),
         outbox: Outbox::new(slices.into(), context.budget_bytes / 2, context.scratch),
     };
     exchanged.visit(partition, &mut cut)?;
@@ -77,31 +78,33 @@ pub(super) fn reduce(
 
 /// Drops repeats slice by slice, and cuts what is left by card.
 fn cut_by_card(
-    by_tx: &Exchanged<StoreRow>,
+    by_tx: &Exchanged<PartitionRow>,
     slices: u16,
     profiles: &Profiles,
     context: &StoreContext<'_>,
     out: &mut PartitionRecords,
-) -> Result<Exchanged<StoreRow>> {
+) -> Result<Exchanged<PartitionRow>> {
+    let mut next_slice = RoundRobin(0);
     let mut outbox = Outbox::new(slices.into(), context.budget_bytes / 2, context.scratch);
     for slice in 0..slices {
         let mut rows = load(by_tx, slice)?;
         let repeats = dedupe(&mut rows, |row| profiles.store_of(row));
         out.duplicates += repeats.duplicates;
-        out.conflicts.extend(repeats.conflicts);
+        out.conflicting_rows += repeats.conflicting_rows;
+        out.conflicts.extend(profiles.conflicts(repeats.conflicts));
         for row in rows {
             if profiles.base_store_of(&row).is_none() {
                 out.other_currency += 1;
                 continue;
             }
             // Rows without a card meet nobody, so anything spreads them.
-            let card_day = row.card_day();
-            let spread = if card_day.has_card() {
-                card_day.card()
+            let card_day = row.row.card_day();
+            let slice = if card_day.has_card() {
+                slice_of(card_day.card(), slices)
             } else {
-                row.location.into()
+                next_slice.take(slices)
             };
-            outbox.push(slice_of(spread, slices), row)?;
+            outbox.push(slice, row)?;
             outbox.spill_if_full()?;
         }
     }
@@ -112,20 +115,30 @@ fn slice_of(hash: u128, slices: u16) -> u16 {
     u16::try_from(hash % u128::from(slices)).unwrap_or(0)
 }
 
-fn load(exchanged: &Exchanged<StoreRow>, slice: u16) -> Result<Vec<StoreRow>> {
+/// Deals out slices to rows that need not meet any other.
+struct RoundRobin(u16);
+
+impl RoundRobin {
+    fn take(&mut self, slices: u16) -> u16 {
+        self.0 = (self.0 + 1) % slices;
+        self.0
+    }
+}
+
+fn load(exchanged: &Exchanged<PartitionRow>, slice: u16) -> Result<Vec<PartitionRow>> {
     let mut rows = Rows(Vec::new());
     exchanged.visit(slice, &mut rows)?;
     Ok(rows.0)
 }
 
-struct Rows(Vec<StoreRow>);
+struct Rows(Vec<PartitionRow>);
 
-impl Visitor<StoreRow> for Rows {
+impl Visitor<PartitionRow> for Rows {
     fn dictionary<'a>(&mut self, _entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
         Ok(())
     }
 
-    fn rows(&mut self, rows: &[StoreRow]) -> Result<()> {
+    fn rows(&mut self, rows: &[PartitionRow]) -> Result<()> {
         self.0.extend_from_slice(rows);
         Ok(())
     }
@@ -136,7 +149,8 @@ struct Cut {
     profiles: ProfileSet,
     ordinals: Vec<u32>,
     slices: u16,
-    outbox: Outbox<StoreRow>,
+    next_slice: RoundRobin,
+    outbox: Outbox<PartitionRow>,
 }
 
 impl Visitor<StoreRow> for Cut {
@@ -149,10 +163,12 @@ impl Visitor<StoreRow> for Cut {
 
     fn rows(&mut self, rows: &[StoreRow]) -> Result<()> {
         for row in rows {
-            let spread = row.tx().unwrap_or(row.location.into());
-            let profile = self.ordinals[row.profile as usize];
-            self.outbox
-                .push(slice_of(spread, self.slices), row.with_profile(profile))?;
+            let slice = match row.tx() {
+                Some(tx) => slice_of(tx.into(), self.slices),
+                None => self.next_slice.take(self.slices),
+            };
+            let profile = self.ordinals[usize::from(row.profile())];
+            self.outbox.push(slice, PartitionRow::new(*row, profile))?;
             self.outbox.spill_if_full()?;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The rows of a partition, put in the order of their stores, then days.
 
 use super::{
-    row::{CardDay, DayAmount, StoreRow},
+    row::{CardDay, DayAmount, PartitionRow},
     store_partition::Profiles,
 };
 
@@ -29,11 +29,11 @@ impl StoreOrder {
     /// # Complexity
     /// Two passes that scatter, by day and by store, whatever the order of the rows: rows of one
     /// store are few beside the days of a year, and comparing them would take ten passes.
-    pub(super) fn arrange(&mut self, profiles: &Profiles, rows: &[StoreRow]) {
-        let days = rows.iter().map(StoreRow::day);
+    pub(super) fn arrange(&mut self, profiles: &Profiles, rows: &[PartitionRow]) {
+        let days = rows.iter().map(|row| row.row.day());
         let first = days.clone().min().unwrap_or(0);
         let days = days.max().map_or(0, |last| usize::from(last - first) + 1);
-        let of_day = |row: &StoreRow| usize::from(row.day() - first);
+        let of_day = |row: &PartitionRow| usize::from(row.row.day() - first);
         restart(&mut self.day_ends, days);
         restart(&mut self.store_ends, profiles.stores.len());
         restart(&mut self.profile_rows, profiles.len());
@@ -62,8 +62,8 @@ impl StoreOrder {
             let row = &rows[*index as usize];
             if let Some(store) = profiles.base_store_of(row) {
                 let place = &mut self.store_ends[store];
-                self.amounts[*place] = row.day_amount();
-                self.card_days[*place] = row.card_day();
+                self.amounts[*place] = row.row.day_amount();
+                self.card_days[*place] = row.row.card_day();
                 *place += 1;
             }
         }

@@ -13,7 +13,7 @@ use super::{
     dedupe::dedupe,
     market::MarketDays,
     profile::RowProfile,
-    row::{CardDay, DayAmount, StoreRow},
+    row::{CardDay, CardRow, DayAmount, PartitionRow, StoreRow},
     store_days::{DayRows, DaysEncoder, EncodedRecords},
     store_order::StoreOrder,
 };
@@ -46,11 +46,11 @@ pub struct StoreContext<'a> {
 /// What one worker needs for one partition after the other.
 pub struct StoreWorker {
     /// The exchange by card.
-    pub cards: Outbox<CardDay>,
+    pub cards: Outbox<CardRow>,
     /// The market's days.
     pub market: MarketDays,
     encoder: DaysEncoder,
-    rows: Vec<StoreRow>,
+    rows: Vec<PartitionRow>,
     pub(super) order: StoreOrder,
     memory: CardMemory,
     amounts: Vec<i64>,
@@ -61,7 +61,7 @@ pub struct StoreWorker {
 impl StoreWorker {
     /// Makes a worker that sends card days to `cards`.
     #[must_use]
-    pub fn new(cards: Outbox<CardDay>) -> Self {
+    pub fn new(cards: Outbox<CardRow>) -> Self {
         Self {
             cards,
             market: MarketDays::default(),
@@ -100,8 +100,19 @@ pub struct PartitionRecords {
     pub duplicates: u64,
     /// Rows in another than the base currency.
     pub other_currency: u64,
-    /// Where rows lie whose tx_id stands for different content.
-    pub conflicts: Vec<u64>,
+    /// Rows rejected because their tx_id stands for different content.
+    pub conflicting_rows: u64,
+    /// The stores and hashes of those tx_ids.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// A tx_id of a store that stands for different content.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Conflict {
+    /// The store's id.
+    pub store: Vec<u8>,
+    /// The hash of the tx_id, as the scan computes it.
+    pub tx: u64,
 }
 
 /// Reduces one partition.
@@ -114,7 +125,7 @@ pub fn reduce(
     context: &StoreContext<'_>,
     worker: &mut StoreWorker,
 ) -> Result<PartitionRecords> {
-    let rows_max = (context.budget_bytes / size_of::<StoreRow>()).min(ROWS_MAX);
+    let rows_max = (context.budget_bytes / size_of::<PartitionRow>()).min(ROWS_MAX);
     if exchanged.len_rows(partition) > rows_max as u64 {
         return super::sliced::reduce(exchanged, partition, context, worker);
     }
@@ -138,7 +149,8 @@ pub fn reduce(
     worker.rows = rows;
     let mut out = PartitionRecords {
         duplicates: repeats.duplicates,
-        conflicts: repeats.conflicts,
+        conflicting_rows: repeats.conflicting_rows,
+        conflicts: profiles.conflicts(repeats.conflicts),
         other_currency: order.other_currency,
         ..PartitionRecords::default()
     };
@@ -202,7 +214,7 @@ impl StoreWorker {
                 Visit::After(distance) => self.distances.push(distance),
             }
             self.cards
-                .push(card_day.top_bits(CARD_PARTITION_BITS), *card_day)?;
+                .push(card_day.top_bits(CARD_PARTITION_BITS), (*card_day).into())?;
         }
         self.distances.sort_unstable();
         self.runs.clear();
@@ -251,7 +263,7 @@ impl StoreWorker {
             };
             distances.push(DayDistance::new(card_day.day(), distance));
             self.cards
-                .push(card_day.top_bits(CARD_PARTITION_BITS), *card_day)?;
+                .push(card_day.top_bits(CARD_PARTITION_BITS), (*card_day).into())?;
         }
         self.cards.spill_if_full()?;
         Ok(DistanceCounts::of(&mut distances))
@@ -278,7 +290,7 @@ impl StoreWorker {
 #[derive(Debug, Default)]
 pub(super) struct Load {
     pub(super) profiles: ProfileSet,
-    pub(super) rows: Vec<StoreRow>,
+    pub(super) rows: Vec<PartitionRow>,
     ordinals: Vec<u32>,
 }
 
@@ -294,7 +306,7 @@ impl Visitor<StoreRow> for Load {
         let ordinals = &self.ordinals;
         self.rows.extend(
             rows.iter()
-                .map(|row| row.with_profile(ordinals[row.profile as usize])),
+                .map(|row| PartitionRow::new(*row, ordinals[usize::from(row.profile())])),
         );
         Ok(())
     }
@@ -356,15 +368,24 @@ pub(super) struct Profiles {
 }
 
 impl Profiles {
-    pub(super) fn store_of(&self, row: &StoreRow) -> u32 {
+    pub(super) fn store_of(&self, row: &PartitionRow) -> u32 {
         self.by_profile[row.profile as usize].0
     }
 
     /// Returns the store of a row in the base currency.
     #[inline]
-    pub(super) fn base_store_of(&self, row: &StoreRow) -> Option<usize> {
+    pub(super) fn base_store_of(&self, row: &PartitionRow) -> Option<usize> {
         let (store, is_base_currency) = self.by_profile[row.profile as usize];
         is_base_currency.then_some(store as usize)
+    }
+
+    /// Names the stores of conflicts.
+    pub(super) fn conflicts(&self, conflicts: Vec<(u32, u64)>) -> Vec<Conflict> {
+        let named = conflicts.into_iter().map(|(store, tx)| Conflict {
+            store: self.stores[store as usize].clone(),
+            tx,
+        });
+        named.collect()
     }
 
     /// Returns how many profiles there are.

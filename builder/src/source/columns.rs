@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::Padded;
 use super::fields::Fields;
 use crate::layout::{Column, Field, Layout};
 
@@ -27,11 +28,16 @@ pub(crate) struct Slot {
     more: Box<[usize]>,
     /// How many of all the columns belong to the first choice rather than the fallback.
     first_choice: usize,
+    /// What stands where no column has a text, with zeros behind it.
     constant: Box<[u8]>,
+    constant_len: usize,
     strip: Box<[u8]>,
     /// Whether the one column is all there is.
     is_simple: bool,
 }
+
+/// Zeros behind a constant, so that it is taken as other texts are.
+const ROOM: usize = 32;
 
 /// Which of a slot's columns to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,16 +54,26 @@ impl Slot {
         if self.is_simple {
             fields.get(self.column)
         } else {
+            self.resolve(fields, Choice::FallbackLast).0.as_bytes()
+        }
+    }
+
+    /// The same, with what stands behind it.
+    #[inline(always)]
+    pub(crate) fn padded<'r>(&'r self, fields: Fields<'r>) -> Padded<'r> {
+        if self.is_simple {
+            fields.padded(self.column)
+        } else {
             self.resolve(fields, Choice::FallbackLast).0
         }
     }
 
     /// The text, and whether it came from the fallback.
-    pub(crate) fn resolve<'r>(&'r self, fields: Fields<'r>, choice: Choice) -> (&'r [u8], bool) {
+    pub(crate) fn resolve<'r>(&'r self, fields: Fields<'r>, choice: Choice) -> (Padded<'r>, bool) {
         let columns = || std::iter::once(&self.column).chain(&self.more);
         let text = |column: &usize| {
             let text = self.stripped(fields.get(*column));
-            (!text.is_empty()).then_some(text)
+            (!text.is_empty()).then(|| Padded::exact(text))
         };
         let first = || {
             columns()
@@ -76,12 +92,12 @@ impl Slot {
             Choice::FallbackLast => first().or_else(second),
             Choice::FallbackFirst => second().or_else(first),
         };
-        found.unwrap_or((&self.constant, false))
+        found.unwrap_or((Padded::new(&self.constant, self.constant_len), false))
     }
 
     /// Whether the text is always empty; `none` stands for a column that the file lacks.
     fn is_void(&self, none: usize) -> bool {
-        self.column == none && self.constant.is_empty()
+        self.column == none && self.constant_len == 0
     }
 
     fn stripped<'r>(&self, mut text: &'r [u8]) -> &'r [u8] {
@@ -319,7 +335,8 @@ impl Finder<'_> {
                 && first_choice <= 1,
             more,
             first_choice,
-            constant: constant.as_bytes().into(),
+            constant: [constant.as_bytes(), &[0; ROOM]].concat().into(),
+            constant_len: constant.len(),
             strip: column.strip.as_bytes().into(),
         }
     }

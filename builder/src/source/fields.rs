@@ -3,6 +3,7 @@
 use memchr::memchr_iter;
 use wide::u8x32;
 
+use super::Padded;
 use super::record::{Line, QUOTE, Text};
 
 /// A record whose fields are found.
@@ -16,7 +17,7 @@ pub(crate) struct Fields<'r> {
 }
 
 impl<'r> Fields<'r> {
-    /// Fields that are `gap` bytes apart in `text` and begin at `starts`.
+    /// Fields that are `gap` bytes apart in `text` and begin at `starts`; more may follow in `text`.
     pub(crate) fn new(text: &'r [u8], starts: &'r [u32], gap: u32) -> Self {
         Self { text, starts, gap }
     }
@@ -25,18 +26,33 @@ impl<'r> Fields<'r> {
     /// file lacks.
     #[inline(always)]
     pub(crate) fn get(&self, column: usize) -> &'r [u8] {
+        self.padded(column).as_bytes()
+    }
+
+    /// The same, with what stands behind it.
+    #[inline(always)]
+    pub(crate) fn padded(&self, column: usize) -> Padded<'r> {
         let (Some(start), Some(next)) = (self.starts.get(column), self.starts.get(column + 1))
         else {
-            return &[];
+            return Padded::exact(&[]);
         };
         let end = next.wrapping_sub(self.gap);
-        let text = self.text.get(*start as usize..end as usize);
-        match text.unwrap_or_default() {
-            [] => &[],
-            text @ [first, ..] if *first > b' ' && text[text.len() - 1] > b' ' => text,
-            text => text.trim_ascii(),
+        let len = end.wrapping_sub(*start) as usize;
+        match self.text.get(*start as usize..).unwrap_or_default() {
+            _ if len == 0 => Padded::exact(&[]),
+            bytes @ [first, ..] if *first > b' ' && bytes[len - 1] > b' ' => {
+                Padded::new(bytes, len)
+            }
+            bytes => trimmed(bytes, len),
         }
     }
+}
+
+#[cold]
+fn trimmed(bytes: &[u8], len: usize) -> Padded<'_> {
+    let text = bytes[..len].trim_ascii_start();
+    let bytes = &bytes[len - text.len()..];
+    Padded::new(bytes, text.trim_ascii_end().len())
 }
 
 /// Finds the fields of CSV records.
@@ -131,7 +147,7 @@ impl Splitter {
         } else {
             self.starts[columns] = position(line.len) + 1;
         }
-        Some(Fields::new(text, &self.starts[..=columns], 1))
+        Some(Fields::new(line.bytes, &self.starts[..=columns], 1))
     }
 
     /// Whether there are only empty fields.

@@ -5,7 +5,7 @@ use super::fields::Fields;
 use super::parser::Outcome;
 use super::time::{Moment, TimeReader};
 use super::{Carried, amount};
-use crate::field_hash::FieldKeys;
+use crate::field_hash::{FieldKeys, RowHash};
 use crate::layout::{AmountRule, Field, Layout};
 use crate::row_outcome::{Location, Reason, RowSink, Rule};
 use crate::transaction::{TEXT_BYTES_MAX, Transaction};
@@ -53,9 +53,17 @@ const UNKNOWN: u32 = u32::MAX;
 
 const CONTENT_CONTEXT: &str = "nightshard 2026 row content";
 
-/// Fields of the content that every layout has: two of numbers, five of text. Those that it carries
-/// follow, and all others by their tags.
-const OWN_FIELDS: usize = 7;
+// Fields of the content that every layout has. Those that it carries follow, and all others by
+// their tags.
+const CURRENCY: usize = 0;
+const CATEGORY: usize = 1;
+const REGION: usize = 2;
+const TX_ID: usize = 3;
+const STORE_ID: usize = 4;
+const CARD_ID: usize = 5;
+const AMOUNT: usize = 6;
+const TERMS: usize = 7;
+const OWN_FIELDS: usize = 8;
 
 fn content_fields(layout: &Layout) -> usize {
     let definition = layout.definition();
@@ -116,14 +124,16 @@ impl RowReader {
         if self.doubt != Doubt::None {
             self.check_encoding(fields, columns)?;
         }
-        let store_id = short(Field::StoreId, columns.store_id.text(fields))?;
-        if store_id.is_empty() {
-            return Err((Field::StoreId, Reason::Missing).into());
+        let store_id = columns.store_id.padded(fields);
+        let tx_id = columns.tx_id.padded(fields);
+        let card_id = columns.card_id.padded(fields);
+        let category = columns.category.padded(fields);
+        let region = columns.region.padded(fields);
+        let longest = (store_id.len().max(tx_id.len()).max(card_id.len()))
+            .max(category.len().max(region.len()));
+        if store_id.len() == 0 || longest > TEXT_BYTES_MAX {
+            return Err(fault_of_texts(fields, columns).into());
         }
-        let tx_id = short(Field::TxId, columns.tx_id.text(fields))?;
-        let card_id = short(Field::CardId, columns.card_id.text(fields))?;
-        let category = short(Field::Category, columns.category.text(fields))?;
-        let region = short(Field::Region, columns.region.text(fields))?;
         let Moment { day, second } = self.moment(fields, columns)?;
         let (amount_minor, currency) = self.amount_and_currency(fields, columns)?;
         let (installments, points_used) = self.installments(fields, columns)?;
@@ -131,57 +141,38 @@ impl RowReader {
             return Ok(Outcome::Excluded(Rule::Cancelled));
         }
         let carried = Carried::new(fields, &columns.carried);
+        let mut hash = self.content_keys.row();
+        let [a, b, c] = currency;
+        let code = u32::from_le_bytes([a, b, c, 0]);
+        hash.numbers(CURRENCY, [code.into(), 0]);
+        hash.text(CATEGORY, category);
+        hash.text(REGION, region);
+        let profile = hash.finish();
         let mut row = Transaction {
-            tx_id,
-            store_id,
-            card_id,
+            tx_id: tx_id.as_bytes(),
+            store_id: store_id.as_bytes(),
+            card_id: card_id.as_bytes(),
             day,
             second_of_day: second,
             amount_minor,
             currency: &currency,
-            category,
-            region,
+            category: category.as_bytes(),
+            region: region.as_bytes(),
             installments,
             points_used,
             carried,
+            profile,
             content: 0,
         };
         // Nothing is ever compared with a row that has no id.
-        if !tx_id.is_empty() {
-            row.content = self.content(&row, fields, columns);
+        if tx_id.len() > 0 {
+            hash.text(TX_ID, tx_id);
+            hash.text(STORE_ID, store_id);
+            hash.text(CARD_ID, card_id);
+            row.content = content(hash, &row, fields, columns);
         }
         sink.transaction(at, &row).map_err(Stop::Sink)?;
         Ok(Outcome::Transaction)
-    }
-
-    /// Returns the hash of everything that the layout maps.
-    #[inline]
-    fn content(&self, row: &Transaction<'_>, fields: Fields<'_>, columns: &Columns) -> u64 {
-        let mut hash = self.content_keys.row();
-        let second = row.second_of_day.unwrap_or(UNKNOWN);
-        let moment = pair(row.day.cast_unsigned(), second);
-        hash.numbers(0, [row.amount_minor.cast_unsigned(), moment]);
-        let [a, b, c] = [0, 1, 2].map(|at| row.currency.get(at).copied().unwrap_or(0));
-        let code = u32::from_le_bytes([a, b, c, u8::from(row.points_used)]);
-        let months = row.installments.map_or(UNKNOWN, u32::from);
-        hash.numbers(1, [pair(months, code), 0]);
-        for (field, text) in (2..).zip([
-            row.tx_id,
-            row.store_id,
-            row.card_id,
-            row.category,
-            row.region,
-        ]) {
-            hash.text(field, text);
-        }
-        for (field, text) in (OWN_FIELDS..).zip(row.carried.iter()) {
-            hash.text(field, text);
-        }
-        let others = OWN_FIELDS + columns.carried.len();
-        for other in &columns.others {
-            hash.text(others + usize::from(other.tag), other.slot.text(fields));
-        }
-        hash.finish()
     }
 
     #[cold]
@@ -227,8 +218,12 @@ impl RowReader {
             };
             (text, columns.currency.resolve(fields, choice).0)
         } else {
-            (columns.amount.text(fields), columns.currency.text(fields))
+            (
+                columns.amount.padded(fields),
+                columns.currency.padded(fields),
+            )
         };
+        let (text, currency) = (text.as_bytes(), currency.as_bytes());
         if text.is_empty() {
             return Err((Field::AmountMinor, Reason::Missing));
         }
@@ -292,13 +287,46 @@ impl RowReader {
     }
 }
 
+/// Ends the hash of everything that the layout maps, of which the row's texts are hashed already.
 #[inline]
-fn short(field: Field, text: &[u8]) -> Result<&[u8], Fault> {
-    if text.len() <= TEXT_BYTES_MAX {
-        Ok(text)
-    } else {
-        Err((field, Reason::TooLong))
+fn content(
+    mut hash: RowHash<'_>,
+    row: &Transaction<'_>,
+    fields: Fields<'_>,
+    columns: &Columns,
+) -> u64 {
+    let second = row.second_of_day.unwrap_or(UNKNOWN);
+    let moment = pair(row.day.cast_unsigned(), second);
+    hash.numbers(AMOUNT, [row.amount_minor.cast_unsigned(), moment]);
+    let months = row.installments.map_or(UNKNOWN, u32::from);
+    hash.numbers(TERMS, [u64::from(months), u64::from(row.points_used)]);
+    for (field, column) in (OWN_FIELDS..).zip(&columns.carried) {
+        hash.text(field, fields.padded(*column));
     }
+    let others = OWN_FIELDS + columns.carried.len();
+    for other in &columns.others {
+        hash.text(others + usize::from(other.tag), other.slot.padded(fields));
+    }
+    hash.finish()
+}
+
+/// Returns what is wrong with the texts of a row of which one is missing or too long.
+#[cold]
+fn fault_of_texts(fields: Fields<'_>, columns: &Columns) -> Fault {
+    if columns.store_id.text(fields).is_empty() {
+        return (Field::StoreId, Reason::Missing);
+    }
+    let texts = [
+        (Field::StoreId, &columns.store_id),
+        (Field::TxId, &columns.tx_id),
+        (Field::CardId, &columns.card_id),
+        (Field::Category, &columns.category),
+        (Field::Region, &columns.region),
+    ];
+    let mut texts = texts.into_iter();
+    let long = texts.find(|(_, slot)| slot.text(fields).len() > TEXT_BYTES_MAX);
+    let (field, _) = long.unwrap_or((Field::Record, &columns.store_id));
+    (field, Reason::TooLong)
 }
 
 /// Two numbers side by side.
