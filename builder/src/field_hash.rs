@@ -12,20 +12,16 @@ use crate::source::Padded;
 const BLOCK_LEN: usize = 16;
 const WORD_LEN: usize = size_of::<u64>();
 
-/// The keys of one field: for its length, and for the two words of each of two blocks.
-#[derive(Clone, Copy)]
-struct Keys {
-    len: u64,
-    blocks: [[u64; 2]; 2],
-}
+/// The keys of one field: for the two words of each of two blocks.
+type Keys = [[u64; 2]; 2];
 
 /// The keys of so many fields.
 ///
 /// # Source
 /// NH of UMAC (Black, Halevi, Krawczyk, Krovetz, Rogaway: "UMAC: Fast and Secure Message
 /// Authentication", 1999) with words of 64 bits: without the keys, nobody finds two different
-/// rows whose sums agree with a chance above 2^-63. Deviation: a field of length n adds n times a
-/// key rather than a block of its own, and texts beyond 32 bytes are digested by xxh3-128.
+/// rows whose sums agree with a chance above 2^-63. Deviation: a text is ended by a byte that no
+/// UTF-8 has rather than by its length, and one of 32 bytes and more is digested by xxh3-128.
 pub(crate) struct FieldKeys {
     seed: u64,
     fields: Box<[Keys]>,
@@ -42,11 +38,9 @@ impl FieldKeys {
             random.fill(&mut bytes);
             u64::from_le_bytes(bytes)
         };
-        let mut keys = || Keys {
-            len: word(),
-            blocks: [[word(), word()], [word(), word()]],
-        };
-        let fields = (0..fields).map(|_| keys()).collect();
+        let fields = (0..fields)
+            .map(|_| [[word(), word()], [word(), word()]])
+            .collect();
         Self { seed, fields }
     }
 
@@ -68,7 +62,7 @@ impl RowHash<'_> {
     /// Adds a field that is two numbers.
     #[inline(always)]
     pub(crate) fn numbers(&mut self, field: usize, numbers: [u64; 2]) {
-        self.add(self.keys.fields[field].blocks[0], numbers);
+        self.add(self.keys.fields[field][0], numbers);
     }
 
     /// Adds a field that is a text; an empty one leaves no trace, as if there were no such field.
@@ -78,29 +72,23 @@ impl RowHash<'_> {
             return;
         }
         let keys = &self.keys.fields[field];
-        if text.len() <= BLOCK_LEN {
-            let block = masked(words(&text.first()), text.len());
-            self.add(keys.blocks[0], block);
+        if text.len() < BLOCK_LEN {
+            self.add(keys[0], ended(words(&text.first()), text.len()));
         } else {
             self.long(keys, text);
         }
-        let len = text.len() as u64;
-        self.sum = self
-            .sum
-            .wrapping_add(u128::from(keys.len) * u128::from(len));
     }
 
     #[inline]
     fn long(&mut self, keys: &Keys, text: Padded<'_>) {
-        if text.len() > 2 * BLOCK_LEN {
+        if text.len() >= 2 * BLOCK_LEN {
             let digest = xxh3_128_with_seed(text.as_bytes(), self.keys.seed);
-            return self.add(keys.blocks[0], halves(digest));
+            return self.add(keys[0], halves(digest));
         }
         let bytes: [u8; 2 * BLOCK_LEN] = text.first();
         let (blocks, _) = bytes.as_chunks::<BLOCK_LEN>();
-        self.add(keys.blocks[0], words(&blocks[0]));
-        let rest = masked(words(&blocks[1]), text.len() - BLOCK_LEN);
-        self.add(keys.blocks[1], rest);
+        self.add(keys[0], words(&blocks[0]));
+        self.add(keys[1], ended(words(&blocks[1]), text.len() - BLOCK_LEN));
     }
 
     #[inline(always)]
@@ -145,24 +133,35 @@ fn words(block: &[u8; BLOCK_LEN]) -> [u64; 2] {
     [u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1])]
 }
 
-/// Clears what stands behind the first `len` bytes of a block.
+/// Ends a text after the first `len` bytes of a block, and clears what stands behind.
 #[inline(always)]
-fn masked(block: [u64; 2], len: usize) -> [u64; 2] {
-    let masks = MASKS[len];
-    [block[0] & masks[0], block[1] & masks[1]]
+fn ended(block: [u64; 2], len: usize) -> [u64; 2] {
+    let Ending { kept, end } = ENDINGS[len];
+    [block[0] & kept[0] | end[0], block[1] & kept[1] | end[1]]
 }
 
-/// The bytes of a block that a text of each length has.
-static MASKS: [[u64; 2]; BLOCK_LEN + 1] = {
-    let mut masks = [[0; 2]; BLOCK_LEN + 1];
-    let mut len = 1;
-    while len <= BLOCK_LEN {
-        masks[len] = masks[len - 1];
-        let byte = len - 1;
-        masks[len][byte / WORD_LEN] |= 0xff << (8 * (byte % WORD_LEN));
+/// Which bytes of a block a text has, and the byte after them: all ones, as in no UTF-8.
+#[derive(Clone, Copy)]
+struct Ending {
+    kept: [u64; 2],
+    end: [u64; 2],
+}
+
+static ENDINGS: [Ending; BLOCK_LEN] = {
+    let mut endings = [Ending {
+        kept: [0; 2],
+        end: [0; 2],
+    }; BLOCK_LEN];
+    let mut kept = [0; 2];
+    let mut len = 0;
+    while len < BLOCK_LEN {
+        let byte = 0xff << (8 * (len % WORD_LEN));
+        endings[len].kept = kept;
+        endings[len].end[len / WORD_LEN] = byte;
+        kept[len / WORD_LEN] |= byte;
         len += 1;
     }
-    masks
+    endings
 };
 
 #[cfg(test)]
@@ -187,7 +186,7 @@ mod tests {
             let text = vec![b'x'; len];
             assert_eq!(seen.insert(hash(1, &[&text]), text.clone()), None);
             for at in 0..len {
-                for byte in [b'y', 0, 0xff] {
+                for byte in [b'y', 0, 0x80] {
                     let mut other = text.clone();
                     other[at] = byte;
                     assert_eq!(seen.insert(hash(1, &[&other]), other), None);
@@ -200,7 +199,7 @@ mod tests {
     fn what_stands_behind_a_text_does_not_matter() {
         let keys = FieldKeys::new("test", 1, 1);
         for len in 1..100 {
-            let bytes: Vec<u8> = (0..200).collect();
+            let bytes: Vec<u8> = (0..200).map(|byte| byte % 0x80).collect();
             let hash_with = |room: usize| {
                 let mut row = keys.row();
                 row.text(0, Padded::new(&bytes[..len + room], len));

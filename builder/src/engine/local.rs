@@ -22,7 +22,7 @@ use crate::{
     build::{BuildPlan, BuildReport, Built, MEMORY_MIN, Progress, Stage},
     currency,
     emit::{OrderedSink, Staged, Staging, StoreShards, write_catalog, write_market, write_search},
-    exchange::{Exchanged, Outbox},
+    exchange::{Exchanged, Outbox, Scratch},
     kernel::{
         admission::Admission,
         card_partition::{self, CardWorker, DayOrdinals, PairCounts},
@@ -50,10 +50,6 @@ struct Shares {
     pair_counts: usize,
 }
 
-/// More rows than this are not held before they are spilled: a scratch file's pages cost less
-/// than memory that the system has to find and clear.
-const ROWS_MAX: usize = 2048 << 20;
-
 /// What is neither in transit nor being parsed gets this part of a worker's memory.
 const SMALL_SHARE: usize = 8;
 
@@ -63,7 +59,7 @@ impl Shares {
         let each = memory / threads;
         Self {
             block: (each / 32).clamp(256 << 10, 2 << 20),
-            rows: (each / 4).min(ROWS_MAX),
+            rows: each / 4,
             partition: each / SMALL_SHARE,
             card_days: each / SMALL_SHARE,
             pair_counts: each / SMALL_SHARE,
@@ -101,6 +97,7 @@ pub fn build(plan: &BuildPlan, progress: &dyn Progress) -> Result<Built> {
         shares: Shares::of(plan.memory_bytes, plan.threads.max(1)),
         pool,
         staging: Staging::new(&plan.staging, plan.runs)?,
+        scratch: Scratch::new(&plan.scratch),
     };
     engine.run()
 }
@@ -111,6 +108,7 @@ struct Engine<'a> {
     shares: Shares,
     pool: ThreadPool,
     staging: Staging,
+    scratch: Scratch,
 }
 
 /// What the scan leaves behind.
@@ -194,7 +192,7 @@ impl Engine<'_> {
     fn scan(&self, quarantine: &Quarantine) -> Result<Scanned> {
         let plan = self.plan;
         let (scans, inputs) = self.read_rows(|| {
-            let outbox = Outbox::new(PARTITIONS.into(), self.shares.rows, &plan.scratch);
+            let outbox = Outbox::new(PARTITIONS.into(), self.shares.rows, &self.scratch);
             StoreScan::new(self.admission(), quarantine, &plan.card_key, outbox)
         })?;
         let mut counts = ScanCounts::default();
@@ -302,7 +300,7 @@ impl Engine<'_> {
             stores: &self.plan.stores,
             base_currency: currency.as_bytes(),
             budget_bytes: self.shares.partition,
-            scratch: &self.plan.scratch,
+            scratch: &self.scratch,
         };
         let ahead_max = u16::try_from(self.plan.threads * 4).unwrap_or(PARTITIONS);
         let sink = OrderedSink::new(ahead_max, |partition, records| {

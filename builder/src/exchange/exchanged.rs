@@ -1,10 +1,13 @@
 //! What has been sent, ready to be visited by partition.
 
+use std::sync::PoisonError;
+
 use bytemuck::{Pod, Zeroable};
 
 use super::{
     Outbox,
     outbox::Deposit,
+    pages::page_rows,
     spill::{SegmentRange, SpillReader},
 };
 use crate::Result;
@@ -52,16 +55,17 @@ impl<R: Pod + Zeroable> Exchanged<R> {
         let partition = usize::from(partition);
         let of_deposit = |deposit: &Deposit<R>| {
             let spilled = deposit
-                .spilled()
+                .spilled
                 .iter()
                 .map(|ranges| ranges[partition].len_rows);
-            let held: usize = deposit.held(partition).1.map(<[R]>::len).sum();
+            let held = &deposit.held[partition];
+            let held = held.rows_in_pages + held.open.len();
             spilled.sum::<u64>() / size_of::<R>() as u64 + held as u64
         };
         self.deposits.iter().map(of_deposit).sum()
     }
 
-    /// Passes a partition's rows to `visitor`.
+    /// Passes a partition's rows to `visitor`, once: their pages then serve other rows.
     ///
     /// # Errors
     /// [`crate::Error::File`] if the scratch folder cannot be read, or the visitor's.
@@ -70,15 +74,20 @@ impl<R: Pod + Zeroable> Exchanged<R> {
         let mut buffer = Vec::new();
         for deposit in &self.deposits {
             if let Some(spill) = &deposit.spill {
-                for ranges in deposit.spilled() {
+                for ranges in &deposit.spilled {
                     visit_spilled(spill, ranges[partition], &mut buffer, visitor)?;
                 }
             }
-            let (dictionary, pages) = deposit.held(partition);
-            visitor.dictionary(entries(dictionary))?;
-            for rows in pages {
-                visitor.rows(rows)?;
+            let held = &deposit.held[partition];
+            visitor.dictionary(entries(&held.dictionary))?;
+            let mut pages = held.pages.lock().unwrap_or_else(PoisonError::into_inner);
+            buffer.resize(page_rows::<R>(), R::zeroed());
+            for page in &*pages {
+                deposit.scratch.pages.read(page, &mut buffer);
+                visitor.rows(&buffer)?;
             }
+            deposit.scratch.pages.give_back(pages.drain(..));
+            visitor.rows(&held.open)?;
         }
         Ok(())
     }
@@ -126,6 +135,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::exchange::Scratch;
 
     /// Resolves rows, which are ordinals, to the dictionary's text.
     #[derive(Default)]
@@ -157,7 +167,7 @@ mod tests {
         for budget in [1, 100_000, usize::MAX] {
             let mut outboxes = Vec::new();
             for _worker in 0..3 {
-                let mut outbox = Outbox::new(7, budget, scratch.path());
+                let mut outbox = Outbox::new(7, budget, &Scratch::new(scratch.path()));
                 let mut defined = BTreeMap::new();
                 for index in 0..20_000_u32 {
                     let partition = u16::try_from(index % 7).unwrap();
@@ -181,12 +191,10 @@ mod tests {
             }
             let mut all = BTreeMap::new();
             for partition in 0..7 {
+                let len_rows = exchanged.len_rows(partition);
                 let mut collect = Collect::default();
                 exchanged.visit(partition, &mut collect).unwrap();
-                assert_eq!(
-                    collect.rows.values().sum::<u64>(),
-                    exchanged.len_rows(partition)
-                );
+                assert_eq!(collect.rows.values().sum::<u64>(), len_rows);
                 let prefix = format!("{partition}-");
                 assert!(collect.rows.keys().all(|name| name.starts_with(&prefix)));
                 all.extend(collect.rows);
@@ -198,7 +206,8 @@ mod tests {
 
     #[test]
     fn a_missing_scratch_folder_is_named() {
-        let mut outbox = Outbox::new(1, 0, std::path::Path::new("/nowhere/at/all"));
+        let nowhere = Scratch::new(std::path::Path::new("/nowhere/at/all"));
+        let mut outbox = Outbox::new(1, 0, &nowhere);
         outbox.push(0, 1_u64).unwrap();
         let error = outbox.spill_if_full().unwrap_err().to_string();
         assert!(error.starts_with("/nowhere/at/all: "), "{error}");

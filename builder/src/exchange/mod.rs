@@ -9,10 +9,12 @@
 //! Scratch files have no name: the operating system takes them back when the process ends,
 //! however it ends.
 
-mod arena;
 mod exchanged;
 mod outbox;
+mod pages;
+mod scratch;
 mod spill;
 
 pub use exchanged::{Exchanged, Visitor};
 pub use outbox::{DEFINED_AT_ONCE_MAX, Outbox};
+pub use scratch::Scratch;

@@ -1,11 +1,12 @@
 //! What one worker sends.
 
-use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use bytemuck::Pod;
 
 use super::{
-    arena::{Arena, PAGE_LEN, PageId},
+    Scratch,
+    pages::{PAGE_LEN, PageId, page_rows},
     spill::{SegmentRange, SpillReader, SpillWriter},
 };
 use crate::Result;
@@ -28,15 +29,16 @@ struct Held {
 #[derive(Debug)]
 pub struct Outbox<R> {
     /// The page of each partition that rows are being added to, one after the other: written over
-    /// and over, they stay in a core's own cache, and full pages go to the arena at once.
+    /// and over, they stay in a core's own cache, and full pages go to the pool at once.
     open: Vec<R>,
     open_len: Vec<u32>,
-    arena: Arena<R>,
+    /// Pages of the pool to be filled next.
+    spare: Vec<PageId>,
     held: Vec<Held>,
     len_bytes: usize,
     budget_bytes: usize,
     longest_dictionary: u32,
-    scratch: PathBuf,
+    scratch: Scratch,
     spill: Option<SpillWriter>,
     /// Of every spill so far, the segment of each partition.
     spilled: Vec<Vec<SegmentRange>>,
@@ -45,24 +47,39 @@ pub struct Outbox<R> {
 /// What an outbox leaves behind.
 #[derive(Debug)]
 pub(super) struct Deposit<R> {
-    outbox: Outbox<R>,
+    /// Of each partition, what is still in memory.
+    pub(super) held: Vec<Segment<R>>,
     pub(super) spill: Option<SpillReader>,
+    /// Of every spill, the segment of each partition.
+    pub(super) spilled: Vec<Vec<SegmentRange>>,
+    pub(super) scratch: Scratch,
+}
+
+/// The last segment of a partition, which was never spilled.
+#[derive(Debug)]
+pub(super) struct Segment<R> {
+    pub(super) dictionary: Vec<u8>,
+    /// Full pages, until they are read.
+    pub(super) pages: Mutex<Vec<PageId>>,
+    pub(super) rows_in_pages: usize,
+    /// The rows of the page that was not full.
+    pub(super) open: Vec<R>,
 }
 
 impl<R: Pod> Outbox<R> {
-    /// Makes an outbox for so many partitions that holds about `budget_bytes` in memory, and
-    /// spills into the folder `scratch`.
+    /// Makes an outbox for so many partitions that holds about `budget_bytes` in the pages of
+    /// `scratch`, and spills into its folder.
     #[must_use]
-    pub fn new(partitions: usize, budget_bytes: usize, scratch: &Path) -> Self {
+    pub fn new(partitions: usize, budget_bytes: usize, scratch: &Scratch) -> Self {
         Self {
-            open: vec![R::zeroed(); partitions * Arena::<R>::PAGE_ROWS],
+            open: vec![R::zeroed(); partitions * page_rows::<R>()],
             open_len: vec![0; partitions],
-            arena: Arena::new(),
+            spare: Vec::new(),
             held: (0..partitions).map(|_| Held::default()).collect(),
             len_bytes: 0,
             budget_bytes,
             longest_dictionary: 0,
-            scratch: scratch.to_owned(),
+            scratch: scratch.clone(),
             spill: None,
             spilled: Vec::new(),
         }
@@ -94,25 +111,34 @@ impl<R: Pod> Outbox<R> {
     pub fn push(&mut self, partition: u16, row: R) -> Result<()> {
         let partition = usize::from(partition);
         let len = self.open_len[partition] as usize;
-        self.open[partition * Arena::<R>::PAGE_ROWS + len] = row;
+        self.open[partition * page_rows::<R>() + len] = row;
         self.open_len[partition] += 1;
-        if len + 1 < Arena::<R>::PAGE_ROWS {
+        if len + 1 < page_rows::<R>() {
             Ok(())
         } else {
             self.put_away(partition)
         }
     }
 
-    /// Moves a partition's full page to the arena.
+    /// Moves a partition's full page to the pool.
     fn put_away(&mut self, partition: usize) -> Result<()> {
-        let page = self.arena.take()?;
-        let start = partition * Arena::<R>::PAGE_ROWS;
-        self.arena
-            .write(page, &self.open[start..start + Arena::<R>::PAGE_ROWS]);
+        let page = match self.spare.pop() {
+            Some(page) => page,
+            None => self.next_spare()?,
+        };
+        let start = partition * page_rows::<R>();
+        let rows = &self.open[start..start + page_rows::<R>()];
+        self.scratch.pages.write(&page, rows);
         self.open_len[partition] = 0;
         self.held[partition].full.push(page);
         self.len_bytes += PAGE_LEN;
         Ok(())
+    }
+
+    #[cold]
+    fn next_spare(&mut self) -> Result<PageId> {
+        self.spare = self.scratch.pages.take()?;
+        Ok(self.spare.pop().expect("a pool gives some pages or fails"))
     }
 
     /// Spills if the memory or a dictionary's ordinals are used up, and returns whether it did: then the dictionaries have
@@ -133,27 +159,28 @@ impl<R: Pod> Outbox<R> {
     fn spill(&mut self) -> Result<()> {
         let mut spill = match self.spill.take() {
             Some(spill) => spill,
-            None => SpillWriter::create(&self.scratch)?,
+            None => SpillWriter::create(&self.scratch.folder)?,
         };
         let mut ranges = Vec::with_capacity(self.held.len());
+        let mut buffer = vec![R::zeroed(); page_rows::<R>()];
         for partition in 0..self.held.len() {
+            let Held {
+                dictionary, full, ..
+            } = std::mem::take(&mut self.held[partition]);
             let offset = spill.len();
-            spill.append(&self.held[partition].dictionary)?;
+            spill.append(&dictionary)?;
             let len_dictionary = spill.len() - offset;
-            self.pages(partition)
-                .try_for_each(|rows| spill.append(bytemuck::cast_slice(rows)))?;
-            let len_rows = spill.len() - offset - len_dictionary;
+            for page in &full {
+                self.scratch.pages.read(page, &mut buffer);
+                spill.append(bytemuck::cast_slice(&buffer))?;
+            }
+            spill.append(bytemuck::cast_slice(self.open_rows(partition)))?;
             ranges.push(SegmentRange {
                 offset,
                 len_dictionary,
-                len_rows,
+                len_rows: spill.len() - offset - len_dictionary,
             });
-            let held = &mut self.held[partition];
-            held.dictionary.clear();
-            held.entries = 0;
-            held.full
-                .drain(..)
-                .for_each(|page| self.arena.give_back(page));
+            self.spare.extend(full);
             self.open_len[partition] = 0;
         }
         self.spill = Some(spill);
@@ -163,37 +190,30 @@ impl<R: Pod> Outbox<R> {
         Ok(())
     }
 
-    /// Returns the rows of a partition that are in memory, page by page.
-    fn pages(&self, partition: usize) -> impl Iterator<Item = &[R]> {
-        let start = partition * Arena::<R>::PAGE_ROWS;
-        let open = &self.open[start..start + self.open_len[partition] as usize];
-        let full = self.held[partition]
-            .full
-            .iter()
-            .map(|page| self.arena.rows(*page));
-        full.chain([open]).filter(|rows| !rows.is_empty())
+    /// Returns the rows of a partition's open page.
+    fn open_rows(&self, partition: usize) -> &[R] {
+        let start = partition * page_rows::<R>();
+        &self.open[start..start + self.open_len[partition] as usize]
     }
 
     pub(super) fn into_deposit(mut self) -> Result<Deposit<R>> {
         let spill = self.spill.take().map(SpillWriter::finish).transpose()?;
+        self.scratch.pages.give_back(self.spare.drain(..));
+        let held = std::mem::take(&mut self.held);
+        let held = held
+            .into_iter()
+            .enumerate()
+            .map(|(partition, held)| Segment {
+                rows_in_pages: held.full.len() * page_rows::<R>(),
+                dictionary: held.dictionary,
+                open: self.open_rows(partition).to_vec(),
+                pages: Mutex::new(held.full),
+            });
         Ok(Deposit {
-            outbox: self,
+            held: held.collect(),
             spill,
+            spilled: self.spilled,
+            scratch: self.scratch,
         })
-    }
-}
-
-impl<R: Pod> Deposit<R> {
-    /// Returns the segments that were spilled: by spill, then by partition.
-    pub(super) fn spilled(&self) -> &[Vec<SegmentRange>] {
-        &self.outbox.spilled
-    }
-
-    /// Returns the dictionary and the pages of a partition that are still in memory.
-    pub(super) fn held(&self, partition: usize) -> (&[u8], impl Iterator<Item = &[R]>) {
-        (
-            &self.outbox.held[partition].dictionary,
-            self.outbox.pages(partition),
-        )
     }
 }

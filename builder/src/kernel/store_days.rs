@@ -34,7 +34,8 @@ pub enum DayRows<'a> {
 pub struct DaysEncoder {
     month: MonthBuilder,
     summary: SummaryBuilder,
-    current: Option<Month>,
+    /// The month that is being written, and its last day.
+    current: Option<(Month, Day)>,
     totals: Statistics,
 }
 
@@ -49,11 +50,11 @@ impl DaysEncoder {
         out: &mut EncodedRecords,
     ) {
         let day = Day(day);
-        let month = day.month();
-        if self.current != Some(month) {
+        if self.current.is_none_or(|(_, last)| day > last) {
             self.finish_month(out);
+            let month = day.month();
             self.month.begin(month);
-            self.current = Some(month);
+            self.current = Some((month, month.days().last));
         }
         self.summary.day(day, cards);
         match rows {
@@ -73,7 +74,7 @@ impl DaysEncoder {
     }
 
     fn finish_month(&mut self, out: &mut EncodedRecords) {
-        let Some(month) = self.current.take() else {
+        let Some((month, _)) = self.current.take() else {
             return;
         };
         let (statistics, cards) = self.month.totals();

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Result,
-    exchange::{Exchanged, Outbox, Visitor},
+    exchange::{Exchanged, Outbox, Scratch, Visitor},
     stores::StoreTable,
 };
 
@@ -40,7 +40,7 @@ pub struct StoreContext<'a> {
     /// Memory for the rows of one partition.
     pub budget_bytes: usize,
     /// Where rows go that do not fit.
-    pub scratch: &'a std::path::Path,
+    pub scratch: &'a Scratch,
 }
 
 /// What one worker needs for one partition after the other.
