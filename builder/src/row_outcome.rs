@@ -26,8 +26,12 @@ pub enum Reason {
     RepeatedHeader,
     /// The line is longer than a record may be.
     RecordTooLong,
-    /// A quote that is not closed before the file ends or the record grows too long.
+    /// A quote that is not closed, and a field's end behind it, before the file ends or the record
+    /// grows too long.
     QuoteNeverClosed,
+    /// On the record's first line, something else than a delimiter or the line's end behind a
+    /// closing quote.
+    TextAfterQuote,
     /// The line is not one JSON object of texts and numbers.
     MalformedJson,
     /// Bytes that the layout's encoding does not allow.
@@ -63,6 +67,7 @@ impl Reason {
             Self::RepeatedHeader => "repeated header",
             Self::RecordTooLong => "record too long",
             Self::QuoteNeverClosed => "quote never closed",
+            Self::TextAfterQuote => "text after a closing quote",
             Self::MalformedJson => "malformed JSON",
             Self::InvalidEncoding => "invalid encoding",
             Self::Missing => "missing",

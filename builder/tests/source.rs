@@ -481,6 +481,43 @@ fn a_quote_that_is_never_closed_costs_one_line() {
 }
 
 #[test]
+fn a_quote_that_meets_a_later_one_costs_one_line_and_joins_no_rows() {
+    let rows = "t1,north,c1,2018-03-05,100,EUR\n\
+                t2,\"north,c2,2018-03-05,200,EUR\n\
+                t3,north,c3,2018-03-05,300,EUR\n\
+                t4,north,c4,2018-03-05,400,EUR\n\
+                t5,\"north\",c5,2018-03-05,500,EUR\n\
+                t6,\"nor\"th,c6,2018-03-05,600,EUR\n\
+                t7,\"north\" ,c7,2018-03-05,700,EUR\n\
+                t8,\"north\",c8,2018-03-05,800,\"EUR\"\r\n";
+    let outcomes = read(format!("tx_id,{HEADER}{rows}")).unwrap();
+    let fault = |line, reason| (line, Field::Record, reason);
+    assert_eq!(
+        outcomes.rejected,
+        [
+            fault(3, Reason::QuoteNeverClosed),
+            fault(7, Reason::TextAfterQuote),
+            fault(8, Reason::TextAfterQuote),
+        ]
+    );
+    let kept = outcomes.rows.iter().map(|(_, row)| row);
+    let kept: Vec<_> = kept
+        .map(|row| (row.tx_id.as_str(), row.store_id.as_str(), row.amount_minor))
+        .collect();
+    let north = |tx_id, amount| (tx_id, "north", amount);
+    assert_eq!(
+        kept,
+        [
+            north("t1", 100),
+            north("t3", 300),
+            north("t4", 400),
+            north("t5", 500),
+            north("t8", 800)
+        ]
+    );
+}
+
+#[test]
 fn a_line_of_ten_megabytes_costs_only_itself_and_no_memory() {
     let sound = "s,c,2018-03-05,1,KRW\n";
     let long = "x".repeat(10_000_000);

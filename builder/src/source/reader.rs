@@ -7,7 +7,7 @@ use memchr::{memchr, memchr_iter};
 
 use super::columns::Columns;
 use super::fields::Splitter;
-use super::record::{Dialect, End};
+use super::record::{Dialect, End, Seen};
 use super::stream::Stream;
 use super::{Error, Inputs, Result};
 use crate::layout::Layout;
@@ -339,7 +339,7 @@ impl OpenFile {
         }
         // Blank lines before the header are passed over, but a first column may have no name.
         let begin = begin + after_last_line_break(&bytes[begin..begin + blank]);
-        let end = match dialect.end_of_record(bytes, begin, is_last) {
+        let end = match dialect.end_of_record(bytes, begin, is_last, &mut Seen::default()) {
             End::Whole(end) | End::Faulty(end, _) => end,
             End::Unknown if bytes.len() - begin > options.record_bytes_max => bytes.len(),
             End::Unknown => return Ok(None),
