@@ -40,6 +40,8 @@ pub enum Reason {
     Missing,
     /// A text longer than [`crate::transaction::TEXT_BYTES_MAX`].
     TooLong,
+    /// A control character in an id, a category or a region.
+    ControlCharacter,
     /// A date or time that no format of the layout reads, or that does not exist.
     ImpossibleDate,
     /// A date outside the years 1900 to 2199.
@@ -72,6 +74,7 @@ impl Reason {
             Self::InvalidEncoding => "invalid encoding",
             Self::Missing => "missing",
             Self::TooLong => "too long",
+            Self::ControlCharacter => "control character",
             Self::ImpossibleDate => "impossible date",
             Self::DateOutOfRange => "date out of range",
             Self::OffsetWithoutZone => "offset without a zone in the layout",

@@ -14,7 +14,7 @@ pub const TEXT_BYTES_MAX: usize = 1024;
 ///
 /// # Shape
 /// All texts are UTF-8 without surrounding ASCII white space; ids, category and region are at
-/// most [`TEXT_BYTES_MAX`] bytes long.
+/// most [`TEXT_BYTES_MAX`] bytes long and hold no ASCII control character.
 // No `Debug`: a card number must not reach a log.
 #[derive(Clone, Copy)]
 pub struct Transaction<'a> {

@@ -343,6 +343,8 @@ fn a_header_that_lacks_columns_is_an_error_that_names_them_and_shows_no_row() {
     let semicolons = error(&HEADER.replace(',', ";"));
     assert!(semicolons.contains("lacks store_id") && semicolons.contains("delimiter ','"));
     assert!(error("store_id,card_id,ts,currency\n").contains("lacks amount_minor (delimiter"));
+    let returns = error(&format!("{HEADER}s,c,2018-03-05,1,KRW\n").replace('\n', "\r"));
+    assert!(returns.contains("in.csv: its lines end in carriage returns alone"));
     let half_written = error("store_id,card_id,ts,amo");
     assert!(half_written.contains("lacks amount_minor, currency"));
 }
@@ -451,14 +453,16 @@ fn every_fault_of_a_field_is_named() {
 #[test]
 fn quotes_may_begin_deep_in_the_file_and_hold_line_breaks() {
     let mut rows = many_rows();
-    rows.push_str("\"s,1\",\"c\n\n\"\"2\"\"\",2018-03-05,1,KRW\ns\"x,c,2018-03-05,2,KRW\n");
-    let outcomes = read(format!("{HEADER}{rows}")).unwrap();
+    rows = rows.replace('\n', ",\n");
+    rows.push_str("\"s,1\",\"c\"\"2\"\"\",2018-03-05,1,KRW,\"a\n\nb\"\ns\"x,c,2018-03-05,2,KRW,\n");
+    let header = HEADER.replace('\n', ",note\n");
+    let outcomes = read(format!("{header}{rows}")).unwrap();
     assert_eq!(outcomes.rejected, []);
     let tail: Vec<_> = outcomes.rows[500..]
         .iter()
         .map(|(line, row)| (*line, row.store_id.as_str(), row.card_id.as_str()))
         .collect();
-    assert_eq!(tail, [(502, "s,1", "c\n\n\"2\""), (505, "s\"x", "c")]);
+    assert_eq!(tail, [(502, "s,1", "c\"2\""), (505, "s\"x", "c")]);
 }
 
 #[test]
@@ -515,6 +519,52 @@ fn a_quote_that_meets_a_later_one_costs_one_line_and_joins_no_rows() {
             north("t8", 800)
         ]
     );
+}
+
+#[test]
+fn control_characters_cost_their_row_where_they_would_be_kept() {
+    let control = |line, field| (line, field, Reason::ControlCharacter);
+    let header = "note,tx_id,store_id,card_id,ts,amount_minor,currency,category,region\r\n";
+    let rows = "a\u{7}b,t1,s,c,2018-03-05,1,KRW,x,y\r\n\
+                ,t\u{0}2,s,c,2018-03-05,1,KRW,x,y\r\n\
+                ,t3,s\u{1b}1,c,2018-03-05,1,KRW,x,y\r\n\
+                ,t4,s,c\u{7f}1,2018-03-05,1,KRW,x,y\r\n\
+                ,t5,s,c,2018-03-05,1,KRW,\"x\r\nx\",y\r\n\
+                ,t6,s,c,2018-03-05,1,KRW,x,y\rz\r\n\
+                ,t7,s,c,2018-03-05,1,KRW,\tx\t,y\tz\r\n\
+                \"\r\n\",t8,s,c,2018-03-05,1,KRW,x,y\r\n";
+    let outcomes = read(format!("{header}{rows}")).unwrap();
+    let kept: Vec<_> = outcomes.rows.iter().map(|(_, row)| &*row.tx_id).collect();
+    assert_eq!(kept, ["t1", "t8"]);
+    let faults = [
+        control(3, Field::TxId),
+        control(4, Field::StoreId),
+        control(5, Field::CardId),
+        control(6, Field::Category),
+        control(8, Field::Region),
+        control(9, Field::Region),
+    ];
+    assert_eq!(outcomes.rejected, faults);
+    // Line breaks that only quotes and escapes hide, and tabs among tabs.
+    for quoted in [
+        "\"a\nb\",,2018-03-05,1,KRW\n",
+        "\"a\tb\",,2018-03-05,1,KRW\n",
+    ] {
+        let delimited = format!("{HEADER}{quoted}").replace(',', "\t");
+        let tabs = layout_of_canonical("delimiter = \"\\t\"");
+        let outcomes = read_as(&tabs, "in.tsv", delimited.as_bytes()).unwrap();
+        assert_eq!(outcomes.rejected, [control(2, Field::StoreId)], "{quoted}");
+    }
+    let canonical = Layout::builtin("canonical").unwrap();
+    let object = "{\"store_id\":\"a\\u0000b\",\"ts\":\"2018-03-05\",\"amount_minor\":1,\"currency\":\"KRW\"}";
+    let outcomes = read_as(&canonical, "in.jsonl", object.as_bytes()).unwrap();
+    assert_eq!(outcomes.rejected, [control(1, Field::StoreId)]);
+}
+
+/// The canonical layout with another beginning.
+fn layout_of_canonical(head: &str) -> Layout {
+    let text = include_str!("../src/layout/canonical.toml");
+    Layout::parse("test", &format!("{head}\n{text}")).unwrap()
 }
 
 #[test]
@@ -734,6 +784,10 @@ fn faulty_layouts_are_refused_with_the_key_at_fault() {
             ["fields.currency", "capital letters"],
         ),
         (
+            replaced("columns = ['store']", r#"constant = "a\nb""#),
+            ["fields.store_id", "control"],
+        ),
+        (
             replaced("['ts']", "['ts'], formats = ['%Q!%']"),
             ["fields.ts", "format"],
         ),
@@ -944,11 +998,13 @@ proptest! {
         let kept: Vec<_> = outcomes.rows.into_iter()
             .map(|(line, row)| (line, row.store_id, row.card_id))
             .collect();
-        let missing: Vec<u64> = outcomes.rejected.iter().map(|(line, _, _)| *line).collect();
-        let (with_store, without): (Vec<_>, Vec<_>) =
-            oracle.into_iter().partition(|(_, store, _)| !store.is_empty());
-        prop_assert_eq!(kept, with_store);
-        prop_assert_eq!(missing, without.into_iter().map(|(line, ..)| line).collect::<Vec<_>>());
+        let rejected: Vec<u64> = outcomes.rejected.iter().map(|(line, _, _)| *line).collect();
+        let is_plain = |text: &str| !text.contains(char::is_control);
+        let (sound, faulty): (Vec<_>, Vec<_>) = oracle.into_iter().partition(|(_, store, card)| {
+            !store.is_empty() && is_plain(store) && is_plain(card)
+        });
+        prop_assert_eq!(kept, sound);
+        prop_assert_eq!(rejected, faulty.into_iter().map(|(line, ..)| line).collect::<Vec<_>>());
     }
 
     #[test]

@@ -54,6 +54,15 @@ pub enum Error {
         /// The delimiter that the layout says.
         delimiter: char,
     },
+    /// The lines of the file end as those of old systems do.
+    #[error(
+        "{}: its lines end in carriage returns alone: convert them to line feeds",
+        path.display()
+    )]
+    CarriageReturns {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file holds bytes that no text has.
     #[error("{} is not a text file", path.display())]
     Binary {

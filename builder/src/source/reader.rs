@@ -294,11 +294,6 @@ impl OpenFile {
         layout: &Layout,
         options: ReaderOptions,
     ) -> Result<Option<usize>> {
-        if memchr(0, bytes).is_some() {
-            return Err(Error::Binary {
-                path: self.path.clone(),
-            });
-        }
         let begin = if bytes.starts_with(BYTE_ORDER_MARK) {
             BYTE_ORDER_MARK.len()
         } else {
@@ -321,7 +316,7 @@ impl OpenFile {
             quoted: true,
             record_bytes_max: options.record_bytes_max,
         };
-        if bytes[begin + blank] == b'{' {
+        if bytes[begin + blank] == b'{' && bytes.get(begin + blank + 1) != Some(&0) {
             let columns = Arc::new(Columns::of_json(layout));
             self.format = Some(Format {
                 columns,
@@ -333,9 +328,8 @@ impl OpenFile {
             return Ok(Some(begin));
         }
         if is_json_path(&self.path) {
-            return Err(Error::NotJsonLines {
-                path: self.path.clone(),
-            });
+            let path = self.path.clone();
+            return Err(self.no_header(bytes, Error::NotJsonLines { path }));
         }
         // Blank lines before the header are passed over, but a first column may have no name.
         let begin = begin + after_last_line_break(&bytes[begin..begin + blank]);
@@ -344,7 +338,10 @@ impl OpenFile {
             End::Unknown if bytes.len() - begin > options.record_bytes_max => bytes.len(),
             End::Unknown => return Ok(None),
         };
-        let columns = Arc::new(self.columns(&bytes[begin..end], layout)?);
+        let columns = self
+            .columns(&bytes[begin..end], layout)
+            .map_err(|missing| self.no_header(bytes, missing));
+        let columns = Arc::new(columns?);
         self.line += memchr_iter(b'\n', &bytes[..end]).count() as u64;
         let rows = bytes.len().min(end + 1);
         self.line += u64::from(rows > end);
@@ -361,6 +358,10 @@ impl OpenFile {
             path: self.path.clone(),
             columns,
             delimiter: char::from(layout.delimiter()),
+        if holds_lone_return(header) {
+            let path = self.path.clone();
+            return Err(Error::CarriageReturns { path });
+        }
         })
     }
 }
@@ -368,6 +369,24 @@ impl OpenFile {
 /// Positions within a record have 32 bits, also once an encoding was widened threefold.
 const RECORD_BYTES_MAX: usize = 1 << 30;
 
+
+    /// The error of a file that does not begin as it should. A file with a header is a text, and a
+    /// row of it that holds bytes which no text has may be rejected.
+    fn no_header(&self, bytes: &[u8], error: Error) -> Error {
+        if memchr(0, bytes).is_some() {
+            let path = self.path.clone();
+            Error::Binary { path }
+        } else {
+            error
+        }
+    }
+}
+
+/// Whether there is a carriage return that no line feed follows: the line end of old systems, by
+/// which the whole file is one line.
+fn holds_lone_return(header: &[u8]) -> bool {
+    let mut returns = memchr_iter(b'\r', header);
+    returns.any(|position| header.get(position + 1) != Some(&b'\n'))
 const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 
 /// Makes the buffer at least so long; what was in it stays, so that it is not zeroed again.

@@ -313,6 +313,28 @@ impl<'b> Records<'b> {
     }
 }
 
+/// Whether there may be control characters that neither end a line nor separate fields; those that
+/// stand inside quotes may be taken for such.
+pub(crate) fn holds_controls(bytes: &[u8], delimiter: u8) -> bool {
+    let is_odd = |byte: u8| byte.is_ascii_control() & (byte != b'\n') & (byte != delimiter);
+    let Some((last, rest)) = bytes.split_last() else {
+        return false;
+    };
+    // Chunk by chunk without a branch, so that many bytes are looked at together.
+    let chunks = rest.chunks(CHUNK_BYTES);
+    let nexts = bytes[1..].chunks(CHUNK_BYTES);
+    let any_odd = |(chunk, next): (&[u8], &[u8])| {
+        let pairs = chunk.iter().zip(next);
+        pairs.fold(false, |any, (byte, next)| {
+            any | (is_odd(*byte) & !((*byte == b'\r') & (*next == b'\n')))
+        })
+    };
+    is_odd(*last) || chunks.zip(nexts).any(any_odd)
+}
+
+/// How much is looked at between two branches.
+const CHUNK_BYTES: usize = 4096;
+
 fn without_carriage_return(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }

@@ -20,6 +20,8 @@ pub(super) struct RowReader {
     content_keys: FieldKeys,
     /// What may be wrong with the texts of the next rows.
     pub(super) doubt: Doubt,
+    /// Whether the next row may hold control characters.
+    pub(super) may_hold_controls: bool,
 }
 
 /// What is not known yet of the texts' encoding.
@@ -80,6 +82,7 @@ impl RowReader {
                 .and_then(|column| column.points_from),
             content_keys: FieldKeys::new(CONTENT_CONTEXT, seed, content_fields(layout)),
             doubt: Doubt::Utf8,
+            may_hold_controls: true,
         }
     }
 
@@ -115,6 +118,9 @@ impl RowReader {
     ) -> Result<Outcome, Stop<S::Error>> {
         if self.doubt != Doubt::None {
             self.check_encoding(fields, columns)?;
+        }
+        if self.may_hold_controls {
+            check_controls(fields, columns)?;
         }
         let store_id = short(Field::StoreId, columns.store_id.text(fields))?;
         if store_id.is_empty() {
@@ -298,6 +304,15 @@ fn short(field: Field, text: &[u8]) -> Result<&[u8], Fault> {
         Ok(text)
     } else {
         Err((field, Reason::TooLong))
+    }
+}
+
+#[cold]
+fn check_controls(fields: Fields<'_>, columns: &Columns) -> Result<(), Fault> {
+    let holds_one = |text: &[u8]| text.iter().any(u8::is_ascii_control);
+    match columns.kept(fields).find(|(_, text)| holds_one(text)) {
+        Some((field, _)) => Err((field, Reason::ControlCharacter)),
+        None => Ok(()),
     }
 }
 
