@@ -22,7 +22,10 @@ mod whole;
 
 pub use carried::Carried;
 pub use error::{Error, Result};
+pub(crate) use fields::Splitter;
 pub use inputs::Inputs;
 pub use parser::{Parser, RowsRead};
+pub(crate) use reader::BYTE_ORDER_MARK;
 pub use reader::{Block, InputSummary, Reader, ReaderOptions};
+pub(crate) use record::Dialect;
 pub use whole::read_whole;

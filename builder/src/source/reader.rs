@@ -22,11 +22,16 @@ pub struct ReaderOptions {
     pub record_bytes_max: usize,
 }
 
+impl ReaderOptions {
+    /// The longest record where nothing else is said.
+    pub(crate) const RECORD_BYTES_MAX_DEFAULT: usize = 1 << 20;
+}
+
 impl Default for ReaderOptions {
     fn default() -> Self {
         Self {
             block_bytes: 1 << 20,
-            record_bytes_max: 1 << 20,
+            record_bytes_max: Self::RECORD_BYTES_MAX_DEFAULT,
         }
     }
 }
@@ -353,22 +358,17 @@ impl OpenFile {
     fn columns(&self, header: &[u8], layout: &Layout) -> Result<Columns> {
         let (header, _) = layout.encoding().decode_without_bom_handling(header);
         let header = header.trim_end_matches('\r').as_bytes();
+        if holds_lone_return(header) {
+            let path = self.path.clone();
+            return Err(Error::CarriageReturns { path });
+        }
         let names = Splitter::new(layout.delimiter()).names(header);
         Columns::of_header(layout, &names).map_err(|columns| Error::MissingColumns {
             path: self.path.clone(),
             columns,
             delimiter: char::from(layout.delimiter()),
-        if holds_lone_return(header) {
-            let path = self.path.clone();
-            return Err(Error::CarriageReturns { path });
-        }
         })
     }
-}
-
-/// Positions within a record have 32 bits, also once an encoding was widened threefold.
-const RECORD_BYTES_MAX: usize = 1 << 30;
-
 
     /// The error of a file that does not begin as it should. A file with a header is a text, and a
     /// row of it that holds bytes which no text has may be rejected.
@@ -387,7 +387,13 @@ const RECORD_BYTES_MAX: usize = 1 << 30;
 fn holds_lone_return(header: &[u8]) -> bool {
     let mut returns = memchr_iter(b'\r', header);
     returns.any(|position| header.get(position + 1) != Some(&b'\n'))
-const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
+}
+
+/// Positions within a record have 32 bits, also once an encoding was widened threefold.
+const RECORD_BYTES_MAX: usize = 1 << 30;
+
+/// What a text file may begin with.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 
 /// Makes the buffer at least so long; what was in it stays, so that it is not zeroed again.
 fn resize(buffer: &mut Vec<u8>, len: usize) {
