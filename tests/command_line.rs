@@ -487,11 +487,15 @@ fn rows_that_cannot_be_used_are_counted_named_and_never_shown() {
             "quotes.csv",
             rows(0..9_000)
                 + &row(9_000, "\"Smith, Jones\nand \"\"Sons\"\"\"", day, "1")
-                + &rows(9_001..9_010)
+                + &row(9_001, "\"Smith, Jones and \"\"Sons\"\"\"", day, "1")
+                + &rows(9_002..9_010)
                 + &format!("9010,\"{UNSEEN},,,,\n")
                 + &rows(9_011..20_000),
-            19_999,
-            &["9013,record,quote never closed"],
+            19_998,
+            &[
+                "9002,store_id,control character",
+                "9013,record,quote never closed",
+            ],
         ),
         (
             "fields.csv",
