@@ -899,7 +899,10 @@ fn folders_are_read_in_the_order_of_paths_and_the_rest_is_named() {
     assert_eq!(names(inputs.ignored()), passed_over);
     assert_eq!(inputs.size_bytes(), 6 * HEADER.len() as u64);
     // Named itself, a file is taken whatever it is called.
-    let uris = [format!("file://{base}/x.stores.csv"), format!("{base}/b")];
+    let uris = [
+        format!("file://localhost{base}/x.stores.csv"),
+        format!("file://{base}/b"),
+    ];
     let named = Inputs::resolve(&uris).unwrap();
     assert_eq!(
         names(named.files()),
@@ -916,6 +919,55 @@ fn folders_are_read_in_the_order_of_paths_and_the_rest_is_named() {
         Inputs::resolve(&["s3://a/b"]),
         Err(Error::UnknownScheme { .. })
     ));
+}
+
+#[test]
+fn repositories_in_a_folder_are_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = [
+        "a.csv",
+        "output/tmp/build-1/quarantine.csv",
+        "other/generations/1/reports/quarantine.csv",
+        "other/blobs/b",
+        "generations/b.csv",
+    ];
+    touch(folder.path(), &names);
+    let base = folder.path().to_str().unwrap();
+    let output = folder.path().join("generations/../output");
+    let inputs = Inputs::resolve_beside(&[base], Some(&output)).unwrap();
+    let paths = |names: &[&str]| -> Vec<PathBuf> {
+        names.iter().map(|name| folder.path().join(name)).collect()
+    };
+    assert_eq!(inputs.files(), paths(&["a.csv", "generations/b.csv"]));
+    assert_eq!(inputs.ignored(), paths(&["other", "output"]));
+    for input in ["other", "output"] {
+        let uri = format!("{base}/{input}");
+        let error = Inputs::resolve_beside(&[&uri], Some(&output)).unwrap_err();
+        assert!(matches!(error, Error::IsRepository { .. }));
+        assert!(error.to_string().contains(&uri));
+    }
+    let missing = folder.path().join("missing");
+    assert!(Inputs::resolve_beside(&[format!("{base}/a.csv")], Some(&missing)).is_ok());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_whose_name_no_report_could_hold_is_refused_at_once() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let folder = tempfile::tempdir().unwrap();
+    let base = folder.path().to_str().unwrap();
+    touch(folder.path(), &["a.csv"]);
+    fs::write(folder.path().join(OsStr::from_bytes(b"caf\xe9.pdf")), "").unwrap();
+    let inputs = Inputs::resolve(&[base]).unwrap();
+    assert_eq!(inputs.ignored(), [folder.path().join("caf\u{fffd}.pdf")]);
+    fs::write(
+        folder.path().join(OsStr::from_bytes(b"caf\xe9.csv")),
+        HEADER,
+    )
+    .unwrap();
+    let error = Inputs::resolve(&[base]).unwrap_err();
+    assert!(matches!(error, Error::NameNotUtf8 { .. }));
+    assert!(error.to_string().contains("caf\u{fffd}.csv"), "{error}");
 }
 
 #[test]

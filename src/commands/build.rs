@@ -12,6 +12,7 @@ use nightshard_builder::{
 };
 use nightshard_deploy::{Published, Repository, Selected, Staged};
 use nightshard_format::{calendar::Day, manifest::GenerationId};
+use nightshard_storage::Location;
 use serde_json::json;
 
 use crate::{
@@ -173,7 +174,11 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
     let config = Config::read(args.config.as_deref())?;
     let repository = Repository::open_or_create(&args.output)?;
     let scratch = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
-    let inputs = Inputs::resolve(&args.input)?;
+    let output = match Location::parse(&args.output)? {
+        Location::Local(root) => Some(root),
+        _ => None,
+    };
+    let inputs = Inputs::resolve_beside(&args.input, output.as_deref())?;
     let layout = Layout::named_or_file(&args.layout)?;
     let stores = args
         .stores
