@@ -237,6 +237,44 @@ fn places_that_cannot_be_read_are_named_and_change_nothing() {
 }
 
 #[test]
+fn a_repository_in_the_input_folder_is_not_read() {
+    let repository = TestRepository::new();
+    let faulty = row(9, "s1", "2018-02-30", "1");
+    let input = repository.write("rows.csv", format!("{HEADER}{}{faulty}", rows(0..8)));
+    let folder = [input.parent().unwrap()];
+    let first = repository.build_json(folder, &[]);
+    assert_eq!(repository.build_json(folder, &[])["rows"], first["rows"]);
+    repository
+        .build([repository.path()], &[])
+        .failed(1, &["repository is a repository"]);
+}
+
+#[test]
+fn a_file_that_may_be_cut_in_its_last_row_is_named() {
+    let repository = TestRepository::new();
+    let rows = format!("{HEADER}{}", rows(0..8));
+    let whole = repository.write("whole.csv", &rows);
+    let cut = repository.write("cut.csv", rows.trim_end());
+    let warned = |input: &Path| {
+        let outcome = program::run(repository.build_arguments([input], &[])).succeeded();
+        let words = format!(
+            "warning: {}: ends without a line break; its last row may be cut",
+            input.display()
+        );
+        outcome.stderr.contains(&words)
+    };
+    assert!(!warned(&whole));
+    assert!(warned(&cut));
+    let generation = repository
+        .path()
+        .join("generations")
+        .join(repository.current());
+    let report = fs::read(generation.join("build.json")).unwrap();
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    assert_eq!(report["without_line_end"], json!([cut]));
+}
+
+#[test]
 fn one_file_under_two_names_is_refused() {
     let serving = Serving::start();
     let folder = serving.good.parent().unwrap();

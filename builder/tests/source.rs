@@ -993,6 +993,36 @@ fn every_file_is_summed_up_by_the_digest_of_its_stored_bytes() {
     }
 }
 
+#[test]
+fn a_last_row_without_line_break_counts_and_its_file_is_named() {
+    let row = "s,c,2018-03-05,1,KRW";
+    let json = r#"{"store_id":"s","ts":"2018-03-05","amount_minor":1,"currency":"KRW"}"#;
+    let open = format!("{HEADER}{row}\n{row}");
+    let files = [
+        ("cut.csv", open.clone().into_bytes(), true),
+        ("cut.csv.gz", gzip(open.as_bytes()), true),
+        ("cut.csv.zst", zst(open.as_bytes()), true),
+        ("ended.csv", format!("{open}\n").into_bytes(), false),
+        ("blank.csv", format!("{open}\r\n  ").into_bytes(), false),
+        ("header.csv", HEADER.trim_end().into(), false),
+        ("object.jsonl", json.into(), false),
+    ];
+    for (name, bytes, is_open_ended) in files {
+        let (_folder, path) = file(name, &bytes);
+        let inputs = Inputs::resolve(&[path.to_str().unwrap()]).unwrap();
+        let layout = Layout::builtin("canonical").unwrap();
+        for block_bytes in [1, 32, 1 << 20] {
+            let options = ReaderOptions {
+                block_bytes,
+                ..SMALL
+            };
+            let (outcomes, _, summaries) = read_all(&inputs, &layout, options).unwrap();
+            assert_eq!(summaries[0].is_open_ended, is_open_ended, "{name}");
+            assert_eq!(outcomes.rejected, []);
+        }
+    }
+}
+
 /// Fields of a few characters that matter to CSV.
 fn field() -> impl Strategy<Value = String> {
     proptest::string::string_regex("[ab\", \n\r;한]{0,6}").unwrap()

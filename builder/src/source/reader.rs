@@ -82,6 +82,9 @@ pub struct InputSummary {
     pub digest: blake3::Hash,
     /// Size as stored, in bytes.
     pub size_bytes: u64,
+    /// Whether the last row of a CSV file lacks its line break: a cut there may have made a wrong
+    /// row of it, which cannot be told from a right one.
+    pub is_open_ended: bool,
 }
 
 /// Reads the inputs in order, block by block; what takes time is left to [`super::Parser`].
@@ -104,6 +107,7 @@ struct OpenFile {
     line: u64,
     /// Whether the rest of an overlong line is to be passed over.
     is_skipping: bool,
+    is_open_ended: bool,
     format: Option<Format>,
 }
 
@@ -184,6 +188,7 @@ impl OpenFile {
             carried: Vec::new(),
             line: 1,
             is_skipping: false,
+            is_open_ended: false,
             format: None,
         })
     }
@@ -194,6 +199,7 @@ impl OpenFile {
             path: self.path,
             digest,
             size_bytes,
+            is_open_ended: self.is_open_ended,
         })
     }
 
@@ -227,6 +233,8 @@ impl OpenFile {
                     self.cut(bytes, start, format.dialect)
                 };
                 if end > start {
+                    self.is_open_ended =
+                        format.dialect.quoted && !last_line(&bytes[..end]).trim_ascii().is_empty();
                     return Ok(Step::Block(self.block(buffer, start..end, filled, format)));
                 }
             }
@@ -400,6 +408,11 @@ fn resize(buffer: &mut Vec<u8>, len: usize) {
     if buffer.len() < len {
         buffer.resize(len, 0);
     }
+}
+
+/// What stands behind the last line break.
+fn last_line(bytes: &[u8]) -> &[u8] {
+    &bytes[after_last_line_break(bytes)..]
 }
 
 fn after_last_line_break(blank: &[u8]) -> usize {
