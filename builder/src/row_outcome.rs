@@ -44,7 +44,7 @@ pub enum Reason {
     ControlCharacter,
     /// A date or time that no format of the layout reads, or that does not exist.
     ImpossibleDate,
-    /// A date outside the years 1900 to 2199.
+    /// A business day before 1970-01-01 or after 2099-12-31.
     DateOutOfRange,
     /// A time with an offset from UTC under a layout that names no zone.
     OffsetWithoutZone,
@@ -52,7 +52,7 @@ pub enum Reason {
     NotANumber,
     /// More digits than the unit has, and the layout does not round.
     TooPrecise,
-    /// A number beyond [`crate::transaction::AMOUNT_MINOR_MAX`].
+    /// A number beyond [`nightshard_format::histogram::AMOUNT_MINOR_MAX`].
     Overflow,
     /// Not three letters.
     NotACurrency,

@@ -2,11 +2,6 @@
 
 use crate::source::Carried;
 
-/// Largest magnitude of one amount, in minor units.
-///
-/// With at most 2^32 rows a key the sum stays below 2^79, and one amount's square below 2^94.
-pub const AMOUNT_MINOR_MAX: i64 = 100_000_000_000_000;
-
 /// Longest text of an id, a category or a region, in bytes.
 pub const TEXT_BYTES_MAX: usize = 1024;
 
@@ -28,7 +23,8 @@ pub struct Transaction<'a> {
     pub day: i32,
     /// Seconds since local midnight; `None` for a row that has only a date.
     pub second_of_day: Option<u32>,
-    /// Amount in minor units, negative for a refund; at most [`AMOUNT_MINOR_MAX`] either way.
+    /// Amount in minor units, negative for a refund; at most
+    /// [`nightshard_format::histogram::AMOUNT_MINOR_MAX`] either way.
     pub amount_minor: i64,
     /// ISO 4217 code: three upper-case ASCII letters.
     pub currency: &'a [u8],
