@@ -237,6 +237,44 @@ fn places_that_cannot_be_read_are_named_and_change_nothing() {
 }
 
 #[test]
+fn a_repository_in_the_input_folder_is_not_read() {
+    let repository = TestRepository::new();
+    let faulty = row(9, "s1", "2018-02-30", "1");
+    let input = repository.write("rows.csv", format!("{HEADER}{}{faulty}", rows(0..8)));
+    let folder = [input.parent().unwrap()];
+    let first = repository.build_json(folder, &[]);
+    assert_eq!(repository.build_json(folder, &[])["rows"], first["rows"]);
+    repository
+        .build([repository.path()], &[])
+        .failed(1, &["repository is a repository"]);
+}
+
+#[test]
+fn a_file_that_may_be_cut_in_its_last_row_is_named() {
+    let repository = TestRepository::new();
+    let rows = format!("{HEADER}{}", rows(0..8));
+    let whole = repository.write("whole.csv", &rows);
+    let cut = repository.write("cut.csv", rows.trim_end());
+    let warned = |input: &Path| {
+        let outcome = program::run(repository.build_arguments([input], &[])).succeeded();
+        let words = format!(
+            "warning: {}: ends without a line break; its last row may be cut",
+            input.display()
+        );
+        outcome.stderr.contains(&words)
+    };
+    assert!(!warned(&whole));
+    assert!(warned(&cut));
+    let generation = repository
+        .path()
+        .join("generations")
+        .join(repository.current());
+    let report = fs::read(generation.join("build.json")).unwrap();
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    assert_eq!(report["without_line_end"], json!([cut]));
+}
+
+#[test]
 fn one_file_under_two_names_is_refused() {
     let serving = Serving::start();
     let folder = serving.good.parent().unwrap();
@@ -487,11 +525,15 @@ fn rows_that_cannot_be_used_are_counted_named_and_never_shown() {
             "quotes.csv",
             rows(0..9_000)
                 + &row(9_000, "\"Smith, Jones\nand \"\"Sons\"\"\"", day, "1")
-                + &rows(9_001..9_010)
+                + &row(9_001, "\"Smith, Jones and \"\"Sons\"\"\"", day, "1")
+                + &rows(9_002..9_010)
                 + &format!("9010,\"{UNSEEN},,,,\n")
                 + &rows(9_011..20_000),
-            19_999,
-            &["9013,record,quote never closed"],
+            19_998,
+            &[
+                "9002,store_id,control character",
+                "9013,record,quote never closed",
+            ],
         ),
         (
             "fields.csv",

@@ -63,6 +63,8 @@ pub struct BuildReport {
     pub inputs: Vec<PathBuf>,
     /// Files of input folders that were not read.
     pub ignored: Vec<PathBuf>,
+    /// CSV files that end without a line break, so that their last row may be cut.
+    pub without_line_end: Vec<PathBuf>,
     /// Worker threads.
     pub threads: usize,
     /// `--memory`, in bytes.

@@ -26,8 +26,12 @@ pub enum Reason {
     RepeatedHeader,
     /// The line is longer than a record may be.
     RecordTooLong,
-    /// A quote that is not closed before the file ends or the record grows too long.
+    /// A quote that is not closed, and a field's end behind it, before the file ends or the record
+    /// grows too long.
     QuoteNeverClosed,
+    /// On the record's first line, something else than a delimiter or the line's end behind a
+    /// closing quote.
+    TextAfterQuote,
     /// The line is not one JSON object of texts and numbers.
     MalformedJson,
     /// Bytes that the layout's encoding does not allow.
@@ -36,9 +40,11 @@ pub enum Reason {
     Missing,
     /// A text longer than [`crate::transaction::TEXT_BYTES_MAX`].
     TooLong,
+    /// A control character in an id, a category or a region.
+    ControlCharacter,
     /// A date or time that no format of the layout reads, or that does not exist.
     ImpossibleDate,
-    /// A date outside the years 1900 to 2199.
+    /// A business day before 1970-01-01 or after 2099-12-31.
     DateOutOfRange,
     /// A time with an offset from UTC under a layout that names no zone.
     OffsetWithoutZone,
@@ -46,7 +52,7 @@ pub enum Reason {
     NotANumber,
     /// More digits than the unit has, and the layout does not round.
     TooPrecise,
-    /// A number beyond [`crate::transaction::AMOUNT_MINOR_MAX`].
+    /// A number beyond [`nightshard_format::histogram::AMOUNT_MINOR_MAX`].
     Overflow,
     /// Not three letters.
     NotACurrency,
@@ -63,10 +69,12 @@ impl Reason {
             Self::RepeatedHeader => "repeated header",
             Self::RecordTooLong => "record too long",
             Self::QuoteNeverClosed => "quote never closed",
+            Self::TextAfterQuote => "text after a closing quote",
             Self::MalformedJson => "malformed JSON",
             Self::InvalidEncoding => "invalid encoding",
             Self::Missing => "missing",
             Self::TooLong => "too long",
+            Self::ControlCharacter => "control character",
             Self::ImpossibleDate => "impossible date",
             Self::DateOutOfRange => "date out of range",
             Self::OffsetWithoutZone => "offset without a zone in the layout",

@@ -4,7 +4,11 @@ use std::{collections::HashMap, path::Path};
 
 use nightshard_format::record::StoreProfile;
 
-use crate::{Error, Result, source, transaction::Transaction};
+use crate::{
+    Error, Result,
+    source::{self, BYTE_ORDER_MARK, Dialect, ReaderOptions, Splitter},
+    transaction::{TEXT_BYTES_MAX, Transaction},
+};
 
 /// One store of the dimension file.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +25,13 @@ pub struct StoreTable {
     has_cutoffs: bool,
     digest: Option<(String, u64)>,
 }
+
+/// How the file is written: as input files are, with commas.
+const DIALECT: Dialect = Dialect {
+    delimiter: b',',
+    quoted: true,
+    record_bytes_max: ReaderOptions::RECORD_BYTES_MAX_DEFAULT,
+};
 
 /// The columns, of which only the first is required.
 const COLUMNS: [&str; 8] = [
@@ -39,54 +50,56 @@ impl StoreTable {
     /// `category`, `region`, `lat`, `lon`, `day_cutoff` (HH:MM); plain, .gz or .zst.
     ///
     /// # Errors
-    /// [`Error::File`] naming the line at fault: an unknown column, a store twice, a coordinate
-    /// or cutoff that is none.
+    /// [`Error::File`] naming the line at fault: an unknown column, a store twice, a quote that is
+    /// not closed, a text that is too long or holds control characters, a coordinate or cutoff
+    /// that is none.
     pub fn read(path: &Path) -> Result<Self> {
-        let (text, summary) = source::read_whole(path)?;
+        let (bytes, summary) = source::read_whole(path)?;
         let digest = (summary.digest.to_hex().to_string(), summary.size_bytes);
         let mut table = Self {
             digest: Some(digest),
             ..Self::default()
         };
-        let mut reader = csv::Reader::from_reader(text.as_slice());
-        let problem = |line: u64, problem: &str| Error::File {
-            path: path.to_owned(),
-            problem: format!("line {line}: {problem}"),
-        };
-        let header = reader
-            .headers()
-            .map_err(|error| problem(1, &error.to_string()))?
-            .clone();
-        let columns = header
-            .iter()
-            .map(|name| COLUMNS.iter().position(|known| *known == name.trim()))
-            .collect::<Option<Vec<usize>>>()
-            .filter(|columns| columns.contains(&0))
-            .ok_or_else(|| problem(1, &format!("the columns must be among {COLUMNS:?}")))?;
-        for row in reader.records() {
-            let row = row.map_err(|error| {
-                problem(
-                    error.position().map_or(0, csv::Position::line),
-                    "not a row of the header",
-                )
+        table
+            .add_all(&bytes)
+            .map_err(|(line, problem)| Error::File {
+                path: path.to_owned(),
+                problem: format!("line {line}: {problem}"),
             })?;
-            let line = row.position().map_or(0, csv::Position::line);
+        Ok(table)
+    }
+
+    /// Adds the stores of a file; what is wrong is told with its line.
+    fn add_all(&mut self, bytes: &[u8]) -> Result<(), (u64, String)> {
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        let mut splitter = Splitter::new(DIALECT.delimiter);
+        let mut columns: Option<Vec<usize>> = None;
+        for record in DIALECT.records(bytes, 1) {
+            let at = |problem: &str| (record.line, problem.to_owned());
+            let text = record.text.map_err(|reason| at(reason.as_str()))?;
+            let Some(columns) = &columns else {
+                columns = Some(header(&splitter.names(text.as_bytes())).map_err(|it| at(&it))?);
+                continue;
+            };
+            let row = splitter
+                .split(text, columns.len())
+                .ok_or_else(|| at("not a row of the header"))?;
             let mut fields = [""; COLUMNS.len()];
-            columns
-                .iter()
-                .zip(&row)
-                .for_each(|(column, field)| fields[*column] = field.trim());
-            let store = parse(fields).map_err(|wrong| problem(line, wrong))?;
-            table.has_cutoffs |= store.cutoff_seconds > 0;
-            if table
-                .stores
-                .insert(fields[0].as_bytes().into(), store)
-                .is_some()
-            {
-                return Err(problem(line, "the store stands in an earlier line, too"));
+            for (index, column) in columns.iter().enumerate() {
+                fields[*column] = sound_text(row.get(index))
+                    .map_err(|wrong| at(&format!("{} {wrong}", COLUMNS[*column])))?;
+            }
+            let store = parse(fields).map_err(at)?;
+            self.has_cutoffs |= store.cutoff_seconds > 0;
+            let earlier = self.stores.insert(fields[0].as_bytes().into(), store);
+            if earlier.is_some() {
+                return Err(at("the store stands in an earlier line, too"));
             }
         }
-        Ok(table)
+        match columns {
+            Some(_) => Ok(()),
+            None => Err((1, "there is no header".to_owned())),
+        }
     }
 
     /// Returns the digest and length of the file, if there was one.
@@ -121,6 +134,28 @@ impl StoreTable {
     }
 }
 
+/// Returns which of [`COLUMNS`] stands where.
+fn header(names: &[String]) -> Result<Vec<usize>, String> {
+    names
+        .iter()
+        .map(|name| COLUMNS.iter().position(|known| *known == name.trim()))
+        .collect::<Option<Vec<usize>>>()
+        .filter(|columns| columns.contains(&0))
+        .ok_or_else(|| format!("the columns must be among {COLUMNS:?}"))
+}
+
+/// Returns a text that may be kept and served.
+fn sound_text(field: &[u8]) -> Result<&str, String> {
+    let text = std::str::from_utf8(field).map_err(|_bad| "is not UTF-8")?;
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(format!("is longer than {TEXT_BYTES_MAX} bytes"));
+    }
+    if text.contains(|character: char| character.is_ascii_control()) {
+        return Err("holds a control character".to_owned());
+    }
+    Ok(text)
+}
+
 fn parse(fields: [&str; COLUMNS.len()]) -> Result<Store, &'static str> {
     let [id, name, merchant_id, category, region, lat, lon, cutoff] = fields;
     if id.is_empty() {
@@ -146,11 +181,12 @@ fn parse(fields: [&str; COLUMNS.len()]) -> Result<Store, &'static str> {
 /// Returns a coordinate in 10^-7 degrees.
 fn degrees(field: &str, limit: f64) -> Result<i32, &'static str> {
     let degrees: f64 = field.parse().map_err(|_bad| "lat or lon is not a number")?;
-    if degrees.abs() > limit {
-        return Err("lat or lon is out of range");
+    // What is no number is not out of range either.
+    if degrees.abs() <= limit {
+        #[expect(clippy::cast_possible_truncation, reason = "at most 1.8 * 10^9")]
+        return Ok((degrees * 1e7).round() as i32);
     }
-    #[expect(clippy::cast_possible_truncation, reason = "at most 1.8 * 10^9")]
-    Ok((degrees * 1e7).round() as i32)
+    Err("lat or lon is out of range")
 }
 
 fn parse_cutoff(field: &str) -> Result<u32, &'static str> {
@@ -207,9 +243,54 @@ mod tests {
             ("store_id,day_cutoff\na,25:00\n", "day_cutoff"),
             ("store_id,store_name\na\n", "line 2"),
             ("store_id,store_name\n,x\n", "store_id is empty"),
+            ("\n", "line 1: there is no header"),
+            ("store_id,lat,lon\na,NaN,2\n", "out of range"),
+            (
+                "store_id,store_name\na,x\nb,\"y\nc,z\nd,\"w\"\n",
+                "line 3: quote never closed",
+            ),
+            (
+                "store_id,store_name\na,\"x\"y\n",
+                "line 2: text after a closing quote",
+            ),
+            (
+                "store_id,store_name\na,\"x\ny\"\nb,z\n",
+                "line 2: store_name holds a control character",
+            ),
+            (
+                "store_id,region\na,b\nc,d\u{0}\n",
+                "line 3: region holds a control character",
+            ),
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_text_is_longer_than_one_of_a_row() {
+        let texts = |column: &str, len: usize| {
+            let text = "x".repeat(len);
+            let (id, text) = match column {
+                "store_id" => (text.as_str(), ""),
+                _ => ("a", text.as_str()),
+            };
+            read(&format!(
+                "store_id,{}\n{id},{text}\n",
+                column.replace("store_id", "region")
+            ))
+        };
+        for column in [
+            "store_id",
+            "store_name",
+            "merchant_id",
+            "category",
+            "region",
+        ] {
+            assert!(texts(column, TEXT_BYTES_MAX).is_ok());
+            let error = texts(column, TEXT_BYTES_MAX + 1).unwrap_err().to_string();
+            let words = format!("line 2: {column} is longer than 1024 bytes");
+            assert!(error.contains(&words), "{error}");
         }
     }
 }

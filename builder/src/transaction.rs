@@ -2,11 +2,6 @@
 
 use crate::source::Carried;
 
-/// Largest magnitude of one amount, in minor units.
-///
-/// With at most 2^32 rows a key the sum stays below 2^79, and one amount's square below 2^94.
-pub const AMOUNT_MINOR_MAX: i64 = 100_000_000_000_000;
-
 /// Longest text of an id, a category or a region, in bytes.
 pub const TEXT_BYTES_MAX: usize = 1024;
 
@@ -14,7 +9,7 @@ pub const TEXT_BYTES_MAX: usize = 1024;
 ///
 /// # Shape
 /// All texts are UTF-8 without surrounding ASCII white space; ids, category and region are at
-/// most [`TEXT_BYTES_MAX`] bytes long.
+/// most [`TEXT_BYTES_MAX`] bytes long and hold no ASCII control character.
 // No `Debug`: a card number must not reach a log.
 #[derive(Clone, Copy)]
 pub struct Transaction<'a> {
@@ -28,7 +23,8 @@ pub struct Transaction<'a> {
     pub day: i32,
     /// Seconds since local midnight; `None` for a row that has only a date.
     pub second_of_day: Option<u32>,
-    /// Amount in minor units, negative for a refund; at most [`AMOUNT_MINOR_MAX`] either way.
+    /// Amount in minor units, negative for a refund; at most
+    /// [`nightshard_format::histogram::AMOUNT_MINOR_MAX`] either way.
     pub amount_minor: i64,
     /// ISO 4217 code: three upper-case ASCII letters.
     pub currency: &'a [u8],

@@ -343,6 +343,8 @@ fn a_header_that_lacks_columns_is_an_error_that_names_them_and_shows_no_row() {
     let semicolons = error(&HEADER.replace(',', ";"));
     assert!(semicolons.contains("lacks store_id") && semicolons.contains("delimiter ','"));
     assert!(error("store_id,card_id,ts,currency\n").contains("lacks amount_minor (delimiter"));
+    let returns = error(&format!("{HEADER}s,c,2018-03-05,1,KRW\n").replace('\n', "\r"));
+    assert!(returns.contains("in.csv: its lines end in carriage returns alone"));
     let half_written = error("store_id,card_id,ts,amo");
     assert!(half_written.contains("lacks amount_minor, currency"));
 }
@@ -451,14 +453,16 @@ fn every_fault_of_a_field_is_named() {
 #[test]
 fn quotes_may_begin_deep_in_the_file_and_hold_line_breaks() {
     let mut rows = many_rows();
-    rows.push_str("\"s,1\",\"c\n\n\"\"2\"\"\",2018-03-05,1,KRW\ns\"x,c,2018-03-05,2,KRW\n");
-    let outcomes = read(format!("{HEADER}{rows}")).unwrap();
+    rows = rows.replace('\n', ",\n");
+    rows.push_str("\"s,1\",\"c\"\"2\"\"\",2018-03-05,1,KRW,\"a\n\nb\"\ns\"x,c,2018-03-05,2,KRW,\n");
+    let header = HEADER.replace('\n', ",note\n");
+    let outcomes = read(format!("{header}{rows}")).unwrap();
     assert_eq!(outcomes.rejected, []);
     let tail: Vec<_> = outcomes.rows[500..]
         .iter()
         .map(|(line, row)| (*line, row.store_id.as_str(), row.card_id.as_str()))
         .collect();
-    assert_eq!(tail, [(502, "s,1", "c\n\n\"2\""), (505, "s\"x", "c")]);
+    assert_eq!(tail, [(502, "s,1", "c\"2\""), (505, "s\"x", "c")]);
 }
 
 #[test]
@@ -478,6 +482,89 @@ fn a_quote_that_is_never_closed_costs_one_line() {
         [(3, Field::Record, Reason::QuoteNeverClosed)]
     );
     assert_eq!(outcomes.rows.len(), 2);
+}
+
+#[test]
+fn a_quote_that_meets_a_later_one_costs_one_line_and_joins_no_rows() {
+    let rows = "t1,north,c1,2018-03-05,100,EUR\n\
+                t2,\"north,c2,2018-03-05,200,EUR\n\
+                t3,north,c3,2018-03-05,300,EUR\n\
+                t4,north,c4,2018-03-05,400,EUR\n\
+                t5,\"north\",c5,2018-03-05,500,EUR\n\
+                t6,\"nor\"th,c6,2018-03-05,600,EUR\n\
+                t7,\"north\" ,c7,2018-03-05,700,EUR\n\
+                t8,\"north\",c8,2018-03-05,800,\"EUR\"\r\n";
+    let outcomes = read(format!("tx_id,{HEADER}{rows}")).unwrap();
+    let fault = |line, reason| (line, Field::Record, reason);
+    assert_eq!(
+        outcomes.rejected,
+        [
+            fault(3, Reason::QuoteNeverClosed),
+            fault(7, Reason::TextAfterQuote),
+            fault(8, Reason::TextAfterQuote),
+        ]
+    );
+    let kept = outcomes.rows.iter().map(|(_, row)| row);
+    let kept: Vec<_> = kept
+        .map(|row| (row.tx_id.as_str(), row.store_id.as_str(), row.amount_minor))
+        .collect();
+    let north = |tx_id, amount| (tx_id, "north", amount);
+    assert_eq!(
+        kept,
+        [
+            north("t1", 100),
+            north("t3", 300),
+            north("t4", 400),
+            north("t5", 500),
+            north("t8", 800)
+        ]
+    );
+}
+
+#[test]
+fn control_characters_cost_their_row_where_they_would_be_kept() {
+    let control = |line, field| (line, field, Reason::ControlCharacter);
+    let header = "note,tx_id,store_id,card_id,ts,amount_minor,currency,category,region\r\n";
+    let rows = "a\u{7}b,t1,s,c,2018-03-05,1,KRW,x,y\r\n\
+                ,t\u{0}2,s,c,2018-03-05,1,KRW,x,y\r\n\
+                ,t3,s\u{1b}1,c,2018-03-05,1,KRW,x,y\r\n\
+                ,t4,s,c\u{7f}1,2018-03-05,1,KRW,x,y\r\n\
+                ,t5,s,c,2018-03-05,1,KRW,\"x\r\nx\",y\r\n\
+                ,t6,s,c,2018-03-05,1,KRW,x,y\rz\r\n\
+                ,t7,s,c,2018-03-05,1,KRW,\tx\t,y\tz\r\n\
+                \"\r\n\",t8,s,c,2018-03-05,1,KRW,x,y\r\n";
+    let outcomes = read(format!("{header}{rows}")).unwrap();
+    let kept: Vec<_> = outcomes.rows.iter().map(|(_, row)| &*row.tx_id).collect();
+    assert_eq!(kept, ["t1", "t8"]);
+    let faults = [
+        control(3, Field::TxId),
+        control(4, Field::StoreId),
+        control(5, Field::CardId),
+        control(6, Field::Category),
+        control(8, Field::Region),
+        control(9, Field::Region),
+    ];
+    assert_eq!(outcomes.rejected, faults);
+    // Line breaks that only quotes and escapes hide, and tabs among tabs.
+    for quoted in [
+        "\"a\nb\",,2018-03-05,1,KRW\n",
+        "\"a\tb\",,2018-03-05,1,KRW\n",
+    ] {
+        let delimited = format!("{HEADER}{quoted}").replace(',', "\t");
+        let tabs = layout_of_canonical("delimiter = \"\\t\"");
+        let outcomes = read_as(&tabs, "in.tsv", delimited.as_bytes()).unwrap();
+        assert_eq!(outcomes.rejected, [control(2, Field::StoreId)], "{quoted}");
+    }
+    let canonical = Layout::builtin("canonical").unwrap();
+    let object = "{\"store_id\":\"a\\u0000b\",\"ts\":\"2018-03-05\",\"amount_minor\":1,\"currency\":\"KRW\"}";
+    let outcomes = read_as(&canonical, "in.jsonl", object.as_bytes()).unwrap();
+    assert_eq!(outcomes.rejected, [control(1, Field::StoreId)]);
+}
+
+/// The canonical layout with another beginning.
+fn layout_of_canonical(head: &str) -> Layout {
+    let text = include_str!("../src/layout/canonical.toml");
+    Layout::parse("test", &format!("{head}\n{text}")).unwrap()
 }
 
 #[test]
@@ -697,6 +784,10 @@ fn faulty_layouts_are_refused_with_the_key_at_fault() {
             ["fields.currency", "capital letters"],
         ),
         (
+            replaced("columns = ['store']", r#"constant = "a\nb""#),
+            ["fields.store_id", "control"],
+        ),
+        (
             replaced("['ts']", "['ts'], formats = ['%Q!%']"),
             ["fields.ts", "format"],
         ),
@@ -808,7 +899,10 @@ fn folders_are_read_in_the_order_of_paths_and_the_rest_is_named() {
     assert_eq!(names(inputs.ignored()), passed_over);
     assert_eq!(inputs.size_bytes(), 6 * HEADER.len() as u64);
     // Named itself, a file is taken whatever it is called.
-    let uris = [format!("file://{base}/x.stores.csv"), format!("{base}/b")];
+    let uris = [
+        format!("file://localhost{base}/x.stores.csv"),
+        format!("file://{base}/b"),
+    ];
     let named = Inputs::resolve(&uris).unwrap();
     assert_eq!(
         names(named.files()),
@@ -825,6 +919,55 @@ fn folders_are_read_in_the_order_of_paths_and_the_rest_is_named() {
         Inputs::resolve(&["s3://a/b"]),
         Err(Error::UnknownScheme { .. })
     ));
+}
+
+#[test]
+fn repositories_in_a_folder_are_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = [
+        "a.csv",
+        "output/tmp/build-1/quarantine.csv",
+        "other/generations/1/reports/quarantine.csv",
+        "other/blobs/b",
+        "generations/b.csv",
+    ];
+    touch(folder.path(), &names);
+    let base = folder.path().to_str().unwrap();
+    let output = folder.path().join("generations/../output");
+    let inputs = Inputs::resolve_beside(&[base], Some(&output)).unwrap();
+    let paths = |names: &[&str]| -> Vec<PathBuf> {
+        names.iter().map(|name| folder.path().join(name)).collect()
+    };
+    assert_eq!(inputs.files(), paths(&["a.csv", "generations/b.csv"]));
+    assert_eq!(inputs.ignored(), paths(&["other", "output"]));
+    for input in ["other", "output"] {
+        let uri = format!("{base}/{input}");
+        let error = Inputs::resolve_beside(&[&uri], Some(&output)).unwrap_err();
+        assert!(matches!(error, Error::IsRepository { .. }));
+        assert!(error.to_string().contains(&uri));
+    }
+    let missing = folder.path().join("missing");
+    assert!(Inputs::resolve_beside(&[format!("{base}/a.csv")], Some(&missing)).is_ok());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_whose_name_no_report_could_hold_is_refused_at_once() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let folder = tempfile::tempdir().unwrap();
+    let base = folder.path().to_str().unwrap();
+    touch(folder.path(), &["a.csv"]);
+    fs::write(folder.path().join(OsStr::from_bytes(b"caf\xe9.pdf")), "").unwrap();
+    let inputs = Inputs::resolve(&[base]).unwrap();
+    assert_eq!(inputs.ignored(), [folder.path().join("caf\u{fffd}.pdf")]);
+    fs::write(
+        folder.path().join(OsStr::from_bytes(b"caf\xe9.csv")),
+        HEADER,
+    )
+    .unwrap();
+    let error = Inputs::resolve(&[base]).unwrap_err();
+    assert!(matches!(error, Error::NameNotUtf8 { .. }));
+    assert!(error.to_string().contains("caf\u{fffd}.csv"), "{error}");
 }
 
 #[test]
@@ -847,6 +990,36 @@ fn every_file_is_summed_up_by_the_digest_of_its_stored_bytes() {
         assert_eq!(summary.path, folder.path().join(name));
         assert_eq!(summary.digest, blake3::hash(bytes));
         assert_eq!(summary.size_bytes, bytes.len() as u64);
+    }
+}
+
+#[test]
+fn a_last_row_without_line_break_counts_and_its_file_is_named() {
+    let row = "s,c,2018-03-05,1,KRW";
+    let json = r#"{"store_id":"s","ts":"2018-03-05","amount_minor":1,"currency":"KRW"}"#;
+    let open = format!("{HEADER}{row}\n{row}");
+    let files = [
+        ("cut.csv", open.clone().into_bytes(), true),
+        ("cut.csv.gz", gzip(open.as_bytes()), true),
+        ("cut.csv.zst", zst(open.as_bytes()), true),
+        ("ended.csv", format!("{open}\n").into_bytes(), false),
+        ("blank.csv", format!("{open}\r\n  ").into_bytes(), false),
+        ("header.csv", HEADER.trim_end().into(), false),
+        ("object.jsonl", json.into(), false),
+    ];
+    for (name, bytes, is_open_ended) in files {
+        let (_folder, path) = file(name, &bytes);
+        let inputs = Inputs::resolve(&[path.to_str().unwrap()]).unwrap();
+        let layout = Layout::builtin("canonical").unwrap();
+        for block_bytes in [1, 32, 1 << 20] {
+            let options = ReaderOptions {
+                block_bytes,
+                ..SMALL
+            };
+            let (outcomes, _, summaries) = read_all(&inputs, &layout, options).unwrap();
+            assert_eq!(summaries[0].is_open_ended, is_open_ended, "{name}");
+            assert_eq!(outcomes.rejected, []);
+        }
     }
 }
 
@@ -907,11 +1080,13 @@ proptest! {
         let kept: Vec<_> = outcomes.rows.into_iter()
             .map(|(line, row)| (line, row.store_id, row.card_id))
             .collect();
-        let missing: Vec<u64> = outcomes.rejected.iter().map(|(line, _, _)| *line).collect();
-        let (with_store, without): (Vec<_>, Vec<_>) =
-            oracle.into_iter().partition(|(_, store, _)| !store.is_empty());
-        prop_assert_eq!(kept, with_store);
-        prop_assert_eq!(missing, without.into_iter().map(|(line, ..)| line).collect::<Vec<_>>());
+        let rejected: Vec<u64> = outcomes.rejected.iter().map(|(line, _, _)| *line).collect();
+        let is_plain = |text: &str| !text.contains(char::is_control);
+        let (sound, faulty): (Vec<_>, Vec<_>) = oracle.into_iter().partition(|(_, store, card)| {
+            !store.is_empty() && is_plain(store) && is_plain(card)
+        });
+        prop_assert_eq!(kept, sound);
+        prop_assert_eq!(rejected, faulty.into_iter().map(|(line, ..)| line).collect::<Vec<_>>());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{io::Write, num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use anyhow::Context;
 use nightshard_builder::{
-    build::{BuildPlan, Built},
+    build::{BuildPlan, BuildReport, Built},
     engine,
     layout::Layout,
     source::Inputs,
@@ -12,6 +12,7 @@ use nightshard_builder::{
 };
 use nightshard_deploy::{Published, Repository, Selected, Staged};
 use nightshard_format::{calendar::Day, manifest::GenerationId};
+use nightshard_storage::Location;
 use serde_json::json;
 
 use crate::{
@@ -173,7 +174,11 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
     let config = Config::read(args.config.as_deref())?;
     let repository = Repository::open_or_create(&args.output)?;
     let scratch = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
-    let inputs = Inputs::resolve(&args.input)?;
+    let output = match Location::parse(&args.output)? {
+        Location::Local(root) => Some(root),
+        _ => None,
+    };
+    let inputs = Inputs::resolve_beside(&args.input, output.as_deref())?;
     let layout = Layout::named_or_file(&args.layout)?;
     let stores = args
         .stores
@@ -204,6 +209,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         staging: staging.create_inner()?,
     };
     let built = engine::build(&plan, shown)?;
+    warn_of_cut_rows(&built.report, shown);
     let manifest = built.manifest.clone();
     let staged = stage(built)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -226,6 +232,20 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         repository,
         seconds,
     })
+}
+
+/// Says where a row may be wrong that nothing else tells from a right one.
+fn warn_of_cut_rows(report: &BuildReport, shown: &Shown) {
+    if let [first, more @ ..] = &report.without_line_end[..] {
+        let more = match more.len() {
+            0 => String::new(),
+            more => format!(" (and {more} more, named in build.json)"),
+        };
+        shown.say(&format!(
+            "warning: {}{more}: ends without a line break; its last row may be cut",
+            first.display(),
+        ));
+    }
 }
 
 fn stage(built: Built) -> anyhow::Result<Staged> {

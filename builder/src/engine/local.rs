@@ -167,10 +167,12 @@ impl Engine<'_> {
             &shards,
         )?;
         lap(Stage::Finish);
+        let open_ended = scanned.inputs.iter().filter(|input| input.is_open_ended);
         let report = BuildReport {
             release: env!("CARGO_PKG_VERSION").into(),
             inputs: plan.inputs.files().to_vec(),
             ignored: plan.inputs.ignored().to_vec(),
+            without_line_end: open_ended.map(|input| input.path.clone()).collect(),
             threads: plan.threads,
             memory_bytes: plan.memory_bytes,
             seconds,

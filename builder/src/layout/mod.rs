@@ -230,6 +230,13 @@ fn check_column(column: &Column, field: Field) -> std::result::Result<(), &'stat
         ),
         (!column.strip.is_ascii(), "strip takes ASCII characters"),
         (
+            column
+                .constant
+                .as_deref()
+                .is_some_and(|text| text.contains(char::is_control)),
+            "a constant holds no control characters",
+        ),
+        (
             column.constant.is_none() && column.spellings().next().is_none(),
             "has neither columns nor a constant",
         ),

@@ -1,8 +1,9 @@
 //! Amounts: decimal text to minor units, exactly.
 
+use nightshard_format::histogram::AMOUNT_MINOR_MAX;
+
 use crate::layout::AmountRule;
 use crate::row_outcome::Reason;
-use crate::transaction::AMOUNT_MINOR_MAX;
 
 /// Longest text that is read without a check of every step: 15 digits stay below 10^15.
 const SHORT_DIGITS: usize = 15;

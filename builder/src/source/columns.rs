@@ -240,25 +240,29 @@ impl Columns {
         }
     }
 
-    /// Every text that is read, with its field.
-    pub(crate) fn texts<'r>(&'r self, fields: Fields<'r>) -> impl Iterator<Item = Named<'r>> {
-        let apart = [
+    /// Ids, category and region: the texts that are kept as they are.
+    pub(crate) fn kept<'r>(&'r self, fields: Fields<'r>) -> impl Iterator<Item = Named<'r>> {
+        let slots = [
             (Field::TxId, &self.tx_id),
             (Field::StoreId, &self.store_id),
             (Field::CardId, &self.card_id),
             (Field::Category, &self.category),
             (Field::Region, &self.region),
         ];
-        let others = self.others.iter().map(|other| (other.field, &other.slot));
+        slots
+            .into_iter()
+            .map(move |(field, slot)| (field, slot.text(fields)))
+    }
+
+    /// Every text that is read, with its field.
+    pub(crate) fn texts<'r>(&'r self, fields: Fields<'r>) -> impl Iterator<Item = Named<'r>> {
+        let others = self.others.iter();
+        let others = others.map(move |other| (other.field, other.slot.text(fields)));
         let carried = self
             .carried
             .iter()
             .map(move |column| (Field::Record, fields.get(*column)));
-        apart
-            .into_iter()
-            .chain(others)
-            .map(move |(f, slot)| (f, slot.text(fields)))
-            .chain(carried)
+        self.kept(fields).chain(others).chain(carried)
     }
 
     /// Number of columns.

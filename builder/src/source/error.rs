@@ -29,6 +29,21 @@ pub enum Error {
         /// Files in it that were passed over.
         ignored: usize,
     },
+    /// A folder that a build writes into, which holds tables of its own.
+    #[error(
+        "input {} is a repository: keep the transactions in another folder",
+        path.display()
+    )]
+    IsRepository {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file whose name cannot be written into a report.
+    #[error("input {}: its name is not UTF-8: rename it", path.display())]
+    NameNotUtf8 {
+        /// The file.
+        path: PathBuf,
+    },
     /// One file stands among the inputs twice, so that its rows would count twice.
     #[error("input {} is named twice", path.display())]
     NamedTwice {
@@ -53,6 +68,15 @@ pub enum Error {
         columns: String,
         /// The delimiter that the layout says.
         delimiter: char,
+    },
+    /// The lines of the file end as those of old systems do.
+    #[error(
+        "{}: its lines end in carriage returns alone: convert them to line feeds",
+        path.display()
+    )]
+    CarriageReturns {
+        /// The file.
+        path: PathBuf,
     },
     /// The file holds bytes that no text has.
     #[error("{} is not a text file", path.display())]

@@ -1,10 +1,9 @@
 //! The fields of one record.
 
-use memchr::memchr_iter;
 use wide::u8x32;
 
 use super::Padded;
-use super::record::{Line, QUOTE, Text};
+use super::record::{Line, State, Text};
 
 /// A record whose fields are found.
 #[derive(Clone, Copy)]
@@ -60,7 +59,6 @@ pub(crate) struct Splitter {
     delimiter: u8,
     /// Where fields begin, with room to write some that are none.
     starts: Vec<u32>,
-    unquoter: csv_core::Reader,
     /// Text of a quoted record, without its quotes.
     unquoted: Vec<u8>,
     /// Ends of the fields in `unquoted`.
@@ -69,15 +67,9 @@ pub(crate) struct Splitter {
 
 impl Splitter {
     pub(crate) fn new(delimiter: u8) -> Self {
-        let unquoter = csv_core::ReaderBuilder::new()
-            .delimiter(delimiter)
-            .quote(QUOTE)
-            .terminator(csv_core::Terminator::Any(b'\n'))
-            .build();
         Self {
             delimiter,
             starts: Vec::new(),
-            unquoter,
             unquoted: Vec::new(),
             ends: Vec::new(),
         }
@@ -159,18 +151,24 @@ impl Splitter {
 
     /// Takes the quotes off a record; returns the number of its fields.
     fn unquote(&mut self, text: &[u8]) -> usize {
-        let fields_max = memchr_iter(self.delimiter, text).count() + 1;
-        self.ends.resize(fields_max.max(self.ends.len()), 0);
-        self.unquoted.resize(text.len().max(self.unquoted.len()), 0);
-        self.unquoter.reset();
-        // The second call, without input, says that the record is over.
-        let (_, _, written, fields) =
-            self.unquoter
-                .read_record(text, &mut self.unquoted, &mut self.ends);
-        let (_, _, _, rest) =
-            self.unquoter
-                .read_record(&[], &mut self.unquoted[written..], &mut self.ends[fields..]);
-        fields + rest
+        self.unquoted.clear();
+        self.ends.clear();
+        let mut state = State::FieldStart;
+        for byte in text {
+            let before = state;
+            state = match before.after(*byte, self.delimiter) {
+                // Of a header alone: such a record is rejected before it is split.
+                State::Faulty | State::Returned => State::Data,
+                state => state,
+            };
+            match (before, state) {
+                (_, State::FieldStart) => self.ends.push(self.unquoted.len()),
+                (State::FieldStart, State::Quoted) | (_, State::Closed) => {}
+                _ => self.unquoted.push(*byte),
+            }
+        }
+        self.ends.push(self.unquoted.len());
+        self.ends.len()
     }
 
     fn split_quoted(&mut self, text: &[u8], columns: usize) -> Option<Fields<'_>> {

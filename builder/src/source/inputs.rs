@@ -1,7 +1,7 @@
 //! Which files a build reads.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -16,13 +16,16 @@ const EXTENSIONS: [&str; 6] = ["csv", "tsv", "txt", "jsonl", "ndjson", "json"];
 ///
 /// A folder contributes, at any depth, its files that end in `.csv`, `.tsv`, `.txt`, `.jsonl`,
 /// `.ndjson` or `.json`, each also with `.gz` or `.zst`. Hidden files and folders (a name that
-/// begins with a dot or an underscore), links to folders and dimension files (`*.stores.csv*`)
-/// are passed over, as is everything else; a file that is named itself is always taken.
+/// begins with a dot or an underscore), links to folders, dimension files (`*.stores.csv*`) and
+/// repositories are passed over, as is everything else; a file that is named itself is always
+/// taken.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
     files: Vec<PathBuf>,
     ignored: Vec<PathBuf>,
     size_bytes: u64,
+    /// Device and number of the folder that the build writes into.
+    output: Option<(u64, u64)>,
 }
 
 impl Inputs {
@@ -32,13 +35,29 @@ impl Inputs {
     /// The files are sorted by path, whatever the order of `uris`.
     /// # Errors
     /// [`Error::Read`] for what is missing or may not be read, [`Error::NoFiles`] for a folder
-    /// without transactions, [`Error::NamedTwice`], [`Error::UnknownScheme`].
+    /// without transactions, [`Error::IsRepository`] for one that a build writes,
+    /// [`Error::NameNotUtf8`], [`Error::NamedTwice`], [`Error::UnknownScheme`].
     pub fn resolve<S: AsRef<str>>(uris: &[S]) -> Result<Self> {
-        let mut inputs = Self::default();
+        Self::resolve_beside(uris, None)
+    }
+
+    /// As [`Inputs::resolve`]; passes over the folder `output`, which need not be there yet.
+    ///
+    /// # Errors
+    /// As [`Inputs::resolve`].
+    pub fn resolve_beside<S: AsRef<str>>(uris: &[S], output: Option<&Path>) -> Result<Self> {
+        let output = output.and_then(|path| fs::metadata(path).ok());
+        let mut inputs = Self {
+            output: output.as_ref().map(identity),
+            ..Self::default()
+        };
         for uri in uris {
             let path = local_path(uri.as_ref())?;
             let metadata = read(&path, fs::metadata(&path))?;
             if metadata.is_dir() {
+                if inputs.is_repository(&path, &metadata) {
+                    return Err(Error::IsRepository { path });
+                }
                 let before = (inputs.files.len(), inputs.ignored.len());
                 inputs.add_folder(&path)?;
                 if inputs.files.len() == before.0 {
@@ -63,7 +82,8 @@ impl Inputs {
         &self.files
     }
 
-    /// Returns the files that lie in the input folders and are not read.
+    /// Returns the files and folders that lie in the input folders and are not read; what their
+    /// names hold beside UTF-8 is replaced.
     #[must_use]
     pub fn ignored(&self) -> &[PathBuf] {
         &self.ignored
@@ -80,7 +100,7 @@ impl Inputs {
         let mut seen = HashSet::new();
         for path in &self.files {
             let metadata = read(path, fs::metadata(path))?;
-            if !seen.insert((metadata.dev(), metadata.ino())) {
+            if !seen.insert(identity(&metadata)) {
                 return Err(Error::NamedTwice { path: path.clone() });
             }
         }
@@ -95,23 +115,46 @@ impl Inputs {
             let name = entry.file_name();
             let name = name.to_string_lossy();
             if name.starts_with(['.', '_']) {
-                self.ignored.push(path);
+                self.ignore(&path);
             } else if kind.is_dir() {
-                self.add_folder(&path)?;
+                let metadata = read(&path, fs::metadata(&path))?;
+                if self.is_repository(&path, &metadata) {
+                    self.ignore(&path);
+                } else {
+                    self.add_folder(&path)?;
+                }
             } else if holds_transactions(&name) {
                 let metadata = read(&path, fs::metadata(&path))?;
-                if metadata.is_file() {
+                if !metadata.is_file() {
+                    self.ignore(&path);
+                } else if path.to_str().is_none() {
+                    return Err(Error::NameNotUtf8 { path });
+                } else {
                     self.size_bytes += metadata.len();
                     self.files.push(path);
-                } else {
-                    self.ignored.push(path);
                 }
             } else {
-                self.ignored.push(path);
+                self.ignore(&path);
             }
         }
         Ok(())
     }
+
+    fn ignore(&mut self, path: &Path) {
+        self.ignored.push(path.to_string_lossy().as_ref().into());
+    }
+
+    /// Whether a folder is the build's output or looks like one of another build: its reports end
+    /// in `.csv`, too.
+    fn is_repository(&self, folder: &Path, metadata: &Metadata) -> bool {
+        let holds = |name: &str| fs::metadata(folder.join(name)).is_ok_and(|it| it.is_dir());
+        self.output == Some(identity(metadata)) || (holds("blobs") && holds("generations"))
+    }
+}
+
+/// Tells a file or folder from all others, whatever path leads to it.
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 fn read<T>(path: &Path, result: std::io::Result<T>) -> Result<T> {
@@ -126,6 +169,7 @@ fn local_path(uri: &str) -> Result<PathBuf> {
         uri: uri.to_owned(),
     };
     if let Some(path) = uri.strip_prefix("file://") {
+        let path = path.strip_prefix("localhost").unwrap_or(path);
         let path = percent_decode_str(path)
             .decode_utf8()
             .map_err(|_| unknown())?;

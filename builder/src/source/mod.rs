@@ -23,8 +23,11 @@ mod whole;
 
 pub use carried::Carried;
 pub use error::{Error, Result};
+pub(crate) use fields::Splitter;
 pub use inputs::Inputs;
 pub(crate) use padded::Padded;
 pub use parser::{Parser, RowsRead};
+pub(crate) use reader::BYTE_ORDER_MARK;
 pub use reader::{Block, InputSummary, Reader, ReaderOptions};
+pub(crate) use record::Dialect;
 pub use whole::read_whole;

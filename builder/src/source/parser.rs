@@ -6,7 +6,7 @@ use super::columns::Columns;
 use super::fields::Splitter;
 use super::json::JsonReader;
 use super::reader::Block;
-use super::record::{Line, Text};
+use super::record::{self, Line, Text};
 use super::row::{Doubt, RowReader};
 use crate::layout::{Field, Layout};
 use crate::row_outcome::{Location, Reason, RowSink, Rule};
@@ -69,6 +69,8 @@ impl Parser {
         // One look at the block spares one at each field.
         let is_sound = self.is_utf8 && std::str::from_utf8(block.bytes()).is_ok();
         self.rows.doubt = if is_sound { Doubt::None } else { Doubt::Utf8 };
+        let delimiter = block.dialect.delimiter;
+        let holds_controls = record::holds_controls(block.bytes(), delimiter);
         let columns = &*block.columns;
         let converts = columns.is_json || !self.is_utf8;
         for record in block.dialect.records(block.bytes(), block.first_line()) {
@@ -76,6 +78,9 @@ impl Parser {
                 file: block.file(),
                 line: record.line,
             };
+            // A look at the block does not see what quotes and the escapes of JSON hide.
+            let is_plain = !columns.is_json && matches!(record.text, Ok(Text::Plain(_)));
+            self.rows.may_hold_controls = holds_controls || !is_plain;
             let outcome = match record.text {
                 Ok(text) if converts => self.converted(text, columns, at, sink)?,
                 Ok(text) => self.csv(text, columns, at, sink)?,

@@ -7,7 +7,7 @@ use memchr::{memchr, memchr_iter};
 
 use super::columns::Columns;
 use super::fields::Splitter;
-use super::record::{Dialect, End};
+use super::record::{Dialect, End, Seen};
 use super::stream::Stream;
 use super::{Error, Inputs, Result};
 use crate::layout::Layout;
@@ -22,11 +22,16 @@ pub struct ReaderOptions {
     pub record_bytes_max: usize,
 }
 
+impl ReaderOptions {
+    /// The longest record where nothing else is said.
+    pub(crate) const RECORD_BYTES_MAX_DEFAULT: usize = 1 << 20;
+}
+
 impl Default for ReaderOptions {
     fn default() -> Self {
         Self {
             block_bytes: 1 << 20,
-            record_bytes_max: 1 << 20,
+            record_bytes_max: Self::RECORD_BYTES_MAX_DEFAULT,
         }
     }
 }
@@ -77,6 +82,9 @@ pub struct InputSummary {
     pub digest: blake3::Hash,
     /// Size as stored, in bytes.
     pub size_bytes: u64,
+    /// Whether the last row of a CSV file lacks its line break: a cut there may have made a wrong
+    /// row of it, which cannot be told from a right one.
+    pub is_open_ended: bool,
 }
 
 /// Reads the inputs in order, block by block; what takes time is left to [`super::Parser`].
@@ -99,6 +107,7 @@ struct OpenFile {
     line: u64,
     /// Whether the rest of an overlong line is to be passed over.
     is_skipping: bool,
+    is_open_ended: bool,
     format: Option<Format>,
 }
 
@@ -179,6 +188,7 @@ impl OpenFile {
             carried: Vec::new(),
             line: 1,
             is_skipping: false,
+            is_open_ended: false,
             format: None,
         })
     }
@@ -189,6 +199,7 @@ impl OpenFile {
             path: self.path,
             digest,
             size_bytes,
+            is_open_ended: self.is_open_ended,
         })
     }
 
@@ -222,6 +233,8 @@ impl OpenFile {
                     self.cut(bytes, start, format.dialect)
                 };
                 if end > start {
+                    self.is_open_ended =
+                        format.dialect.quoted && !last_line(&bytes[..end]).trim_ascii().is_empty();
                     return Ok(Step::Block(self.block(buffer, start..end, filled, format)));
                 }
             }
@@ -294,11 +307,6 @@ impl OpenFile {
         layout: &Layout,
         options: ReaderOptions,
     ) -> Result<Option<usize>> {
-        if memchr(0, bytes).is_some() {
-            return Err(Error::Binary {
-                path: self.path.clone(),
-            });
-        }
         let begin = if bytes.starts_with(BYTE_ORDER_MARK) {
             BYTE_ORDER_MARK.len()
         } else {
@@ -321,7 +329,7 @@ impl OpenFile {
             quoted: true,
             record_bytes_max: options.record_bytes_max,
         };
-        if bytes[begin + blank] == b'{' {
+        if bytes[begin + blank] == b'{' && bytes.get(begin + blank + 1) != Some(&0) {
             let columns = Arc::new(Columns::of_json(layout));
             self.format = Some(Format {
                 columns,
@@ -333,18 +341,20 @@ impl OpenFile {
             return Ok(Some(begin));
         }
         if is_json_path(&self.path) {
-            return Err(Error::NotJsonLines {
-                path: self.path.clone(),
-            });
+            let path = self.path.clone();
+            return Err(self.no_header(bytes, Error::NotJsonLines { path }));
         }
         // Blank lines before the header are passed over, but a first column may have no name.
         let begin = begin + after_last_line_break(&bytes[begin..begin + blank]);
-        let end = match dialect.end_of_record(bytes, begin, is_last) {
+        let end = match dialect.end_of_record(bytes, begin, is_last, &mut Seen::default()) {
             End::Whole(end) | End::Faulty(end, _) => end,
             End::Unknown if bytes.len() - begin > options.record_bytes_max => bytes.len(),
             End::Unknown => return Ok(None),
         };
-        let columns = Arc::new(self.columns(&bytes[begin..end], layout)?);
+        let columns = self
+            .columns(&bytes[begin..end], layout)
+            .map_err(|missing| self.no_header(bytes, missing));
+        let columns = Arc::new(columns?);
         self.line += memchr_iter(b'\n', &bytes[..end]).count() as u64;
         let rows = bytes.len().min(end + 1);
         self.line += u64::from(rows > end);
@@ -356,6 +366,10 @@ impl OpenFile {
     fn columns(&self, header: &[u8], layout: &Layout) -> Result<Columns> {
         let (header, _) = layout.encoding().decode_without_bom_handling(header);
         let header = header.trim_end_matches('\r').as_bytes();
+        if holds_lone_return(header) {
+            let path = self.path.clone();
+            return Err(Error::CarriageReturns { path });
+        }
         let names = Splitter::new(layout.delimiter()).names(header);
         Columns::of_header(layout, &names).map_err(|columns| Error::MissingColumns {
             path: self.path.clone(),
@@ -363,18 +377,42 @@ impl OpenFile {
             delimiter: char::from(layout.delimiter()),
         })
     }
+
+    /// The error of a file that does not begin as it should. A file with a header is a text, and a
+    /// row of it that holds bytes which no text has may be rejected.
+    fn no_header(&self, bytes: &[u8], error: Error) -> Error {
+        if memchr(0, bytes).is_some() {
+            let path = self.path.clone();
+            Error::Binary { path }
+        } else {
+            error
+        }
+    }
+}
+
+/// Whether there is a carriage return that no line feed follows: the line end of old systems, by
+/// which the whole file is one line.
+fn holds_lone_return(header: &[u8]) -> bool {
+    let mut returns = memchr_iter(b'\r', header);
+    returns.any(|position| header.get(position + 1) != Some(&b'\n'))
 }
 
 /// Positions within a record have 32 bits, also once an encoding was widened threefold.
 const RECORD_BYTES_MAX: usize = 1 << 30;
 
-const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
+/// What a text file may begin with.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 
 /// Makes the buffer at least so long; what was in it stays, so that it is not zeroed again.
 fn resize(buffer: &mut Vec<u8>, len: usize) {
     if buffer.len() < len {
         buffer.resize(len, 0);
     }
+}
+
+/// What stands behind the last line break.
+fn last_line(bytes: &[u8]) -> &[u8] {
+    &bytes[after_last_line_break(bytes)..]
 }
 
 fn after_last_line_break(blank: &[u8]) -> usize {

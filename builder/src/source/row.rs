@@ -20,6 +20,8 @@ pub(super) struct RowReader {
     content_keys: FieldKeys,
     /// What may be wrong with the texts of the next rows.
     pub(super) doubt: Doubt,
+    /// Whether the next row may hold control characters.
+    pub(super) may_hold_controls: bool,
 }
 
 /// What is not known yet of the texts' encoding.
@@ -88,6 +90,7 @@ impl RowReader {
                 .and_then(|column| column.points_from),
             content_keys: FieldKeys::new(CONTENT_CONTEXT, seed, content_fields(layout)),
             doubt: Doubt::Utf8,
+            may_hold_controls: true,
         }
     }
 
@@ -123,6 +126,9 @@ impl RowReader {
     ) -> Result<Outcome, Stop<S::Error>> {
         if self.doubt != Doubt::None {
             self.check_encoding(fields, columns)?;
+        }
+        if self.may_hold_controls {
+            check_controls(fields, columns)?;
         }
         let store_id = columns.store_id.padded(fields);
         let tx_id = columns.tx_id.padded(fields);
@@ -316,17 +322,20 @@ fn fault_of_texts(fields: Fields<'_>, columns: &Columns) -> Fault {
     if columns.store_id.text(fields).is_empty() {
         return (Field::StoreId, Reason::Missing);
     }
-    let texts = [
-        (Field::StoreId, &columns.store_id),
-        (Field::TxId, &columns.tx_id),
-        (Field::CardId, &columns.card_id),
-        (Field::Category, &columns.category),
-        (Field::Region, &columns.region),
-    ];
-    let mut texts = texts.into_iter();
-    let long = texts.find(|(_, slot)| slot.text(fields).len() > TEXT_BYTES_MAX);
-    let (field, _) = long.unwrap_or((Field::Record, &columns.store_id));
+    let long = columns
+        .kept(fields)
+        .find(|(_, text)| text.len() > TEXT_BYTES_MAX);
+    let field = long.map_or(Field::Record, |(field, _)| field);
     (field, Reason::TooLong)
+}
+
+#[cold]
+fn check_controls(fields: Fields<'_>, columns: &Columns) -> Result<(), Fault> {
+    let holds_one = |text: &[u8]| text.iter().any(u8::is_ascii_control);
+    match columns.kept(fields).find(|(_, text)| holds_one(text)) {
+        Some((field, _)) => Err((field, Reason::ControlCharacter)),
+        None => Ok(()),
+    }
 }
 
 /// Two numbers side by side.

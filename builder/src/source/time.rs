@@ -280,16 +280,17 @@ fn day_number(year: u32, month: u32, day: u32) -> Result<i32, Reason> {
     }
 }
 
-/// First year that is believed.
+/// First year that is read. More than business days have: zones and cutoffs move a row to another
+/// day, and whether that one is in range is seen then.
 const YEAR_MIN: i32 = 1900;
-/// First year that is not believed any more.
+/// First year that is not read any more.
 const YEAR_END: i32 = 2200;
 /// January of the first year, in months of the calendar.
 const MONTH_MIN: i64 = YEAR_MIN as i64 * 12;
-/// How many months are believed.
+/// How many months are read.
 const MONTHS: usize = (YEAR_END - YEAR_MIN) as usize * 12;
 
-/// The first day of every month that is believed, and of the one after.
+/// The first day of every month that is read, and of the one after.
 static MONTH_STARTS: [i32; MONTHS + 1] = month_starts();
 
 const fn month_starts() -> [i32; MONTHS + 1] {

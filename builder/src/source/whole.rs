@@ -30,6 +30,7 @@ pub fn read_whole(path: &Path) -> Result<(Vec<u8>, InputSummary)> {
             path: path.to_owned(),
             digest,
             size_bytes,
+            is_open_ended: false,
         },
     ))
 }
