@@ -69,6 +69,8 @@ pub struct BuildReport {
     pub threads: usize,
     /// `--memory`, in bytes.
     pub memory_bytes: u64,
+    /// What was written to the scratch folder for want of memory, in bytes.
+    pub spilled_bytes: u64,
     /// Seconds by stage.
     pub seconds: BTreeMap<&'static str, f64>,
 }

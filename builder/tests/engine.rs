@@ -261,15 +261,38 @@ fn threads_memory_and_the_order_and_splitting_of_files_change_no_shard() {
 }
 
 #[test]
+fn what_was_spilled_and_read_again_makes_the_same_shards() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = generated(&folder, 600_000);
+    let roomy = build(&[&path], |plan| plan.memory_bytes = 4 << 30).unwrap();
+    assert_eq!(roomy.built.report.spilled_bytes, 0);
+    for threads in [1, 3] {
+        let tight = build(&[&path], |plan| {
+            plan.memory_bytes = 64 << 20;
+            plan.threads = threads;
+        })
+        .unwrap();
+        assert!(tight.built.report.spilled_bytes > 10 << 20);
+        assert_eq!(tight.built.manifest, roomy.built.manifest);
+    }
+}
+
+#[test]
 fn one_more_day_changes_no_closed_month() {
     let folder = tempfile::tempdir().unwrap();
     let path = generated(&folder, 40_000);
-    let last = read_rows(&path).iter().map(|row| row.day).max().unwrap();
+    let rows = read_rows(&path);
+    let last = rows.iter().map(|row| row.day).max().unwrap();
     let next = Day(last.0 + 1);
-    let more: Vec<String> = (0..300)
-        .map(|i| {
+    // The next day, known cards come back to known stores, and new ones to both.
+    let more: Vec<String> = (0..)
+        .zip(rows.iter().step_by(50))
+        .map(|(i, row)| {
+            let (store, card) = (&row.store, &row.card);
+            let card = if i % 5 == 0 { "new" } else { card };
+            let store = if i % 7 == 0 { "new" } else { store };
             format!(
-                "x{i},S{i},c{i},{next}T12:00:00,{},EUR,food,,,,,,,,,",
+                "x{i},{store},{card},{next}T12:00:00,{},EUR,food,,,,,,,,,",
                 100 + i
             )
         })
@@ -290,6 +313,39 @@ fn one_more_day_changes_no_closed_month() {
     assert!(closed(&before).len() > 12 * 16);
     assert_eq!(closed(&before), closed(&after));
     assert_ne!(before.built.manifest.id, after.built.manifest.id);
+}
+
+/// A file delivered twice once made its currency that of most rows, and the others' stores
+/// disappeared.
+#[test]
+fn repeated_rows_have_no_vote_for_the_base_currency() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |tx: &str, store: &str, amount: u32, currency: &str| {
+        format!("{tx},{store},c,2018-01-05,{amount},{currency},,,,,,,,,,")
+    };
+    let euros: Vec<String> = (0..3)
+        .map(|i| row(&format!("e{i}"), "s", 100, "EUR"))
+        .collect();
+    let pounds: Vec<String> = (0..2)
+        .map(|i| row(&format!("p{i}"), "t", 100, "GBP"))
+        .collect();
+    let conflicts = [7, 8, 9, 10].map(|amount| row("x", "t", amount, "GBP"));
+    let euros = write_file(&folder, "euros.csv", &euros);
+    let twice = [
+        write_file(&folder, "pounds.csv", &pounds),
+        write_file(&folder, "pounds_again.csv", &pounds),
+        write_file(&folder, "conflicts.csv", &conflicts),
+    ];
+    let [once, again, conflicts] = &twice;
+    let test = build(&[&euros, once, again, conflicts], |_| ()).unwrap();
+    assert_eq!(test.built.manifest.currency, "EUR");
+    assert_eq!(test.built.manifest.rows.used, 3);
+    assert_eq!(test.built.manifest.rows.excluded["duplicate"], 2);
+    let quarantine = std::fs::read_to_string(&test.built.quarantine).unwrap();
+    for line in 2..=5 {
+        let named = format!("conflicts.csv,{line},tx_id,one id with different content");
+        assert!(quarantine.contains(&named), "{quarantine}");
+    }
 }
 
 #[test]

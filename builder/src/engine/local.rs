@@ -1,6 +1,7 @@
 //! The local engine: kernels on the threads of this process.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
@@ -27,6 +28,7 @@ use crate::{
         admission::Admission,
         card_partition::{self, CardWorker, DayOrdinals, PairCounts},
         conflict_scan::ConflictScan,
+        currency_count::{self, CurrencyCounts},
         market::MarketDays,
         row::{CardRow, StoreRow},
         scan::{ScanCounts, StoreScan},
@@ -137,9 +139,11 @@ impl Engine<'_> {
             Quarantine::create(&plan.staging.join("quarantine.csv"), plan.inputs.files())?;
         let scanned = self.scan(&quarantine)?;
         lap(Stage::Read);
-        let currency = self.base_currency(&scanned.counts)?;
+        let currency = self.base_currency(&scanned)?;
         let mut stores = StoreShards::new(&self.staging);
+        let mut spilled_bytes = scanned.rows.spilled_bytes();
         let reduced = self.reduce_stores(scanned.rows, &currency, &mut stores)?;
+        spilled_bytes += reduced.card_days.spilled_bytes();
         self.name_conflicts(&quarantine, &scanned.inputs, &stores)?;
         let rows = account(&scanned.counts, &stores)?;
         if rows.used == 0 {
@@ -175,6 +179,7 @@ impl Engine<'_> {
             without_line_end: open_ended.map(|input| input.path.clone()).collect(),
             threads: plan.threads,
             memory_bytes: plan.memory_bytes,
+            spilled_bytes,
             seconds,
         };
         drop(stores);
@@ -277,18 +282,48 @@ impl Engine<'_> {
     }
 
     /// Returns the currency asked for, or that of most rows, ties alphabetically.
-    fn base_currency(&self, counts: &ScanCounts) -> Result<String> {
+    ///
+    /// Where there are several, rows that are dropped as repeats have no vote.
+    fn base_currency(&self, scanned: &Scanned) -> Result<String> {
         if let Some(currency) = &self.plan.currency {
             return Ok(currency.clone());
         }
-        let most = counts
-            .currencies
-            .iter()
-            .rev()
-            .max_by_key(|(_, rows)| **rows);
+        let mut currencies = Cow::Borrowed(&scanned.counts.currencies);
+        if currencies.len() > 1 {
+            currencies = Cow::Owned(self.count_currencies(&scanned.rows)?);
+        }
+        let most = currencies.iter().rev().max_by_key(|(_, rows)| **rows);
         let (currency, _) =
-            most.ok_or_else(|| Error::NoRows(describe_nothing(&rows_of_scan(counts))))?;
+            most.ok_or_else(|| Error::NoRows(describe_nothing(&rows_of_scan(&scanned.counts))))?;
         Ok(String::from_utf8_lossy(currency).into_owned())
+    }
+
+    fn count_currencies(&self, rows: &Exchanged<StoreRow>) -> Result<CurrencyCounts> {
+        let context = self.store_context("");
+        let next = AtomicU16::new(0);
+        let counted = self.on_all_threads(|| {
+            let mut counts = CurrencyCounts::new();
+            while let partition = next.fetch_add(1, Ordering::Relaxed)
+                && partition < PARTITIONS
+            {
+                currency_count::count(rows, partition, &context, &mut counts)?;
+            }
+            Ok(counts)
+        })?;
+        let mut total = CurrencyCounts::new();
+        for (currency, rows) in counted.into_iter().flatten() {
+            *total.entry(currency).or_default() += rows;
+        }
+        Ok(total)
+    }
+
+    fn store_context<'a>(&'a self, currency: &'a str) -> StoreContext<'a> {
+        StoreContext {
+            stores: &self.plan.stores,
+            base_currency: currency.as_bytes(),
+            budget_bytes: self.shares.partition,
+            scratch: &self.scratch,
+        }
     }
 
     fn reduce_stores(
@@ -298,12 +333,7 @@ impl Engine<'_> {
         stores: &mut StoreShards<'_>,
     ) -> Result<Reduced> {
         self.progress.begin(Stage::Stores, PARTITIONS.into());
-        let context = StoreContext {
-            stores: &self.plan.stores,
-            base_currency: currency.as_bytes(),
-            budget_bytes: self.shares.partition,
-            scratch: &self.scratch,
-        };
+        let context = self.store_context(currency);
         let ahead_max = u16::try_from(self.plan.threads * 4).unwrap_or(PARTITIONS);
         let sink = OrderedSink::new(ahead_max, |partition, records| {
             self.progress.advance(1);
@@ -319,12 +349,18 @@ impl Engine<'_> {
             let mut worker = StoreWorker::new(cards);
             loop {
                 let partition = next.fetch_add(1, Ordering::Relaxed);
-                if partition >= PARTITIONS || !sink.wait_for_turn(partition) {
+                if partition >= PARTITIONS {
                     break;
                 }
-                store_partition::reduce(&rows, partition, &context, &mut worker)
-                    .and_then(|records| sink.put(partition, records))
-                    .inspect_err(|_| sink.fail())?;
+                let Some(turn) = sink.turn(partition) else {
+                    break;
+                };
+                turn.put(store_partition::reduce(
+                    &rows,
+                    partition,
+                    &context,
+                    &mut worker,
+                )?)?;
             }
             Ok((worker.cards, worker.market))
         })?;

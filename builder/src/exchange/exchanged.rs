@@ -65,7 +65,7 @@ impl<R: Pod + Zeroable> Exchanged<R> {
         self.deposits.iter().map(of_deposit).sum()
     }
 
-    /// Passes a partition's rows to `visitor`, once: their pages then serve other rows.
+    /// Passes a partition's rows to `visitor`.
     ///
     /// # Errors
     /// [`crate::Error::File`] if the scratch folder cannot be read, or the visitor's.
@@ -80,16 +80,44 @@ impl<R: Pod + Zeroable> Exchanged<R> {
             }
             let held = &deposit.held[partition];
             visitor.dictionary(entries(&held.dictionary))?;
-            let mut pages = held.pages.lock().unwrap_or_else(PoisonError::into_inner);
+            let pages = held.pages.lock().unwrap_or_else(PoisonError::into_inner);
             buffer.resize(page_rows::<R>(), R::zeroed());
             for page in &*pages {
                 deposit.scratch.pages.read(page, &mut buffer);
                 visitor.rows(&buffer)?;
             }
-            deposit.scratch.pages.give_back(pages.drain(..));
             visitor.rows(&held.open)?;
         }
         Ok(())
+    }
+
+    /// Passes a partition's rows to `visitor` for the last time.
+    ///
+    /// # Errors
+    /// As [`Exchanged::visit`].
+    pub fn take(&self, partition: u16, visitor: &mut impl Visitor<R>) -> Result<()> {
+        self.visit(partition, visitor)?;
+        self.give_back(partition);
+        Ok(())
+    }
+
+    /// Lets a partition's pages serve other rows; what was spilled of it stays.
+    pub fn give_back(&self, partition: u16) {
+        for deposit in &self.deposits {
+            let pages = &deposit.held[usize::from(partition)].pages;
+            let mut pages = pages.lock().unwrap_or_else(PoisonError::into_inner);
+            deposit.scratch.pages.give_back(pages.drain(..));
+        }
+    }
+
+    /// Returns how much was written to the scratch folder, in bytes.
+    #[must_use]
+    pub fn spilled_bytes(&self) -> u64 {
+        let spills = self
+            .deposits
+            .iter()
+            .filter_map(|deposit| deposit.spill.as_ref());
+        spills.map(SpillReader::len).sum()
     }
 }
 

@@ -50,10 +50,11 @@ impl SpillWriter {
     }
 
     pub(super) fn finish(self) -> Result<SpillReader> {
-        let folder = self.folder;
+        let (folder, len) = (self.folder, self.len);
         let file = self.file.into_inner().map_err(|error| error.into_error());
         Ok(SpillReader {
             file: file.map_err(Error::at(&folder))?,
+            len,
             folder,
         })
     }
@@ -63,10 +64,15 @@ impl SpillWriter {
 #[derive(Debug)]
 pub(super) struct SpillReader {
     file: File,
+    len: u64,
     folder: PathBuf,
 }
 
 impl SpillReader {
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
     pub(super) fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
         self.file
             .read_exact_at(bytes, offset)

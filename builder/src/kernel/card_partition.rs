@@ -122,7 +122,7 @@ pub fn reduce(
     worker.sorted = 0;
     // What is sorted is there twice.
     worker.limit = budget_bytes / (2 * size_of::<CardDay>());
-    exchanged.visit(partition, worker)?;
+    exchanged.take(partition, worker)?;
     worker.compact();
     worker.counts.count(days, &worker.card_days);
     Ok(())

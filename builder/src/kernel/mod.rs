@@ -11,6 +11,7 @@ mod card_memory;
 mod card_order;
 pub mod card_partition;
 pub mod conflict_scan;
+pub mod currency_count;
 pub mod dedupe;
 pub mod market;
 pub mod profile;

@@ -35,30 +35,18 @@ pub(super) fn reduce(
     context: &StoreContext<'_>,
     worker: &mut StoreWorker,
 ) -> Result<PartitionRecords> {
-    let rows_max = (context.budget_bytes / size_of::<PartitionRow>()).max(1) as u64;
-    // Hashes spread rows unevenly: twice the slices keeps nearly all of them in bounds.
-    let slices = (exchanged.len_rows(partition) / rows_max + 1)
-        .saturating_mul(2)
-        .min(SLICES_MAX);
-    let slices = u16::try_from(slices).unwrap_or(u16::MAX);
-    let mut cut = Cut {
-        profiles: ProfileSet::default(),
-        ordinals: Vec::new(),
-        slices,
-        next_slice: RoundRobin(0),
-        outbox: Outbox::new(slices.into(), context.budget_bytes / 2, context.scratch),
-    };
-    exchanged.visit(partition, &mut cut)?;
-    let profiles = cut.profiles.resolve(context.base_currency);
-    let by_tx = Exchanged::new(vec![cut.outbox])?;
-
+    let cut = cut_by_tx(exchanged, partition, context)?;
+    // Its rows are in the slices now.
+    exchanged.give_back(partition);
     let mut out = PartitionRecords::default();
-    let by_card = cut_by_card(&by_tx, slices, &profiles, context, &mut out)?;
-    drop(by_tx);
+    let by_card = cut_by_card(&cut, context, &mut out)?;
+    let CutByTx {
+        profiles, slices, ..
+    } = cut;
     let mut counted = Counted::new(&profiles);
     let mut order = std::mem::take(&mut worker.order);
     for slice in 0..slices {
-        order.arrange(&profiles, &load(&by_card, slice)?);
+        order.arrange(&profiles, &take(&by_card, slice)?);
         counted.add(&mut order, worker)?;
     }
     worker.order = order;
@@ -76,18 +64,65 @@ pub(super) fn reduce(
     Ok(out)
 }
 
+/// The rows of a partition, cut into slices in which all rows of a tx_id meet.
+pub(super) struct CutByTx {
+    pub(super) profiles: Profiles,
+    pub(super) slices: u16,
+    rows: Exchanged<PartitionRow>,
+}
+
+impl CutByTx {
+    /// Takes the rows of a slice.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] if the scratch folder cannot be read.
+    pub(super) fn load(&self, slice: u16) -> Result<Vec<PartitionRow>> {
+        take(&self.rows, slice)
+    }
+}
+
+/// Cuts a partition by tx_id; the rows stay where they were, too.
+///
+/// # Errors
+/// [`crate::Error::File`] if the scratch folder fails.
+pub(super) fn cut_by_tx(
+    exchanged: &Exchanged<StoreRow>,
+    partition: u16,
+    context: &StoreContext<'_>,
+) -> Result<CutByTx> {
+    // Hashes spread rows unevenly: twice the slices keeps nearly all of them in bounds.
+    let slices = (exchanged.len_rows(partition) / context.rows_max() as u64 + 1)
+        .saturating_mul(2)
+        .min(SLICES_MAX);
+    let slices = u16::try_from(slices).unwrap_or(u16::MAX);
+    let mut cut = Cut {
+        profiles: ProfileSet::default(),
+        ordinals: Vec::new(),
+        slices,
+        next_slice: RoundRobin(0),
+        outbox: Outbox::new(slices.into(), context.budget_bytes / 2, context.scratch),
+    };
+    exchanged.visit(partition, &mut cut)?;
+    Ok(CutByTx {
+        profiles: cut.profiles.resolve(context.base_currency),
+        slices,
+        rows: Exchanged::new(vec![cut.outbox])?,
+    })
+}
+
 /// Drops repeats slice by slice, and cuts what is left by card.
 fn cut_by_card(
-    by_tx: &Exchanged<PartitionRow>,
-    slices: u16,
-    profiles: &Profiles,
+    cut: &CutByTx,
     context: &StoreContext<'_>,
     out: &mut PartitionRecords,
 ) -> Result<Exchanged<PartitionRow>> {
+    let CutByTx {
+        profiles, slices, ..
+    } = cut;
     let mut next_slice = RoundRobin(0);
-    let mut outbox = Outbox::new(slices.into(), context.budget_bytes / 2, context.scratch);
-    for slice in 0..slices {
-        let mut rows = load(by_tx, slice)?;
+    let mut outbox = Outbox::new((*slices).into(), context.budget_bytes / 2, context.scratch);
+    for slice in 0..*slices {
+        let mut rows = cut.load(slice)?;
         let repeats = dedupe(&mut rows, |row| profiles.store_of(row));
         out.duplicates += repeats.duplicates;
         out.conflicting_rows += repeats.conflicting_rows;
@@ -100,9 +135,9 @@ fn cut_by_card(
             // Rows without a card meet nobody, so anything spreads them.
             let card_day = row.row.card_day();
             let slice = if card_day.has_card() {
-                slice_of(card_day.card(), slices)
+                slice_of(card_day.card(), *slices)
             } else {
-                next_slice.take(slices)
+                next_slice.take(*slices)
             };
             outbox.push(slice, row)?;
             outbox.spill_if_full()?;
@@ -125,9 +160,9 @@ impl RoundRobin {
     }
 }
 
-fn load(exchanged: &Exchanged<PartitionRow>, slice: u16) -> Result<Vec<PartitionRow>> {
+fn take(exchanged: &Exchanged<PartitionRow>, slice: u16) -> Result<Vec<PartitionRow>> {
     let mut rows = Rows(Vec::new());
-    exchanged.visit(slice, &mut rows)?;
+    exchanged.take(slice, &mut rows)?;
     Ok(rows.0)
 }
 

@@ -43,6 +43,13 @@ pub struct StoreContext<'a> {
     pub scratch: &'a Scratch,
 }
 
+impl StoreContext<'_> {
+    /// Returns how many rows are reduced at once.
+    pub(super) fn rows_max(&self) -> usize {
+        (self.budget_bytes / size_of::<PartitionRow>()).clamp(1, ROWS_MAX)
+    }
+}
+
 /// What one worker needs for one partition after the other.
 pub struct StoreWorker {
     /// The exchange by card.
@@ -125,7 +132,7 @@ pub fn reduce(
     context: &StoreContext<'_>,
     worker: &mut StoreWorker,
 ) -> Result<PartitionRecords> {
-    let rows_max = (context.budget_bytes / size_of::<PartitionRow>()).min(ROWS_MAX);
+    let rows_max = context.rows_max();
     if exchanged.len_rows(partition) > rows_max as u64 {
         return super::sliced::reduce(exchanged, partition, context, worker);
     }
@@ -136,7 +143,7 @@ pub fn reduce(
     load.rows.clear();
     load.rows
         .reserve(usize::try_from(exchanged.len_rows(partition)).unwrap_or(rows_max));
-    exchanged.visit(partition, &mut load)?;
+    exchanged.take(partition, &mut load)?;
     let Load {
         mut profiles,
         mut rows,
@@ -386,6 +393,11 @@ impl Profiles {
             tx,
         });
         named.collect()
+    }
+
+    /// Returns the currency of a profile.
+    pub(super) fn currency(&self, profile: usize) -> &[u8] {
+        RowProfile::decode(&self.entries[profile]).currency
     }
 
     /// Returns how many profiles there are.
