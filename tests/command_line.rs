@@ -715,6 +715,12 @@ fn damage_is_found_and_named_with_exit_code_1() {
     let outcome = serving.repository.run("verify", &["--json"]);
     assert_eq!(outcome.code, Some(1));
     assert_eq!(outcome.json()["damage"].as_array().unwrap().len(), 1);
+
+    // Building the same rows again puts the blob right, and says so.
+    let build = serving.repository.build([&serving.good], &[]).succeeded();
+    assert!(build.stderr.starts_with("mended: "), "{build:?}");
+    assert!(build.stderr.contains(blob), "{build:?}");
+    serving.repository.run("verify", &["--quiet"]).succeeded();
 }
 
 #[test]

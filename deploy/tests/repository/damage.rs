@@ -108,15 +108,81 @@ async fn truncated_foreign_and_missing_blobs_are_named_and_never_selected() {
     repository.select(&staged.manifest.id).await.unwrap();
 }
 
+/// A blob that was damaged on disk was taken for present, since it had its length: every later
+/// generation built on it, and no server opened one.
 #[tokio::test(flavor = "multi_thread")]
-async fn publishing_does_not_build_on_a_damaged_blob() {
+async fn publishing_mends_damaged_blobs_and_says_so() {
+    let bench = Bench::new();
+    let (repository, staged) = published(&bench).await;
+    let id = &staged.manifest.id;
+    let [longer, shorter, flipped, ..] = &staged.manifest.shards[..] else {
+        unreachable!()
+    };
+    replace(&bench, longer, |bytes| bytes.push(0));
+    replace(&bench, shorter, |bytes| bytes.truncate(10));
+    replace(&bench, flipped, |bytes| bytes[70] ^= 1);
+    assert!(repository.select(id).await.is_err());
+
+    let again = bench.stage(5, 2, 0);
+    let published = repository.publish(&again).await.unwrap();
+    let present = staged.manifest.shards.len() as u64 - 3;
+    assert_eq!((published.blobs_new, published.blobs_present), (0, present));
+    assert_eq!(published.mended.len(), 3);
+    for (entry, damage) in [
+        (longer, "bytes, not "),
+        (shorter, "it has 10 bytes, not "),
+        (flipped, "its BLAKE3 digest is "),
+    ] {
+        let mut lines = published.mended.iter();
+        let line = lines.find(|line| line.contains(&entry.blob)).unwrap();
+        assert!(line.contains(damage), "{line}");
+    }
+    let verification = repository.verify(id, |_progress| {}).await.unwrap();
+    assert_eq!(verification.damage, []);
+    repository.select(id).await.unwrap();
+    let again = repository.publish(&bench.stage(5, 2, 0)).await.unwrap();
+    assert_eq!(again.mended, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_blob_is_replaced_by_the_right_bytes_only() {
     let bench = Bench::new();
     let (repository, staged) = published(&bench).await;
     let entry = &staged.manifest.shards[0];
-    replace(&bench, entry, |bytes| bytes.truncate(10));
-    let error = repository.publish(&bench.stage(5, 2, 0)).await.unwrap_err();
+    replace(&bench, entry, |bytes| bytes[70] ^= 1);
+    let damaged = fs::read(bench.blob(&entry.blob)).unwrap();
+
+    let mut unstaged = bench.stage(5, 2, 0);
+    unstaged.shards.retain(|(_, digest)| *digest != entry.blob);
+    let error = repository.publish(&unstaged).await.unwrap_err();
     assert!(matches!(error, Error::BadBlob { .. }));
     assert!(error.to_string().contains(&entry.blob));
+
+    let wrong = bench.stage(5, 2, 0);
+    let mut staged_shards = wrong.shards.iter();
+    let (path, _) = staged_shards
+        .find(|(_, digest)| *digest == entry.blob)
+        .unwrap();
+    fs::write(path, &damaged).unwrap();
+    let error = repository.publish(&wrong).await.unwrap_err();
+    assert!(matches!(error, Error::Staged { .. }));
+    assert!(error.to_string().contains(&path.display().to_string()));
+    assert_eq!(fs::read(bench.blob(&entry.blob)).unwrap(), damaged);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_generation_is_not_selected() {
+    let bench = Bench::new();
+    let (repository, staged) = published(&bench).await;
+    let other = bench.stage(4, 1, 0);
+    repository.publish(&other).await.unwrap();
+    repository.select(&other.manifest.id).await.unwrap();
+    let entry = &staged.manifest.shards[2];
+    replace(&bench, entry, |bytes| bytes[70] ^= 1);
+    let error = repository.select(&staged.manifest.id).await.unwrap_err();
+    assert!(matches!(error, Error::BadBlob { .. }));
+    let current = repository.current_generation().await.unwrap();
+    assert_eq!(current, other.manifest.id);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -353,6 +353,11 @@ impl Storage for FailingStorage {
             .await
     }
 
+    async fn replace_from_file(&self, name: &ObjectName, file: &Path) -> Result<()> {
+        self.change(name.as_str(), self.inner.replace_from_file(name, file))
+            .await
+    }
+
     async fn get(&self, name: &ObjectName, limit_bytes: u64) -> Result<Option<Bytes>> {
         self.inner.get(name, limit_bytes).await
     }
