@@ -78,8 +78,8 @@ impl RollUp {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RollUpView<'a> {
     directory: &'a [u8],
-    bins: &'a [u8],
-    entering: &'a [u8],
+    pub(super) bins: &'a [u8],
+    pub(super) entering: &'a [u8],
 }
 
 impl<'a> RollUpView<'a> {

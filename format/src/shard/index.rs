@@ -63,6 +63,11 @@ pub(super) fn candidates(table: &[u8], hash: u64) -> impl Iterator<Item = u64> {
         .filter_map(|slot| (slot & OFFSET_END).checked_sub(1))
 }
 
+/// Returns how many slots of the table are not empty.
+pub(super) fn occupied(table: &[u8]) -> usize {
+    table.chunks(8).filter(|slot| **slot != [0; 8]).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
