@@ -37,6 +37,7 @@ mod repository;
 mod select;
 mod verify;
 mod verify_record;
+mod verify_summaries;
 
 pub use blob::BlobRef;
 pub use environment::{Environment, SystemEnvironment};

@@ -1,10 +1,10 @@
 //! No wrong answer from a damaged repository: what is at fault is named, and nothing is served.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
-use crate::support::{Bench, with_id};
+use crate::support::{Bench, Tables, with_id};
 use nightshard_deploy::{Error, ErrorKind, Repository, Staged, VerifiedBlobs};
-use nightshard_format::manifest::ShardEntry;
+use nightshard_format::{calendar::Month, manifest::ShardEntry, record, shard::Span};
 
 async fn published(bench: &Bench) -> (Repository, Staged) {
     let repository = bench.repository();
@@ -210,6 +210,76 @@ async fn right_blobs_under_the_wrong_entry_are_found() {
     assert!(matches!(error, Error::Inconsistent { .. }));
     let verification = repository.verify(id, |_progress| {}).await.unwrap();
     assert_eq!(verification.damage.len(), 1);
+}
+
+/// A forgery of records, and what is to be found of it.
+type Forgery = (fn(&mut Tables), &'static str);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn summaries_that_do_not_sum_up_their_months_are_found() {
+    fn table(tables: &mut Tables, span: Span) -> &mut BTreeMap<Vec<u8>, Vec<u8>> {
+        tables.get_mut(&(record::STORES, span)).unwrap()
+    }
+    fn summary(tables: &mut Tables) -> &mut Vec<u8> {
+        let table = table(tables, Span::Current);
+        table.get_mut(&b"s3"[..]).unwrap()
+    }
+    fn february() -> Span {
+        Span::Month(Month::new(2018, 2).unwrap())
+    }
+    let forgeries: [Forgery; 5] = [
+        (
+            |tables| drop(table(tables, february()).remove(&b"s3"[..])),
+            "stores \"s3\": 2018-02 has no record",
+        ),
+        (
+            // Another store's month is right in itself.
+            |tables| {
+                let february = table(tables, february());
+                let other = february[&b"s4"[..]].clone();
+                february.insert(b"s3".to_vec(), other);
+            },
+            "stores \"s3\": its totals of 2018-02 are not the record's",
+        ),
+        (
+            |tables| drop(table(tables, Span::Current).remove(&b"s3"[..])),
+            "stores: there are month records of which no summary knows",
+        ),
+        (
+            // Behind the profile of five absent parts: the first day and the last.
+            |tables| {
+                let summary = summary(tables);
+                assert_eq!(summary[9], 58);
+                summary[9] = 57;
+            },
+            "stores \"s3\": its days are not those of its months",
+        ),
+        (
+            |tables| {
+                // 59 first ever; 60 fits in what the months have, but is not what they say.
+                let summary = summary(tables);
+                assert_eq!(summary[10], 59);
+                let year = summary.len() - 1;
+                summary[10] = 60;
+                summary[year] = 60;
+                summary[year - 1] = 60;
+            },
+            "its cards from 2018-01-01 to 2018-02-28 are not its months'",
+        ),
+    ];
+    for (forge, problem) in forgeries {
+        let bench = Bench::new();
+        let repository = bench.repository();
+        let staged = bench.stage_forged(forge);
+        repository.publish(&staged).await.unwrap();
+        let id = &staged.manifest.id;
+        let verification = repository.verify(id, |_progress| {}).await.unwrap();
+        let [damage] = &verification.damage[..] else {
+            panic!("{:?}", verification.damage)
+        };
+        assert_eq!(damage.shard, None);
+        assert!(damage.problem.contains(problem), "{}", damage.problem);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
