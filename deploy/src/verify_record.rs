@@ -67,6 +67,9 @@ fn check_ranking(value: &[u8]) -> Result<()> {
     for position in 0..ranking.len() {
         let id = ranking.get(position);
         let id = id.ok_or_else(|| damaged("ranking", "an id is outside it"))?;
+        if id.contains(&0) {
+            return Err(damaged("ranking", "an id holds a NUL"));
+        }
         // Each id's end takes four bytes; the ids lie one after the other, so none is in two.
         rest -= 4 + id.len();
     }
@@ -212,6 +215,9 @@ mod tests {
             assert_found(dataset, Span::Current, &value, "bytes are left over");
             value.truncate(right.len() - 1);
             assert_found(dataset, Span::Current, &value, "an id is outside it");
+            let mut value = right.clone();
+            *value.last_mut().unwrap() = 0;
+            assert_found(dataset, Span::Current, &value, "an id holds a NUL");
             let mut value = right.clone();
             // The second id ends before the first does.
             value[8] = 2;

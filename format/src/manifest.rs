@@ -195,7 +195,6 @@ impl Manifest {
         {
             None => return Err(Error::corrupt("manifest", "it has no format_version")),
             Some(found) if found != u64::from(newest) => {
-                let found = u32::try_from(found).unwrap_or(u32::MAX);
                 return Err(Error::UnknownVersion { found, newest });
             }
             Some(_) => {}

@@ -298,10 +298,9 @@ impl<B: AsRef<[u8]>> Shard<B> {
     }
 
     fn section_bytes(&self, section: &Section) -> &[u8] {
-        let range = to_index(section.offset)
-            .and_then(|start| Ok(start..start + to_index(section.len_bytes)?))
-            .unwrap_or(0..0);
-        self.bytes.as_ref().get(range).unwrap_or_default()
+        let within = |value| usize::try_from(value).expect("open has checked that it is in memory");
+        let start = within(section.offset);
+        &self.bytes.as_ref()[start..start + within(section.len_bytes)]
     }
 
     fn record_at(&self, offset: u64) -> Result<Record<'_>> {
