@@ -6,6 +6,7 @@ use nightshard_format::{
     calendar::{Day, Month},
     histogram::{Cell, FineHistogram},
     key::{PartitionRun, hash, partition_of},
+    manifest::{Input, InputRole, MANIFEST_VERSION, Manifest, Rows, ShardEntry},
     record::{
         self, DayCards, EntityKind, MonthBuilder, MonthTotals, Posting, RankBy, Run, StoreProfile,
         SummaryBuilder, encode_postings, encode_ranking, ranking_key,
@@ -67,6 +68,50 @@ pub(crate) fn shards() -> Vec<(&'static str, Vec<u8>)> {
             shard(record::RANKINGS, Span::Current, lower, rankings()),
         ),
     ]
+}
+
+/// Returns the golden manifest: what its members are, every one of them.
+pub(crate) fn manifest() -> Manifest {
+    let input = |role, digit: &str, size_bytes| Input::File {
+        role,
+        blake3: digit.repeat(64),
+        size_bytes,
+    };
+    let shard = |span: &str, digit: &str| ShardEntry {
+        dataset: "stores".into(),
+        span: span.into(),
+        first_partition: 0,
+        end_partition: 1024,
+        blob: digit.repeat(64),
+        size_bytes: 384,
+        records: 2,
+    };
+    Manifest {
+        format_version: MANIFEST_VERSION,
+        id: "2018-03-31-ea0065b06afe".parse().unwrap(),
+        as_of: "2018-03-31".into(),
+        days: ["2018-03-01".into(), "2018-03-15".into()],
+        currency: "GBP".into(),
+        currency_exponent: 2,
+        rows: Rows {
+            read: 1_120,
+            used: 1_114,
+            rejected: [("impossible date".into(), 2)].into(),
+            excluded: [("after_as_of".into(), 1), ("duplicate".into(), 3)].into(),
+        },
+        stores: 2,
+        inputs: vec![
+            input(InputRole::Transactions, "c", 123_456),
+            input(InputRole::Stores, "a", 78),
+        ],
+        configuration: [
+            ("histogram.method".into(), "v_optimal".into()),
+            ("shards.runs".into(), 16.into()),
+        ]
+        .into(),
+        card_key: "0123456789abcdef".into(),
+        shards: vec![shard("2018-03", "1"), shard("current", "2")],
+    }
 }
 
 fn shard(dataset: &str, span: Span, run: PartitionRun, mut records: Vec<Record>) -> Vec<u8> {

@@ -17,6 +17,7 @@ use std::{fs, path::PathBuf};
 use nightshard_format::{
     calendar::{Day, DayRange, Month},
     histogram::FineHistogram,
+    manifest::Manifest,
     record::{EntityKind, MonthRecord, Postings, Ranking, Summary},
     shard::{Shard, Span},
 };
@@ -57,6 +58,11 @@ fn write_golden_files() {
     for (name, written) in content::shards() {
         fs::write(path(name), written).unwrap();
     }
+    fs::write(
+        path("manifest.json"),
+        content::manifest().to_json().unwrap(),
+    )
+    .unwrap();
 }
 
 #[test]
@@ -324,4 +330,40 @@ fn a_ranking_lists_its_ids_in_order() {
         assert!((0..3).map(|at| ranking.get(at)).eq(ids.map(Some)));
         assert_eq!(ranking.len(), 3);
     }
+}
+
+#[test]
+fn a_manifest_is_these_bytes() {
+    let manifest = content::manifest();
+    // What is digested, written down by hand.
+    let (a, c, one, two) = (
+        "a".repeat(64),
+        "c".repeat(64),
+        "1".repeat(64),
+        "2".repeat(64),
+    );
+    let canonical = [
+        r#"{"as_of":"2018-03-31","card_key":"0123456789abcdef","#,
+        r#""configuration":{"histogram.method":"v_optimal","shards.runs":16},"#,
+        r#""currency":"GBP","currency_exponent":2,"days":["2018-03-01","2018-03-15"],"#,
+        r#""format_version":1,"inputs":["#,
+        &format!(r#"{{"blake3":"{c}","kind":"file","role":"transactions","size_bytes":123456}},"#),
+        &format!(r#"{{"blake3":"{a}","kind":"file","role":"stores","size_bytes":78}}],"#),
+        r#""rows":{"excluded":{"after_as_of":1,"duplicate":3},"read":1120,"#,
+        r#""rejected":{"impossible date":2},"used":1114},"shards":["#,
+        &format!(r#"{{"blob":"{one}","dataset":"stores","end_partition":1024,"#),
+        r#""first_partition":0,"records":2,"size_bytes":384,"span":"2018-03"},"#,
+        &format!(r#"{{"blob":"{two}","dataset":"stores","end_partition":1024,"#),
+        r#""first_partition":0,"records":2,"size_bytes":384,"span":"current"}],"#,
+        r#""stores":2}"#,
+    ]
+    .concat();
+    let digest = blake3::hash(canonical.as_bytes()).to_hex();
+    assert_eq!(
+        manifest.id.as_str(),
+        format!("2018-03-31-{}", &digest[..12])
+    );
+    let json = golden("manifest.json");
+    assert_eq!(Manifest::from_json(&json).unwrap(), manifest);
+    assert!(manifest.to_json().unwrap() == json);
 }
