@@ -355,9 +355,53 @@ fn options_that_make_no_sense_are_refused_with_exit_code_2() {
     let key = serving.repository.write("card.key", UNSEEN);
     refuses(
         &["--card-key-file", key.to_str().unwrap()],
-        &["--card-key-file", "64 hex"],
+        &["--card-key-file", "card.key", "64 hex"],
     );
     serving.builds_again();
+}
+
+#[test]
+fn the_card_key_is_kept_in_the_configuration_folder_and_what_is_wrong_with_it_is_named() {
+    use std::os::unix::ffi::OsStrExt;
+    let repository = TestRepository::new();
+    let input = repository.write("good.csv", HEADER.to_owned() + &rows(0..50));
+    let home = &input.with_file_name("home");
+    fs::create_dir(home).unwrap();
+    let kept = home.join(".config/nightshard/card.key");
+    let build = |key: Option<&OsStr>, xdg: &str| {
+        let mut command = program::command(repository.build_arguments([&input], &["--quiet"]));
+        command
+            .current_dir(home)
+            .env_remove("NIGHTSHARD_CARD_KEY")
+            .env("HOME", home)
+            .env("XDG_CONFIG_HOME", xdg);
+        if let Some(key) = key {
+            command.env("NIGHTSHARD_CARD_KEY", key);
+        }
+        Outcome::of(command)
+    };
+    // A relative XDG_CONFIG_HOME is none.
+    let first = build(None, "relative").succeeded();
+    assert!(first.stderr.starts_with("made a card key in "), "{first:?}");
+    let generation = repository.current();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&kept), 0o600);
+    assert_eq!(build(None, "").succeeded().stderr, "");
+    assert_eq!(repository.current(), generation);
+
+    fs::set_permissions(&kept, fs::Permissions::from_mode(0o644)).unwrap();
+    let told = build(None, "").succeeded().stderr;
+    assert!(told.contains("card.key (mode 644)"), "{told}");
+    let empty = home.join("xdg/nightshard/card.key");
+    fs::create_dir_all(empty.parent().unwrap()).unwrap();
+    fs::write(&empty, "").unwrap();
+    let xdg = home.join("xdg");
+    let outcome = build(None, xdg.to_str().unwrap());
+    outcome.failed(1, &[empty.to_str().unwrap(), "it is empty"]);
+    for wrong in [&b"\xff\xfe"[..], b""] {
+        let outcome = build(Some(OsStr::from_bytes(wrong)), "");
+        outcome.failed(2, &["NIGHTSHARD_CARD_KEY", "64 hex"]);
+    }
 }
 
 #[test]
@@ -757,6 +801,12 @@ fn damage_is_found_and_named_with_exit_code_1() {
     let outcome = serving.repository.run("verify", &["--json"]);
     assert_eq!(outcome.code, Some(1));
     assert_eq!(outcome.json()["damage"].as_array().unwrap().len(), 1);
+
+    // Building the same rows again puts the blob right, and says so.
+    let build = serving.repository.build([&serving.good], &[]).succeeded();
+    assert!(build.stderr.starts_with("mended: "), "{build:?}");
+    assert!(build.stderr.contains(blob), "{build:?}");
+    serving.repository.run("verify", &["--quiet"]).succeeded();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! A plain hash of a card number is reversed by trying all numbers; keyed BLAKE3 is not, without
 //! the key. The key never leaves this module: what others see is its fingerprint.
 
-use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{fs, io::Write, path::Path};
 
 use blake3::{
     IncrementCounter,
@@ -22,22 +22,38 @@ impl CardKey {
     /// # Errors
     /// [`Error::Option`] naming `option`, without the key's text.
     pub fn parse(text: &str, option: &'static str) -> Result<Self> {
-        let wrong = || Error::option(option, "a card key is 64 hexadecimal digits");
-        blake3::Hash::from_hex(text.trim())
-            .map(|key| Self(*key.as_bytes()))
-            .map_err(|_bad| wrong())
+        Self::from_text(text)
+            .ok_or_else(|| Error::option(option, "a card key is 64 hexadecimal digits"))
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let key = blake3::Hash::from_hex(text.trim()).ok()?;
+        Some(Self(*key.as_bytes()))
     }
 
     /// Reads a key file.
     ///
     /// # Errors
-    /// [`Error::File`] if it cannot be read, [`Error::Option`] if it holds no key.
+    /// [`Error::File`] if it cannot be read or holds no key, without its text.
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).map_err(Error::at(path))?;
-        Self::parse(&text, "--card-key-file")
+        Self::from_text(&text).ok_or_else(|| {
+            let problem = if text.trim().is_empty() {
+                "it is empty, and a card key is 64 hexadecimal digits: put the key back, or remove \
+                 the file if no build has used it"
+            } else {
+                "a card key is 64 hexadecimal digits"
+            };
+            Error::File {
+                path: path.to_owned(),
+                problem: problem.into(),
+            }
+        })
     }
 
     /// Makes a key file that only its owner can read, from 32 random bytes of the system.
+    ///
+    /// It appears whole: a build that is cut off leaves no half of a key.
     ///
     /// # Errors
     /// [`Error::File`] if it exists or cannot be written.
@@ -47,19 +63,17 @@ impl CardKey {
         fs::File::open(random)
             .and_then(|mut source| std::io::Read::read_exact(&mut source, &mut key))
             .map_err(Error::at(random))?;
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(Error::at(folder))?;
-        }
-        fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .and_then(|mut file| {
-                writeln!(file, "{}", blake3::Hash::from_bytes(key).to_hex())?;
-                file.sync_all()
-            })
-            .map_err(Error::at(path))?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).map_err(Error::at(folder))?;
+        let create = || {
+            // What is made aside is readable to its owner only, from the first.
+            let mut aside = tempfile::NamedTempFile::new_in(folder)?;
+            writeln!(aside, "{}", blake3::Hash::from_bytes(key).to_hex())?;
+            aside.as_file().sync_all()?;
+            aside.persist_noclobber(path)?;
+            fs::File::open(folder)?.sync_all()
+        };
+        create().map_err(Error::at(path))?;
         Ok(Self(key))
     }
 
@@ -255,5 +269,26 @@ mod tests {
             made.fingerprint()
         );
         assert!(CardKey::create(&path).is_err());
+        let kept = CardKey::read(&path).unwrap();
+        assert_eq!(kept.fingerprint(), made.fingerprint());
+        let files = fs::read_dir(path.parent().unwrap()).unwrap().count();
+        assert_eq!(files, 1, "nothing is left aside");
+    }
+
+    #[test]
+    fn a_file_that_holds_no_key_is_named_and_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("card.key");
+        for (text, problem) in [
+            ("", "it is empty"),
+            ("\n", "it is empty"),
+            ("0123456789abcdef", "64 hexadecimal digits"),
+        ] {
+            fs::write(&path, text).unwrap();
+            let error = CardKey::read(&path).unwrap_err().to_string();
+            assert!(error.starts_with(&path.display().to_string()), "{error}");
+            assert!(error.contains(problem), "{error}");
+            assert!(!error.contains("0123456789abcdef"));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Blobs: the files of shards, named by their digest.
 
-use std::{fmt, path::Path};
+use std::{fmt, fs::File, path::Path};
 
 use nightshard_format::{
     Error as FormatError,
@@ -36,13 +36,33 @@ impl fmt::Display for BlobRef {
 pub(crate) fn map_verified(path: &Path, entry: &ShardEntry) -> Result<Shard<Mapped>, FormatError> {
     let mapped = Mapped::open(path)?;
     check_len(mapped.as_ref().len() as u64, entry)?;
-    let digest = blake3::hash(mapped.as_ref()).to_hex();
-    if digest.as_str() != entry.blob {
-        return Err(damaged(format!("its BLAKE3 digest is {digest}")));
-    }
+    check_digest(blake3::hash(mapped.as_ref()), entry)?;
     let shard = Shard::open(mapped)?;
     shard.verify()?;
     Ok(shard)
+}
+
+/// Reads a blob's file through and checks its length and digest.
+///
+/// It is read rather than mapped: a sector that a disk has lost is then an error like any other.
+///
+/// # Errors
+/// [`FormatError::Io`] if it cannot be read, [`FormatError::Corrupt`] for other bytes.
+pub(crate) fn check_bytes(path: &Path, entry: &ShardEntry) -> Result<(), FormatError> {
+    let file = File::open(path)?;
+    check_len(file.metadata()?.len(), entry)?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file)?;
+    check_digest(hasher.finalize(), entry)
+}
+
+fn check_digest(digest: blake3::Hash, entry: &ShardEntry) -> Result<(), FormatError> {
+    let digest = digest.to_hex();
+    if digest.as_str() == entry.blob {
+        Ok(())
+    } else {
+        Err(damaged(format!("its BLAKE3 digest is {digest}")))
+    }
 }
 
 /// Checks that a blob has the length that the manifest says.

@@ -3,7 +3,8 @@
 //! A [`Repository`] is a folder in object storage. Blobs come first, the manifest next, the
 //! selection last, each created whole and only if absent; so whoever reads sees a generation
 //! whole or not at all, and a publisher that dies leaves nothing but blobs that the next one
-//! finds present.
+//! finds present. Nothing that is right is ever written again; a damaged blob is replaced by the
+//! bytes that its name stands for.
 //!
 //! ```text
 //! blobs/<blake3>                     a shard; the same bytes are stored once
@@ -36,6 +37,7 @@ mod repository;
 mod select;
 mod verify;
 mod verify_record;
+mod verify_summaries;
 
 pub use blob::BlobRef;
 pub use environment::{Environment, SystemEnvironment};

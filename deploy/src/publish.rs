@@ -1,14 +1,21 @@
 //! Publishing a generation: blobs, then what stands beside the manifest, then the manifest.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
 use nightshard_format::manifest::{GenerationId, Manifest, ShardEntry};
 use nightshard_storage::Error as StorageError;
 
-use crate::{Error, Repository, Result, blob::check_len, bounded, names};
+use crate::{
+    Error, Repository, Result,
+    blob::{check_bytes, check_len},
+    bounded,
+    error::one_line,
+    names,
+    repository::{BlobState, Check},
+};
 
 /// A generation in local files, ready to be published.
 #[derive(Debug, Clone)]
@@ -33,25 +40,35 @@ pub struct Published {
     pub is_new: bool,
     /// Blobs that were stored.
     pub blobs_new: u64,
-    /// Blobs that were there before.
+    /// Blobs that were there before, and right.
     pub blobs_present: u64,
     /// Bytes of the blobs that were stored.
     pub bytes_new: u64,
-    /// Bytes of the blobs that were there before.
+    /// Bytes of the blobs that were there before, and right.
     pub bytes_present: u64,
+    /// What was wrong with blobs that were there before and are right now, a line for each.
+    pub mended: Vec<String>,
+}
+
+/// What became of one blob.
+enum Stored {
+    New,
+    Present,
+    Mended { damage: String },
 }
 
 impl Repository {
     /// Publishes a generation, without selecting it.
     ///
     /// Nothing that is there already is stored again, so publishing a second time, or after a
-    /// publisher died, stores what is missing only. `build.json` and the reports of whoever came
-    /// first stay.
+    /// publisher died, stores what is missing only. Blobs that are there are read, and damaged
+    /// ones replaced by the staged bytes: else every later generation would build on the damage.
+    /// `build.json` and the reports of whoever came first stay.
     ///
     /// # Errors
-    /// [`Error::Staged`] if the parts contradict each other, [`Error::BadBlob`] and
-    /// [`Error::Unusable`] if the repository has a damaged blob or manifest in the place of one
-    /// to be published, [`Error::Storage`] if storing fails.
+    /// [`Error::Staged`] if the parts contradict each other, [`Error::BadBlob`] if a blob is
+    /// damaged and not staged, [`Error::Unusable`] for a damaged manifest in the place of this
+    /// one, [`Error::Storage`] if storing fails.
     pub async fn publish(&self, staged: &Staged) -> Result<Published> {
         let manifest_json = staged.check()?;
         // Litter that cannot be cleared is no reason not to publish.
@@ -81,8 +98,8 @@ impl Repository {
             let path = paths.get(entry.blob.as_str()).map(PathBuf::from);
             let id = staged.manifest.id.clone();
             async move {
-                let is_new = repository.publish_blob(&id, &entry, path).await?;
-                Ok((is_new, entry.size_bytes))
+                let stored = repository.publish_blob(&id, &entry, path).await?;
+                Ok((stored, entry.size_bytes))
             }
         });
         let mut published = Published {
@@ -92,39 +109,49 @@ impl Repository {
             blobs_present: 0,
             bytes_new: 0,
             bytes_present: 0,
+            mended: Vec::new(),
         };
-        for (is_new, size_bytes) in stored.await? {
-            let (blobs, bytes) = if is_new {
-                (&mut published.blobs_new, &mut published.bytes_new)
-            } else {
-                (&mut published.blobs_present, &mut published.bytes_present)
-            };
-            *blobs += 1;
-            *bytes += size_bytes;
+        for (stored, size_bytes) in stored.await? {
+            match stored {
+                Stored::New => {
+                    published.blobs_new += 1;
+                    published.bytes_new += size_bytes;
+                }
+                Stored::Present => {
+                    published.blobs_present += 1;
+                    published.bytes_present += size_bytes;
+                }
+                Stored::Mended { damage } => published.mended.push(damage),
+            }
         }
         Ok(published)
     }
 
-    /// Stores one blob, and returns whether it was not there before.
+    /// Stores one blob where it is absent or damaged.
     async fn publish_blob(
         &self,
         id: &GenerationId,
         entry: &ShardEntry,
         path: Option<PathBuf>,
-    ) -> Result<bool> {
-        if self.has_blob(entry).await? {
-            return Ok(false);
-        }
+    ) -> Result<Stored> {
+        let damage = match self.blob_state(entry, Check::Bytes).await? {
+            BlobState::Right => return Ok(Stored::Present),
+            BlobState::Absent => None,
+            BlobState::Damaged(source) => Some(self.bad_blob(entry, source)),
+        };
         let problem = |problem: String| Error::Staged {
             id: id.clone(),
             problem,
         };
-        let path = path.ok_or_else(|| {
-            let blob = &entry.blob;
-            problem(format!(
-                "blob {blob} is neither staged nor in the repository"
-            ))
-        })?;
+        let (path, damage) = match (path, damage) {
+            (Some(path), damage) => (path, damage),
+            (None, Some(damage)) => return Err(damage),
+            (None, None) => {
+                let blob = &entry.blob;
+                let problem_text = format!("blob {blob} is neither staged nor in the repository");
+                return Err(problem(problem_text));
+            }
+        };
         let metadata = tokio::fs::metadata(&path).await;
         let len_bytes = metadata.map_err(|source| StorageError::Source {
             path: path.clone(),
@@ -133,7 +160,18 @@ impl Repository {
         check_len(len_bytes.len(), entry)
             .map_err(|error| problem(format!("{}: {error}", path.display())))?;
         let name = names::blob(&entry.blob)?;
-        is_new(self.storage.create_from_file(&name, &path).await)
+        let Some(damage) = damage else {
+            let is_new = is_new(self.storage.create_from_file(&name, &path).await)?;
+            return Ok(if is_new { Stored::New } else { Stored::Present });
+        };
+        // Only the right bytes may take a blob's place.
+        let (staged, of_entry) = (path.clone(), entry.clone());
+        bounded::blocking(move || check_bytes(&staged, &of_entry))
+            .await?
+            .map_err(|error| problem(format!("{}: {error}", path.display())))?;
+        self.storage.replace_from_file(&name, &path).await?;
+        let damage = one_line(&damage);
+        Ok(Stored::Mended { damage })
     }
 
     async fn publish_beside(&self, staged: &Staged) -> Result<()> {
@@ -178,11 +216,10 @@ impl Staged {
         for (report, _) in &self.reports {
             names::report(id, report)?;
         }
-        let named = |digest: &String| {
-            let mut entries = self.manifest.shards.iter();
-            entries.any(|entry| entry.blob == *digest)
-        };
-        match self.shards.iter().find(|(_, digest)| !named(digest)) {
+        let entries = self.manifest.shards.iter();
+        let named: BTreeSet<&str> = entries.map(|entry| entry.blob.as_str()).collect();
+        let foreign = |digest: &String| !named.contains(digest.as_str());
+        match self.shards.iter().find(|(_, digest)| foreign(digest)) {
             Some((_, digest)) => Err(staged_error(format!(
                 "the staged shard {digest} is not in the manifest"
             ))),

@@ -10,7 +10,9 @@ use nightshard_format::{
 use nightshard_storage::{ObjectName, Storage};
 
 use crate::{
-    BlobRef, Environment, Error, Result, SystemEnvironment, blob::check_len, bounded, names,
+    BlobRef, Environment, Error, Result, SystemEnvironment,
+    blob::{check_bytes, check_len},
+    bounded, names,
 };
 
 /// No manifest is longer: a million shards take a quarter of it.
@@ -23,6 +25,26 @@ const MANIFEST_LEN_MAX: u64 = 1 << 30;
 pub struct Repository {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) environment: Arc<dyn Environment>,
+}
+
+/// How much of a blob is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// How long it is.
+    Length,
+    /// Every byte.
+    Bytes,
+}
+
+/// What stands in a blob's place.
+#[derive(Debug)]
+pub(crate) enum BlobState {
+    /// Nothing.
+    Absent,
+    /// The blob, as far as it was looked at.
+    Right,
+    /// Other bytes, or what cannot be read.
+    Damaged(FormatError),
 }
 
 /// A generation that a repository has.
@@ -129,16 +151,25 @@ impl Repository {
         .await
     }
 
-    /// Returns whether a blob is there, in its full length.
+    /// Returns what stands in a blob's place, by its length alone or by all its bytes.
     ///
-    /// # Errors
-    /// [`Error::BadBlob`] if it has another length.
-    pub(crate) async fn has_blob(&self, entry: &ShardEntry) -> Result<bool> {
-        let Some(len_bytes) = self.storage.size(&names::blob(&entry.blob)?).await? else {
-            return Ok(false);
+    /// Where blobs are no local files the length must do: whoever fetches one compares its digest.
+    pub(crate) async fn blob_state(&self, entry: &ShardEntry, check: Check) -> Result<BlobState> {
+        let name = names::blob(&entry.blob)?;
+        let Some(len_bytes) = self.storage.size(&name).await? else {
+            return Ok(BlobState::Absent);
         };
-        check_len(len_bytes, entry).map_err(|source| self.bad_blob(entry, source))?;
-        Ok(true)
+        let checked = match (check, self.storage.local_path(&name)) {
+            (Check::Bytes, Some(path)) => {
+                let entry = entry.clone();
+                bounded::blocking(move || check_bytes(&path, &entry)).await?
+            }
+            _ => check_len(len_bytes, entry),
+        };
+        Ok(match checked {
+            Ok(()) => BlobState::Right,
+            Err(damage) => BlobState::Damaged(damage),
+        })
     }
 
     /// Returns the path under which a blob can be mapped in place.

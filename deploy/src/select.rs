@@ -12,7 +12,10 @@ use nightshard_format::{
 use nightshard_storage::{Error as StorageError, ErrorKind};
 use serde::{Deserialize, Serialize};
 
-use crate::{BlobRef, Error, Repository, Result, bounded, names};
+use crate::{
+    BlobRef, Error, Published, Repository, Result, bounded, names,
+    repository::{BlobState, Check},
+};
 
 /// No selection is longer.
 const SELECTION_LEN_MAX: u64 = 64 << 10;
@@ -81,7 +84,8 @@ impl Repository {
         Ok(selection.generation)
     }
 
-    /// Makes a generation the current one, once its manifest and all its blobs are there.
+    /// Makes a generation the current one, once its manifest is there and all its blobs were read
+    /// and are right: a server would refuse any other.
     ///
     /// Selecting the current generation again writes nothing.
     ///
@@ -90,8 +94,23 @@ impl Repository {
     /// [`Error::BadBlob`] if it could not be served; [`Error::Conflict`] if another writer
     /// selected another generation at the same time.
     pub async fn select(&self, id: &GenerationId) -> Result<Selected> {
+        self.select_checked(id, Check::Bytes).await
+    }
+
+    /// Makes a generation that was just published the current one, as [`Repository::select`] does.
+    ///
+    /// Publishing has read its blobs, so that this looks only whether they are still there.
+    ///
+    /// # Errors
+    /// As [`Repository::select`].
+    pub async fn select_published(&self, published: &Published) -> Result<Selected> {
+        let id = &published.generation;
+        self.select_checked(id, Check::Length).await
+    }
+
+    async fn select_checked(&self, id: &GenerationId, check: Check) -> Result<Selected> {
         let manifest = self.manifest(id).await?;
-        self.check_blobs(&manifest).await?;
+        self.check_blobs(&manifest, check).await?;
         let last = self.last_number().await?.unwrap_or_default();
         // A damaged selection is overruled by the next one.
         if let Ok(Some(selection)) = self.selection(last).await
@@ -155,17 +174,18 @@ impl Repository {
         }
     }
 
-    async fn check_blobs(&self, manifest: &Manifest) -> Result<()> {
+    async fn check_blobs(&self, manifest: &Manifest, check: Check) -> Result<()> {
         bounded::run(&manifest.shards, |entry| {
             let (repository, entry) = (self.clone(), entry.clone());
             async move {
-                if repository.has_blob(&entry).await? {
-                    return Ok(());
+                match repository.blob_state(&entry, check).await? {
+                    BlobState::Right => Ok(()),
+                    BlobState::Damaged(source) => Err(repository.bad_blob(&entry, source)),
+                    BlobState::Absent => Err(Error::MissingBlob {
+                        blob: Box::new(BlobRef(entry)),
+                        location: repository.location().to_owned(),
+                    }),
                 }
-                Err(Error::MissingBlob {
-                    blob: Box::new(BlobRef(entry)),
-                    location: repository.location().to_owned(),
-                })
             }
         })
         .await

@@ -11,7 +11,10 @@ use nightshard_format::{
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::{Error, Repository, Result, bounded, error::one_line, verify_record::check_record};
+use crate::{
+    Error, Repository, Result, bounded, error::one_line, verify_record::check_record,
+    verify_summaries::check_summaries,
+};
 
 /// What a full walk found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -137,7 +140,8 @@ fn check_records<B: AsRef<[u8]>>(shard: &Shard<B>) -> FormatResult<()> {
     Ok(())
 }
 
-/// Checks that verified shards, in the manifest's order, are those that it says they are.
+/// Checks that verified shards, in the manifest's order, are those that it says they are, and that
+/// their summaries sum up their months.
 fn fit_together(manifest: Manifest, maps: Vec<Mapped>) -> Result<()> {
     let id = manifest.id.clone();
     let mut maps = maps.into_iter();
@@ -145,7 +149,7 @@ fn fit_together(manifest: Manifest, maps: Vec<Mapped>) -> Result<()> {
         let map = maps.next();
         map.ok_or(nightshard_format::Error::NotAShard("it is not mapped"))
     })
-    .map(drop)
+    .and_then(|generation| check_summaries(&generation))
     .map_err(|source| Error::Inconsistent { id, source })
 }
 

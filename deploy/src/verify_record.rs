@@ -2,11 +2,9 @@
 
 use nightshard_format::{
     Error, Result,
-    calendar::{Day, DayRange, Month},
-    histogram::FineHistogram,
+    calendar::quarter_of,
     record::{self, MonthRecord, Postings, Ranking, Summary},
     shard::{Identity, Record, Span},
-    statistics::Statistics,
 };
 
 /// Reads the whole of a record and checks that its parts agree.
@@ -15,11 +13,11 @@ use nightshard_format::{
 pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()> {
     let checked = match (identity.dataset.as_str(), identity.span) {
         (record::STORES | record::MARKETS, Span::Current) => check_summary(record.value),
-        (record::STORES | record::MARKETS, Span::Month(month)) => check_month(month, record.value),
-        (record::RANKINGS | record::CATALOG, Span::Current) => check_ranking(record.value),
-        (record::SEARCH, Span::Current) => {
-            Postings::new(record.value).try_for_each(|posting| posting.map(drop))
+        (record::STORES | record::MARKETS, Span::Month(month)) => {
+            MonthRecord::parse(month, record.value).and_then(|record| record.verify())
         }
+        (record::RANKINGS | record::CATALOG, Span::Current) => check_ranking(record.value),
+        (record::SEARCH, Span::Current) => check_postings(record.value),
         _ => return Ok(()),
     };
     checked.map_err(|error| {
@@ -34,61 +32,66 @@ fn check_summary(value: &[u8]) -> Result<()> {
     let ends = first
         .zip(last)
         .map(|(first, last)| (first.month, last.month));
-    if ends == Some((summary.days.first.month(), summary.days.last.month())) {
+    if ends != Some((summary.days.first.month(), summary.days.last.month())) {
+        return Err(damaged("summary", "its months are not those of its days"));
+    }
+    let quarters = &summary.quarters;
+    let in_quarters = quarters.iter().map(|(quarter, cards)| {
+        let months = summary.months.iter();
+        let months = months.filter(|month| quarter_of(month.month) == *quarter);
+        is_union(*cards, months.map(|month| month.cards))
+    });
+    let in_years = summary.years.iter().map(|(year, cards)| {
+        let quarters = quarters.iter();
+        let quarters = quarters.filter(|(quarter, _)| quarter.year() == *year);
+        is_union(*cards, quarters.map(|(_, cards)| *cards))
+    });
+    let in_all = is_union(summary.cards, summary.years.iter().map(|(_, cards)| *cards));
+    if in_quarters.chain(in_years).all(|fits| fits) && in_all {
         Ok(())
     } else {
-        Err(damaged("summary", "its months are not those of its days"))
+        let problem = "its cards of longer periods do not fit those of shorter ones";
+        Err(damaged("summary", problem))
     }
 }
 
-fn check_month(month: Month, value: &[u8]) -> Result<()> {
-    let record = MonthRecord::parse(month, value)?;
-    let days = month.days();
-    let mut totals = Statistics::default();
-    record.visit_days(days, |_day, statistics| totals.merge(&statistics))?;
-    if totals != record.statistics() {
-        return Err(damaged(
-            "month record",
-            "its totals are not those of its days",
-        ));
-    }
-    let mut cards = 0;
-    record.visit_cards_since(days, |_day| days.first, |_day, count| cards += count)?;
-    if cards != record.cards() {
-        return Err(damaged(
-            "month record",
-            "its cards are not those of its days",
-        ));
-    }
-    let mut rolled_up = FineHistogram::new();
-    record.add_bins(days, &mut rolled_up)?;
-    // Neither part of the month is the whole, so both are read from their days.
-    let mut daily = FineHistogram::new();
-    let all_but_last = DayRange {
-        last: Day(days.last.0 - 1),
-        ..days
-    };
-    let last = DayRange {
-        first: days.last,
-        ..days
-    };
-    record.add_bins(all_but_last, &mut daily)?;
-    record.add_bins(last, &mut daily)?;
-    if rolled_up != daily || daily.total() != totals.count {
-        return Err(damaged(
-            "month record",
-            "its histogram is not that of its days",
-        ));
-    }
-    Ok(())
+/// Returns whether sets of these sizes can have a union of so many.
+fn is_union(union: u64, sizes: impl Iterator<Item = u64> + Clone) -> bool {
+    let largest = sizes.clone().max().unwrap_or_default();
+    (largest..=sizes.fold(0, u64::saturating_add)).contains(&union)
 }
 
 fn check_ranking(value: &[u8]) -> Result<()> {
     let ranking = Ranking::parse(value)?;
-    if (0..ranking.len()).all(|position| ranking.get(position).is_some()) {
+    let mut rest = value.len();
+    for position in 0..ranking.len() {
+        let id = ranking.get(position);
+        let id = id.ok_or_else(|| damaged("ranking", "an id is outside it"))?;
+        if id.contains(&0) {
+            return Err(damaged("ranking", "an id holds a NUL"));
+        }
+        // Each id's end takes four bytes; the ids lie one after the other, so none is in two.
+        rest -= 4 + id.len();
+    }
+    if rest == 4 {
         Ok(())
     } else {
-        Err(damaged("ranking", "an id is outside it"))
+        Err(damaged("ranking", "bytes are left over"))
+    }
+}
+
+fn check_postings(value: &[u8]) -> Result<()> {
+    let mut last = None;
+    for posting in Postings::new(value) {
+        let posting = posting?;
+        if last.is_some_and(|last| last >= posting) {
+            return Err(damaged("postings", "they are out of order or repeated"));
+        }
+        last = Some(posting);
+    }
+    match last {
+        Some(_) => Ok(()),
+        None => Err(damaged("postings", "there are none")),
     }
 }
 
@@ -96,5 +99,158 @@ fn damaged(structure: &'static str, problem: impl Into<String>) -> Error {
     Error::Corrupt {
         structure,
         problem: problem.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nightshard_format::{
+        calendar::{Day, Month},
+        key::PartitionRun,
+        record::{
+            DayCards, EntityKind, MonthBuilder, MonthTotals, Posting, Run, StoreProfile,
+            SummaryBuilder, encode_postings, encode_ranking,
+        },
+    };
+
+    use super::*;
+
+    #[track_caller]
+    fn assert_found(dataset: &str, span: Span, value: &[u8], problem: &str) {
+        let identity = Identity {
+            dataset: dataset.into(),
+            span,
+            run: PartitionRun {
+                first: 0,
+                end: 1024,
+            },
+        };
+        let record = Record {
+            key: b"the key",
+            value,
+        };
+        let error = check_record(&identity, record)
+            .map_or_else(|error| error.to_string(), |()| String::new());
+        match problem {
+            "" => assert_eq!(error, ""),
+            _ => assert!(
+                error.contains("\"the key\"") && error.contains(problem),
+                "{error:?}"
+            ),
+        }
+    }
+
+    /// One row a day in January, February and May; one card comes each time, another in May.
+    fn summary_bytes() -> Vec<u8> {
+        let mut summary = SummaryBuilder::new();
+        let mut before: Option<Day> = None;
+        for (month, first_ever) in [(1, 1), (2, 0), (5, 1)] {
+            let day = Day::from_civil(2018, month, 10).unwrap();
+            let returning = before.map(|before| Run {
+                distance: (day.0 - before.0).cast_unsigned(),
+                count: 1,
+            });
+            let cards = DayCards {
+                first_ever,
+                returning: returning.as_slice(),
+            };
+            let mut builder = MonthBuilder::new();
+            builder.begin(day.month());
+            builder.day(day, &[5], cards);
+            summary.day(day, cards);
+            let (statistics, cards) = builder.totals();
+            summary.month(MonthTotals {
+                month: day.month(),
+                statistics,
+                cards,
+            });
+            before = Some(day);
+        }
+        let mut value = Vec::new();
+        summary
+            .finish(&StoreProfile::default(), &mut value)
+            .unwrap();
+        value
+    }
+
+    #[test]
+    fn summaries_whose_cards_contradict_each_other_are_found() {
+        let right = summary_bytes();
+        let problem = "its cards of longer periods do not fit";
+        assert_found(record::STORES, Span::Current, &right, "");
+        // The last three bytes are the cards of two quarters and the year.
+        let [.., first, second, year] = right[..] else {
+            unreachable!()
+        };
+        assert_eq!([first, second, year], [1, 2, 2]);
+        for (from_end, forged) in [(1, 1), (1, 4), (2, 1), (2, 3), (3, 0), (3, 3)] {
+            let mut value = right.clone();
+            let at = value.len() - from_end;
+            value[at] = forged;
+            assert_found(record::STORES, Span::Current, &value, problem);
+            assert_found(record::MARKETS, Span::Current, &value, problem);
+        }
+        // Profile with its length, first day, last day: then the cards of everything.
+        let mut value = right.clone();
+        let at = 1 + usize::from(right[0]) + 3 + 1;
+        assert_eq!(value[at..at + 2], [2, 3], "two cards, three months");
+        value[at] = 3;
+        assert_found(record::STORES, Span::Current, &value, problem);
+        let mut value = right.clone();
+        value[at - 1] = 10;
+        let problem = "its months are not those of its days";
+        assert_found(record::STORES, Span::Current, &value, problem);
+        value.push(0);
+        assert_found(record::STORES, Span::Current, &value, "left over");
+    }
+
+    #[test]
+    fn rankings_with_ids_outside_or_bytes_left_over_are_found() {
+        let mut right = Vec::new();
+        encode_ranking([&b"one"[..], b"", b"two"].into_iter(), &mut right).unwrap();
+        for dataset in [record::RANKINGS, record::CATALOG] {
+            assert_found(dataset, Span::Current, &right, "");
+            let mut value = right.clone();
+            value.push(b'x');
+            assert_found(dataset, Span::Current, &value, "bytes are left over");
+            value.truncate(right.len() - 1);
+            assert_found(dataset, Span::Current, &value, "an id is outside it");
+            let mut value = right.clone();
+            *value.last_mut().unwrap() = 0;
+            assert_found(dataset, Span::Current, &value, "an id holds a NUL");
+            let mut value = right.clone();
+            // The second id ends before the first does.
+            value[8] = 2;
+            assert_found(dataset, Span::Current, &value, "an id is outside it");
+        }
+    }
+
+    #[test]
+    fn postings_that_do_not_ascend_are_found() {
+        let posting = |kind, id| Posting { kind, id };
+        let (store, region) = (EntityKind::Store, EntityKind::Region);
+        let problem = "they are out of order or repeated";
+        for (postings, problem) in [
+            (vec![posting(store, b"a"), posting(region, b"a")], ""),
+            (vec![posting(store, b"b"), posting(store, b"a")], problem),
+            (vec![posting(store, b"a"), posting(store, b"a")], problem),
+            (vec![posting(region, b"a"), posting(store, b"b")], problem),
+            (vec![], "there are none"),
+        ] {
+            let mut value = Vec::new();
+            encode_postings(postings.into_iter(), &mut value);
+            assert_found(record::SEARCH, Span::Current, &value, problem);
+        }
+        assert_found(record::SEARCH, Span::Current, &[3, 0], "an unknown kind");
+    }
+
+    #[test]
+    fn months_are_checked_and_unknown_datasets_are_bytes() {
+        let month = Span::Month(Month::new(2018, 3).unwrap());
+        for dataset in [record::STORES, record::MARKETS] {
+            assert_found(dataset, month, &[2, 0], "its first byte is not 0 or 1");
+        }
+        assert_found("later", month, &[2, 0], "");
+        assert_found("later", Span::Current, &[], "");
     }
 }

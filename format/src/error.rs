@@ -14,7 +14,7 @@ pub enum Error {
     #[error("format version {found} is not known here: this release reads up to {newest}")]
     UnknownVersion {
         /// The version found in the file.
-        found: u32,
+        found: u64,
         /// The newest version that this release reads.
         newest: u32,
     },

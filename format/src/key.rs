@@ -51,7 +51,7 @@ impl PartitionRun {
         }
         let bound = |index: u16| {
             let bound = u32::from(index) * u32::from(PARTITIONS) / u32::from(runs);
-            u16::try_from(bound).unwrap_or(PARTITIONS)
+            u16::try_from(bound).expect("a part of the partitions is no more than they are")
         };
         Ok((0..runs)
             .map(|index| Self {

@@ -8,8 +8,12 @@ use crate::{
     Error, Result,
     calendar::{Day, DayRange},
     key::PARTITIONS,
-    shard::FORMAT_VERSION,
 };
+
+/// The newest version of the manifest, which this release writes.
+///
+/// It is not that of shards: a new member here rewrites no shard of a closed month.
+pub const MANIFEST_VERSION: u32 = 1;
 
 /// The id of a generation: `<as_of>-<12 hexadecimal digits>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -68,7 +72,7 @@ impl fmt::Display for GenerationId {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// The format version of manifest and shards.
+    /// The version of the manifest; shards have their own.
     pub format_version: u32,
     /// The id, a digest over everything else here.
     pub id: GenerationId,
@@ -84,7 +88,7 @@ pub struct Manifest {
     pub rows: Rows,
     /// How many stores have rows.
     pub stores: u64,
-    /// What was read, by digest, ascending.
+    /// What was read, by role and digest, ascending.
     pub inputs: Vec<Input>,
     /// The configuration that affects data, by dotted name.
     pub configuration: BTreeMap<String, serde_json::Value>,
@@ -118,12 +122,24 @@ impl Rows {
     }
 }
 
+/// What an input is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputRole {
+    /// Rows of transactions.
+    Transactions,
+    /// What is known of stores beside their rows.
+    Stores,
+}
+
 /// One input.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Input {
     /// A file, by the BLAKE3 digest of its bytes.
     File {
+        /// What it is read as.
+        role: InputRole,
         /// BLAKE3 in hexadecimal.
         blake3: String,
         /// Length in bytes.
@@ -188,14 +204,13 @@ impl Manifest {
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
         let problem = |error: serde_json::Error| Error::corrupt("manifest", error.to_string());
         let value: serde_json::Value = serde_json::from_slice(bytes).map_err(problem)?;
-        let newest = u32::from(FORMAT_VERSION);
         match value
             .get("format_version")
             .and_then(serde_json::Value::as_u64)
         {
             None => return Err(Error::corrupt("manifest", "it has no format_version")),
-            Some(found) if found != u64::from(newest) => {
-                let found = u32::try_from(found).unwrap_or(u32::MAX);
+            Some(found) if found != u64::from(MANIFEST_VERSION) => {
+                let newest = MANIFEST_VERSION;
                 return Err(Error::UnknownVersion { found, newest });
             }
             Some(_) => {}
@@ -221,6 +236,10 @@ impl Manifest {
             "its id is not the digest of its content"
         } else if !self.rows.add_up() {
             "its rows do not add up"
+        } else if !self.inputs.is_sorted() {
+            "its inputs are out of order"
+        } else if !self.inputs.iter().all(Input::is_plausible) {
+            "an input's digest is none"
         } else if !self.shards.is_sorted() {
             "its shards are out of order"
         } else if self.shards.iter().any(|shard| !shard.is_plausible()) {
@@ -231,6 +250,13 @@ impl Manifest {
             return Ok(());
         };
         Err(Error::corrupt("manifest", problem))
+    }
+}
+
+impl Input {
+    fn is_plausible(&self) -> bool {
+        let Self::File { blake3, .. } = self;
+        is_hexadecimal(blake3, 64)
     }
 }
 
@@ -309,6 +335,32 @@ mod tests {
             Manifest::from_json(&newer.to_json().unwrap()),
             Err(Error::UnknownVersion { found: 2, .. })
         ));
+    }
+
+    #[test]
+    fn inputs_out_of_order_or_without_a_digest_are_refused() {
+        let file = |role, digit: &str| Input::File {
+            role,
+            blake3: digit.repeat(64),
+            size_bytes: 1,
+        };
+        let (transactions, stores) = (InputRole::Transactions, InputRole::Stores);
+        for (inputs, is_right) in [
+            (vec![file(transactions, "b"), file(stores, "a")], true),
+            (vec![file(transactions, "a"), file(transactions, "a")], true),
+            (vec![file(stores, "a"), file(transactions, "b")], false),
+            (
+                vec![file(transactions, "b"), file(transactions, "a")],
+                false,
+            ),
+            (vec![file(transactions, "x")], false),
+        ] {
+            let mut manifest = manifest();
+            manifest.inputs = inputs;
+            manifest.id = manifest.compute_id().unwrap();
+            let read = Manifest::from_json(&manifest.to_json().unwrap());
+            assert_eq!(read.is_ok(), is_right, "{read:?}");
+        }
     }
 
     #[test]

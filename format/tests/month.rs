@@ -163,6 +163,7 @@ fn check_summary(rows: &[Row], written: &Written) {
     );
     for month in &summary.months {
         let record = MonthRecord::parse(month.month, &written.months[&month.month]).unwrap();
+        record.verify().unwrap();
         assert_eq!(
             (record.statistics(), record.cards()),
             (month.statistics, month.cards)

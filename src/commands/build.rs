@@ -129,6 +129,7 @@ impl Outcome {
             "stores": manifest.stores,
             "blobs_new": published.blobs_new,
             "blobs_present": published.blobs_present,
+            "blobs_mended": published.mended.len(),
             "bytes_new": published.bytes_new,
             "bytes_present": published.bytes_present,
             "selection": selected.as_ref().map(|selected| selected.selection.number),
@@ -217,9 +218,13 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         .build()?;
     let (published, selected) = runtime.block_on(async {
         let published = repository.publish(&staged).await?;
+        for damage in &published.mended {
+            // Said however quiet a build is asked to be: a disk that loses bytes loses more.
+            let _closed = writeln!(std::io::stderr(), "mended: {damage}");
+        }
         let selected = match args.no_select {
             true => None,
-            false => Some(repository.select(&published.generation).await?),
+            false => Some(repository.select_published(&published).await?),
         };
         anyhow::Ok((published, selected))
     })?;

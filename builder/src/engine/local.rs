@@ -13,8 +13,7 @@ use std::{
 use nightshard_format::{
     calendar::Day,
     key::PARTITIONS,
-    manifest::{Input, Manifest, Rows},
-    shard::FORMAT_VERSION,
+    manifest::{Input, InputRole, MANIFEST_VERSION, Manifest, Rows},
 };
 use rayon::ThreadPool;
 
@@ -420,12 +419,19 @@ impl Engine<'_> {
             [only] => (Day(only), Day(only)),
             [] => return Err(Error::NoRows("no day".into())),
         };
-        let files = inputs
-            .iter()
-            .map(|input| (input.digest.to_hex().to_string(), input.size_bytes));
+        let files = inputs.iter().map(|input| {
+            let (blake3, size_bytes) = (input.digest.to_hex().to_string(), input.size_bytes);
+            (InputRole::Transactions, blake3, size_bytes)
+        });
+        let stores_file = plan.stores.digest().cloned();
+        let stores_file = stores_file.map(|(blake3, size)| (InputRole::Stores, blake3, size));
         let mut inputs: Vec<Input> = files
-            .chain(plan.stores.digest().cloned())
-            .map(|(blake3, size_bytes)| Input::File { blake3, size_bytes })
+            .chain(stores_file)
+            .map(|(role, blake3, size_bytes)| Input::File {
+                role,
+                blake3,
+                size_bytes,
+            })
             .collect();
         inputs.sort();
         let layout = serde_json::to_vec(plan.layout.definition())
@@ -441,7 +447,7 @@ impl Engine<'_> {
         ]);
         let as_of = plan.as_of.unwrap_or(last).to_string();
         let mut manifest = Manifest {
-            format_version: FORMAT_VERSION.into(),
+            format_version: MANIFEST_VERSION,
             // Replaced below: the id is a digest of the rest.
             id: format!("{as_of}-{:012}", 0).parse()?,
             as_of,

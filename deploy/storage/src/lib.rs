@@ -2,7 +2,8 @@
 //!
 //! A [`Storage`] holds immutable objects by name. Everything that the publication protocol needs
 //! of it is that an object is **created whole and only if absent**: no reader ever sees half an
-//! object, and of two writers of one name exactly one succeeds. So there are no locks.
+//! object, and of two writers of one name exactly one succeeds. So there are no locks. Only a
+//! damaged object is ever replaced, by the bytes that its name stands for.
 //!
 //! [`open`] turns a URI into a storage; this release knows local folders ([`LocalFolder`]).
 //!

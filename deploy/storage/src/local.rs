@@ -16,7 +16,8 @@ use crate::{Error, ObjectName, Result, Storage, UNFINISHED_AGE_MAX, name::TMP};
 /// Storage in a local folder, or one mounted from elsewhere.
 ///
 /// An object is written aside in `tmp/`, synced, and renamed without overwriting (by a hard link
-/// where the file system has no such rename), so it appears whole, once, and for good.
+/// where the file system has no such rename), so it appears whole, once, and for good. A damaged
+/// object is replaced by a rename over it.
 #[derive(Debug, Clone)]
 pub struct LocalFolder {
     root: PathBuf,
@@ -58,10 +59,10 @@ impl LocalFolder {
     async fn run_create(
         &self,
         name: &ObjectName,
-        work: impl FnOnce(Self, PathBuf) -> io::Result<bool> + Send + 'static,
+        work: impl FnOnce(Self, Place) -> io::Result<bool> + Send + 'static,
     ) -> Result<()> {
         let path = self.path_of(name);
-        let work = move |folder: Self| Ok(!is_there(&path)? && work(folder, path)?);
+        let work = move |folder: Self| Ok(!is_there(&path)? && work(folder, Place::Free(path))?);
         if self.run("create", name.as_str(), work).await? {
             Ok(())
         } else {
@@ -87,12 +88,17 @@ impl LocalFolder {
         builder.tempfile_in(tmp)
     }
 
-    /// Gives a synced file the name `path` and returns true, unless that is taken.
-    fn publish(&self, file: TempPath, path: &Path) -> io::Result<bool> {
+    /// Gives a synced file its name and returns true, unless the name is taken and must be free.
+    fn publish(&self, file: TempPath, place: &Place) -> io::Result<bool> {
+        let (Place::Free(path) | Place::Any(path)) = place;
         let folder = path.parent().unwrap_or(&self.root);
         let is_new = !folder.is_dir();
         fs::create_dir_all(folder)?;
-        match file.persist_noclobber(path) {
+        let renamed = match place {
+            Place::Free(path) => file.persist_noclobber(path),
+            Place::Any(path) => file.persist(path),
+        };
+        match renamed {
             Err(error) if error.error.kind() == ErrorKind::AlreadyExists => return Ok(false),
             done => done.map_err(io::Error::from)?,
         }
@@ -111,22 +117,22 @@ impl LocalFolder {
         Ok(())
     }
 
-    fn write_and_publish(&self, mut bytes: impl Read, path: &Path) -> io::Result<bool> {
+    fn write_and_publish(&self, mut bytes: impl Read, place: &Place) -> io::Result<bool> {
         let mut aside = self.aside()?;
         io::copy(&mut bytes, aside.as_file_mut())?;
         aside.as_file().sync_all()?;
-        self.publish(aside.into_temp_path(), path)
+        self.publish(aside.into_temp_path(), place)
     }
 
     /// Moves `file`, or copies it where it lies on another file system.
-    fn move_and_publish(&self, source: &Path, file: File, path: &Path) -> io::Result<bool> {
+    fn move_and_publish(&self, source: &Path, file: File, place: &Place) -> io::Result<bool> {
         file.sync_all()?;
         let mut moved = TempPath::try_from_path(source)?;
         // It is not ours to delete while it has its old name.
         moved.disable_cleanup(true);
-        match self.publish(moved, path) {
+        match self.publish(moved, place) {
             Err(error) if error.kind() == ErrorKind::CrossesDevices => {
-                self.write_and_publish(file, path)
+                self.write_and_publish(file, place)
             }
             done => done,
         }
@@ -140,28 +146,25 @@ impl Storage for LocalFolder {
     }
 
     async fn create(&self, name: &ObjectName, bytes: Bytes) -> Result<()> {
-        self.run_create(name, move |folder, path| {
-            folder.write_and_publish(&bytes[..], &path)
+        self.run_create(name, move |folder, place| {
+            folder.write_and_publish(&bytes[..], &place)
         })
         .await
     }
 
     async fn create_from_file(&self, name: &ObjectName, file: &Path) -> Result<()> {
-        let source = file.to_owned();
-        let opened = tokio::fs::File::open(&source).await;
-        let file = match opened {
-            Ok(file) => file.into_std().await,
-            Err(error) => {
-                return Err(Error::Source {
-                    path: source,
-                    source: error,
-                });
-            }
-        };
-        self.run_create(name, move |folder, path| {
-            folder.move_and_publish(&source, file, &path)
+        let (source, file) = open_source(file).await?;
+        self.run_create(name, move |folder, place| {
+            folder.move_and_publish(&source, file, &place)
         })
         .await
+    }
+
+    async fn replace_from_file(&self, name: &ObjectName, file: &Path) -> Result<()> {
+        let (source, file) = open_source(file).await?;
+        let place = Place::Any(self.path_of(name));
+        let replace = move |folder: Self| folder.move_and_publish(&source, file, &place);
+        self.run("replace", name.as_str(), replace).await.map(drop)
     }
 
     async fn get(&self, name: &ObjectName, limit_bytes: u64) -> Result<Option<Bytes>> {
@@ -247,6 +250,23 @@ impl Storage for LocalFolder {
 
     fn local_path(&self, name: &ObjectName) -> Option<PathBuf> {
         Some(self.path_of(name))
+    }
+}
+
+/// Where a file is to stand.
+enum Place {
+    /// Under a name that is free.
+    Free(PathBuf),
+    /// Under a name, whatever has it now.
+    Any(PathBuf),
+}
+
+/// Opens a local file that is to become an object.
+async fn open_source(file: &Path) -> Result<(PathBuf, File)> {
+    let path = file.to_owned();
+    match tokio::fs::File::open(&path).await {
+        Ok(file) => Ok((path, file.into_std().await)),
+        Err(source) => Err(Error::Source { path, source }),
     }
 }
 

@@ -16,6 +16,9 @@ pub const UNFINISHED_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Immutable objects by name.
 ///
+/// What a name stands for never changes. An object whose name is the digest of its bytes can be
+/// found damaged, though, and [`Storage::replace_from_file`] puts it right.
+///
 /// Every method but [`Storage::local_path`] may fail as [`crate::ErrorKind::Unavailable`]; then
 /// a create may still have happened.
 #[async_trait]
@@ -40,6 +43,17 @@ pub trait Storage: Debug + Send + Sync {
     /// [`crate::Error::Exists`] as for [`Storage::create`]; [`crate::Error::Source`] if the file
     /// cannot be read.
     async fn create_from_file(&self, name: &ObjectName, file: &Path) -> Result<()>;
+
+    /// Puts a local file in the place of a damaged object, whole.
+    ///
+    /// Whoever reads by name sees the one or the other, and whoever has mapped the damaged object
+    /// keeps that. The caller vouches that the file has the bytes that the name stands for, so
+    /// that two who replace one object at once do the same. The file is moved where that is
+    /// possible, as for [`Storage::create_from_file`].
+    ///
+    /// # Errors
+    /// [`crate::Error::Source`] if the file cannot be read.
+    async fn replace_from_file(&self, name: &ObjectName, file: &Path) -> Result<()>;
 
     /// Returns the whole of an object, or `None` if there is none.
     ///

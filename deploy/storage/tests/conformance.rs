@@ -24,6 +24,7 @@ async fn conforms(empty: impl Fn() -> Arc<dyn Storage>, files: &Path) {
     an_object_is_read_back_as_created(&*empty()).await;
     an_existing_object_is_never_overwritten(&*empty(), files).await;
     files_of_any_length_become_objects(&*empty(), files).await;
+    a_replaced_object_is_the_new_one_whole(&*empty(), files).await;
     absence_is_no_error(&*empty()).await;
     reading_stops_at_the_limit(&*empty()).await;
     listing_is_sorted_and_complete(&*empty()).await;
@@ -94,6 +95,31 @@ async fn files_of_any_length_become_objects(storage: &dyn Storage, files: &Path)
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains(&missing.display().to_string()));
     assert_eq!(storage.size(&name("files/none")).await.unwrap(), None);
+}
+
+async fn a_replaced_object_is_the_new_one_whole(storage: &dyn Storage, files: &Path) {
+    let object = name("blobs/mended");
+    for (damaged, right) in [(&b"damaged, and too long"[..], "right"), (b"", "")] {
+        let file = files.join("right");
+        storage.create(&object, damaged.into()).await.unwrap();
+        let path = storage.local_path(&object);
+        let opened = path.map(|path| fs::File::open(path).unwrap());
+        fs::write(&file, right).unwrap();
+        storage.replace_from_file(&object, &file).await.unwrap();
+        let read = storage.get(&object, 99).await.unwrap().unwrap();
+        assert_eq!(read, right);
+        if let Some(opened) = opened {
+            // Whoever has it open keeps what it had.
+            assert_eq!(std::io::read_to_string(opened).unwrap().as_bytes(), damaged);
+        }
+        assert!(storage.delete(&object).await.unwrap());
+    }
+    let missing = files.join("no such file");
+    let error = storage
+        .replace_from_file(&object, &missing)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains(&missing.display().to_string()));
 }
 
 async fn absence_is_no_error(storage: &dyn Storage) {
@@ -212,14 +238,18 @@ async fn a_file_of_another_file_system_is_copied() {
     let folder = tempfile::tempdir().unwrap();
     let storage = LocalFolder::new(folder.path().to_owned());
     let file = other.path().join("file");
+    let copy = name("a/copy");
     fs::write(&file, "from elsewhere").unwrap();
-    storage
-        .create_from_file(&name("a/copy"), &file)
-        .await
-        .unwrap();
+    storage.create_from_file(&copy, &file).await.unwrap();
     assert_eq!(
-        storage.get(&name("a/copy"), 99).await.unwrap(),
+        storage.get(&copy, 99).await.unwrap(),
         Some("from elsewhere".into())
+    );
+    fs::write(&file, "from there again").unwrap();
+    storage.replace_from_file(&copy, &file).await.unwrap();
+    assert_eq!(
+        storage.get(&copy, 99).await.unwrap(),
+        Some("from there again".into())
     );
     assert_eq!(
         fs::read_dir(folder.path().join("tmp")).map_or(0, Iterator::count),

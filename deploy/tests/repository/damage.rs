@@ -1,10 +1,10 @@
 //! No wrong answer from a damaged repository: what is at fault is named, and nothing is served.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
-use crate::support::{Bench, with_id};
+use crate::support::{Bench, Tables, with_id};
 use nightshard_deploy::{Error, ErrorKind, Repository, Staged, VerifiedBlobs};
-use nightshard_format::manifest::ShardEntry;
+use nightshard_format::{calendar::Month, manifest::ShardEntry, record, shard::Span};
 
 async fn published(bench: &Bench) -> (Repository, Staged) {
     let repository = bench.repository();
@@ -108,15 +108,81 @@ async fn truncated_foreign_and_missing_blobs_are_named_and_never_selected() {
     repository.select(&staged.manifest.id).await.unwrap();
 }
 
+/// A blob that was damaged on disk was taken for present, since it had its length: every later
+/// generation built on it, and no server opened one.
 #[tokio::test(flavor = "multi_thread")]
-async fn publishing_does_not_build_on_a_damaged_blob() {
+async fn publishing_mends_damaged_blobs_and_says_so() {
+    let bench = Bench::new();
+    let (repository, staged) = published(&bench).await;
+    let id = &staged.manifest.id;
+    let [longer, shorter, flipped, ..] = &staged.manifest.shards[..] else {
+        unreachable!()
+    };
+    replace(&bench, longer, |bytes| bytes.push(0));
+    replace(&bench, shorter, |bytes| bytes.truncate(10));
+    replace(&bench, flipped, |bytes| bytes[70] ^= 1);
+    assert!(repository.select(id).await.is_err());
+
+    let again = bench.stage(5, 2, 0);
+    let published = repository.publish(&again).await.unwrap();
+    let present = staged.manifest.shards.len() as u64 - 3;
+    assert_eq!((published.blobs_new, published.blobs_present), (0, present));
+    assert_eq!(published.mended.len(), 3);
+    for (entry, damage) in [
+        (longer, "bytes, not "),
+        (shorter, "it has 10 bytes, not "),
+        (flipped, "its BLAKE3 digest is "),
+    ] {
+        let mut lines = published.mended.iter();
+        let line = lines.find(|line| line.contains(&entry.blob)).unwrap();
+        assert!(line.contains(damage), "{line}");
+    }
+    let verification = repository.verify(id, |_progress| {}).await.unwrap();
+    assert_eq!(verification.damage, []);
+    repository.select(id).await.unwrap();
+    let again = repository.publish(&bench.stage(5, 2, 0)).await.unwrap();
+    assert_eq!(again.mended, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_blob_is_replaced_by_the_right_bytes_only() {
     let bench = Bench::new();
     let (repository, staged) = published(&bench).await;
     let entry = &staged.manifest.shards[0];
-    replace(&bench, entry, |bytes| bytes.truncate(10));
-    let error = repository.publish(&bench.stage(5, 2, 0)).await.unwrap_err();
+    replace(&bench, entry, |bytes| bytes[70] ^= 1);
+    let damaged = fs::read(bench.blob(&entry.blob)).unwrap();
+
+    let mut unstaged = bench.stage(5, 2, 0);
+    unstaged.shards.retain(|(_, digest)| *digest != entry.blob);
+    let error = repository.publish(&unstaged).await.unwrap_err();
     assert!(matches!(error, Error::BadBlob { .. }));
     assert!(error.to_string().contains(&entry.blob));
+
+    let wrong = bench.stage(5, 2, 0);
+    let mut staged_shards = wrong.shards.iter();
+    let (path, _) = staged_shards
+        .find(|(_, digest)| *digest == entry.blob)
+        .unwrap();
+    fs::write(path, &damaged).unwrap();
+    let error = repository.publish(&wrong).await.unwrap_err();
+    assert!(matches!(error, Error::Staged { .. }));
+    assert!(error.to_string().contains(&path.display().to_string()));
+    assert_eq!(fs::read(bench.blob(&entry.blob)).unwrap(), damaged);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_generation_is_not_selected() {
+    let bench = Bench::new();
+    let (repository, staged) = published(&bench).await;
+    let other = bench.stage(4, 1, 0);
+    repository.publish(&other).await.unwrap();
+    repository.select(&other.manifest.id).await.unwrap();
+    let entry = &staged.manifest.shards[2];
+    replace(&bench, entry, |bytes| bytes[70] ^= 1);
+    let error = repository.select(&staged.manifest.id).await.unwrap_err();
+    assert!(matches!(error, Error::BadBlob { .. }));
+    let current = repository.current_generation().await.unwrap();
+    assert_eq!(current, other.manifest.id);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,6 +210,76 @@ async fn right_blobs_under_the_wrong_entry_are_found() {
     assert!(matches!(error, Error::Inconsistent { .. }));
     let verification = repository.verify(id, |_progress| {}).await.unwrap();
     assert_eq!(verification.damage.len(), 1);
+}
+
+/// A forgery of records, and what is to be found of it.
+type Forgery = (fn(&mut Tables), &'static str);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn summaries_that_do_not_sum_up_their_months_are_found() {
+    fn table(tables: &mut Tables, span: Span) -> &mut BTreeMap<Vec<u8>, Vec<u8>> {
+        tables.get_mut(&(record::STORES, span)).unwrap()
+    }
+    fn summary(tables: &mut Tables) -> &mut Vec<u8> {
+        let table = table(tables, Span::Current);
+        table.get_mut(&b"s3"[..]).unwrap()
+    }
+    fn february() -> Span {
+        Span::Month(Month::new(2018, 2).unwrap())
+    }
+    let forgeries: [Forgery; 5] = [
+        (
+            |tables| drop(table(tables, february()).remove(&b"s3"[..])),
+            "stores \"s3\": 2018-02 has no record",
+        ),
+        (
+            // Another store's month is right in itself.
+            |tables| {
+                let february = table(tables, february());
+                let other = february[&b"s4"[..]].clone();
+                february.insert(b"s3".to_vec(), other);
+            },
+            "stores \"s3\": its totals of 2018-02 are not the record's",
+        ),
+        (
+            |tables| drop(table(tables, Span::Current).remove(&b"s3"[..])),
+            "stores: there are month records of which no summary knows",
+        ),
+        (
+            // Behind the profile of five absent parts: the first day and the last.
+            |tables| {
+                let summary = summary(tables);
+                assert_eq!(summary[9], 58);
+                summary[9] = 57;
+            },
+            "stores \"s3\": its days are not those of its months",
+        ),
+        (
+            |tables| {
+                // 59 first ever; 60 fits in what the months have, but is not what they say.
+                let summary = summary(tables);
+                assert_eq!(summary[10], 59);
+                let year = summary.len() - 1;
+                summary[10] = 60;
+                summary[year] = 60;
+                summary[year - 1] = 60;
+            },
+            "its cards from 2018-01-01 to 2018-02-28 are not its months'",
+        ),
+    ];
+    for (forge, problem) in forgeries {
+        let bench = Bench::new();
+        let repository = bench.repository();
+        let staged = bench.stage_forged(forge);
+        repository.publish(&staged).await.unwrap();
+        let id = &staged.manifest.id;
+        let verification = repository.verify(id, |_progress| {}).await.unwrap();
+        let [damage] = &verification.damage[..] else {
+            panic!("{:?}", verification.damage)
+        };
+        assert_eq!(damage.shard, None);
+        assert!(damage.problem.contains(problem), "{}", damage.problem);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

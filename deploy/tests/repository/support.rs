@@ -29,13 +29,27 @@ use nightshard_storage::{Error, LocalFolder, ObjectName, Result, Storage};
 /// Keys and values of one dataset and span.
 type Table = BTreeMap<Vec<u8>, Vec<u8>>;
 
+/// The tables of a generation.
+pub(crate) type Tables = BTreeMap<(&'static str, Span), Table>;
+
 /// Writes a generation of `stores` stores that sell every day of `months` months from January
 /// 2018 on, into `folder`. The last month's amounts depend on `seed`, all else does not.
 pub(crate) fn stage(folder: &Path, stores: u32, months: u32, seed: i64) -> Staged {
+    stage_forged(folder, stores, months, seed, |_tables| ())
+}
+
+/// Like [`stage`], with records that `forge` has its way with.
+fn stage_forged(
+    folder: &Path,
+    stores: u32,
+    months: u32,
+    seed: i64,
+    forge: impl FnOnce(&mut Tables),
+) -> Staged {
     let months: Vec<Month> = (1..=months)
         .map(|month| Month::new(2018, month).unwrap())
         .collect();
-    let mut tables: BTreeMap<(&str, Span), Table> = BTreeMap::new();
+    let mut tables = Tables::new();
     let ids: Vec<Vec<u8>> = (0..stores)
         .map(|store| format!("s{store}").into_bytes())
         .collect();
@@ -78,6 +92,7 @@ pub(crate) fn stage(folder: &Path, stores: u32, months: u32, seed: i64) -> Stage
     let table = tables.entry((record::SEARCH, Span::Current)).or_default();
     table.insert(b"store".to_vec(), postings);
     let last_day = months.last().unwrap().days().last;
+    forge(&mut tables);
     finish(folder, &tables, last_day, u64::from(stores), rows)
 }
 
@@ -111,13 +126,7 @@ fn month_of(month: Month, seed: i64, summary: &mut SummaryBuilder) -> (Vec<u8>, 
     (value, totals)
 }
 
-fn finish(
-    folder: &Path,
-    tables: &BTreeMap<(&str, Span), Table>,
-    last_day: Day,
-    stores: u64,
-    rows: u64,
-) -> Staged {
+fn finish(folder: &Path, tables: &Tables, last_day: Day, stores: u64, rows: u64) -> Staged {
     let mut shards = Vec::new();
     let mut paths = Vec::new();
     for ((dataset, span), table) in tables {
@@ -262,10 +271,20 @@ impl Bench {
 
     /// Stages a generation in a folder of its own.
     pub(crate) fn stage(&self, stores: u32, months: u32, seed: i64) -> Staged {
+        stage(&self.new_folder(), stores, months, seed)
+    }
+
+    /// Stages a generation of five stores and two months, with records that `forge` has its way
+    /// with.
+    pub(crate) fn stage_forged(&self, forge: impl FnOnce(&mut Tables)) -> Staged {
+        stage_forged(&self.new_folder(), 5, 2, 0, forge)
+    }
+
+    fn new_folder(&self) -> PathBuf {
         let number = self.staged.fetch_add(1, Ordering::SeqCst);
         let folder = self.folder.path().join(format!("staged-{number}"));
         fs::create_dir(&folder).unwrap();
-        stage(&folder, stores, months, seed)
+        folder
     }
 
     /// The file of a blob.
@@ -350,6 +369,11 @@ impl Storage for FailingStorage {
 
     async fn create_from_file(&self, name: &ObjectName, file: &Path) -> Result<()> {
         self.change(name.as_str(), self.inner.create_from_file(name, file))
+            .await
+    }
+
+    async fn replace_from_file(&self, name: &ObjectName, file: &Path) -> Result<()> {
+        self.change(name.as_str(), self.inner.replace_from_file(name, file))
             .await
     }
 

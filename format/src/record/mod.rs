@@ -6,6 +6,7 @@
 mod cold;
 mod month;
 mod month_builder;
+mod month_check;
 mod month_roll_up;
 mod posting;
 mod ranking;

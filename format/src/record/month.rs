@@ -18,24 +18,33 @@ use crate::{
 /// card counts in the range on the one day whose previous day lies before the range.
 #[derive(Debug, Clone, Copy)]
 pub struct MonthRecord<'a> {
-    month: Month,
-    day_mask: u32,
-    statistics: Statistics,
-    first_ever: u64,
-    entering: u64,
-    days: &'a [u8],
-    cards: &'a [u8],
-    roll_up: Option<RollUpView<'a>>,
+    pub(super) month: Month,
+    pub(super) day_mask: u32,
+    pub(super) statistics: Statistics,
+    pub(super) first_ever: u64,
+    pub(super) entering: u64,
+    pub(super) days: &'a [u8],
+    pub(super) cards: &'a [u8],
+    pub(super) roll_up: Option<RollUpView<'a>>,
 }
 
 impl<'a> MonthRecord<'a> {
     /// Reads the head of a record of `month`.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if it ends early or has days that the month has not.
+    /// [`Error::Corrupt`] if it ends early or late, or has days that the month has not.
     pub fn parse(month: Month, bytes: &'a [u8]) -> Result<Self> {
         let mut bytes = Bytes::new(bytes, "month record");
-        let rolled_up = bytes.u8()? == 1;
+        let rolled_up = match bytes.u8()? {
+            0 => false,
+            1 => true,
+            _ => {
+                return Err(Error::corrupt(
+                    "month record",
+                    "its first byte is not 0 or 1",
+                ));
+            }
+        };
         let day_mask = bytes.u32()?;
         if u64::from(day_mask) >> month.len_days() != 0 {
             return Err(Error::corrupt(
@@ -50,6 +59,9 @@ impl<'a> MonthRecord<'a> {
         let roll_up = rolled_up
             .then(|| RollUpView::parse(bytes, day_mask.count_ones()))
             .transpose()?;
+        if !rolled_up && !bytes.is_empty() {
+            return Err(Error::corrupt("month record", "bytes are left over"));
+        }
         Ok(Self {
             month,
             day_mask,
@@ -243,7 +255,7 @@ impl PresentDays<'_> {
 }
 
 /// The rows of one day, in either of their two encodings.
-enum DayRows<'a> {
+pub(super) enum DayRows<'a> {
     Amounts {
         len: u64,
         bytes: Bytes<'a>,
@@ -254,7 +266,7 @@ enum DayRows<'a> {
     },
 }
 
-fn read_day<'a>(bytes: &mut Bytes<'a>) -> Result<DayRows<'a>> {
+pub(super) fn read_day<'a>(bytes: &mut Bytes<'a>) -> Result<DayRows<'a>> {
     let head = bytes.varint()?;
     if head & 1 == 1 {
         let statistics = Statistics::decode(bytes)?;
@@ -296,7 +308,11 @@ impl DayRows<'_> {
     }
 }
 
-fn visit_amounts(len: u64, mut bytes: Bytes<'_>, mut visit: impl FnMut(i64)) -> Result<()> {
+pub(super) fn visit_amounts(
+    len: u64,
+    mut bytes: Bytes<'_>,
+    mut visit: impl FnMut(i64),
+) -> Result<()> {
     let mut amount = bytes.signed()?;
     for position in 0..len {
         if position > 0 {

@@ -53,7 +53,9 @@ impl RollUp {
     pub(super) fn encode(&mut self, out: &mut Vec<u8>) {
         for (days, cards) in &self.day_offsets {
             for offset in [days, cards] {
-                let offset = u32::try_from(*offset).unwrap_or(u32::MAX);
+                let offset = u32::try_from(*offset).expect(
+                    "a day has at most as many amounts, cells and distances as this release allows",
+                );
                 out.extend_from_slice(&offset.to_le_bytes());
             }
         }
@@ -78,8 +80,8 @@ impl RollUp {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RollUpView<'a> {
     directory: &'a [u8],
-    bins: &'a [u8],
-    entering: &'a [u8],
+    pub(super) bins: &'a [u8],
+    pub(super) entering: &'a [u8],
 }
 
 impl<'a> RollUpView<'a> {

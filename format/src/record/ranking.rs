@@ -41,6 +41,9 @@ impl FromStr for RankBy {
 
 /// Returns the key of the ranking of the stores of a region and a category, where given.
 ///
+/// # Shape
+/// No id that is written holds a NUL: the key of one that does is no record's.
+///
 /// # Examples
 /// ```
 /// use nightshard_format::record::{RankBy, ranking_key};
@@ -50,7 +53,7 @@ impl FromStr for RankBy {
 pub fn ranking_key(by: RankBy, region: Option<&str>, category: Option<&str>) -> Vec<u8> {
     let mut key = by.as_str().as_bytes().to_vec();
     for filter in [region, category] {
-        // Ids may hold any character but NUL; an empty id differs from no filter by the mark.
+        // An empty id differs from no filter by the mark.
         key.push(0);
         if let Some(id) = filter {
             key.push(1);
@@ -63,7 +66,7 @@ pub fn ranking_key(by: RankBy, region: Option<&str>, category: Option<&str>) -> 
 /// Appends the ids of a ranking, in their order.
 ///
 /// # Errors
-/// [`Error::Invalid`] above 4 GiB of ids.
+/// [`Error::Invalid`] above 4 GiB of ids, and for an id with a NUL, which separates ids in keys.
 pub fn encode_ranking<'a>(
     ids: impl ExactSizeIterator<Item = &'a [u8]>,
     out: &mut Vec<u8>,
@@ -73,6 +76,10 @@ pub fn encode_ranking<'a>(
     out.extend_from_slice(&len.to_le_bytes());
     let mut text = Vec::new();
     for id in ids {
+        if id.contains(&0) {
+            let problem = format!("the id {:?} holds a NUL", String::from_utf8_lossy(id));
+            return Err(Error::invalid("ranking", problem));
+        }
         text.extend_from_slice(id);
         out.extend_from_slice(&u32::try_from(text.len()).map_err(too_long)?.to_le_bytes());
     }
@@ -136,6 +143,14 @@ impl<'a> Ranking<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_with_a_nul_is_not_written() {
+        for ids in [[&b"a"[..], b"b\0c"], [b"\0", b""]] {
+            let written = encode_ranking(ids.into_iter(), &mut Vec::new());
+            assert!(matches!(written, Err(Error::Invalid { .. })), "{written:?}");
+        }
+    }
 
     #[test]
     fn every_position_is_read_back() {

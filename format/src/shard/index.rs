@@ -20,7 +20,12 @@ pub(super) fn slots_for(keys: u64) -> u64 {
 /// out, and the rest is scaled to the number of slots.
 fn start(hash: u64, slots: u64) -> u64 {
     let scaled = (u128::from(hash << 10) * u128::from(slots)) >> 64;
-    u64::try_from(scaled).unwrap_or(0)
+    u64::try_from(scaled).expect("a 64-bit factor less than one leaves fewer than the slots")
+}
+
+/// Returns [`start`] as an index into a table in memory.
+fn start_index(hash: u64, slots: usize) -> usize {
+    usize::try_from(start(hash, slots as u64)).expect("it is less than the slots in memory")
 }
 
 fn fingerprint(hash: u64) -> u64 {
@@ -33,9 +38,11 @@ fn fingerprint(hash: u64) -> u64 {
 /// Offsets are below [`OFFSET_END`].
 pub(super) fn build(entries: &[(u64, u64)]) -> Vec<u64> {
     let slots = slots_for(entries.len() as u64);
-    let mut table = vec![0_u64; usize::try_from(slots).unwrap_or(usize::MAX)];
+    let slots = usize::try_from(slots).expect("entries of twice the size are in memory");
+    let mut table = vec![0_u64; slots];
     for (hash, offset) in entries {
-        let mut slot = usize::try_from(start(*hash, slots)).unwrap_or(0);
+        debug_assert!(*offset + 1 < OFFSET_END);
+        let mut slot = start_index(*hash, slots);
         while table[slot] != 0 {
             slot = if slot + 1 == table.len() { 0 } else { slot + 1 };
         }
@@ -47,7 +54,7 @@ pub(super) fn build(entries: &[(u64, u64)]) -> Vec<u64> {
 /// Returns the offsets of the records that may have the key of this hash, in probing order.
 pub(super) fn candidates(table: &[u8], hash: u64) -> impl Iterator<Item = u64> {
     let slots = table.len() / 8;
-    let first = usize::try_from(start(hash, slots as u64)).unwrap_or(0);
+    let first = start_index(hash, slots);
     (0..slots)
         .map(move |probe| {
             let slot = if first + probe < slots {
@@ -55,12 +62,18 @@ pub(super) fn candidates(table: &[u8], hash: u64) -> impl Iterator<Item = u64> {
             } else {
                 first + probe - slots
             };
-            let bytes = table.get(slot * 8..).unwrap_or_default();
-            Bytes::new(bytes, "point index").u64().unwrap_or(0)
+            Bytes::new(&table[slot * 8..], "point index")
+                .u64()
+                .expect("a slot below their number is in the table")
         })
         .take_while(|slot| *slot != 0)
         .filter(move |slot| (slot ^ fingerprint(hash)) >> OFFSET_BITS == 0)
         .filter_map(|slot| (slot & OFFSET_END).checked_sub(1))
+}
+
+/// Returns how many slots of the table are not empty.
+pub(super) fn occupied(table: &[u8]) -> usize {
+    table.chunks(8).filter(|slot| **slot != [0; 8]).count()
 }
 
 #[cfg(test)]

@@ -179,6 +179,13 @@ impl SectionKind {
     pub(super) const RECORDS: Self = Self(1);
     pub(super) const POINT_INDEX: Self = Self(2);
     pub(super) const ORDERED_INDEX: Self = Self(3);
+
+    /// All that this release knows.
+    pub(super) const KNOWN: [Self; 3] = [Self::RECORDS, Self::POINT_INDEX, Self::ORDERED_INDEX];
+
+    pub(super) fn is_known(self) -> bool {
+        Self::KNOWN.contains(&self)
+    }
 }
 
 /// How a section's bytes are encoded: only as they are, so far.
@@ -209,13 +216,14 @@ impl Section {
     pub(super) fn decode(bytes: &mut Bytes<'_>) -> Result<Self> {
         let kind = SectionKind(bytes.u32()?);
         let (codec, checksum) = (bytes.u16()?, bytes.u16()?);
-        if codec != CODEC_PLAIN {
+        // What is skipped may be encoded and summed in ways that are not known, either.
+        if kind.is_known() && codec != CODEC_PLAIN {
             return Err(Error::corrupt(
                 "section table",
                 format!("codec {codec} is not known"),
             ));
         }
-        if checksum != CHECKSUM_XXH3_64 {
+        if kind.is_known() && checksum != CHECKSUM_XXH3_64 {
             return Err(Error::corrupt(
                 "section table",
                 format!("checksum {checksum} is not known"),

@@ -25,8 +25,8 @@ impl Mapped {
             reason = "mapping a file is inherently a promise about its writers"
         )]
         // SAFETY: published blobs are created whole under a name that is their digest, in a
-        // private folder, and are never written or truncated after; they may only be unlinked,
-        // which leaves a map intact.
+        // private folder, and are never written or truncated after; they may only be unlinked
+        // or replaced by a rename, which leaves a map intact.
         let map = unsafe { Mmap::map(&file)? };
         Ok(Self(Arc::new(map)))
     }

@@ -67,11 +67,19 @@ impl<B: AsRef<[u8]>> Shard<B> {
                 .find(|section| section.kind == kind)
                 .copied()
         };
+        let count = |kind| {
+            let sections = sections.iter();
+            sections.filter(|section| section.kind == kind).count()
+        };
+        if SectionKind::KNOWN.into_iter().any(|kind| count(kind) > 1) {
+            return Err(Error::corrupt("section table", "a section occurs twice"));
+        }
         let missing = || Error::corrupt("section table", "a required section is missing");
         let records = find(SectionKind::RECORDS).ok_or_else(missing)?;
         let point_index = find(SectionKind::POINT_INDEX).ok_or_else(missing)?;
         let ordered_index = find(SectionKind::ORDERED_INDEX);
-        if index::slots_for(records.len_items).checked_mul(8) != Some(point_index.len_bytes) {
+        let len_bytes = index::slots_for(records.len_items).checked_mul(8);
+        if len_bytes != Some(point_index.len_bytes) || point_index.len_items != records.len_items {
             return Err(Error::corrupt(
                 "point index",
                 "its size does not fit its records",
@@ -186,10 +194,30 @@ impl<B: AsRef<[u8]>> Shard<B> {
     /// [`Error::Corrupt`], naming the structure at fault.
     pub fn verify(&self) -> Result<()> {
         self.verify_checksums()?;
+        let offsets = self.verify_records()?;
+        let table = self.section_bytes(&self.point_index);
+        if index::occupied(table) != offsets.len() {
+            // Each record has its slot, so whatever else there is leads nowhere.
+            return Err(Error::corrupt(
+                "point index",
+                "it has more entries than records",
+            ));
+        }
+        self.verify_terms(&offsets)
+    }
+
+    /// Checks order, partitions and number of the records and that the point index finds each;
+    /// returns where they begin.
+    fn verify_records(&self) -> Result<Vec<u64>> {
+        let len = self.section_bytes(&self.records).len();
         let mut last: Option<(u16, &[u8])> = None;
-        let mut count = 0_u64;
-        for record in self.iter() {
-            let record = record?;
+        let mut offsets = Vec::new();
+        let mut records = self.iter();
+        loop {
+            let offset = (len - records.rest.rest().len()) as u64;
+            let Some(record) = records.next().transpose()? else {
+                break;
+            };
             let partition = key::partition_of(key::hash(record.key));
             if !self.identity.run.contains(partition) {
                 return Err(Error::corrupt(
@@ -208,22 +236,53 @@ impl<B: AsRef<[u8]>> Shard<B> {
                 ));
             }
             last = Some((partition, record.key));
-            count += 1;
+            offsets.push(offset);
         }
-        if count != self.len() {
-            return Err(Error::corrupt(
+        if offsets.len() as u64 == self.len() {
+            Ok(offsets)
+        } else {
+            Err(Error::corrupt(
                 "records",
                 "their number is not the stated one",
-            ));
+            ))
         }
-        self.visit_prefix(&[], |_, _| true)
+    }
+
+    /// Checks that the terms ascend, are as many as stated, and lead to one of `offsets` each.
+    fn verify_terms(&self, offsets: &[u64]) -> Result<()> {
+        let Some(section) = &self.ordered_index else {
+            return Ok(());
+        };
+        let map = fst::Map::new(self.section_bytes(section)).map_err(index_error)?;
+        map.as_fst().verify().map_err(index_error)?;
+        let damaged = |problem| Err(Error::corrupt("ordered index", problem));
+        let mut last: Option<Vec<u8>> = None;
+        let mut count = 0_u64;
+        let mut terms = map.stream();
+        while let Some((term, offset)) = terms.next() {
+            if last.as_deref().is_some_and(|last| last >= term) {
+                return damaged("its terms are out of order");
+            }
+            if offsets.binary_search(&offset).is_err() {
+                return damaged("a term leads to no record");
+            }
+            let last = last.get_or_insert_default();
+            last.clear();
+            last.extend_from_slice(term);
+            count += 1;
+        }
+        if count == section.len_items {
+            Ok(())
+        } else {
+            damaged("the number of its terms is not the stated one")
+        }
     }
 
     fn verify_checksums(&self) -> Result<()> {
         let all = self.bytes.as_ref();
         for section in &self.sections {
             let bytes = self.section_bytes(section);
-            if xxh3_64(bytes) != section.checksum {
+            if section.kind.is_known() && xxh3_64(bytes) != section.checksum {
                 return Err(Error::corrupt("section", "its checksum does not match"));
             }
             let end = to_index(section.offset)? + bytes.len();
@@ -239,10 +298,9 @@ impl<B: AsRef<[u8]>> Shard<B> {
     }
 
     fn section_bytes(&self, section: &Section) -> &[u8] {
-        let range = to_index(section.offset)
-            .and_then(|start| Ok(start..start + to_index(section.len_bytes)?))
-            .unwrap_or(0..0);
-        self.bytes.as_ref().get(range).unwrap_or_default()
+        let within = |value| usize::try_from(value).expect("open has checked that it is in memory");
+        let start = within(section.offset);
+        &self.bytes.as_ref()[start..start + within(section.len_bytes)]
     }
 
     fn record_at(&self, offset: u64) -> Result<Record<'_>> {

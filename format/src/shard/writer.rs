@@ -172,7 +172,8 @@ impl<W: Write> ShardWriter<W> {
 
     fn put_padding(&mut self) -> Result<()> {
         let len = self.offset.next_multiple_of(SECTION_ALIGNMENT as u64) - self.offset;
-        self.put(&[0; SECTION_ALIGNMENT][..usize::try_from(len).unwrap_or(0)])
+        let len = usize::try_from(len).expect("it is less than the alignment");
+        self.put(&[0; SECTION_ALIGNMENT][..len])
     }
 
     fn put_section(&mut self, kind: SectionKind, items: u64, bytes: &[u8]) -> Result<Section> {
@@ -215,7 +216,7 @@ impl<W: Write> ShardWriter<W> {
             .for_each(|section| section.encode(&mut table));
         let trailer = Trailer {
             table_offset: self.offset,
-            table_len: u32::try_from(table.len()).unwrap_or(u32::MAX),
+            table_len: u32::try_from(table.len()).expect("three sections have short entries"),
         };
         self.put(&table)?;
         let trailer: [u8; TRAILER_LEN] = trailer.encode(&table);

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use indicatif::{HumanBytes, HumanCount};
-use nightshard_format::manifest::{Input, Manifest, Rows, ShardEntry};
+use nightshard_format::manifest::{Input, InputRole, Manifest, Rows, ShardEntry};
 use serde::Serialize;
 
 use super::Shown;
@@ -166,8 +166,21 @@ fn inputs_text(inputs: &[Input]) -> String {
     let bytes = inputs
         .iter()
         .map(|Input::File { size_bytes, .. }| size_bytes);
+    let of_stores = |input: &&Input| {
+        matches!(
+            input,
+            Input::File {
+                role: InputRole::Stores,
+                ..
+            }
+        )
+    };
+    let known = match inputs.iter().any(|input| of_stores(&input)) {
+        true => ", one of them about stores",
+        false => "",
+    };
     format!(
-        "{} files, {}",
+        "{} files{known}, {}",
         HumanCount(inputs.len() as u64),
         HumanBytes(bytes.sum())
     )

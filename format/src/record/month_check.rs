@@ -1,0 +1,185 @@
+//! The whole of a month record checked against itself: what a reader of one range never sees.
+
+use super::{
+    MonthRecord, Run,
+    month::{DayRows, read_day, visit_amounts},
+    month_roll_up::{RollUpView, decode_cells, is_due},
+    runs,
+};
+use crate::{
+    Error, Result,
+    bytes::Bytes,
+    histogram::{AMOUNT_MINOR_MAX, Cell, FineHistogram},
+    statistics::Statistics,
+};
+
+/// What the days of a month add up to, and where each begins.
+#[derive(Default)]
+struct Walked {
+    totals: Statistics,
+    bins: FineHistogram,
+    first_ever: u64,
+    /// Cards seen before the month, by days before its first.
+    entering: Vec<Run>,
+    offsets: Vec<(usize, usize)>,
+}
+
+impl MonthRecord<'_> {
+    /// Reads the whole record and checks that its parts agree: the totals and cards of the month
+    /// and its roll-up are those of its days, and no byte is left over.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] saying what does not agree.
+    pub fn verify(&self) -> Result<()> {
+        let walked = self.walk()?;
+        if walked.totals != self.statistics || self.day_mask == 0 {
+            return Err(damaged("its totals are not those of its days"));
+        }
+        let mut entering = walked.entering.iter();
+        let entering = entering.try_fold(0_u64, |sum, run| sum.checked_add(run.count));
+        if walked.first_ever != self.first_ever || entering != Some(self.entering) {
+            return Err(damaged("its cards are not those of its days"));
+        }
+        match &self.roll_up {
+            Some(roll_up) if is_due(self.statistics.count) => check_roll_up(roll_up, &walked),
+            None if !is_due(self.statistics.count) => Ok(()),
+            Some(_) => Err(damaged("it has a roll-up, but too few rows for one")),
+            None => Err(damaged("it has no roll-up, but rows enough for one")),
+        }
+    }
+
+    fn walk(&self) -> Result<Walked> {
+        let mut walked = Walked::default();
+        let mut days = Bytes::new(self.days, "month record");
+        let mut cards = Bytes::new(self.cards, "month record");
+        for offset in (0..u32::BITS).filter(|offset| self.day_mask >> offset & 1 == 1) {
+            let left = (days.rest().len(), cards.rest().len());
+            let begins = (self.days.len() - left.0, self.cards.len() - left.1);
+            walked.offsets.push(begins);
+            let totals = check_day(&mut days, &mut walked.bins, walked.totals.count)?;
+            walked.totals.merge(&totals);
+            walked.add_cards(&mut cards, offset)?;
+        }
+        if !days.is_empty() || !cards.is_empty() {
+            return Err(damaged("bytes are left over after its days"));
+        }
+        walked.entering.sort_unstable_by_key(|run| run.distance);
+        walked.entering.dedup_by(|next, kept| {
+            let same = next.distance == kept.distance;
+            if same {
+                kept.count = kept.count.saturating_add(next.count);
+            }
+            same
+        });
+        Ok(walked)
+    }
+}
+
+impl Walked {
+    /// Adds the cards of the day that is `offset` days after the month's first.
+    fn add_cards(&mut self, cards: &mut Bytes<'_>, offset: u32) -> Result<()> {
+        self.first_ever = self.first_ever.saturating_add(cards.varint()?);
+        for run in ascending_runs(cards)? {
+            if run.distance > offset {
+                self.entering.push(Run {
+                    distance: run.distance - offset,
+                    count: run.count,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads a day, adds its rows to `bins`, which counts `before` rows, and returns its totals.
+fn check_day(days: &mut Bytes<'_>, bins: &mut FineHistogram, before: u64) -> Result<Statistics> {
+    match read_day(days)? {
+        DayRows::Amounts { len: 0, .. } => Err(damaged("a day has no rows")),
+        DayRows::Amounts { len, bytes } => {
+            let mut totals = Statistics::default();
+            visit_amounts(len, bytes, |amount| {
+                totals.push(amount);
+                bins.add(Cell::of(amount), 1);
+            })?;
+            Ok(totals)
+        }
+        DayRows::Totals {
+            statistics,
+            mut cells,
+        } => {
+            let mut counted = Vec::new();
+            decode_cells(&mut cells, |cell, count| counted.push((cell, count)))?;
+            let agree = cells.is_empty()
+                && before.checked_add(statistics.count).is_some()
+                && agree(&statistics, &counted);
+            if !agree {
+                return Err(damaged("a day's histogram is not that of its totals"));
+            }
+            for (cell, count) in counted {
+                bins.add(cell, count);
+            }
+            Ok(statistics)
+        }
+    }
+}
+
+/// Returns whether totals can be those of rows in these cells.
+fn agree(totals: &Statistics, cells: &[(Cell, u64)]) -> bool {
+    let (Some((first, _)), Some((last, _))) = (cells.first(), cells.last()) else {
+        return false;
+    };
+    let sum = |refunds: bool| {
+        let cells = cells.iter();
+        let counts = cells.filter(|(cell, _)| !refunds || cell.index() < 0);
+        counts.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count))
+    };
+    let bounds = -AMOUNT_MINOR_MAX..=AMOUNT_MINOR_MAX;
+    let count = i128::from(totals.count);
+    let (least, most) = (i128::from(totals.min), i128::from(totals.max));
+    bounds.contains(&totals.min)
+        && bounds.contains(&totals.max)
+        && (Cell::of(totals.min), Cell::of(totals.max)) == (*first, *last)
+        && (sum(false), sum(true)) == (totals.count, totals.refund_count)
+        && (least * count..=most * count).contains(&totals.sum)
+}
+
+fn check_roll_up(roll_up: &RollUpView<'_>, walked: &Walked) -> Result<()> {
+    for (index, begins) in (0..).zip(&walked.offsets) {
+        if roll_up.day_offsets(index)? != *begins {
+            return Err(damaged("its directory does not lead to its days"));
+        }
+    }
+    let mut bins = Bytes::new(roll_up.bins, "month record");
+    let mut cells = Vec::new();
+    decode_cells(&mut bins, |cell, count| cells.push((cell, count)))?;
+    if !bins.is_empty() || !walked.bins.iter().eq(cells) {
+        return Err(damaged("its histogram is not that of its days"));
+    }
+    let mut entering = Bytes::new(roll_up.entering, "month record");
+    if ascending_runs(&mut entering)? != walked.entering {
+        return Err(damaged("its entering cards are not those of its days"));
+    }
+    if entering.is_empty() {
+        Ok(())
+    } else {
+        Err(damaged("bytes are left over"))
+    }
+}
+
+/// Reads runs and checks that their distances ascend from 1.
+fn ascending_runs(bytes: &mut Bytes<'_>) -> Result<Vec<Run>> {
+    let mut read: Vec<Run> = Vec::new();
+    runs::decode(bytes, |run| read.push(run))?;
+    let mut last = 0;
+    for run in &read {
+        if run.distance <= last {
+            return Err(damaged("its distances do not ascend"));
+        }
+        last = run.distance;
+    }
+    Ok(read)
+}
+
+fn damaged(problem: &'static str) -> Error {
+    Error::corrupt("month record", problem)
+}

@@ -1,0 +1,317 @@
+//! Month records whose every byte can be read and whose parts do not agree.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use nightshard_format::{
+    Error,
+    bytes::{put_signed, put_varint},
+    calendar::Month,
+    record::MonthRecord,
+    statistics::Statistics,
+};
+
+/// The parts of a month record, each of which can be forged.
+#[derive(Clone)]
+struct Parts {
+    flag: u8,
+    mask: u32,
+    totals: Statistics,
+    first_ever: u64,
+    entering: u64,
+    /// The days, as encoded.
+    days: Vec<Vec<u8>>,
+    /// Their cards, as encoded.
+    cards: Vec<Vec<u8>>,
+    /// Added to the first day's places in the directory.
+    directory_shift: (u32, u32),
+    cells: Vec<u8>,
+    runs: Vec<u8>,
+    left_over: Vec<u8>,
+}
+
+impl Parts {
+    /// The second day has 1,100 rows of 500, the fourth refunds 7 and sells for 250.
+    ///
+    /// Two cards come for the first time on the second, one after three days and one after forty;
+    /// on the fourth two cards come after two days.
+    fn right() -> Self {
+        let many = Statistics::of(&vec![500; 1_100]);
+        let few = Statistics::of(&[-7, 250]);
+        let mut totals = many;
+        totals.merge(&few);
+        Self {
+            flag: 1,
+            mask: 0b1010,
+            totals,
+            first_ever: 2,
+            entering: 2,
+            days: vec![
+                day_by_totals(&many, &cells(&[(140, 1_100)])),
+                day_by_amounts(&[-7, 250]),
+            ],
+            cards: vec![
+                [&[2][..], &runs(&[(3, 1), (40, 1)])].concat(),
+                [&[0][..], &runs(&[(2, 2)])].concat(),
+            ],
+            directory_shift: (0, 0),
+            cells: cells(&[(-7, 1), (115, 1), (140, 1_100)]),
+            runs: runs(&[(2, 1), (39, 1)]),
+            left_over: Vec::new(),
+        }
+    }
+
+    /// The same month with one row of 500 on the second, and so without a roll-up.
+    fn right_and_small() -> Self {
+        let mut totals = Statistics::of(&[500]);
+        totals.merge(&Statistics::of(&[-7, 250]));
+        let mut parts = Self::right();
+        parts.flag = 0;
+        parts.totals = totals;
+        parts.days[0] = day_by_amounts(&[500]);
+        parts
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut out = vec![self.flag];
+        out.extend(self.mask.to_le_bytes());
+        self.totals.encode(&mut out);
+        put_varint(&mut out, self.first_ever);
+        put_varint(&mut out, self.entering);
+        put_varint(&mut out, self.days.concat().len() as u64);
+        put_varint(&mut out, self.cards.concat().len() as u64);
+        out.extend(self.days.concat());
+        out.extend(self.cards.concat());
+        if self.flag == 1 {
+            let (mut day, mut card) = self.directory_shift;
+            for (of_day, of_cards) in self.days.iter().zip(&self.cards) {
+                out.extend(day.to_le_bytes());
+                out.extend(card.to_le_bytes());
+                day += u32::try_from(of_day.len()).unwrap();
+                card += u32::try_from(of_cards.len()).unwrap();
+            }
+            put_varint(&mut out, self.cells.len() as u64);
+            out.extend(&self.cells);
+            out.extend(&self.runs);
+        }
+        out.extend(&self.left_over);
+        out
+    }
+
+    fn verify(&self) -> nightshard_format::Result<()> {
+        let bytes = self.encode();
+        MonthRecord::parse(Month::new(2018, 3).unwrap(), &bytes)?.verify()
+    }
+}
+
+fn day_by_amounts(amounts: &[i64]) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_varint(&mut out, amounts.len() as u64 * 2);
+    put_signed(&mut out, amounts[0]);
+    for pair in amounts.windows(2) {
+        put_varint(&mut out, pair[1].abs_diff(pair[0]));
+    }
+    out
+}
+
+fn day_by_totals(totals: &Statistics, cells: &[u8]) -> Vec<u8> {
+    let mut out = vec![1];
+    totals.encode(&mut out);
+    put_varint(&mut out, cells.len() as u64);
+    out.extend(cells);
+    out
+}
+
+fn cells(cells: &[(i64, u64)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_varint(&mut out, cells.len() as u64);
+    let mut previous = None;
+    for (cell, count) in cells {
+        match previous {
+            None => put_signed(&mut out, *cell),
+            Some(previous) => put_varint(&mut out, cell.abs_diff(previous) - 1),
+        }
+        put_varint(&mut out, count - 1);
+        previous = Some(*cell);
+    }
+    out
+}
+
+fn runs(runs: &[(u64, u64)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_varint(&mut out, runs.len() as u64);
+    let mut previous = 0;
+    for (distance, count) in runs {
+        let step = distance.abs_diff(previous) * 2;
+        if *count == 1 {
+            put_varint(&mut out, step);
+        } else {
+            put_varint(&mut out, step + 1);
+            put_varint(&mut out, count - 2);
+        }
+        previous = *distance;
+    }
+    out
+}
+
+/// Forges a part, and expects this problem to be found.
+#[track_caller]
+fn assert_found(mut parts: Parts, problem: &str, forge: impl FnOnce(&mut Parts)) {
+    forge(&mut parts);
+    match parts.verify() {
+        Err(Error::Corrupt {
+            structure: "month record",
+            problem: found,
+        }) => assert!(found.contains(problem), "{found}"),
+        other => panic!("{other:?}, not {problem:?}"),
+    }
+}
+
+#[test]
+fn right_parts_are_right() {
+    Parts::right().verify().unwrap();
+    Parts::right_and_small().verify().unwrap();
+}
+
+#[test]
+fn a_first_byte_other_than_0_and_1_is_found() {
+    for flag in [2, 3, 0x81, 0xff] {
+        let problem = "its first byte is not 0 or 1";
+        assert_found(Parts::right_and_small(), problem, |parts| parts.flag = flag);
+    }
+}
+
+#[test]
+fn bytes_left_over_are_found() {
+    for parts in [Parts::right(), Parts::right_and_small()] {
+        assert_found(parts, "bytes are left over", |parts| {
+            parts.left_over.push(0);
+        });
+    }
+    for parts in [Parts::right(), Parts::right_and_small()] {
+        let problem = "bytes are left over after its days";
+        assert_found(parts.clone(), problem, |parts| parts.days[1].push(0));
+        assert_found(parts, problem, |parts| parts.cards[1].push(0));
+    }
+    assert_found(Parts::right(), "histogram", |parts| parts.cells.push(0));
+}
+
+#[test]
+fn totals_that_are_not_those_of_the_days_are_found() {
+    let problem = "its totals are not those of its days";
+    let forgeries: [fn(&mut Statistics); 7] = [
+        |totals| totals.count += 1,
+        |totals| totals.sum -= 1,
+        |totals| totals.sum_squares += 1,
+        |totals| totals.min -= 1,
+        |totals| totals.max += 1,
+        |totals| totals.refund_count += 1,
+        |totals| totals.refund_sum -= 1,
+    ];
+    for forge in forgeries {
+        assert_found(Parts::right(), problem, |parts| forge(&mut parts.totals));
+    }
+    assert_found(Parts::right_and_small(), problem, |parts| {
+        parts.mask = 0;
+        parts.totals = Statistics::default();
+        (parts.first_ever, parts.entering) = (0, 0);
+        parts.days.clear();
+        parts.cards.clear();
+    });
+}
+
+#[test]
+fn cards_that_are_not_those_of_the_days_are_found() {
+    let problem = "its cards are not those of its days";
+    for parts in [Parts::right(), Parts::right_and_small()] {
+        assert_found(parts.clone(), problem, |parts| {
+            // Their sum, which the number of distinct cards is, stays the same.
+            parts.first_ever += 1;
+            parts.entering -= 1;
+        });
+        // Four days before the fourth lies in the month before.
+        assert_found(parts, problem, |parts| {
+            parts.cards[1] = [&[0][..], &runs(&[(4, 2)])].concat();
+        });
+    }
+}
+
+#[test]
+fn distances_that_do_not_ascend_from_1_are_found() {
+    let problem = "its distances do not ascend";
+    for forged in [
+        vec![1, 0],
+        vec![2, 6, 0],
+        vec![2, 0xff, 0xff, 0xff, 0xff, 0x7f, 0, 2],
+    ] {
+        assert_found(Parts::right_and_small(), problem, |parts| {
+            parts.cards[0] = [&[2][..], &forged].concat();
+        });
+    }
+}
+
+#[test]
+fn a_day_whose_histogram_is_not_that_of_its_totals_is_found() {
+    let many = Statistics::of(&vec![500; 1_100]);
+    let problem = "a day's histogram is not that of its totals";
+    for forged in [
+        cells(&[]),
+        cells(&[(140, 1_099)]),
+        cells(&[(141, 1_100)]),
+        cells(&[(140, 1_099), (141, 1)]),
+        cells(&[(-1, 1), (140, 1_099)]),
+        cells(&[(140, u64::MAX), (141, 1_101)]),
+        [cells(&[(140, 1_100)]), vec![0]].concat(),
+    ] {
+        assert_found(Parts::right(), problem, |parts| {
+            parts.days[0] = day_by_totals(&many, &forged);
+        });
+    }
+    let mut too_much = many;
+    too_much.sum = 600_000;
+    assert_found(Parts::right(), problem, |parts| {
+        parts.days[0] = day_by_totals(&too_much, &cells(&[(140, 1_100)]));
+    });
+    assert_found(Parts::right(), "a day has no rows", |parts| {
+        parts.days[1] = vec![0, 0];
+    });
+}
+
+#[test]
+fn a_roll_up_that_is_not_that_of_the_days_is_found() {
+    for shift in [(1, 0), (0, 1)] {
+        let problem = "its directory does not lead to its days";
+        assert_found(Parts::right(), problem, |parts| {
+            parts.directory_shift = shift;
+        });
+    }
+    for forged in [
+        cells(&[(-7, 1), (115, 1), (140, 1_099)]),
+        cells(&[(-6, 1), (115, 1), (140, 1_100)]),
+        cells(&[(-7, 1), (140, 1_101)]),
+    ] {
+        let problem = "its histogram is not that of its days";
+        assert_found(Parts::right(), problem, |parts| parts.cells = forged);
+    }
+    for forged in [
+        runs(&[(39, 1)]),
+        runs(&[(2, 1), (40, 1)]),
+        runs(&[(2, 2), (39, 1)]),
+        runs(&[(1, 1), (2, 1), (39, 1)]),
+    ] {
+        let problem = "its entering cards are not those of its days";
+        assert_found(Parts::right(), problem, |parts| parts.runs = forged);
+    }
+}
+
+#[test]
+fn a_roll_up_is_there_exactly_from_1024_rows_on() {
+    assert_found(Parts::right(), "it has no roll-up", |parts| parts.flag = 0);
+    assert_found(
+        Parts::right_and_small(),
+        "it has a roll-up, but too few rows",
+        |parts| {
+            parts.flag = 1;
+            parts.cells = cells(&[(-7, 1), (115, 1), (140, 1)]);
+        },
+    );
+}
