@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use nightshard_format::{
-    calendar::DayRange,
+    calendar::{Day, DayRange},
     generation::Generation,
     histogram::Method,
     manifest::{GenerationId, Manifest},
@@ -30,6 +30,7 @@ const METHOD_KEY: &str = "histogram.method";
 pub struct ServedGeneration {
     generation: Generation<Mapped>,
     days: DayRange,
+    last_row: Day,
     method: Method,
     /// What entity tags are hashed with: a tag changes with the generation and the release.
     etag_seed: u64,
@@ -66,6 +67,7 @@ impl ServedGeneration {
             .integer(manifest.currency_exponent);
         Ok(Self {
             days: known_days(manifest)?,
+            last_row: manifest.day_range()?.last,
             method: method_of(&generation)?,
             etag_seed: xxh3_64(format!("{} {id}", env!("CARGO_PKG_VERSION")).as_bytes()),
             envelope: envelope.into_bytes(),
@@ -88,6 +90,11 @@ impl ServedGeneration {
     /// Returns the days from the first that has rows to the last business day.
     pub(crate) fn days(&self) -> DayRange {
         self.days
+    }
+
+    /// Returns the last day that has rows, which may lie before the last business day.
+    pub(crate) fn last_row(&self) -> Day {
+        self.last_row
     }
 
     /// Returns how histograms are cut.

@@ -201,13 +201,21 @@ fn render_serving(serving: Option<&Serving>, text: &mut Text) {
     );
     let labels = format!("generation=\"{}\"", generation.id());
     text.sample("nightshard_selection", &labels, serving.selection());
-    let name = "nightshard_generation_last_day_timestamp_seconds";
-    text.family(
-        name,
-        "gauge",
-        "The beginning of the last day that has rows.",
-    );
-    text.sample(name, "", i64::from(generation.days().last.0) * 86_400);
+    for (name, help, day) in [
+        (
+            "nightshard_generation_last_day_timestamp_seconds",
+            "The beginning of the last day that has rows.",
+            generation.last_row(),
+        ),
+        (
+            "nightshard_generation_as_of_timestamp_seconds",
+            "The beginning of the last business day, with rows or without.",
+            generation.days().last,
+        ),
+    ] {
+        text.family(name, "gauge", help);
+        text.sample(name, "", i64::from(day.0) * 86_400);
+    }
 }
 
 /// Returns microseconds as exact decimal seconds.

@@ -20,7 +20,7 @@ pub(super) fn write_generation(parameters: Parameters<'_>, lookup: &mut Lookup<'
     json.begin_object();
     json.key("format_version").integer(manifest.format_version);
     json.key("first_date").display(days.first);
-    json.key("last_date").display(days.last);
+    json.key("last_date").display(lookup.served.last_row());
     json.members(lookup.served.currency());
     json.key("stores").integer(manifest.stores);
     json.key("rows").value(&manifest.rows);

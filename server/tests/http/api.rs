@@ -354,6 +354,29 @@ fn info_describes_the_generation_its_regions_and_categories() {
 }
 
 #[test]
+fn the_last_day_with_rows_is_told_apart_from_the_last_business_day() {
+    let fixture = Arc::new(Fixture::new());
+    let id = fixture.write_as_of(day("2018-03-20"), &shops(), &payments());
+    fixture.select(1, &id);
+    let harness = Harness::ready(config(), fixture, 1);
+    let mut client = harness.connect();
+    let reply = client.get("/v1/info/generation");
+    assert_eq!(reply.json()["as_of"], "2018-03-20");
+    assert_eq!(reply.data()["last_date"], "2018-03-05");
+    let text = String::from_utf8(client.get("/metrics").body).unwrap();
+    for (name, date) in [("last_day", "2018-03-05"), ("as_of", "2018-03-20")] {
+        let seconds = i64::from(day(date).0) * 86_400;
+        let line = format!("nightshard_generation_{name}_timestamp_seconds {seconds}\n");
+        assert!(text.contains(&line), "{line}{text}");
+    }
+    // A missing end is the last business day, not the last day with rows.
+    let data = client
+        .get("/v1/stores/a/statistics?group_by=all&min_date=2018-01-01")
+        .data();
+    assert_eq!(data["rows"][0]["period"], "2018-01-01/2018-03-20");
+}
+
+#[test]
 fn wrong_requests_are_told_what_is_wrong() {
     let (harness, id) = server(config());
     let mut client = harness.connect();
