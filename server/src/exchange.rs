@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use hyper::{
     Method, StatusCode,
-    header::{ACCEPT_ENCODING, ORIGIN},
+    header::{ACCEPT_ENCODING, COOKIE, HeaderMap, ORIGIN},
     http::request::Parts,
 };
 use nightshard_format::record::STORES;
@@ -18,6 +18,7 @@ use crate::{
     },
     encoding::Encoding,
     generation::{ServedGeneration, Serving},
+    host,
     json::Json,
     metrics::Resource,
     problem::{Failure, Problem, Result},
@@ -85,6 +86,7 @@ impl<'a> Exchange<'a> {
     /// Decides what is to be done, short of looking anything up.
     fn decide(&self) -> Result<Decision<'a>, Problem> {
         self.check_lengths()?;
+        host::check(self.parts)?;
         let path = self.parts.uri.path();
         let route = self.route.as_ref().ok_or_else(|| no_such_path(path))?;
         let method = &self.parts.method;
@@ -98,21 +100,13 @@ impl<'a> Exchange<'a> {
         if !allowed {
             return Err(Problem::method_not_allowed(route.methods()));
         }
-        let serving = self.kept.map(|kept| &kept.current);
-        match route {
-            Route::Health => return Ok(Decision::Answer(Answer::text(StatusCode::OK, "ok\n"))),
-            Route::Metrics => {
-                let text = self.shared.metrics.render(serving);
-                return Ok(Decision::Answer(Answer::text(StatusCode::OK, text)));
-            }
-            _ => {}
-        }
-        let waiting = || Problem::unavailable("no generation is served yet");
-        let kept = self.kept.ok_or_else(waiting)?;
-        if *route == Route::Ready {
-            return Ok(Decision::Answer(Answer::text(StatusCode::OK, "ready\n")));
-        }
         let mut parameters = Parameters::parse(self.parts.uri.query())?;
+        if matches!(route, Route::Health | Route::Ready | Route::Metrics) {
+            parameters.finish()?;
+            let text = self.tell_operator(route)?;
+            return Ok(Decision::Answer(Answer::text(StatusCode::OK, text)));
+        }
+        let kept = self.kept()?;
         let served = self.choose(kept, &mut parameters)?;
         if *route != Route::Batch {
             let etag = served.etag(self.target());
@@ -121,6 +115,24 @@ impl<'a> Exchange<'a> {
             }
         }
         Ok(Decision::LookUp(served, parameters))
+    }
+
+    /// Returns what a resource of operations says of the server itself.
+    fn tell_operator(&self, route: &Route<'_>) -> Result<String, Problem> {
+        Ok(match route {
+            Route::Metrics => {
+                let serving = self.kept.map(|kept| &kept.current);
+                self.shared.metrics.render(serving)
+            }
+            Route::Ready => self.kept().map(|_kept| "ready\n".to_owned())?,
+            _ => "ok\n".to_owned(),
+        })
+    }
+
+    /// Returns what is served, if anything is yet.
+    fn kept(&self) -> Result<&'a Kept, Problem> {
+        let waiting = || Problem::unavailable("no generation is served yet");
+        self.kept.ok_or_else(waiting)
     }
 
     fn check_lengths(&self) -> Result<(), Problem> {
@@ -185,17 +197,9 @@ impl<'a> Exchange<'a> {
 
     /// Checks that the client has not seen a later selection elsewhere.
     fn check_at_least(&self, kept: &Kept) -> Result<(), Problem> {
-        let Some(value) = self.parts.headers.get(AT_LEAST) else {
+        let Some(number) = at_least(&self.parts.headers)? else {
             return Ok(());
         };
-        let number = value
-            .to_str()
-            .ok()
-            .and_then(|text| text.parse::<u64>().ok());
-        let number = number.ok_or_else(|| {
-            let detail = "the header Nightshard-At-Least is not a selection's number";
-            Problem::new(StatusCode::BAD_REQUEST, detail)
-        })?;
         if number > kept.current.selection() {
             self.shared.switch.wake();
             return Err(Problem::unavailable(format!(
@@ -291,6 +295,31 @@ impl<'a> Exchange<'a> {
         }
         reply
     }
+}
+
+/// Returns the highest selection that a client says to have seen, in headers or in cookies.
+fn at_least(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let cookies = headers.get_all(COOKIE).iter();
+    let cookies = cookies.filter_map(|value| value.to_str().ok());
+    let cookies = cookies.flat_map(|value| value.split(';'));
+    let own = cookies.filter_map(|pair| {
+        let (name, value) = pair.trim().split_once('=')?;
+        name.eq_ignore_ascii_case(AT_LEAST.as_str())
+            .then_some(value)
+    });
+    let lines = headers.get_all(AT_LEAST).iter();
+    let lines = lines.map(|value| value.to_str().unwrap_or_default());
+    let mut highest = None;
+    for text in lines.chain(own) {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let number: Option<u64> = text.parse().ok().filter(|_| digits);
+        let number = number.ok_or_else(|| {
+            let detail = "Nightshard-At-Least is not a selection's number";
+            Problem::new(StatusCode::BAD_REQUEST, detail)
+        })?;
+        highest = highest.max(Some(number));
+    }
+    Ok(highest)
 }
 
 /// Returns what a caller is told of a failure.

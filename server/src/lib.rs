@@ -28,6 +28,7 @@ mod error;
 mod exchange;
 mod follow;
 mod generation;
+mod host;
 mod json;
 mod listen;
 mod metrics;

@@ -19,8 +19,9 @@ const LATENCY_US: [u64; 12] = [
 ];
 
 /// The statuses that are counted one by one; the last one stands for all others.
-const STATUSES: [u16; 15] = [
-    200, 204, 304, 400, 404, 405, 408, 410, 413, 414, 431, 500, 503, 501, 0,
+const STATUSES: [&str; 16] = [
+    "200", "204", "304", "400", "404", "405", "408", "410", "413", "414", "421", "431", "500",
+    "501", "503", "other",
 ];
 
 /// What requests are counted by.
@@ -78,7 +79,7 @@ impl Metrics {
     /// Counts an answered request.
     pub(crate) fn answered(&self, resource: Resource, status: StatusCode, latency: Duration) {
         let counters = &self.resources[resource as usize];
-        let known = STATUSES.iter().position(|known| *known == status.as_u16());
+        let known = STATUSES.iter().position(|known| *known == status.as_str());
         counters.by_status[known.unwrap_or(STATUSES.len() - 1)].fetch_add(1, Relaxed);
         let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         let class = LATENCY_US.iter().position(|end| micros <= *end);

@@ -456,6 +456,9 @@ fn wrong_requests_are_told_what_is_wrong() {
             Some("generation"),
         ),
         ("/v1/stores/a?generation=x", 404, Some("generation")),
+        ("/healthz?verbose=1", 400, Some("verbose")),
+        ("/readyz?x=1&x=1", 400, Some("x")),
+        ("/metrics?name=a", 400, Some("name")),
     ] {
         let reply = client.get(target);
         assert_eq!(
@@ -470,6 +473,51 @@ fn wrong_requests_are_told_what_is_wrong() {
         );
         assert_eq!(reply.header("nightshard-selection"), Some("1"), "{target}");
         assert_eq!(reply.header("etag"), None);
+    }
+}
+
+#[test]
+fn requests_for_another_host_are_refused() {
+    let (harness, _) = server(config());
+    let status = |head: &str| {
+        let mut client = harness.connect();
+        client.send(head.as_bytes());
+        client.read(false).status
+    };
+    for (head, expected) in [
+        (
+            "GET /v1/stores/a HTTP/1.1\r\nhost: LocalHost:1\r\n\r\n",
+            200,
+        ),
+        ("GET /v1/stores/a HTTP/1.1\r\nhost: [::1]:1\r\n\r\n", 200),
+        (
+            "GET http://127.0.0.1/v1/stores/a HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n",
+            200,
+        ),
+        ("GET /v1/stores/a HTTP/1.0\r\n\r\n", 200),
+        (
+            "GET /v1/stores/a HTTP/1.1\r\nhost: evil.example\r\n\r\n",
+            421,
+        ),
+        (
+            "GET /metrics HTTP/1.1\r\nhost: evil.example:80\r\n\r\n",
+            421,
+        ),
+        (
+            "GET /v1/stores/a HTTP/1.0\r\nhost: evil.example\r\n\r\n",
+            421,
+        ),
+        (
+            "GET http://evil.example/v1/stores/a HTTP/1.1\r\nhost: localhost\r\n\r\n",
+            421,
+        ),
+        ("GET /v1/stores/a HTTP/1.1\r\n\r\n", 400),
+        (
+            "GET /v1/stores/a HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n",
+            400,
+        ),
+    ] {
+        assert_eq!(status(head), expected, "{head}");
     }
 }
 

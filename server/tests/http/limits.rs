@@ -108,7 +108,7 @@ fn long_request_lines_and_headers_are_refused_however_long() {
         // The server may stop reading before everything is sent.
         let _refused = write!(
             client.stream.get_mut(),
-            "GET /{path} HTTP/1.1\r\nhost: x\r\n\r\n"
+            "GET /{path} HTTP/1.1\r\nhost: localhost\r\n\r\n"
         );
         client.read(false)
     };
@@ -118,8 +118,8 @@ fn long_request_lines_and_headers_are_refused_however_long() {
     }
     let headers = |len: usize| {
         let mut client = harness.connect();
-        let value = "x".repeat(len - "host: x\r\n".len() - "long: \r\n".len());
-        let head = format!("GET /healthz HTTP/1.1\r\nhost: x\r\nlong: {value}\r\n\r\n");
+        let value = "x".repeat(len - "host: localhost\r\n".len() - "long: \r\n".len());
+        let head = format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nlong: {value}\r\n\r\n");
         let _refused = client.stream.get_mut().write_all(head.as_bytes());
         client.read(false)
     };
@@ -133,7 +133,7 @@ fn long_request_lines_and_headers_are_refused_however_long() {
 fn long_and_slow_bodies_are_refused() {
     let harness = server(short(300));
     let mut client = harness.connect();
-    let head = "POST /v1/batch HTTP/1.1\r\nhost: x\r\n";
+    let head = "POST /v1/batch HTTP/1.1\r\nhost: localhost\r\n";
     client.send(format!("{head}content-length: {}\r\n\r\n", (1 << 20) + 1).as_bytes());
     assert_eq!(client.read(false).problem(), (413, None));
 
@@ -188,7 +188,7 @@ fn connections_beyond_the_limit_are_turned_away_until_one_ends() {
         let _reset = client
             .stream
             .get_mut()
-            .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n");
+            .write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n");
         let mut status = [0; 12];
         if client.stream.read_exact(&mut status).is_ok() && &status == b"HTTP/1.1 200" {
             break;
@@ -216,7 +216,7 @@ fn pipelined_requests_are_answered_in_order() {
     let sent = targets.clone();
     let sending = std::thread::spawn(move || {
         for target in sent {
-            write!(sender, "GET {target} HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+            write!(sender, "GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
         }
     });
     for (index, target) in targets.iter().enumerate() {
@@ -234,7 +234,7 @@ fn pipelined_requests_are_answered_in_order() {
 fn a_client_that_closes_its_side_still_gets_its_answer() {
     let harness = server(Limits::default());
     let mut client = harness.connect();
-    client.send(b"GET /v1/stores/a/statistics?group_by=day HTTP/1.1\r\nhost: x\r\n\r\n");
+    client.send(b"GET /v1/stores/a/statistics?group_by=day HTTP/1.1\r\nhost: localhost\r\n\r\n");
     client.stream.get_ref().shutdown(Shutdown::Write).unwrap();
     assert_eq!(client.read(false).status, 200);
     assert!(client.is_closed());
@@ -277,7 +277,7 @@ fn open_connections(client: &mut Client) -> u64 {
 fn a_client_that_takes_no_answers_is_disconnected() {
     let harness = server(short(200));
     let mut greedy = harness.connect();
-    let request = b"GET /v1/stores/a/statistics?group_by=day HTTP/1.1\r\nhost: x\r\n\r\n";
+    let request = b"GET /v1/stores/a/statistics?group_by=day HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let _refused = greedy.stream.get_mut().write_all(&request.repeat(200));
     let deadline = Instant::now() + Duration::from_secs(20);
     while open_connections(&mut harness.connect()) > 1 {
@@ -293,7 +293,7 @@ fn stopping_lets_requests_finish_and_closes_idle_connections() {
     let mut busy = harness.connect();
     let body = br#"{"lookups": []}"#;
     let head = format!(
-        "POST /v1/batch HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+        "POST /v1/batch HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     busy.send(head.as_bytes());
@@ -318,7 +318,7 @@ fn stopping_does_not_wait_for_ever() {
         ..config()
     });
     let mut stuck = harness.connect();
-    stuck.send(b"POST /v1/batch HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n");
+    stuck.send(b"POST /v1/batch HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n");
     while open_connections(&mut harness.connect()) < 2 {}
     harness.stop();
     assert!(!harness.join());

@@ -126,8 +126,24 @@ fn a_client_never_sees_time_run_backwards() {
     assert_eq!(behind.problem(), (503, None));
     assert_eq!(behind.header("retry-after"), Some("1"));
     assert_eq!(behind.header("nightshard-selection"), Some("4"));
-    for wrong in ["x", "-1", ""] {
+    for wrong in ["x", "-1", "+1", "", "18446744073709551616"] {
         assert_eq!(at_least(wrong).problem(), (400, None), "{wrong}");
+    }
+    let header = "nightshard-at-least";
+    for (headers, status) in [
+        (&[("cookie", "theme=dark; Nightshard-At-Least=5")][..], 503),
+        (&[("cookie", "Nightshard-At-Least=4")], 200),
+        (&[("cookie", "Nightshard-At-Least=+4")], 400),
+        (&[("cookie", "nightshard")], 200),
+        (&[(header, "1"), (header, "5")], 503),
+        (&[(header, "5"), (header, "1")], 503),
+        (&[(header, "1"), ("cookie", "nightshard-at-least=5")], 503),
+        (&[(header, "1"), (header, "4")], 200),
+    ] {
+        let reply = harness
+            .connect()
+            .request("GET", "/v1/stores/a", headers, b"");
+        assert_eq!(reply.status, status, "{headers:?}");
     }
     fixture.select(5, &ids[1]);
     harness.wait_for(5);
