@@ -61,6 +61,8 @@ pub struct Limits {
     pub request_timeout_ms: NonZeroU64,
     /// How long a connection may be silent between requests, or refuse to take an answer.
     pub idle_timeout_ms: NonZeroU64,
+    /// How much of all answers together may wait for clients to read them: 503 above.
+    pub waiting_answers_bytes: usize,
     /// How many connections there may be at a time: 503 above.
     pub connections: NonZeroU32,
 }
@@ -74,6 +76,7 @@ impl Default for Limits {
             body_bytes: 1 << 20,
             request_timeout_ms: nonzero(10_000),
             idle_timeout_ms: nonzero(60_000),
+            waiting_answers_bytes: 256 << 20,
             connections: NonZeroU32::MIN.saturating_add(9_999),
         }
     }

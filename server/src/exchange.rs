@@ -11,7 +11,7 @@ use nightshard_format::record::STORES;
 
 use crate::{
     api::{
-        Lookup, batch,
+        ANSWER_BYTES_MAX, Lookup, batch,
         cursor::Cursor,
         parameters::Parameters,
         route::{Part, Route},
@@ -20,7 +20,7 @@ use crate::{
     generation::{ServedGeneration, Serving},
     host,
     json::Json,
-    metrics::Resource,
+    metrics::{Counted, Resource},
     problem::{Failure, Problem, Result},
     respond::{self, AT_LEAST, Answer, matches_any, matching_etag, no_such_path},
     service::{Reply, Shared},
@@ -269,8 +269,12 @@ impl<'a> Exchange<'a> {
         Ok(Answer::data(body, encoding, etag))
     }
 
-    /// Counts the answer and puts its headers together.
-    pub(crate) fn reply(&self, answer: Answer, chosen: Option<&Arc<ServedGeneration>>) -> Reply {
+    /// Puts the headers of an answer together, and says what it is counted by once it is written.
+    pub(crate) fn reply(
+        &self,
+        answer: Answer,
+        chosen: Option<&Arc<ServedGeneration>>,
+    ) -> (Reply, Counted) {
         let serving = self.kept.map(|kept| &kept.current);
         self.reply_from(answer, chosen, serving)
     }
@@ -281,19 +285,22 @@ impl<'a> Exchange<'a> {
         answer: Answer,
         chosen: Option<&Arc<ServedGeneration>>,
         serving: Option<&Serving>,
-    ) -> Reply {
-        let resource = self.route.as_ref().map_or(Resource::Unknown, resource_of);
-        let metrics = &self.shared.metrics;
-        metrics.answered(resource, answer.status(), self.started.elapsed());
+    ) -> (Reply, Counted) {
+        let (answer, body) = answer.admitted(&self.shared.waiting);
+        let counted = Counted {
+            resource: self.route.as_ref().map_or(Resource::Unknown, resource_of),
+            status: answer.status(),
+            latency: self.started.elapsed(),
+        };
         let is_preflight = self.parts.method == Method::OPTIONS && answer.status().is_success();
         let served = serving.map(|serving| (&**chosen.unwrap_or(serving.generation()), serving));
         let origins = &self.shared.origins;
         let origin = self.parts.headers.get(ORIGIN);
-        let mut reply = answer.into_response(served, origins, origin);
+        let mut reply = answer.into_response(body, served, origins, origin);
         if is_preflight {
             origins.allow_request(reply.headers_mut());
         }
-        reply
+        (reply, counted)
     }
 }
 
@@ -328,6 +335,10 @@ pub(crate) fn explain(failure: Failure) -> Problem {
         Failure::Problem(problem) => *problem,
         Failure::Data(error) => respond::damage(&error),
         Failure::Heavy => Problem::unavailable("the request takes too long"),
+        Failure::Long => {
+            let detail = format!("the answer exceeds {ANSWER_BYTES_MAX} bytes: ask for less");
+            Problem::new(StatusCode::BAD_REQUEST, detail)
+        }
     }
 }
 
@@ -341,6 +352,12 @@ pub(crate) fn long_request_line(limit: usize) -> Problem {
 pub(crate) fn long_headers(limit: usize) -> Problem {
     let detail = format!("the headers exceed {limit} bytes");
     Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
+}
+
+/// Returns the problem of a body above the limit.
+pub(crate) fn long_body(limit: usize) -> Problem {
+    let detail = format!("the body exceeds {limit} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
 }
 
 /// Returns what a request is counted under.

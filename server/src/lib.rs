@@ -38,6 +38,7 @@ mod series;
 mod service;
 mod source;
 mod switch;
+mod waiting;
 mod work;
 
 pub use config::{Config, Cors, Limits};

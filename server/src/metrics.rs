@@ -65,9 +65,19 @@ struct Counters {
     latency_us: AtomicU64,
 }
 
+/// What an answer is counted by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counted {
+    pub(crate) resource: Resource,
+    pub(crate) status: StatusCode,
+    /// From the request's head to its answer.
+    pub(crate) latency: Duration,
+}
+
 /// All counters of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
+    answers_unwritten: AtomicU64,
     resources: [Counters; RESOURCES.len()],
     connections_open: AtomicU64,
     connections_refused: AtomicU64,
@@ -76,8 +86,13 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Counts an answered request.
-    pub(crate) fn answered(&self, resource: Resource, status: StatusCode, latency: Duration) {
+    /// Counts an answer that was written whole.
+    pub(crate) fn answered(&self, answer: Counted) {
+        let Counted {
+            resource,
+            status,
+            latency,
+        } = answer;
         let counters = &self.resources[resource as usize];
         let known = STATUSES.iter().position(|known| *known == status.as_str());
         counters.by_status[known.unwrap_or(STATUSES.len() - 1)].fetch_add(1, Relaxed);
@@ -85,6 +100,11 @@ impl Metrics {
         let class = LATENCY_US.iter().position(|end| micros <= *end);
         counters.by_latency[class.unwrap_or(LATENCY_US.len())].fetch_add(1, Relaxed);
         counters.latency_us.fetch_add(micros, Relaxed);
+    }
+
+    /// Counts answers that no client took.
+    pub(crate) fn unwritten(&self, answers: u64) {
+        self.answers_unwritten.fetch_add(answers, Relaxed);
     }
 
     /// Counts a connection until what is returned is dropped.
@@ -127,6 +147,12 @@ impl Metrics {
             counters.render_latency(resource, &mut text);
         }
         for (name, kind, help, counter) in [
+            (
+                "nightshard_answers_unwritten_total",
+                "counter",
+                "Answers that their clients did not take.",
+                &self.answers_unwritten,
+            ),
             (
                 "nightshard_connections_open",
                 "gauge",
@@ -267,7 +293,11 @@ mod tests {
         let metrics = Metrics::default();
         for micros in [10, 25, 26, 20_000_000] {
             let latency = Duration::from_micros(micros);
-            metrics.answered(Resource::Search, StatusCode::OK, latency);
+            metrics.answered(Counted {
+                resource: Resource::Search,
+                status: StatusCode::OK,
+                latency,
+            });
         }
         let text = metrics.render(None);
         for line in [

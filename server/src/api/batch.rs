@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use serde::Deserialize;
 
-use super::{Lookup, parameters::Parameters, route::Route, take_numbers};
+use super::{Lookup, check_length, parameters::Parameters, route::Route, take_numbers};
 use crate::{
     problem::{Failure, Problem, Result},
     respond,
@@ -11,8 +11,6 @@ use crate::{
 
 /// The most lookups of one request.
 const LOOKUPS_MAX: usize = 1_000;
-/// The longest answer, in bytes: what a thousand months of every insight take, with room.
-const ANSWER_BYTES_MAX: usize = 32 << 20;
 
 /// The body of a request.
 #[derive(Debug, Deserialize)]
@@ -46,12 +44,9 @@ pub(crate) fn write(
     lookup.json.begin_object();
     lookup.json.key("rows").begin_array();
     for item in &body.lookups {
-        lookup.work.check_deadline()?;
         write_item(&item.path, lookup)?;
-        if lookup.json.len() > ANSWER_BYTES_MAX {
-            let detail = format!("the answers exceed {ANSWER_BYTES_MAX} bytes: ask for fewer");
-            return Err(Problem::parameter("lookups", detail).into());
-        }
+        lookup.work.check_deadline()?;
+        check_length(lookup.json)?;
     }
     lookup.json.end_array();
     lookup.json.end_object();
@@ -68,7 +63,7 @@ fn write_item(path: &str, lookup: &mut Lookup<'_>) -> Result<()> {
             lookup.json.end_object();
             return Ok(());
         }
-        Err(Failure::Heavy) => return Err(Failure::Heavy),
+        Err(whole @ (Failure::Heavy | Failure::Long)) => return Err(whole),
         Err(Failure::Problem(problem)) => *problem,
         Err(Failure::Data(error)) => respond::damage(&error),
     };
