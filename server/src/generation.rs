@@ -12,7 +12,7 @@ use nightshard_format::{
 };
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::json::Json;
+use crate::{complete, json::Json};
 
 /// The generation that an answer was made from.
 pub(crate) const GENERATION: HeaderName = HeaderName::from_static("nightshard-generation");
@@ -42,11 +42,13 @@ impl ServedGeneration {
     /// Warms a verified generation and prepares it for being served.
     ///
     /// # Errors
-    /// [`nightshard_format::Error`] if the manifest's days or method are not known here.
+    /// [`nightshard_format::Error`] if something is missing of the generation, or if the
+    /// manifest's days or method are not known here.
     ///
     /// # Complexity
     /// The system reads summaries and indexes in meanwhile; months come as they are asked for.
     pub fn new(generation: Generation<Mapped>) -> nightshard_format::Result<Self> {
+        complete::check(&generation)?;
         for shard in generation.shards() {
             if shard.identity().span == Span::Current {
                 shard.bytes().advise_needed()?;

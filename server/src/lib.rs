@@ -20,6 +20,7 @@
 //! ```
 
 mod api;
+mod complete;
 mod config;
 mod connection;
 mod cors;

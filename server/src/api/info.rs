@@ -28,6 +28,7 @@ pub(super) fn write_generation(parameters: Parameters<'_>, lookup: &mut Lookup<'
     json.key("configuration").value(&manifest.configuration);
     json.key("card_key").string(&manifest.card_key);
     json.key("shards").integer(manifest.shards.len() as u64);
+    // No overflow: each is the length of a file that is mapped.
     let size_bytes: u64 = manifest.shards.iter().map(|shard| shard.size_bytes).sum();
     json.key("size_bytes").integer(size_bytes);
     json.end_object();

@@ -85,6 +85,20 @@ impl Fixture {
         self.folder.path().join(&entry.blob)
     }
 
+    /// Writes a manifest for every shard of a generation, which lacks just that.
+    pub(crate) fn lacking_one(&self, id: &GenerationId) -> Vec<(ShardEntry, GenerationId)> {
+        let whole = self.manifests.lock().unwrap()[id].clone();
+        let lacking = |at| {
+            let mut manifest = whole.clone();
+            let lacking = manifest.shards.remove(at);
+            manifest.id = manifest.compute_id().unwrap();
+            let id = manifest.id.clone();
+            self.manifests.lock().unwrap().insert(id.clone(), manifest);
+            (lacking, id)
+        };
+        (0..whole.shards.len()).map(lacking).collect()
+    }
+
     /// Writes the generation of these rows, whose last business day is the last that has some.
     pub(crate) fn write(&self, shops: &[Shop], payments: &[Payment]) -> GenerationId {
         let last = payments.iter().map(|payment| payment.day).max();

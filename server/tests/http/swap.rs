@@ -197,6 +197,43 @@ fn a_candidate_that_fails_leaves_the_current_generation_and_is_tried_again() {
 }
 
 #[test]
+fn a_generation_that_lacks_any_shard_is_never_served() {
+    let fixture = Arc::new(Fixture::new());
+    let current = write(&fixture, 10);
+    // Ids so that each shard of search and of rankings has something that is counted.
+    let shops: Vec<Shop> = (0..40)
+        .map(|index| {
+            let (region, category) = (index % 9, index % 7);
+            let of = |name, number| format!("{name}{number}");
+            Shop::new(&of("s", index), "", &of("r", region), &of("c", category))
+        })
+        .collect();
+    let payments: Vec<Payment> = (0..400)
+        .map(|row| Payment {
+            store: row % 40,
+            day: Day(17_500 + (row % 60) as i32),
+            card: 1,
+            amount: 5,
+        })
+        .collect();
+    let whole = fixture.write(&shops, &payments);
+    fixture.select(1, &current);
+    let harness = Harness::ready(keeping(1), fixture.clone(), 1);
+    let mut client = harness.connect();
+    let lacking = fixture.lacking_one(&whole);
+    assert!(lacking.len() > 15);
+    for (number, (shard, id)) in (2..).zip(lacking) {
+        let failed = metric(&mut client, "nightshard_candidates_failed_total");
+        fixture.select(number, &id);
+        harness.switch().wake();
+        while metric(&mut client, "nightshard_candidates_failed_total") == failed {}
+        assert_eq!(harness.switch().selection(), Some(1), "{shard:?}");
+    }
+    fixture.select(1_000, &whole);
+    assert_eq!(harness.wait_for(1_000), whole);
+}
+
+#[test]
 fn a_selection_that_names_nothing_or_is_older_changes_nothing() {
     let fixture = Arc::new(Fixture::new());
     let ids = [10, 20].map(|rows| write(&fixture, rows));
