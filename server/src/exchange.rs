@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use hyper::{
     Method, StatusCode,
-    header::{ACCEPT_ENCODING, COOKIE, HeaderMap, ORIGIN},
+    header::{COOKIE, HeaderMap, ORIGIN},
     http::request::Parts,
 };
 use nightshard_format::record::STORES;
@@ -179,17 +179,16 @@ impl<'a> Exchange<'a> {
         }
         if let Some(text) = parameters.peek("cursor") {
             let cursor = Cursor::parse(text)?;
-            let gone = || {
-                at_fault(
+            let mut generations = kept.generations();
+            return match generations.find(|served| cursor.is_of(served.id())) {
+                Some(served) => Ok(served),
+                None if kept.retired().any(|id| cursor.is_of(id)) => Err(at_fault(
                     StatusCode::GONE,
                     "cursor",
                     "the generation of this list is no longer kept: begin again",
-                )
+                )),
+                None => Err(Cursor::wrong()),
             };
-            let mut generations = kept.generations();
-            return generations
-                .find(|served| cursor.is_of(served.id()))
-                .ok_or_else(gone);
         }
         self.check_at_least(kept)?;
         Ok(kept.current.generation())
@@ -264,7 +263,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn encode(&self, json: Json, etag: Option<u64>, work: &mut Work) -> Result<Answer> {
-        let accepted = Encoding::accepted(self.parts.headers.get(ACCEPT_ENCODING));
+        let accepted = Encoding::accepted(&self.parts.headers);
         let (body, encoding) = accepted.encode(json.into_bytes(), work)?;
         Ok(Answer::data(body, encoding, etag))
     }

@@ -695,14 +695,17 @@ fn batches_beyond_the_limits_or_of_another_shape_are_refused() {
         br#"{"lookups": [{"path": 1}]}"#,
         br#"{"lookups": [{"url": "/v1/stores"}]}"#,
         br#"{"lookups": [], "more": 1}"#,
+        br#"[[]]"#,
+        br#"[["/v1/stores"]]"#,
+        br#"{"lookups": [["/v1/stores"]]}"#,
+        br#"{"lookups": [{}]}"#,
         b"",
     ] {
-        assert_eq!(
-            batch(body).problem(),
-            (400, None),
-            "{}",
-            String::from_utf8_lossy(body)
-        );
+        let reply = batch(body);
+        let text = String::from_utf8_lossy(body);
+        assert_eq!(reply.problem(), (400, None), "{text}");
+        let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+        assert!(!detail.contains("struct "), "{text}: {detail}");
     }
     let lookups = |count| {
         let lookups = vec![json!({"path": "/v1/stores/a"}); count];

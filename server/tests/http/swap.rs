@@ -102,6 +102,16 @@ fn a_list_goes_on_in_the_generation_it_began_in() {
     fixture.select(3, &ids[2]);
     harness.wait_for(3);
     assert_eq!(client.get(&target).problem(), (410, Some("cursor".into())));
+    // One that was changed is of no generation that ever was.
+    let cursor = first["next"].as_str().unwrap();
+    for at in [0, 7, 8, 39] {
+        let mut digits = cursor.as_bytes().to_vec();
+        digits[at] = if digits[at] == b'0' { b'1' } else { b'0' };
+        let changed = String::from_utf8(digits).unwrap();
+        let reply = client.get(&format!("/v1/stores?limit=1&cursor={changed}"));
+        let status = if at < 8 { 400 } else { 410 };
+        assert_eq!(reply.problem(), (status, Some("cursor".into())), "{at}");
+    }
 }
 
 #[test]
