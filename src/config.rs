@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nightshard_builder::build::RUNS_DEFAULT;
-use nightshard_format::histogram::Method;
+use nightshard_format::{histogram::Method, key::PARTITIONS};
 use serde::Deserialize;
 
 use crate::exit::UsageError;
@@ -51,10 +51,22 @@ impl Config {
         let name = path.display();
         let text = std::fs::read_to_string(path)
             .map_err(|error| UsageError(format!("--config {name}: {error}")))?;
-        toml::from_str(&text).map_err(|error| {
+        let config: Self = toml::from_str(&text).map_err(|error| {
             let before = error.span().map_or("", |span| &text[..span.start]);
             let line = 1 + before.matches('\n').count();
-            UsageError(format!("--config {name}: line {line}: {}", error.message())).into()
-        })
+            UsageError(format!("--config {name}: line {line}: {}", error.message()))
+        })?;
+        config
+            .check()
+            .map_err(|problem| UsageError(format!("--config {name}: {problem}")))?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let runs = self.shards.runs;
+        if !(1..=PARTITIONS).contains(&runs) {
+            return Err(format!("shards.runs: {runs} is not from 1 to {PARTITIONS}"));
+        }
+        self.server.check()
     }
 }

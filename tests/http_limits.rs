@@ -56,16 +56,19 @@ fn every_limit_can_be_configured_and_says_which_it_is() {
         "[server.limits]\nrequest_line_bytes = 100\nheader_bytes = 200\nheader_timeout_ms = 400\n\
          body_bytes = 50\nrequest_timeout_ms = 400\nidle_timeout_ms = 400\n",
     );
-    let get = "GET /v1/stores/s1 HTTP/1.1\r\nhost: x\r\n";
-    let post = "POST /v1/batch HTTP/1.1\r\nhost: x\r\n";
+    let get = "GET /v1/stores/s1 HTTP/1.1\r\nhost: localhost\r\n";
+    let post = "POST /v1/batch HTTP/1.1\r\nhost: localhost\r\n";
     let long = "x".repeat(1_000);
     for (request, status) in [
         (format!("{get}\r\n"), 200),
         (
-            format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", &long[..90]),
+            format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", &long[..90]),
             414,
         ),
-        (format!("GET /{long} HTTP/1.1\r\nhost: x\r\n\r\n"), 414),
+        (
+            format!("GET /{long} HTTP/1.1\r\nhost: localhost\r\n\r\n"),
+            414,
+        ),
         (format!("{get}long: {}\r\n\r\n", &long[..210]), 431),
         (format!("{get}long: {long}\r\n\r\n"), 431),
         (get.to_owned(), 408),

@@ -201,12 +201,12 @@ fn a_server_that_is_told_to_stop_finishes_its_requests_and_exits_with_0() {
         let mut open = std::net::TcpStream::connect(&address).unwrap();
         let body = r#"{"lookups": [{"path": "/v1/markets/all"}]}"#;
         let head = format!(
-            "POST /v1/batch HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+            "POST /v1/batch HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
         // `100 Continue` would say so, but few clients ask: another answer on the same
         // connection does as well.
-        let first = format!("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n{head}");
+        let first = format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n{head}");
         open.write_all(first.as_bytes()).unwrap();
         let mut reader = BufReader::new(open.try_clone().unwrap());
         let mut line = String::new();

@@ -34,6 +34,10 @@ impl fmt::Display for BlobRef {
 /// # Errors
 /// [`FormatError::Io`] if it cannot be mapped, else whatever is wrong with it.
 pub(crate) fn map_verified(path: &Path, entry: &ShardEntry) -> Result<Shard<Mapped>, FormatError> {
+    // Opening what is no regular file may wait for ever.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(damaged("it is no regular file".into()));
+    }
     let mapped = Mapped::open(path)?;
     check_len(mapped.as_ref().len() as u64, entry)?;
     check_digest(blake3::hash(mapped.as_ref()), entry)?;

@@ -20,6 +20,10 @@ use crate::{
 /// No selection is longer.
 const SELECTION_LEN_MAX: u64 = 64 << 10;
 
+/// Numbers have no gaps: one that skips so many is no selection, but somebody's mistake, and
+/// following it would leave no number for the next.
+const LOST_MAX: u64 = 1_000;
+
 /// How often a selection is tried when storage does not say what became of it.
 const ATTEMPTS_MAX: u32 = 3;
 
@@ -194,7 +198,9 @@ impl Repository {
 
     async fn last_number(&self) -> Result<Option<SelectionNumber>> {
         let listed = self.storage.list(&names::selections()?).await?;
-        Ok(listed.iter().filter_map(names::number_of_selection).max())
+        let numbers = listed.iter().filter_map(names::number_of_selection);
+        let end = numbers.clone().count() as u64 + LOST_MAX;
+        Ok(numbers.filter(|number| number.0 < end).max())
     }
 
     async fn selection(&self, number: SelectionNumber) -> Result<Option<Selection>> {

@@ -116,9 +116,9 @@ impl Rows {
     /// Returns whether every row is accounted for.
     #[must_use]
     pub fn add_up(&self) -> bool {
-        let rejected: u64 = self.rejected.values().sum();
-        let excluded: u64 = self.excluded.values().sum();
-        self.used + rejected + excluded == self.read
+        let mut counts = self.rejected.values().chain(self.excluded.values());
+        let total = counts.try_fold(self.used, |total, count| total.checked_add(*count));
+        total == Some(self.read)
     }
 }
 
@@ -260,11 +260,16 @@ impl Input {
     }
 }
 
+/// No shard has so many bytes or records, so that sums over a manifest's shards never overflow.
+const SHARD_MAX: u64 = 1 << 40;
+
 impl ShardEntry {
     fn is_plausible(&self) -> bool {
         is_hexadecimal(&self.blob, 64)
             && self.first_partition < self.end_partition
             && self.end_partition <= PARTITIONS
+            && self.size_bytes < SHARD_MAX
+            && self.records < SHARD_MAX
     }
 }
 
@@ -361,6 +366,30 @@ mod tests {
             let read = Manifest::from_json(&manifest.to_json().unwrap());
             assert_eq!(read.is_ok(), is_right, "{read:?}");
         }
+    }
+
+    #[test]
+    fn sums_that_overflow_are_refused_like_wrong_ones() {
+        let refused = |mut wrong: Manifest| {
+            wrong.id = wrong.compute_id().unwrap();
+            let read = Manifest::from_json(&wrong.to_json().unwrap());
+            assert!(matches!(read, Err(Error::Corrupt { .. })), "{read:?}");
+        };
+        let mut rows = manifest();
+        rows.rows.read = 1;
+        rows.rows.rejected.insert("many".into(), u64::MAX);
+        refused(rows);
+        let mut sizes = manifest();
+        sizes.shards.push(ShardEntry {
+            dataset: "stores".into(),
+            span: "current".into(),
+            first_partition: 0,
+            end_partition: 1,
+            blob: "0".repeat(64),
+            size_bytes: u64::MAX,
+            records: 1,
+        });
+        refused(sizes);
     }
 
     #[test]

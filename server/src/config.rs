@@ -7,6 +7,8 @@ use std::{
 
 use serde::Deserialize;
 
+use crate::api::ANSWER_BYTES_MAX;
+
 /// How a server serves.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -35,7 +37,64 @@ impl Default for Config {
     }
 }
 
+/// No time in a configuration is longer: a day.
+const TIME_MS_MAX: u64 = 86_400_000;
+/// Neither the request line nor the headers may take more.
+const HEAD_BYTES_MAX: u64 = 1 << 20;
+
 impl Config {
+    /// Checks that every value is one that a server can work with.
+    ///
+    /// # Errors
+    /// A line that names the first key at fault and its bounds.
+    pub fn check(&self) -> Result<(), String> {
+        let limits = &self.limits;
+        for (key, value, bounds) in [
+            ("poll_ms", self.poll_ms.get(), 1..=TIME_MS_MAX),
+            ("drain_ms", self.drain_ms, 0..=TIME_MS_MAX),
+            (
+                "limits.request_line_bytes",
+                limits.request_line_bytes as u64,
+                32..=HEAD_BYTES_MAX,
+            ),
+            (
+                "limits.header_bytes",
+                limits.header_bytes as u64,
+                32..=HEAD_BYTES_MAX,
+            ),
+            (
+                "limits.header_timeout_ms",
+                limits.header_timeout_ms.get(),
+                1..=TIME_MS_MAX,
+            ),
+            ("limits.body_bytes", limits.body_bytes as u64, 1..=1 << 30),
+            (
+                "limits.request_timeout_ms",
+                limits.request_timeout_ms.get(),
+                1..=TIME_MS_MAX,
+            ),
+            (
+                "limits.idle_timeout_ms",
+                limits.idle_timeout_ms.get(),
+                1..=TIME_MS_MAX,
+            ),
+            // One answer of full length must find room.
+            (
+                "limits.waiting_answers_bytes",
+                limits.waiting_answers_bytes as u64,
+                2 * ANSWER_BYTES_MAX as u64..=1 << 40,
+            ),
+        ] {
+            let (first, last) = (bounds.start(), bounds.end());
+            if !bounds.contains(&value) {
+                return Err(format!(
+                    "server.{key}: {value} is not from {first} to {last}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn poll(&self) -> Duration {
         Duration::from_millis(self.poll_ms.get())
     }
@@ -61,6 +120,8 @@ pub struct Limits {
     pub request_timeout_ms: NonZeroU64,
     /// How long a connection may be silent between requests, or refuse to take an answer.
     pub idle_timeout_ms: NonZeroU64,
+    /// How much of all answers together may wait for clients to read them: 503 above.
+    pub waiting_answers_bytes: usize,
     /// How many connections there may be at a time: 503 above.
     pub connections: NonZeroU32,
 }
@@ -74,6 +135,7 @@ impl Default for Limits {
             body_bytes: 1 << 20,
             request_timeout_ms: nonzero(10_000),
             idle_timeout_ms: nonzero(60_000),
+            waiting_answers_bytes: 256 << 20,
             connections: NonZeroU32::MIN.saturating_add(9_999),
         }
     }
@@ -111,6 +173,37 @@ const fn nonzero(value: u64) -> NonZeroU64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_that_no_server_can_work_with_are_named() {
+        assert_eq!(Config::default().check(), Ok(()));
+        for (text, key) in [
+            (
+                r#"{"limits": {"request_line_bytes": 0}}"#,
+                "request_line_bytes",
+            ),
+            (
+                r#"{"limits": {"header_bytes": 18446744073709551615}}"#,
+                "header_bytes",
+            ),
+            (
+                r#"{"limits": {"idle_timeout_ms": 18446744073709551615}}"#,
+                "idle_timeout_ms",
+            ),
+            (
+                r#"{"limits": {"waiting_answers_bytes": 5}}"#,
+                "waiting_answers_bytes",
+            ),
+            (
+                r#"{"poll_ms": 86400001}"#,
+                "server.poll_ms: 86400001 is not from 1 to 86400000",
+            ),
+        ] {
+            let given: Config = serde_json::from_str(text).unwrap();
+            let error = given.check().unwrap_err();
+            assert!(error.contains(key), "{error}");
+        }
+    }
 
     #[test]
     fn what_is_not_given_keeps_its_default_and_unknown_names_are_refused() {

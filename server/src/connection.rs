@@ -4,7 +4,7 @@ use std::{
     io,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
@@ -21,7 +21,9 @@ use tokio::{
 };
 
 use crate::{
-    exchange::{long_headers, long_request_line},
+    config::Limits,
+    exchange::{long_body, long_headers, long_request_line},
+    metrics::{Counted, Metrics, Resource},
     problem::Problem,
     respond,
     service::{Api, Shared},
@@ -31,22 +33,63 @@ use crate::{
 const LINGER: Duration = Duration::from_secs(1);
 
 /// How far the requests of a connection are, told by its service to its stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Progress {
+    stream: Arc<TcpStream>,
+    metrics: Arc<Metrics>,
     is_busy: AtomicBool,
     answers: AtomicU32,
+    /// Answers that hyper has, but that are not written yet.
+    unwritten: Mutex<Vec<Counted>>,
 }
 
 impl Progress {
+    fn new(stream: Arc<TcpStream>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            stream,
+            metrics,
+            is_busy: AtomicBool::new(false),
+            answers: AtomicU32::new(0),
+            unwritten: Mutex::new(Vec::with_capacity(1)),
+        }
+    }
+
     /// Takes note that a request was answered.
-    pub(crate) fn answered(&self) {
+    pub(crate) fn answered(&self, counted: Counted) {
         self.answers.fetch_add(1, Relaxed);
+        self.unwritten().push(counted);
     }
 
     /// Takes note that a request is being answered, until what is returned is dropped.
     pub(crate) fn begin(progress: &Arc<Self>) -> Busy {
         progress.is_busy.store(true, Relaxed);
         Busy(Arc::clone(progress))
+    }
+
+    /// Waits until the client closes its side, as far as what it sent before lets that be seen.
+    pub(crate) async fn hung_up(&self) {
+        if let Ok(1..) = self.stream.peek(&mut [0]).await {
+            std::future::pending().await
+        }
+    }
+
+    /// Counts the answers that are now written.
+    fn written(&self) {
+        for counted in self.unwritten().drain(..) {
+            self.metrics.answered(counted);
+        }
+    }
+
+    fn unwritten(&self) -> MutexGuard<'_, Vec<Counted>> {
+        let unwritten = self.unwritten.lock();
+        unwritten.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        let left = self.unwritten().len();
+        self.metrics.unwritten(left as u64);
     }
 }
 
@@ -57,7 +100,6 @@ pub(crate) struct Busy(Arc<Progress>);
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.is_busy.store(false, Relaxed);
-        self.0.answered();
     }
 }
 
@@ -70,11 +112,14 @@ pub(crate) async fn serve(
     let limits = &shared.config.limits;
     let header_bytes = limits.header_bytes;
     let head_bytes = limits.request_line_bytes + header_bytes;
-    let progress = Arc::new(Progress::default());
+    let stream = Arc::new(stream);
+    let progress = Progress::new(Arc::clone(&stream), Arc::clone(&shared.metrics));
+    let progress = Arc::new(progress);
     let limited = LimitedStream::new(stream, Arc::clone(&shared), Arc::clone(&progress));
+    // Each answer is written before the next request is read: so none is lost to what follows it,
+    // and no more than one waits for a client that reads none.
     let mut connection = http1::Builder::new()
         .half_close(true)
-        .pipeline_flush(true)
         .header_read_timeout(None)
         // The stream refuses heads that are too long; reads may overshoot by as much again.
         .max_buf_size(2 * head_bytes + (16 << 10))
@@ -90,23 +135,34 @@ pub(crate) async fn serve(
             (&mut connection).await
         }
     };
-    let limited = connection.into_parts().io.into_inner();
+    let parts = connection.into_parts();
+    drop(parts.service);
+    let limited = parts.io.into_inner();
     if let Err(error) = ended {
         tracing::debug!(%error, "connection broke off");
         if error.is_parse() {
-            limited.refuse(&unreadable(&error, header_bytes));
+            limited.refuse(&unreadable(&error, &parts.read_buf, limited.limits()));
         }
     }
-    linger(limited.stream).await;
+    if let Some(stream) = limited.into_stream() {
+        linger(stream).await;
+    }
 }
 
-/// Returns the problem of a head that cannot be read.
-fn unreadable(error: &hyper::Error, header_bytes: usize) -> Problem {
-    if error.is_parse_too_large() {
-        long_headers(header_bytes)
-    } else {
+/// Returns the problem of a head that cannot be read, of which `unread` may still be there.
+fn unreadable(error: &hyper::Error, unread: &[u8], limits: &Limits) -> Problem {
+    if !error.is_parse_too_large() {
         let detail = "this is not a request of HTTP/1.1";
-        Problem::new(StatusCode::BAD_REQUEST, detail)
+        return Problem::new(StatusCode::BAD_REQUEST, detail);
+    }
+    // Hyper says the same of too many headers and of a body too long for any integer, but only
+    // then has taken the head from what is unread.
+    let line = unread.split(|byte| *byte == b'\n').next();
+    let line = line.unwrap_or_default().trim_ascii_end();
+    if line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0") {
+        long_headers(limits.header_bytes)
+    } else {
+        long_body(limits.body_bytes)
     }
 }
 
@@ -136,7 +192,7 @@ async fn linger(mut stream: TcpStream) {
 /// The service says which requests were answered; what is read after that belongs to the head of
 /// the next one. Waiting is timed from when it begins, at the granularity of one timer.
 struct LimitedStream {
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
     shared: Arc<Shared>,
     progress: Arc<Progress>,
     timer: Pin<Box<Sleep>>,
@@ -151,7 +207,7 @@ struct LimitedStream {
 }
 
 impl LimitedStream {
-    fn new(stream: TcpStream, shared: Arc<Shared>, progress: Arc<Progress>) -> Self {
+    fn new(stream: Arc<TcpStream>, shared: Arc<Shared>, progress: Arc<Progress>) -> Self {
         let timer = tokio::time::sleep(shared.config.limits.header_timeout());
         Self {
             stream,
@@ -165,6 +221,16 @@ impl LimitedStream {
             reading_since: None,
             writing_since: None,
         }
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.shared.config.limits
+    }
+
+    /// Returns the stream once nobody else has it.
+    fn into_stream(self) -> Option<TcpStream> {
+        drop(self.progress);
+        Arc::into_inner(self.stream)
     }
 
     /// Starts a new head if the one before was answered, and checks the length of this one.
@@ -235,8 +301,46 @@ impl LimitedStream {
         if self.progress.answers.load(Relaxed) == self.answers_written {
             let kept = self.shared.switch.load();
             let serving = kept.as_ref().map(|kept| &kept.current);
+            let farewell = respond::farewell(problem, serving, &self.shared.origins);
             // A client that does not even take these few bytes misses them.
-            let _written = self.stream.try_write(&respond::farewell(problem, serving));
+            match self.stream.try_write(&farewell) {
+                Ok(written) if written == farewell.len() => {
+                    self.shared.metrics.answered(Counted {
+                        resource: Resource::Unknown,
+                        status: problem.status,
+                        latency: self.reading_since.map_or(Duration::ZERO, |at| at.elapsed()),
+                    });
+                }
+                _ => self.shared.metrics.unwritten(1),
+            }
+        }
+    }
+
+    fn poll_read_stream(
+        &self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.stream.poll_read_ready(context))?;
+            match self.stream.try_read_buf(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return Poll::Ready(read.map(drop)),
+            }
+        }
+    }
+
+    fn poll_write_stream(
+        &self,
+        context: &mut Context<'_>,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_write_ready(context))?;
+            match write(&self.stream) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
         }
     }
 }
@@ -253,7 +357,7 @@ impl AsyncRead for LimitedStream {
             this.check_head()?;
         }
         let before = buffer.filled().len();
-        match Pin::new(&mut this.stream).poll_read(context, buffer) {
+        match this.poll_read_stream(context, buffer) {
             Poll::Pending if is_busy => Poll::Pending,
             Poll::Pending => this.poll_silence(context).map(Err),
             Poll::Ready(Ok(())) if !is_busy => {
@@ -300,7 +404,7 @@ impl AsyncWrite for LimitedStream {
         if this.is_unasked() {
             return Poll::Ready(Ok(bytes.len()));
         }
-        let written = Pin::new(&mut this.stream).poll_write(context, bytes);
+        let written = this.poll_write_stream(context, |stream| stream.try_write(bytes));
         this.poll_written(written, context)
     }
 
@@ -313,19 +417,20 @@ impl AsyncWrite for LimitedStream {
         if this.is_unasked() {
             return Poll::Ready(Ok(parts.iter().map(|part| part.len()).sum()));
         }
-        let written = Pin::new(&mut this.stream).poll_write_vectored(context, parts);
+        let written = this.poll_write_stream(context, |stream| stream.try_write_vectored(parts));
         this.poll_written(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        // Hyper flushes once it has nothing left to write.
+        // Hyper flushes once it has nothing left to write, and sockets hold nothing back.
         this.answers_written = this.progress.answers.load(Relaxed);
-        Pin::new(&mut this.stream).poll_flush(context)
+        this.progress.written();
+        Poll::Ready(Ok(()))
     }
 
     /// Does nothing: whoever serves the connection may have a last word, and shuts down after it.

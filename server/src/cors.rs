@@ -58,6 +58,15 @@ impl Origins {
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     }
 
+    /// Adds what lets a page read the answer to a request whose origin was not read: where just
+    /// one may ask, it is that.
+    pub(crate) fn allow_unread(&self, headers: &mut HeaderMap) {
+        if self.any || self.named.len() == 1 {
+            let only = self.named.first().cloned();
+            self.allow(only.or(Some(ANY)).as_ref(), headers);
+        }
+    }
+
     /// Adds what a page may send, to the answer of its preflight request.
     pub(crate) fn allow_request(&self, headers: &mut HeaderMap) {
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);

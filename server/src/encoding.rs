@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use hyper::header::HeaderValue;
+use hyper::header::{ACCEPT_ENCODING, HeaderMap};
 
 use crate::{problem::Result, work::Work};
 
@@ -46,14 +46,15 @@ impl Encoding {
     ///
     /// # Source
     /// RFC 9110, section 12.5.3.
-    pub(crate) fn accepted(header: Option<&HeaderValue>) -> Self {
-        let Some(text) = header.and_then(|value| value.to_str().ok()) else {
-            return Self::Identity;
-        };
-        let (mut best, mut best_weight) = (Self::Identity, 0.0);
+    pub(crate) fn accepted(headers: &HeaderMap) -> Self {
+        let lines = headers.get_all(ACCEPT_ENCODING).iter();
+        let lines: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
+        // Nobody who does not name it likes it better than what is named.
+        let identity = weight_of(&lines, Self::Identity.name(), false);
+        let (mut best, mut best_weight) = (Self::Identity, identity);
         // The later one wins where a client likes both equally.
         for encoding in [Self::Gzip, Self::Zstd] {
-            let weight = weight_of(text, encoding.name());
+            let weight = weight_of(&lines, encoding.name(), true);
             if weight > 0.0 && weight >= best_weight {
                 (best, best_weight) = (encoding, weight);
             }
@@ -98,18 +99,24 @@ fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// Returns the weight of a coding, 0 to 1; 0 if it is not acceptable.
-fn weight_of(header: &str, coding: &str) -> f32 {
+/// Returns the weight of a coding, 0 to 1; 0 if it is not acceptable, or neither named nor, where
+/// that counts, meant by an asterisk.
+fn weight_of(lines: &[&str], coding: &str, or_any: bool) -> f32 {
     let mut any = 0.0;
-    for item in header.split(',') {
+    for item in lines.iter().flat_map(|line| line.split(',')) {
         let mut parts = item.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();
         let weight = parts.find_map(|part| part.strip_prefix(['q', 'Q'])?.strip_prefix('='));
-        let weight = weight.map_or(1.0, |text| text.parse().unwrap_or(0.0));
+        let weight: f32 = weight.map_or(1.0, |text| text.parse().unwrap_or(0.0));
+        let weight = if (0.0..=1.0).contains(&weight) {
+            weight
+        } else {
+            0.0
+        };
         if name.eq_ignore_ascii_case(coding) {
             return weight;
         }
-        if name == "*" {
+        if name == "*" && or_any {
             any = weight;
         }
     }
@@ -133,11 +140,21 @@ mod tests {
             ("*;q=0", Encoding::Identity),
             ("zstd;q=0, *", Encoding::Gzip),
             ("", Encoding::Identity),
+            ("gzip;q=0.5, identity", Encoding::Identity),
+            ("gzip;q=0.5, identity;q=0.9", Encoding::Identity),
+            ("gzip;q=0.5, identity;q=0.1, *;q=0", Encoding::Gzip),
+            ("identity;q=0, gzip;q=0.1", Encoding::Gzip),
+            ("gzip;q=inf, zstd;q=nan", Encoding::Identity),
+            ("gzip|zstd;q=0.5", Encoding::Gzip),
+            ("br|zstd|gzip;q=0.1", Encoding::Zstd),
         ] {
-            let value = HeaderValue::from_static(header);
-            assert_eq!(Encoding::accepted(Some(&value)), expected, "{header}");
+            let mut headers = HeaderMap::new();
+            for line in header.split('|') {
+                headers.append(ACCEPT_ENCODING, line.parse().unwrap());
+            }
+            assert_eq!(Encoding::accepted(&headers), expected, "{header}");
         }
-        assert_eq!(Encoding::accepted(None), Encoding::Identity);
+        assert_eq!(Encoding::accepted(&HeaderMap::new()), Encoding::Identity);
     }
 
     #[test]

@@ -4,22 +4,23 @@ use std::{sync::Arc, time::Instant};
 
 use hyper::{
     Method, StatusCode,
-    header::{ACCEPT_ENCODING, ORIGIN},
+    header::{COOKIE, HeaderMap, ORIGIN},
     http::request::Parts,
 };
 use nightshard_format::record::STORES;
 
 use crate::{
     api::{
-        Lookup, batch,
+        ANSWER_BYTES_MAX, Lookup, batch,
         cursor::Cursor,
         parameters::Parameters,
         route::{Part, Route},
     },
     encoding::Encoding,
     generation::{ServedGeneration, Serving},
+    host,
     json::Json,
-    metrics::Resource,
+    metrics::{Counted, Resource},
     problem::{Failure, Problem, Result},
     respond::{self, AT_LEAST, Answer, matches_any, matching_etag, no_such_path},
     service::{Reply, Shared},
@@ -85,6 +86,7 @@ impl<'a> Exchange<'a> {
     /// Decides what is to be done, short of looking anything up.
     fn decide(&self) -> Result<Decision<'a>, Problem> {
         self.check_lengths()?;
+        host::check(self.parts)?;
         let path = self.parts.uri.path();
         let route = self.route.as_ref().ok_or_else(|| no_such_path(path))?;
         let method = &self.parts.method;
@@ -98,21 +100,13 @@ impl<'a> Exchange<'a> {
         if !allowed {
             return Err(Problem::method_not_allowed(route.methods()));
         }
-        let serving = self.kept.map(|kept| &kept.current);
-        match route {
-            Route::Health => return Ok(Decision::Answer(Answer::text(StatusCode::OK, "ok\n"))),
-            Route::Metrics => {
-                let text = self.shared.metrics.render(serving);
-                return Ok(Decision::Answer(Answer::text(StatusCode::OK, text)));
-            }
-            _ => {}
-        }
-        let waiting = || Problem::unavailable("no generation is served yet");
-        let kept = self.kept.ok_or_else(waiting)?;
-        if *route == Route::Ready {
-            return Ok(Decision::Answer(Answer::text(StatusCode::OK, "ready\n")));
-        }
         let mut parameters = Parameters::parse(self.parts.uri.query())?;
+        if matches!(route, Route::Health | Route::Ready | Route::Metrics) {
+            parameters.finish()?;
+            let text = self.tell_operator(route)?;
+            return Ok(Decision::Answer(Answer::text(StatusCode::OK, text)));
+        }
+        let kept = self.kept()?;
         let served = self.choose(kept, &mut parameters)?;
         if *route != Route::Batch {
             let etag = served.etag(self.target());
@@ -121,6 +115,24 @@ impl<'a> Exchange<'a> {
             }
         }
         Ok(Decision::LookUp(served, parameters))
+    }
+
+    /// Returns what a resource of operations says of the server itself.
+    fn tell_operator(&self, route: &Route<'_>) -> Result<String, Problem> {
+        Ok(match route {
+            Route::Metrics => {
+                let serving = self.kept.map(|kept| &kept.current);
+                self.shared.metrics.render(serving)
+            }
+            Route::Ready => self.kept().map(|_kept| "ready\n".to_owned())?,
+            _ => "ok\n".to_owned(),
+        })
+    }
+
+    /// Returns what is served, if anything is yet.
+    fn kept(&self) -> Result<&'a Kept, Problem> {
+        let waiting = || Problem::unavailable("no generation is served yet");
+        self.kept.ok_or_else(waiting)
     }
 
     fn check_lengths(&self) -> Result<(), Problem> {
@@ -167,17 +179,16 @@ impl<'a> Exchange<'a> {
         }
         if let Some(text) = parameters.peek("cursor") {
             let cursor = Cursor::parse(text)?;
-            let gone = || {
-                at_fault(
+            let mut generations = kept.generations();
+            return match generations.find(|served| cursor.is_of(served.id())) {
+                Some(served) => Ok(served),
+                None if kept.retired().any(|id| cursor.is_of(id)) => Err(at_fault(
                     StatusCode::GONE,
                     "cursor",
                     "the generation of this list is no longer kept: begin again",
-                )
+                )),
+                None => Err(Cursor::wrong()),
             };
-            let mut generations = kept.generations();
-            return generations
-                .find(|served| cursor.is_of(served.id()))
-                .ok_or_else(gone);
         }
         self.check_at_least(kept)?;
         Ok(kept.current.generation())
@@ -185,17 +196,9 @@ impl<'a> Exchange<'a> {
 
     /// Checks that the client has not seen a later selection elsewhere.
     fn check_at_least(&self, kept: &Kept) -> Result<(), Problem> {
-        let Some(value) = self.parts.headers.get(AT_LEAST) else {
+        let Some(number) = at_least(&self.parts.headers)? else {
             return Ok(());
         };
-        let number = value
-            .to_str()
-            .ok()
-            .and_then(|text| text.parse::<u64>().ok());
-        let number = number.ok_or_else(|| {
-            let detail = "the header Nightshard-At-Least is not a selection's number";
-            Problem::new(StatusCode::BAD_REQUEST, detail)
-        })?;
         if number > kept.current.selection() {
             self.shared.switch.wake();
             return Err(Problem::unavailable(format!(
@@ -260,13 +263,17 @@ impl<'a> Exchange<'a> {
     }
 
     fn encode(&self, json: Json, etag: Option<u64>, work: &mut Work) -> Result<Answer> {
-        let accepted = Encoding::accepted(self.parts.headers.get(ACCEPT_ENCODING));
+        let accepted = Encoding::accepted(&self.parts.headers);
         let (body, encoding) = accepted.encode(json.into_bytes(), work)?;
         Ok(Answer::data(body, encoding, etag))
     }
 
-    /// Counts the answer and puts its headers together.
-    pub(crate) fn reply(&self, answer: Answer, chosen: Option<&Arc<ServedGeneration>>) -> Reply {
+    /// Puts the headers of an answer together, and says what it is counted by once it is written.
+    pub(crate) fn reply(
+        &self,
+        answer: Answer,
+        chosen: Option<&Arc<ServedGeneration>>,
+    ) -> (Reply, Counted) {
         let serving = self.kept.map(|kept| &kept.current);
         self.reply_from(answer, chosen, serving)
     }
@@ -277,20 +284,48 @@ impl<'a> Exchange<'a> {
         answer: Answer,
         chosen: Option<&Arc<ServedGeneration>>,
         serving: Option<&Serving>,
-    ) -> Reply {
-        let resource = self.route.as_ref().map_or(Resource::Unknown, resource_of);
-        let metrics = &self.shared.metrics;
-        metrics.answered(resource, answer.status(), self.started.elapsed());
+    ) -> (Reply, Counted) {
+        let (answer, body) = answer.admitted(&self.shared.waiting);
+        let counted = Counted {
+            resource: self.route.as_ref().map_or(Resource::Unknown, resource_of),
+            status: answer.status(),
+            latency: self.started.elapsed(),
+        };
         let is_preflight = self.parts.method == Method::OPTIONS && answer.status().is_success();
         let served = serving.map(|serving| (&**chosen.unwrap_or(serving.generation()), serving));
         let origins = &self.shared.origins;
         let origin = self.parts.headers.get(ORIGIN);
-        let mut reply = answer.into_response(served, origins, origin);
+        let mut reply = answer.into_response(body, served, origins, origin);
         if is_preflight {
             origins.allow_request(reply.headers_mut());
         }
-        reply
+        (reply, counted)
     }
+}
+
+/// Returns the highest selection that a client says to have seen, in headers or in cookies.
+fn at_least(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let cookies = headers.get_all(COOKIE).iter();
+    let cookies = cookies.filter_map(|value| value.to_str().ok());
+    let cookies = cookies.flat_map(|value| value.split(';'));
+    let own = cookies.filter_map(|pair| {
+        let (name, value) = pair.trim().split_once('=')?;
+        name.eq_ignore_ascii_case(AT_LEAST.as_str())
+            .then_some(value)
+    });
+    let lines = headers.get_all(AT_LEAST).iter();
+    let lines = lines.map(|value| value.to_str().unwrap_or_default());
+    let mut highest = None;
+    for text in lines.chain(own) {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let number: Option<u64> = text.parse().ok().filter(|_| digits);
+        let number = number.ok_or_else(|| {
+            let detail = "Nightshard-At-Least is not a selection's number";
+            Problem::new(StatusCode::BAD_REQUEST, detail)
+        })?;
+        highest = highest.max(Some(number));
+    }
+    Ok(highest)
 }
 
 /// Returns what a caller is told of a failure.
@@ -299,6 +334,10 @@ pub(crate) fn explain(failure: Failure) -> Problem {
         Failure::Problem(problem) => *problem,
         Failure::Data(error) => respond::damage(&error),
         Failure::Heavy => Problem::unavailable("the request takes too long"),
+        Failure::Long => {
+            let detail = format!("the answer exceeds {ANSWER_BYTES_MAX} bytes: ask for less");
+            Problem::new(StatusCode::BAD_REQUEST, detail)
+        }
     }
 }
 
@@ -312,6 +351,12 @@ pub(crate) fn long_request_line(limit: usize) -> Problem {
 pub(crate) fn long_headers(limit: usize) -> Problem {
     let detail = format!("the headers exceed {limit} bytes");
     Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
+}
+
+/// Returns the problem of a body above the limit.
+pub(crate) fn long_body(limit: usize) -> Problem {
+    let detail = format!("the body exceeds {limit} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
 }
 
 /// Returns what a request is counted under.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use nightshard_format::{
-    calendar::DayRange,
+    calendar::{Day, DayRange},
     generation::Generation,
     histogram::Method,
     manifest::{GenerationId, Manifest},
@@ -12,7 +12,7 @@ use nightshard_format::{
 };
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::json::Json;
+use crate::{complete, json::Json};
 
 /// The generation that an answer was made from.
 pub(crate) const GENERATION: HeaderName = HeaderName::from_static("nightshard-generation");
@@ -30,6 +30,7 @@ const METHOD_KEY: &str = "histogram.method";
 pub struct ServedGeneration {
     generation: Generation<Mapped>,
     days: DayRange,
+    last_row: Day,
     method: Method,
     /// What entity tags are hashed with: a tag changes with the generation and the release.
     etag_seed: u64,
@@ -41,11 +42,13 @@ impl ServedGeneration {
     /// Warms a verified generation and prepares it for being served.
     ///
     /// # Errors
-    /// [`nightshard_format::Error`] if the manifest's days or method are not known here.
+    /// [`nightshard_format::Error`] if something is missing of the generation, or if the
+    /// manifest's days or method are not known here.
     ///
     /// # Complexity
     /// The system reads summaries and indexes in meanwhile; months come as they are asked for.
     pub fn new(generation: Generation<Mapped>) -> nightshard_format::Result<Self> {
+        complete::check(&generation)?;
         for shard in generation.shards() {
             if shard.identity().span == Span::Current {
                 shard.bytes().advise_needed()?;
@@ -66,6 +69,7 @@ impl ServedGeneration {
             .integer(manifest.currency_exponent);
         Ok(Self {
             days: known_days(manifest)?,
+            last_row: manifest.day_range()?.last,
             method: method_of(&generation)?,
             etag_seed: xxh3_64(format!("{} {id}", env!("CARGO_PKG_VERSION")).as_bytes()),
             envelope: envelope.into_bytes(),
@@ -88,6 +92,11 @@ impl ServedGeneration {
     /// Returns the days from the first that has rows to the last business day.
     pub(crate) fn days(&self) -> DayRange {
         self.days
+    }
+
+    /// Returns the last day that has rows, which may lie before the last business day.
+    pub(crate) fn last_row(&self) -> Day {
+        self.last_row
     }
 
     /// Returns how histograms are cut.

@@ -20,6 +20,7 @@
 //! ```
 
 mod api;
+mod complete;
 mod config;
 mod connection;
 mod cors;
@@ -28,6 +29,7 @@ mod error;
 mod exchange;
 mod follow;
 mod generation;
+mod host;
 mod json;
 mod listen;
 mod metrics;
@@ -37,6 +39,7 @@ mod series;
 mod service;
 mod source;
 mod switch;
+mod waiting;
 mod work;
 
 pub use config::{Config, Cors, Limits};

@@ -109,7 +109,11 @@ impl Server {
         };
         let problem = Problem::unavailable("the server has too many connections");
         let kept = self.shared.switch.load();
-        let farewell = respond::farewell(&problem, kept.as_ref().map(|kept| &kept.current));
+        let farewell = respond::farewell(
+            &problem,
+            kept.as_ref().map(|kept| &kept.current),
+            &self.shared.origins,
+        );
         tokio::spawn(async move {
             connection::turn_away(stream, farewell).await;
             drop(permit);

@@ -19,8 +19,9 @@ const LATENCY_US: [u64; 12] = [
 ];
 
 /// The statuses that are counted one by one; the last one stands for all others.
-const STATUSES: [u16; 15] = [
-    200, 204, 304, 400, 404, 405, 408, 410, 413, 414, 431, 500, 503, 501, 0,
+const STATUSES: [&str; 16] = [
+    "200", "204", "304", "400", "404", "405", "408", "410", "413", "414", "421", "431", "500",
+    "501", "503", "other",
 ];
 
 /// What requests are counted by.
@@ -64,9 +65,19 @@ struct Counters {
     latency_us: AtomicU64,
 }
 
+/// What an answer is counted by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counted {
+    pub(crate) resource: Resource,
+    pub(crate) status: StatusCode,
+    /// From the request's head to its answer.
+    pub(crate) latency: Duration,
+}
+
 /// All counters of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
+    answers_unwritten: AtomicU64,
     resources: [Counters; RESOURCES.len()],
     connections_open: AtomicU64,
     connections_refused: AtomicU64,
@@ -75,15 +86,25 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Counts an answered request.
-    pub(crate) fn answered(&self, resource: Resource, status: StatusCode, latency: Duration) {
+    /// Counts an answer that was written whole.
+    pub(crate) fn answered(&self, answer: Counted) {
+        let Counted {
+            resource,
+            status,
+            latency,
+        } = answer;
         let counters = &self.resources[resource as usize];
-        let known = STATUSES.iter().position(|known| *known == status.as_u16());
+        let known = STATUSES.iter().position(|known| *known == status.as_str());
         counters.by_status[known.unwrap_or(STATUSES.len() - 1)].fetch_add(1, Relaxed);
         let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         let class = LATENCY_US.iter().position(|end| micros <= *end);
         counters.by_latency[class.unwrap_or(LATENCY_US.len())].fetch_add(1, Relaxed);
         counters.latency_us.fetch_add(micros, Relaxed);
+    }
+
+    /// Counts answers that no client took.
+    pub(crate) fn unwritten(&self, answers: u64) {
+        self.answers_unwritten.fetch_add(answers, Relaxed);
     }
 
     /// Counts a connection until what is returned is dropped.
@@ -126,6 +147,12 @@ impl Metrics {
             counters.render_latency(resource, &mut text);
         }
         for (name, kind, help, counter) in [
+            (
+                "nightshard_answers_unwritten_total",
+                "counter",
+                "Answers that their clients did not take.",
+                &self.answers_unwritten,
+            ),
             (
                 "nightshard_connections_open",
                 "gauge",
@@ -201,13 +228,21 @@ fn render_serving(serving: Option<&Serving>, text: &mut Text) {
     );
     let labels = format!("generation=\"{}\"", generation.id());
     text.sample("nightshard_selection", &labels, serving.selection());
-    let name = "nightshard_generation_last_day_timestamp_seconds";
-    text.family(
-        name,
-        "gauge",
-        "The beginning of the last day that has rows.",
-    );
-    text.sample(name, "", i64::from(generation.days().last.0) * 86_400);
+    for (name, help, day) in [
+        (
+            "nightshard_generation_last_day_timestamp_seconds",
+            "The beginning of the last day that has rows.",
+            generation.last_row(),
+        ),
+        (
+            "nightshard_generation_as_of_timestamp_seconds",
+            "The beginning of the last business day, with rows or without.",
+            generation.days().last,
+        ),
+    ] {
+        text.family(name, "gauge", help);
+        text.sample(name, "", i64::from(day.0) * 86_400);
+    }
 }
 
 /// Returns microseconds as exact decimal seconds.
@@ -258,7 +293,11 @@ mod tests {
         let metrics = Metrics::default();
         for micros in [10, 25, 26, 20_000_000] {
             let latency = Duration::from_micros(micros);
-            metrics.answered(Resource::Search, StatusCode::OK, latency);
+            metrics.answered(Counted {
+                resource: Resource::Search,
+                status: StatusCode::OK,
+                latency,
+            });
         }
         let text = metrics.render(None);
         for line in [

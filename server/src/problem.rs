@@ -97,6 +97,8 @@ pub(crate) enum Failure {
     Problem(Box<Problem>),
     /// It takes too long for the thread it runs on: see [`crate::work::Work`].
     Heavy,
+    /// It is longer than an answer may be.
+    Long,
     /// A shard is damaged in spite of its checksums.
     Data(nightshard_format::Error),
 }

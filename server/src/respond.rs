@@ -17,6 +17,7 @@ use crate::{
     encoding::Encoding,
     generation::{GENERATION, SELECTION, ServedGeneration, Serving, header_value},
     problem::Problem,
+    waiting::Waiting,
 };
 
 /// The selection that a client has seen before.
@@ -90,15 +91,30 @@ impl Answer {
         self.status
     }
 
+    /// Returns the answer with its body apart, or one that says that there is no room for it.
+    pub(crate) fn admitted(mut self, waiting: &Waiting) -> (Self, Bytes) {
+        let body = std::mem::take(&mut self.body);
+        match waiting.admit(body) {
+            Some(body) => (self, body),
+            None => {
+                let detail = "too much of other answers waits to be read";
+                let mut answer = Self::from(Problem::unavailable(detail));
+                let body = std::mem::take(&mut answer.body);
+                (answer, body.into())
+            }
+        }
+    }
+
     /// Puts the response together.
     pub(crate) fn into_response(
         self,
+        body: Bytes,
         served: Option<(&ServedGeneration, &Serving)>,
         origins: &Origins,
         origin: Option<&HeaderValue>,
     ) -> Response<Full<Bytes>> {
         let is_temporary = self.status == StatusCode::SERVICE_UNAVAILABLE;
-        let mut response = Response::new(Full::new(Bytes::from(self.body)));
+        let mut response = Response::new(Full::new(body));
         *response.status_mut() = self.status;
         if let Some((generation, serving)) = served {
             *response.headers_mut() = serving.headers().clone();
@@ -227,7 +243,7 @@ pub(crate) fn damage(error: &nightshard_format::Error) -> Problem {
 }
 
 /// Returns the bytes of a last answer, written when there is no request to answer.
-pub(crate) fn farewell(problem: &Problem, serving: Option<&Serving>) -> Vec<u8> {
+pub(crate) fn farewell(problem: &Problem, serving: Option<&Serving>, origins: &Origins) -> Vec<u8> {
     let body = problem.to_bytes();
     let mut head = format!("HTTP/1.1 {}\r\n", problem.status);
     let mut line = |name: &str, value: &str| {
@@ -246,6 +262,11 @@ pub(crate) fn farewell(problem: &Problem, serving: Option<&Serving>) -> Vec<u8> 
     }
     if problem.is_temporary() {
         line("retry-after", "1");
+    }
+    let mut headers = HeaderMap::new();
+    origins.allow_unread(&mut headers);
+    for (name, value) in &headers {
+        line(name.as_str(), value.to_str().unwrap_or_default());
     }
     let mut bytes = head.into_bytes();
     bytes.extend_from_slice(b"\r\n");

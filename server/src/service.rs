@@ -27,13 +27,14 @@ use crate::{
     config::Config,
     connection::Progress,
     cors::Origins,
-    exchange::{Exchange, Step, explain},
+    exchange::{Exchange, Step, explain, long_body},
     generation::Serving,
-    metrics::Metrics,
+    metrics::{Counted, Metrics},
     problem::{Problem, Result},
     respond::Answer,
     switch::Switch,
-    work::Work,
+    waiting::Waiting,
+    work::{Waiter, Work},
 };
 
 /// What all connections share.
@@ -43,8 +44,10 @@ pub(crate) struct Shared {
     pub(crate) switch: Arc<Switch>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) origins: Origins,
+    /// Bounds what answers take until they are read.
+    pub(crate) waiting: Waiting,
     /// Bounds what is done aside at a time: more would only wait for the same processors.
-    aside: Semaphore,
+    aside: Arc<Semaphore>,
 }
 
 impl Shared {
@@ -54,7 +57,8 @@ impl Shared {
             switch: Arc::new(Switch::new(config.keep_mapped.get())),
             metrics: Arc::new(Metrics::default()),
             origins: Origins::new(&config.cors),
-            aside: Semaphore::new(processors * 2),
+            waiting: Waiting::new(config.limits.waiting_answers_bytes),
+            aside: Arc::new(Semaphore::new(processors * 2)),
             config,
         }
     }
@@ -114,16 +118,22 @@ impl Service<Request<Incoming>> for Api {
         let (step, chosen) = exchange.step();
         match step {
             Step::Done(answer) => {
-                let reply = exchange.reply(answer, chosen);
-                self.progress.answered();
+                let (reply, counted) = exchange.reply(answer, chosen);
+                self.progress.answered(counted);
                 Answering::Now(Some(reply))
             }
             Step::Aside(serving) => {
                 let busy = Progress::begin(&self.progress);
-                let shared = Arc::clone(&self.shared);
+                let aside = Aside {
+                    shared: Arc::clone(&self.shared),
+                    progress: Arc::clone(&self.progress),
+                    serving,
+                    started,
+                };
                 Answering::Aside(Box::pin(async move {
-                    let reply = answer_aside(shared, parts, body, serving, started).await;
+                    let (reply, counted) = aside.answer(parts, body).await;
                     drop(busy);
+                    aside.progress.answered(counted);
                     reply
                 }))
             }
@@ -131,28 +141,41 @@ impl Service<Request<Incoming>> for Api {
     }
 }
 
-/// Answers a request that has a body or takes long.
-async fn answer_aside(
+/// A request that has a body or takes long.
+struct Aside {
     shared: Arc<Shared>,
-    parts: Parts,
-    body: Incoming,
+    progress: Arc<Progress>,
     serving: Serving,
     started: Instant,
-) -> Reply {
-    let deadline = started + shared.config.limits.request_timeout();
-    let is_batch = parts.method == Method::POST;
-    let body = if is_batch {
-        read_body(&shared, body, deadline).await
-    } else {
-        Ok(Bytes::new())
-    };
-    let parts = Arc::new(parts);
-    let work = {
-        let (shared, parts, serving) = (Arc::clone(&shared), Arc::clone(&parts), serving.clone());
-        move |body: Bytes| {
+}
+
+impl Aside {
+    async fn answer(&self, parts: Parts, body: Incoming) -> (Reply, Counted) {
+        let parts = Arc::new(parts);
+        let answer = match self.find(&parts, body).await {
+            Ok(answer) => answer,
+            Err(failure) => explain(failure).into(),
+        };
+        let exchange = Exchange::aside(&self.shared, &parts, self.started);
+        exchange.reply_from(answer, None, Some(&self.serving))
+    }
+
+    async fn find(&self, parts: &Arc<Parts>, body: Incoming) -> Result<Answer> {
+        let deadline = self.started + self.shared.config.limits.request_timeout();
+        let is_batch = parts.method == Method::POST;
+        let body = if is_batch {
+            read_body(&self.shared, body, deadline).await?
+        } else {
+            Bytes::new()
+        };
+        // Dropped with this future, by which the work below ends.
+        let waiter = Waiter::default();
+        let work = Work::until(deadline, &waiter);
+        let (shared, parts) = (Arc::clone(&self.shared), Arc::clone(parts));
+        let (serving, started) = (self.serving.clone(), self.started);
+        let look_up = move || {
             let exchange = Exchange::aside(&shared, &parts, started);
             let served = serving.generation();
-            let work = Work::until(deadline);
             if is_batch {
                 exchange.write_batch(served, &body, work)
             } else {
@@ -160,32 +183,34 @@ async fn answer_aside(
                 let _chosen = parameters.take("generation");
                 exchange.look_up(served, parameters, work)
             }
+        };
+        tokio::select! {
+            biased;
+            answer = run_aside(&self.shared, deadline, look_up) => answer,
+            () = self.progress.hung_up(), if is_batch => {
+                let detail = "the client closed its side before the batch was answered";
+                Err(Problem::new(StatusCode::BAD_REQUEST, detail).into())
+            }
         }
-    };
-    let answer = match body {
-        Ok(body) => match run_aside(&shared, deadline, move || work(body)).await {
-            Ok(answer) => answer,
-            Err(failure) => explain(failure).into(),
-        },
-        Err(problem) => problem.into(),
-    };
-    let exchange = Exchange::aside(&shared, &parts, started);
-    exchange.reply_from(answer, None, Some(&serving))
+    }
 }
 
 /// Runs `work` on a thread that may block, once one is free and until the deadline.
 async fn run_aside(
-    shared: &Arc<Shared>,
+    shared: &Shared,
     deadline: Instant,
     work: impl FnOnce() -> Result<Answer> + Send + 'static,
 ) -> Result<Answer> {
     let late = || Problem::unavailable("the request took too long");
-    let permit = timeout_at(deadline.into(), shared.aside.acquire());
+    let permit = timeout_at(deadline.into(), Arc::clone(&shared.aside).acquire_owned());
     let permit = permit.await.map_err(|_late| late())?;
-    let running = tokio::task::spawn_blocking(work);
-    let finished = timeout_at(deadline.into(), running).await;
-    drop(permit);
-    finished
+    let running = tokio::task::spawn_blocking(move || {
+        // Whoever waits may have gone: the place is free when the work has ended.
+        let _permit = permit;
+        work()
+    });
+    timeout_at(deadline.into(), running)
+        .await
         .map_err(|_late| late())?
         .unwrap_or_else(|_panicked| {
             let detail = "the request could not be answered";
@@ -196,10 +221,7 @@ async fn run_aside(
 /// Reads a body within its limits of length and time.
 async fn read_body(shared: &Shared, body: Incoming, deadline: Instant) -> Result<Bytes, Problem> {
     let limit = shared.config.limits.body_bytes;
-    let too_long = || {
-        let detail = format!("the body exceeds {limit} bytes");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
-    };
+    let too_long = || long_body(limit);
     if body.size_hint().lower() > limit as u64 {
         return Err(too_long());
     }
@@ -207,12 +229,44 @@ async fn read_body(shared: &Shared, body: Incoming, deadline: Instant) -> Result
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_long()),
         Ok(Err(_broken)) => {
-            let detail = "the body ended early";
+            let detail = "the body ended early or is malformed";
             Err(Problem::new(StatusCode::BAD_REQUEST, detail))
         }
         Err(_late) => {
             let detail = "the body took too long";
             Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc::channel, time::Duration};
+
+    use super::*;
+
+    #[test]
+    fn work_that_nobody_waits_for_keeps_its_place_until_it_ends() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let shared = Shared::new(Config::default());
+        let places = shared.aside.available_permits();
+        let (release, released) = channel::<()>();
+        let (ending, ended) = channel::<()>();
+        let work = move || {
+            let _released = released.recv();
+            drop(ending);
+            Ok(Answer::empty())
+        };
+        let deadline = Instant::now() + Duration::from_millis(5);
+        let answer = runtime.block_on(run_aside(&shared, deadline, work));
+        assert!(answer.is_err());
+        assert_eq!(shared.aside.available_permits(), places - 1);
+        drop(release);
+        assert!(ended.recv().is_err());
+        drop(runtime);
+        assert_eq!(shared.aside.available_permits(), places);
     }
 }

@@ -1,6 +1,10 @@
 //! Where generations come from.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use nightshard_deploy::{Repository, VerifiedBlobs};
 use nightshard_format::{
@@ -8,7 +12,12 @@ use nightshard_format::{
     manifest::{GenerationId, Manifest},
     shard::Mapped,
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::Semaphore};
+
+/// How long a look at a repository's selection may take.
+const LOOK_MAX: Duration = Duration::from_secs(30);
+/// So many looks may hang at a time, each of which takes a thread.
+const LOOKS_MAX: usize = 4;
 
 /// Whatever a source says went wrong.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
@@ -42,6 +51,40 @@ pub struct RepositorySource {
     repository: Repository,
     verified: Mutex<VerifiedBlobs>,
     runtime: Handle,
+    looks: Looks,
+}
+
+/// Bounds how long and how often a repository is looked at.
+#[derive(Debug)]
+struct Looks {
+    patience: Duration,
+    /// Looks under way: one that hangs in the file system cannot be called off.
+    places: Arc<Semaphore>,
+}
+
+impl Looks {
+    /// Looks at something, for as long as there is patience.
+    fn look<T, E>(
+        &self,
+        runtime: &Handle,
+        look: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Result<T, SourceError>
+    where
+        T: Send + 'static,
+        E: Into<SourceError> + Send + 'static,
+    {
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = place.map_err(|_none| "earlier looks at the repository still hang")?;
+        let looking = runtime.spawn(async move {
+            let seen = look.await;
+            drop(place);
+            seen
+        });
+        let patience = self.patience;
+        let seen = runtime.block_on(async move { tokio::time::timeout(patience, looking).await });
+        let late = |_late| format!("no answer within {} s", patience.as_secs());
+        seen.map_err(late)??.map_err(Into::into)
+    }
 }
 
 impl RepositorySource {
@@ -52,6 +95,10 @@ impl RepositorySource {
             repository,
             verified: Mutex::new(VerifiedBlobs::new()),
             runtime,
+            looks: Looks {
+                patience: LOOK_MAX,
+                places: Arc::new(Semaphore::new(LOOKS_MAX)),
+            },
         }
     }
 
@@ -68,7 +115,9 @@ impl RepositorySource {
 
 impl Source for RepositorySource {
     fn current(&self) -> Result<Option<(u64, GenerationId)>, SourceError> {
-        let current = self.runtime.block_on(self.repository.current())?;
+        let repository = self.repository.clone();
+        let look = async move { repository.current().await };
+        let current = self.looks.look(&self.runtime, look)?;
         Ok(current.map(|selection| (selection.number.0, selection.generation)))
     }
 
@@ -84,5 +133,24 @@ impl Source for RepositorySource {
         let mut verified = self.take_verified();
         verified.retain(live.iter().copied());
         self.put_verified(verified);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_that_hangs_ends_and_so_do_those_after_it() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let looks = Looks {
+            patience: Duration::from_millis(1),
+            places: Arc::new(Semaphore::new(2)),
+        };
+        for expected in ["no answer", "no answer", "still hang", "still hang"] {
+            let hung = std::future::pending::<Result<(), String>>();
+            let error = looks.look(runtime.handle(), hung).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
     }
 }

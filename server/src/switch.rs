@@ -48,6 +48,11 @@ impl Kept {
         std::iter::once(self.current.generation()).chain(&self.previous)
     }
 
+    /// Returns the generations that were served once and are not mapped any more.
+    pub(crate) fn retired(&self) -> impl Iterator<Item = &GenerationId> {
+        self.retired.iter()
+    }
+
     /// Returns what is served once `next` is, and what is no longer kept.
     fn followed_by(&self, next: Serving, keep: usize) -> (Self, Vec<Arc<ServedGeneration>>) {
         let id = next.generation().id().clone();

@@ -52,6 +52,10 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let mut config = Config::read(args.config.as_deref())?.server;
     config.keep_mapped = args.keep_mapped.unwrap_or(config.keep_mapped);
     config.poll_ms = args.poll_ms.unwrap_or(config.poll_ms);
+    // The file is right by itself: what is wrong comes from an option.
+    config
+        .check()
+        .map_err(|problem| UsageError(format!("--poll-ms: {problem}")))?;
     let repository = Repository::open(&args.from)?;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
     // Whoever runs this inside another command may have a subscriber already.

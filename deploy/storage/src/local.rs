@@ -13,6 +13,11 @@ use tempfile::{NamedTempFile, TempPath};
 
 use crate::{Error, ObjectName, Result, Storage, UNFINISHED_AGE_MAX, name::TMP};
 
+/// What is published never changes and is confidential: nobody writes it, others than owner and
+/// group read none of it, and the process's mask decides about the group.
+#[cfg(unix)]
+const PUBLISHED_MODE: u32 = 0o440;
+
 /// Storage in a local folder, or one mounted from elsewhere.
 ///
 /// An object is written aside in `tmp/`, synced, and renamed without overwriting (by a hard link
@@ -82,8 +87,7 @@ impl LocalFolder {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            // As for any new file: the process's mask decides who may read.
-            builder.permissions(fs::Permissions::from_mode(0o666));
+            builder.permissions(fs::Permissions::from_mode(PUBLISHED_MODE));
         }
         builder.tempfile_in(tmp)
     }
@@ -130,6 +134,7 @@ impl LocalFolder {
         let mut moved = TempPath::try_from_path(source)?;
         // It is not ours to delete while it has its old name.
         moved.disable_cleanup(true);
+        make_private(&file)?;
         match self.publish(moved, place) {
             Err(error) if error.kind() == ErrorKind::CrossesDevices => {
                 self.write_and_publish(file, place)
@@ -170,12 +175,13 @@ impl Storage for LocalFolder {
     async fn get(&self, name: &ObjectName, limit_bytes: u64) -> Result<Option<Bytes>> {
         let path = self.path_of(name);
         let read = self.run("read", name.as_str(), move |_folder| {
+            // Opening what is no regular file may wait for ever.
+            if !absent_as_none(fs::metadata(&path))?.is_some_and(|found| found.is_file()) {
+                return Ok(None);
+            }
             let Some(file) = absent_as_none(File::open(path))? else {
                 return Ok(None);
             };
-            if !file.metadata()?.is_file() {
-                return Ok(None);
-            }
             let mut bytes = Vec::new();
             file.take(limit_bytes.saturating_add(1))
                 .read_to_end(&mut bytes)?;
@@ -270,6 +276,17 @@ async fn open_source(file: &Path) -> Result<(PathBuf, File)> {
     }
 }
 
+/// Takes all other permissions than those of what is published from a file made elsewhere.
+fn make_private(file: &File) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = file.metadata()?.permissions().mode();
+        file.set_permissions(fs::Permissions::from_mode(mode & PUBLISHED_MODE))?;
+    }
+    Ok(())
+}
+
 /// Turns the absence of a file, or of a folder above it, into `None`.
 fn absent_as_none<T>(done: io::Result<T>) -> io::Result<Option<T>> {
     match done {
@@ -284,7 +301,9 @@ fn is_there(path: &Path) -> io::Result<bool> {
     Ok(absent_as_none(fs::symlink_metadata(path))?.is_some())
 }
 
-/// Appends the names of the files below `path`, whose own name is `name`.
+/// Appends the names of the regular files below `path`, whose own name is `name`.
+///
+/// Links to files count, links to folders do not: they may lead round in a circle.
 fn list_into(path: &Path, name: &str, names: &mut Vec<ObjectName>) -> io::Result<()> {
     let Some(entries) = absent_as_none(fs::read_dir(path))? else {
         return Ok(());
@@ -295,12 +314,12 @@ fn list_into(path: &Path, name: &str, names: &mut Vec<ObjectName>) -> io::Result
             continue;
         };
         let name = format!("{name}/{part}");
-        let Some(metadata) = absent_as_none(fs::metadata(entry.path()))? else {
-            continue;
-        };
-        if metadata.is_dir() {
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
             list_into(&entry.path(), &name, names)?;
-        } else if let Ok(name) = name.parse() {
+        } else if (kind.is_file() || kind.is_symlink() && entry.path().is_file())
+            && let Ok(name) = name.parse()
+        {
             names.push(name);
         }
     }

@@ -282,6 +282,47 @@ async fn only_what_was_abandoned_a_day_ago_is_cleared() {
     assert!(!old.is_file() && young.is_file() && future.is_file());
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_regular_file_is_neither_read_nor_followed() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let storage = LocalFolder::new(folder.path().to_owned());
+    storage.create(&name("a/mine"), "x".into()).await.unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let made = std::process::Command::new("mkfifo")
+        .arg(path("a/pipe"))
+        .status();
+    assert!(made.unwrap().success());
+    // Two circles: following them to the system's limit would take 2^40 steps.
+    symlink(path("a"), path("a/round")).unwrap();
+    symlink(path("a"), path("a/about")).unwrap();
+    symlink(path("a/itself"), path("a/itself")).unwrap();
+    symlink(path("a/mine"), path("a/link")).unwrap();
+    let listed = storage.list(&name("a")).await.unwrap();
+    assert_eq!(listed, names(&["a/link", "a/mine"]));
+    assert_eq!(storage.get(&name("a/pipe"), 9).await.unwrap(), None);
+    assert_eq!(storage.size(&name("a/pipe")).await.unwrap(), None);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_published_is_read_only_and_never_the_world_s() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let storage = LocalFolder::new(folder.path().join("root"));
+    let file = folder.path().join("made elsewhere");
+    fs::write(&file, "y").unwrap();
+    storage.create(&name("a/made"), "x".into()).await.unwrap();
+    let moved = name("a/moved");
+    storage.create_from_file(&moved, &file).await.unwrap();
+    for object in ["a/made", "a/moved"] {
+        let metadata = fs::metadata(folder.path().join("root").join(object)).unwrap();
+        let mode = metadata.permissions().mode() & 0o777;
+        assert!(mode == 0o440 || mode == 0o400, "{object}: {mode:o}");
+    }
+}
+
 #[tokio::test]
 async fn what_stands_in_the_way_is_named() {
     let folder = tempfile::tempdir().unwrap();

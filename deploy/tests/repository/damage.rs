@@ -108,6 +108,36 @@ async fn truncated_foreign_and_missing_blobs_are_named_and_never_selected() {
     repository.select(&staged.manifest.id).await.unwrap();
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blob_that_is_no_file_is_named_and_not_waited_for() {
+    let bench = Bench::new();
+    let (repository, staged) = published(&bench).await;
+    let entry = &staged.manifest.shards[0];
+    let path = bench.blob(&entry.blob);
+    fs::remove_file(&path).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let error = assert_named(&repository, &staged, entry).await;
+    assert!(matches!(error, Error::BadBlob { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_selection_of_an_absurd_number_is_none() {
+    let bench = Bench::new();
+    let (repository, staged) = published(&bench).await;
+    let other = bench.stage(4, 1, 0);
+    repository.publish(&other).await.unwrap();
+    let last = format!("selections/{}.json", u64::MAX);
+    fs::write(bench.root().join(last), "{}").unwrap();
+    assert_eq!(repository.current().await.unwrap().unwrap().number.0, 1);
+    let selected = repository.select(&other.manifest.id).await.unwrap();
+    assert_eq!((selected.selection.number.0, selected.is_new), (2, true));
+    let current = repository.current().await.unwrap().unwrap();
+    assert_eq!(current.generation, other.manifest.id);
+    assert_ne!(current.generation, staged.manifest.id);
+}
+
 /// A blob that was damaged on disk was taken for present, since it had its length: every later
 /// generation built on it, and no server opened one.
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,11 @@
 //! `POST /v1/batch`: many lookups in one request, all answered from one generation.
 
+use std::collections::BTreeMap;
+
 use hyper::StatusCode;
 use serde::Deserialize;
 
-use super::{Lookup, parameters::Parameters, route::Route, take_numbers};
+use super::{Lookup, check_length, parameters::Parameters, route::Route, take_numbers};
 use crate::{
     problem::{Failure, Problem, Result},
     respond,
@@ -11,22 +13,38 @@ use crate::{
 
 /// The most lookups of one request.
 const LOOKUPS_MAX: usize = 1_000;
-/// The longest answer, in bytes: what a thousand months of every insight take, with room.
-const ANSWER_BYTES_MAX: usize = 32 << 20;
 
-/// The body of a request.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Body {
-    lookups: Vec<Item>,
+/// The members of a request's body. Bodies are read as maps: serde takes arrays for structures.
+#[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "lowercase")]
+enum Member {
+    Lookups,
 }
 
-/// One lookup.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Item {
+/// The members of a lookup.
+#[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "lowercase")]
+enum ItemMember {
     /// Path and query of a resource.
-    path: String,
+    Path,
+}
+
+type Item = BTreeMap<ItemMember, String>;
+
+/// Reads the paths that a body asks for.
+fn read(body: &[u8]) -> Result<Vec<String>, Problem> {
+    let wrong = |detail| Problem::new(StatusCode::BAD_REQUEST, format!("the body: {detail}"));
+    let mut body: BTreeMap<Member, Vec<Item>> =
+        serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))?;
+    let items = body.remove(&Member::Lookups);
+    let items = items.ok_or_else(|| wrong("it has no lookups".into()))?;
+    if items.len() > LOOKUPS_MAX {
+        let detail = format!("more than {LOOKUPS_MAX} lookups");
+        return Err(Problem::parameter("lookups", detail));
+    }
+    let path = |mut item: Item| item.remove(&ItemMember::Path);
+    let paths = items.into_iter().map(path).collect::<Option<Vec<String>>>();
+    paths.ok_or_else(|| wrong("a lookup has no path".into()))
 }
 
 /// Writes the answers of all lookups of a body, in their order.
@@ -37,21 +55,13 @@ pub(crate) fn write(
 ) -> Result<()> {
     lookup.quotes_large = take_numbers(&mut parameters)?;
     parameters.finish()?;
-    let body: Body = serde_json::from_slice(body)
-        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body: {error}")))?;
-    if body.lookups.len() > LOOKUPS_MAX {
-        let detail = format!("more than {LOOKUPS_MAX} lookups");
-        return Err(Problem::parameter("lookups", detail).into());
-    }
+    let paths = read(body)?;
     lookup.json.begin_object();
     lookup.json.key("rows").begin_array();
-    for item in &body.lookups {
+    for path in &paths {
+        write_item(path, lookup)?;
         lookup.work.check_deadline()?;
-        write_item(&item.path, lookup)?;
-        if lookup.json.len() > ANSWER_BYTES_MAX {
-            let detail = format!("the answers exceed {ANSWER_BYTES_MAX} bytes: ask for fewer");
-            return Err(Problem::parameter("lookups", detail).into());
-        }
+        check_length(lookup.json)?;
     }
     lookup.json.end_array();
     lookup.json.end_object();
@@ -68,7 +78,7 @@ fn write_item(path: &str, lookup: &mut Lookup<'_>) -> Result<()> {
             lookup.json.end_object();
             return Ok(());
         }
-        Err(Failure::Heavy) => return Err(Failure::Heavy),
+        Err(whole @ (Failure::Heavy | Failure::Long)) => return Err(whole),
         Err(Failure::Problem(problem)) => *problem,
         Err(Failure::Data(error)) => respond::damage(&error),
     };

@@ -22,7 +22,7 @@ impl Cursor {
     /// # Errors
     /// A problem if it is none.
     pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
-        let wrong = || Problem::parameter("cursor", "this is not a cursor that a list ended with");
+        let wrong = Self::wrong;
         let digits = text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         let field = |range| {
             let digits = text.get(range).filter(|_| digits)?;
@@ -35,6 +35,11 @@ impl Cursor {
             position: field(8..24).ok_or_else(wrong)?,
             check: field(24..40).ok_or_else(wrong)?,
         })
+    }
+
+    /// Returns the problem of a text that no list here ended with.
+    pub(crate) fn wrong() -> Problem {
+        Problem::parameter("cursor", "this is not a cursor that a list ended with")
     }
 
     /// Returns whether the cursor is of a generation.

@@ -20,7 +20,7 @@ pub(super) fn write_generation(parameters: Parameters<'_>, lookup: &mut Lookup<'
     json.begin_object();
     json.key("format_version").integer(manifest.format_version);
     json.key("first_date").display(days.first);
-    json.key("last_date").display(days.last);
+    json.key("last_date").display(lookup.served.last_row());
     json.members(lookup.served.currency());
     json.key("stores").integer(manifest.stores);
     json.key("rows").value(&manifest.rows);
@@ -28,6 +28,7 @@ pub(super) fn write_generation(parameters: Parameters<'_>, lookup: &mut Lookup<'
     json.key("configuration").value(&manifest.configuration);
     json.key("card_key").string(&manifest.card_key);
     json.key("shards").integer(manifest.shards.len() as u64);
+    // No overflow: each is the length of a file that is mapped.
     let size_bytes: u64 = manifest.shards.iter().map(|shard| shard.size_bytes).sum();
     json.key("size_bytes").integer(size_bytes);
     json.end_object();

@@ -22,10 +22,24 @@ use self::{
 use crate::{
     generation::ServedGeneration,
     json::Json,
-    problem::{Problem, Result},
+    problem::{Failure, Problem, Result},
     series::Series,
     work::Work,
 };
+
+/// The longest answer, in bytes: what a thousand months of every insight take, with room.
+pub(crate) const ANSWER_BYTES_MAX: usize = 32 << 20;
+
+/// Checks that an answer is not too long already.
+///
+/// # Errors
+/// [`Failure::Long`] if it is.
+fn check_length(json: &Json) -> Result<()> {
+    if json.len() > ANSWER_BYTES_MAX {
+        return Err(Failure::Long);
+    }
+    Ok(())
+}
 
 /// What a resource reads from and writes to.
 pub(crate) struct Lookup<'a> {

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, str::FromStr};
 
+use hyper::StatusCode;
 use nightshard_format::calendar::{Day, DayRange};
 use percent_encoding::percent_decode_str;
 
@@ -11,6 +12,9 @@ use crate::problem::{Problem, Result};
 pub(crate) const LIMIT_DEFAULT: usize = 100;
 /// The most rows of a list.
 pub(crate) const LIMIT_MAX: usize = 1_000;
+
+/// The most parameters of a request: no resource knows as many.
+const PARAMETERS_MAX: usize = 32;
 
 /// The parameters of a query, taken one by one by whoever knows them.
 #[derive(Debug)]
@@ -22,7 +26,7 @@ impl<'a> Parameters<'a> {
     /// Reads a query.
     ///
     /// # Errors
-    /// A problem if a name comes twice or something is no UTF-8.
+    /// A problem if a name comes twice, if there are too many, or if something is no UTF-8.
     pub(crate) fn parse(query: Option<&'a str>) -> Result<Self, Problem> {
         let mut pairs: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
         let parts = query.into_iter().flat_map(|query| query.split('&'));
@@ -32,6 +36,10 @@ impl<'a> Parameters<'a> {
                 .ok_or_else(|| Problem::parameter(name, "a parameter's name is not UTF-8"))?;
             let value = decode_form(value)
                 .ok_or_else(|| Problem::parameter(&name, "the value is not UTF-8"))?;
+            if pairs.len() == PARAMETERS_MAX {
+                let detail = format!("more than {PARAMETERS_MAX} parameters");
+                return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+            }
             if pairs.iter().any(|(known, _)| *known == name) {
                 return Err(Problem::parameter(&name, "the parameter is repeated"));
             }
@@ -210,6 +218,15 @@ mod tests {
             parameter(parse("colour=red").unwrap().finish().unwrap_err()),
             "colour"
         );
+    }
+
+    #[test]
+    fn no_more_parameters_are_read_than_any_resource_has() {
+        let query = |count: usize| -> String { (0..count).map(|n| format!("p{n}=&")).collect() };
+        assert!(parse(&query(32)).is_ok());
+        let problem = parse(&query(33)).unwrap_err();
+        assert_eq!(problem.status, StatusCode::BAD_REQUEST);
+        assert_eq!(problem.detail, "more than 32 parameters");
     }
 
     #[test]

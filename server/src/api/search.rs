@@ -1,7 +1,5 @@
 //! `GET /v1/search`: stores, regions and categories by parts of their names and ids.
 
-use std::ops::ControlFlow;
-
 use nightshard_format::{
     generation::Generation,
     record::{EntityKind, Posting, Postings, SEARCH, STORES},
@@ -11,14 +9,18 @@ use nightshard_format::{
 
 use super::{Lookup, cursor::Page, parameters::Parameters};
 use crate::{
-    problem::{Failure, Problem, Result},
+    problem::{Problem, Result},
     work::Work,
 };
 
-/// So many terms of the index are looked at for one request at most.
+/// So many terms of the index are looked at for one word at most.
 const TERMS_MAX: usize = 50_000;
-/// So many things that a term names are looked at for one request at most.
+/// So many things that terms name are looked at for one word at most.
 const POSTINGS_MAX: usize = 500_000;
+/// So many different words are looked for at most.
+const WORDS_MAX: usize = 32;
+/// So few things are compared with the words left one by one, rather than with all they match.
+const COMPARED_MAX: usize = 1_000;
 /// The time for a term, in nanoseconds.
 const TERM_NS: u64 = 300;
 /// The time for a posting, sorting included, in nanoseconds.
@@ -49,9 +51,12 @@ pub(super) fn write(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>) -> 
     if folded.is_empty() {
         return Err(Problem::parameter("q", "there is nothing to search for").into());
     }
-    let mut finder = Finder::new(served.generation(), kind, lookup.work);
-    let found = finder.find(&folded)?;
-    let truncated = finder.is_exhausted();
+    let mut finder = Finder {
+        generation: served.generation(),
+        kind,
+        work: lookup.work,
+    };
+    let (found, truncated) = finder.find(&folded)?;
     let positions = page.positions(found.len());
     lookup.work.spend(positions.len() as u64 * ROW_NS)?;
     let json = &mut *lookup.json;
@@ -89,62 +94,117 @@ struct Finder<'a, 'w> {
     generation: &'a Generation<Mapped>,
     kind: Option<EntityKind>,
     work: &'w mut Work,
+}
+
+/// What was found, and what may still be looked at.
+struct Found<'a> {
+    postings: Vec<Posting<'a>>,
     terms_left: usize,
     postings_left: usize,
 }
 
-impl<'a, 'w> Finder<'a, 'w> {
-    fn new(
-        generation: &'a Generation<Mapped>,
-        kind: Option<EntityKind>,
-        work: &'w mut Work,
-    ) -> Self {
+impl<'a> Found<'a> {
+    fn new() -> Self {
         Self {
-            generation,
-            kind,
-            work,
+            postings: Vec::new(),
             terms_left: TERMS_MAX,
             postings_left: POSTINGS_MAX,
         }
     }
 
     /// Returns whether a bound was met, so that something may be missing.
-    fn is_exhausted(&self) -> bool {
+    fn is_cut(&self) -> bool {
         self.terms_left == 0 || self.postings_left == 0
     }
 
-    /// Returns what matches every word of `folded`, and ids that begin with the whole of it;
-    /// ascending, each once.
-    fn find(&mut self, folded: &str) -> Result<Vec<Posting<'a>>> {
-        let mut common: Option<Vec<Posting<'a>>> = None;
-        for word in words(folded) {
-            let matches = self.matches(word)?;
-            common = Some(match common {
-                None => matches,
-                Some(common) => intersection(common, &matches),
-            });
-        }
-        let mut found = common.unwrap_or_default();
+    /// Brings what was found in order, each once.
+    fn sort(&mut self) {
+        self.postings.sort_unstable();
+        self.postings.dedup();
+    }
+}
+
+impl<'a> Finder<'a, '_> {
+    /// Returns what matches every word of `folded`, and ids that begin with the whole of it,
+    /// ascending, each once; and whether something may be missing.
+    fn find(&mut self, folded: &str) -> Result<(Vec<Posting<'a>>, bool)> {
+        let (common, mut truncated) = self.matching_all(&distinct_words(folded)?)?;
+        let mut found = Found::new();
         self.collect(&term_key(TermKind::Id, folded), |_term| true, &mut found)?;
-        found.sort_unstable();
-        found.dedup();
-        Ok(found)
+        truncated |= found.is_cut();
+        found.postings.extend(common);
+        found.sort();
+        Ok((found.postings, truncated))
+    }
+
+    /// Returns what matches all of some words, and whether something may be missing.
+    ///
+    /// The list of a word that matches too much is cut, and of no use where another word has a
+    /// whole one: that is compared with the word instead.
+    fn matching_all(&mut self, words: &[&str]) -> Result<(Vec<Posting<'a>>, bool)> {
+        let mut common: Option<Vec<Posting<'a>>> = None;
+        let mut cut: Option<Vec<Posting<'a>>> = None;
+        let mut to_compare = Vec::new();
+        for word in words {
+            if common.as_ref().is_some_and(|few| few.len() <= COMPARED_MAX) {
+                to_compare.push(*word);
+                continue;
+            }
+            let found = self.matches(word)?;
+            if found.is_cut() {
+                to_compare.push(*word);
+                cut.get_or_insert(found.postings);
+            } else {
+                common = Some(match common {
+                    None => found.postings,
+                    Some(common) => intersection(common, &found.postings),
+                });
+            }
+        }
+        let truncated = common.is_none() && cut.is_some();
+        let mut matching = Vec::new();
+        for posting in common.or(cut).unwrap_or_default() {
+            if self.matches_each(&posting, &to_compare)? {
+                matching.push(posting);
+            }
+        }
+        Ok((matching, truncated))
     }
 
     /// Returns what one word matches, ascending.
-    fn matches(&mut self, word: &str) -> Result<Vec<Posting<'a>>> {
-        let mut matches = Vec::new();
-        self.collect(&term_key(TermKind::Id, word), |_term| true, &mut matches)?;
-        // A single letter is a part of nearly every word: it finds beginnings only.
-        let any_part = word.chars().nth(1).is_some();
+    fn matches(&mut self, word: &str) -> Result<Found<'a>> {
+        let mut found = Found::new();
+        self.collect(&term_key(TermKind::Id, word), |_term| true, &mut found)?;
+        let any_part = matches_parts(word);
         self.collect(
             &term_key(TermKind::Word, word),
             |term| any_part || is_whole_word(term),
-            &mut matches,
+            &mut found,
         )?;
-        matches.sort_unstable();
-        matches.dedup();
-        Ok(matches)
+        found.sort();
+        Ok(found)
+    }
+
+    /// Returns whether each of some words matches one thing, as the index would find it.
+    fn matches_each(&mut self, posting: &Posting<'_>, asked: &[&str]) -> Result<bool> {
+        if asked.is_empty() {
+            return Ok(true);
+        }
+        self.work.spend(ROW_NS)?;
+        let id = String::from_utf8_lossy(posting.id);
+        let name = match posting.kind {
+            EntityKind::Store => {
+                let summary = self.generation.summary(STORES, posting.id)?;
+                summary.and_then(|summary| summary.profile.name)
+            }
+            EntityKind::Region | EntityKind::Category => Some(id.to_string()),
+        };
+        let (id, name) = (fold(&id), fold(name.as_deref().unwrap_or_default()));
+        Ok(asked.iter().all(|word| {
+            let is_in =
+                |own: &str| own.starts_with(word) || (matches_parts(word) && own.contains(word));
+            id.starts_with(word) || words(&name).any(is_in)
+        }))
     }
 
     /// Adds the postings of the terms that begin with `prefix` and are wanted.
@@ -152,51 +212,57 @@ impl<'a, 'w> Finder<'a, 'w> {
         &mut self,
         prefix: &[u8],
         is_wanted: impl Fn(&[u8]) -> bool,
-        found: &mut Vec<Posting<'a>>,
+        found: &mut Found<'a>,
     ) -> Result<()> {
         let mut outcome = Ok(());
         let generation = self.generation;
         generation.visit_prefix(SEARCH, prefix, |term, record| {
-            let step = self.visit(is_wanted(term), record.value, found);
-            match step {
-                Ok(ControlFlow::Continue(())) => true,
-                Ok(ControlFlow::Break(())) => false,
-                Err(failure) => {
-                    outcome = Err(failure);
-                    false
-                }
+            if found.is_cut() {
+                return false;
             }
+            outcome = self.visit(is_wanted(term), record.value, found);
+            outcome.is_ok()
         })?;
         outcome
     }
 
-    fn visit(
-        &mut self,
-        is_wanted: bool,
-        postings: &'a [u8],
-        found: &mut Vec<Posting<'a>>,
-    ) -> Result<ControlFlow<()>, Failure> {
+    fn visit(&mut self, is_wanted: bool, postings: &'a [u8], found: &mut Found<'a>) -> Result<()> {
         self.work.spend(TERM_NS)?;
-        self.terms_left = self.terms_left.saturating_sub(1);
-        if is_wanted {
-            for posting in Postings::new(postings) {
-                let posting = posting?;
-                self.work.spend(POSTING_NS)?;
-                self.postings_left = self.postings_left.saturating_sub(1);
-                if self.kind.is_none_or(|kind| kind == posting.kind) {
-                    found.push(posting);
-                }
-                if self.postings_left == 0 {
-                    break;
-                }
+        found.terms_left -= 1;
+        if !is_wanted {
+            return Ok(());
+        }
+        for posting in Postings::new(postings) {
+            let posting = posting?;
+            self.work.spend(POSTING_NS)?;
+            found.postings_left -= 1;
+            if self.kind.is_none_or(|kind| kind == posting.kind) {
+                found.postings.push(posting);
+            }
+            if found.is_cut() {
+                break;
             }
         }
-        Ok(if self.is_exhausted() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        })
+        Ok(())
     }
+}
+
+/// Returns the words of a query, each once, the longest first: it is likely to match least.
+fn distinct_words(folded: &str) -> Result<Vec<&str>> {
+    let mut distinct: Vec<&str> = words(folded).collect();
+    distinct.sort_unstable_by_key(|word| (std::cmp::Reverse(word.len()), *word));
+    distinct.dedup();
+    if distinct.len() > WORDS_MAX {
+        let detail = format!("more than {WORDS_MAX} different words");
+        return Err(Problem::parameter("q", detail).into());
+    }
+    Ok(distinct)
+}
+
+/// Returns whether a word is looked for inside others, too: a single letter is a part of nearly
+/// every word, and finds beginnings only.
+fn matches_parts(word: &str) -> bool {
+    word.chars().nth(1).is_some()
 }
 
 /// Returns what two ascending lists have in common.

@@ -2,10 +2,10 @@
 
 use nightshard_format::calendar::PeriodKind;
 
-use super::{Lookup, parameters::Parameters};
+use super::{ANSWER_BYTES_MAX, Lookup, check_length, parameters::Parameters};
 use crate::{
     json::Json,
-    problem::Result,
+    problem::{Failure, Result},
     series::{self, Row, Series, Window},
 };
 
@@ -21,6 +21,21 @@ const KINDS: [(&str, PeriodKind); 6] = [
 
 /// The time to write a row, in nanoseconds.
 const ROW_NS: u64 = 250;
+
+/// The shortest row, in bytes.
+const ROW_BYTES_MIN: usize = 100;
+
+/// Returns the most days of a period of one kind.
+fn days_of(kind: PeriodKind) -> usize {
+    match kind {
+        PeriodKind::Day => 1,
+        PeriodKind::Week => 7,
+        PeriodKind::Month => 31,
+        PeriodKind::Quarter => 92,
+        PeriodKind::Year => 366,
+        PeriodKind::All => usize::MAX,
+    }
+}
 
 /// What a request for statistics asks.
 #[derive(Debug)]
@@ -53,8 +68,11 @@ impl Query {
         let mut rows = series.rows(self.kind, &self.window, lookup.work)?;
         if self.fills {
             // Every period filled in has a day of its own.
-            let days = self.window.shown().iter().count() as u64;
-            lookup.work.spend(days * ROW_NS / 10)?;
+            let days = self.window.shown().iter().count();
+            lookup.work.spend(days as u64 * ROW_NS / 10)?;
+            if days / days_of(self.kind) > ANSWER_BYTES_MAX / ROW_BYTES_MIN {
+                return Err(Failure::Long);
+            }
             rows = series::fill(rows, self.kind, &self.window);
         }
         lookup.work.spend(rows.len() as u64 * ROW_NS)?;
@@ -68,6 +86,7 @@ impl Query {
         json.key("rows").begin_array();
         for row in &rows {
             write_row(json, row, self.window.cuts(row.period));
+            check_length(json)?;
         }
         json.end_array();
         json.end_object();

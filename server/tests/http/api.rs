@@ -354,6 +354,29 @@ fn info_describes_the_generation_its_regions_and_categories() {
 }
 
 #[test]
+fn the_last_day_with_rows_is_told_apart_from_the_last_business_day() {
+    let fixture = Arc::new(Fixture::new());
+    let id = fixture.write_as_of(day("2018-03-20"), &shops(), &payments());
+    fixture.select(1, &id);
+    let harness = Harness::ready(config(), fixture, 1);
+    let mut client = harness.connect();
+    let reply = client.get("/v1/info/generation");
+    assert_eq!(reply.json()["as_of"], "2018-03-20");
+    assert_eq!(reply.data()["last_date"], "2018-03-05");
+    let text = String::from_utf8(client.get("/metrics").body).unwrap();
+    for (name, date) in [("last_day", "2018-03-05"), ("as_of", "2018-03-20")] {
+        let seconds = i64::from(day(date).0) * 86_400;
+        let line = format!("nightshard_generation_{name}_timestamp_seconds {seconds}\n");
+        assert!(text.contains(&line), "{line}{text}");
+    }
+    // A missing end is the last business day, not the last day with rows.
+    let data = client
+        .get("/v1/stores/a/statistics?group_by=all&min_date=2018-01-01")
+        .data();
+    assert_eq!(data["rows"][0]["period"], "2018-01-01/2018-03-20");
+}
+
+#[test]
 fn wrong_requests_are_told_what_is_wrong() {
     let (harness, id) = server(config());
     let mut client = harness.connect();
@@ -433,6 +456,9 @@ fn wrong_requests_are_told_what_is_wrong() {
             Some("generation"),
         ),
         ("/v1/stores/a?generation=x", 404, Some("generation")),
+        ("/healthz?verbose=1", 400, Some("verbose")),
+        ("/readyz?x=1&x=1", 400, Some("x")),
+        ("/metrics?name=a", 400, Some("name")),
     ] {
         let reply = client.get(target);
         assert_eq!(
@@ -447,6 +473,51 @@ fn wrong_requests_are_told_what_is_wrong() {
         );
         assert_eq!(reply.header("nightshard-selection"), Some("1"), "{target}");
         assert_eq!(reply.header("etag"), None);
+    }
+}
+
+#[test]
+fn requests_for_another_host_are_refused() {
+    let (harness, _) = server(config());
+    let status = |head: &str| {
+        let mut client = harness.connect();
+        client.send(head.as_bytes());
+        client.read(false).status
+    };
+    for (head, expected) in [
+        (
+            "GET /v1/stores/a HTTP/1.1\r\nhost: LocalHost:1\r\n\r\n",
+            200,
+        ),
+        ("GET /v1/stores/a HTTP/1.1\r\nhost: [::1]:1\r\n\r\n", 200),
+        (
+            "GET http://127.0.0.1/v1/stores/a HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n",
+            200,
+        ),
+        ("GET /v1/stores/a HTTP/1.0\r\n\r\n", 200),
+        (
+            "GET /v1/stores/a HTTP/1.1\r\nhost: evil.example\r\n\r\n",
+            421,
+        ),
+        (
+            "GET /metrics HTTP/1.1\r\nhost: evil.example:80\r\n\r\n",
+            421,
+        ),
+        (
+            "GET /v1/stores/a HTTP/1.0\r\nhost: evil.example\r\n\r\n",
+            421,
+        ),
+        (
+            "GET http://evil.example/v1/stores/a HTTP/1.1\r\nhost: localhost\r\n\r\n",
+            421,
+        ),
+        ("GET /v1/stores/a HTTP/1.1\r\n\r\n", 400),
+        (
+            "GET /v1/stores/a HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n",
+            400,
+        ),
+    ] {
+        assert_eq!(status(head), expected, "{head}");
     }
 }
 
@@ -624,14 +695,17 @@ fn batches_beyond_the_limits_or_of_another_shape_are_refused() {
         br#"{"lookups": [{"path": 1}]}"#,
         br#"{"lookups": [{"url": "/v1/stores"}]}"#,
         br#"{"lookups": [], "more": 1}"#,
+        br#"[[]]"#,
+        br#"[["/v1/stores"]]"#,
+        br#"{"lookups": [["/v1/stores"]]}"#,
+        br#"{"lookups": [{}]}"#,
         b"",
     ] {
-        assert_eq!(
-            batch(body).problem(),
-            (400, None),
-            "{}",
-            String::from_utf8_lossy(body)
-        );
+        let reply = batch(body);
+        let text = String::from_utf8_lossy(body);
+        assert_eq!(reply.problem(), (400, None), "{text}");
+        let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+        assert!(!detail.contains("struct "), "{text}: {detail}");
     }
     let lookups = |count| {
         let lookups = vec![json!({"path": "/v1/stores/a"}); count];

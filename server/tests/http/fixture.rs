@@ -85,8 +85,33 @@ impl Fixture {
         self.folder.path().join(&entry.blob)
     }
 
-    /// Writes the generation of these rows.
+    /// Writes a manifest for every shard of a generation, which lacks just that.
+    pub(crate) fn lacking_one(&self, id: &GenerationId) -> Vec<(ShardEntry, GenerationId)> {
+        let whole = self.manifests.lock().unwrap()[id].clone();
+        let lacking = |at| {
+            let mut manifest = whole.clone();
+            let lacking = manifest.shards.remove(at);
+            manifest.id = manifest.compute_id().unwrap();
+            let id = manifest.id.clone();
+            self.manifests.lock().unwrap().insert(id.clone(), manifest);
+            (lacking, id)
+        };
+        (0..whole.shards.len()).map(lacking).collect()
+    }
+
+    /// Writes the generation of these rows, whose last business day is the last that has some.
     pub(crate) fn write(&self, shops: &[Shop], payments: &[Payment]) -> GenerationId {
+        let last = payments.iter().map(|payment| payment.day).max();
+        self.write_as_of(last.unwrap(), shops, payments)
+    }
+
+    /// Writes the generation of these rows as of a day.
+    pub(crate) fn write_as_of(
+        &self,
+        as_of: Day,
+        shops: &[Shop],
+        payments: &[Payment],
+    ) -> GenerationId {
         let mut spans = Spans::new();
         for (index, shop) in shops.iter().enumerate() {
             let own: Vec<Payment> = payments
@@ -117,7 +142,7 @@ impl Fixture {
                 write_shards(self.folder.path(), dataset, *span, records, terms)
             })
             .collect();
-        let manifest = manifest(shops, payments, shards);
+        let manifest = manifest(as_of, shops, payments, shards);
         let id = manifest.id.clone();
         self.manifests.lock().unwrap().insert(id.clone(), manifest);
         id
@@ -356,7 +381,12 @@ fn write_shards(
     entries
 }
 
-fn manifest(shops: &[Shop], payments: &[Payment], mut shards: Vec<ShardEntry>) -> Manifest {
+fn manifest(
+    as_of: Day,
+    shops: &[Shop],
+    payments: &[Payment],
+    mut shards: Vec<ShardEntry>,
+) -> Manifest {
     shards.sort();
     let days: BTreeSet<Day> = payments.iter().map(|payment| payment.day).collect();
     let (first, last) = (days.first().unwrap(), days.last().unwrap());
@@ -367,8 +397,8 @@ fn manifest(shops: &[Shop], payments: &[Payment], mut shards: Vec<ShardEntry>) -
     };
     let mut manifest = Manifest {
         format_version: 1,
-        id: format!("{last}-000000000000").parse().unwrap(),
-        as_of: last.to_string(),
+        id: format!("{as_of}-000000000000").parse().unwrap(),
+        as_of: as_of.to_string(),
         days: [first.to_string(), last.to_string()],
         currency: "GBP".into(),
         currency_exponent: 2,

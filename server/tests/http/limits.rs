@@ -1,14 +1,14 @@
 //! What one client may ask of the server, and how it ends.
 
 use std::{
-    io::{ErrorKind, Read, Write},
+    io::{BufRead, ErrorKind, Read, Write},
     net::Shutdown,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use nightshard_format::calendar::Day;
-use nightshard_server::{Config, Limits};
+use nightshard_server::{Config, Cors, Limits};
 
 use crate::{
     client::Client,
@@ -108,7 +108,7 @@ fn long_request_lines_and_headers_are_refused_however_long() {
         // The server may stop reading before everything is sent.
         let _refused = write!(
             client.stream.get_mut(),
-            "GET /{path} HTTP/1.1\r\nhost: x\r\n\r\n"
+            "GET /{path} HTTP/1.1\r\nhost: localhost\r\n\r\n"
         );
         client.read(false)
     };
@@ -118,8 +118,8 @@ fn long_request_lines_and_headers_are_refused_however_long() {
     }
     let headers = |len: usize| {
         let mut client = harness.connect();
-        let value = "x".repeat(len - "host: x\r\n".len() - "long: \r\n".len());
-        let head = format!("GET /healthz HTTP/1.1\r\nhost: x\r\nlong: {value}\r\n\r\n");
+        let value = "x".repeat(len - "host: localhost\r\n".len() - "long: \r\n".len());
+        let head = format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nlong: {value}\r\n\r\n");
         let _refused = client.stream.get_mut().write_all(head.as_bytes());
         client.read(false)
     };
@@ -133,7 +133,7 @@ fn long_request_lines_and_headers_are_refused_however_long() {
 fn long_and_slow_bodies_are_refused() {
     let harness = server(short(300));
     let mut client = harness.connect();
-    let head = "POST /v1/batch HTTP/1.1\r\nhost: x\r\n";
+    let head = "POST /v1/batch HTTP/1.1\r\nhost: localhost\r\n";
     client.send(format!("{head}content-length: {}\r\n\r\n", (1 << 20) + 1).as_bytes());
     assert_eq!(client.read(false).problem(), (413, None));
 
@@ -188,7 +188,7 @@ fn connections_beyond_the_limit_are_turned_away_until_one_ends() {
         let _reset = client
             .stream
             .get_mut()
-            .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n");
+            .write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n");
         let mut status = [0; 12];
         if client.stream.read_exact(&mut status).is_ok() && &status == b"HTTP/1.1 200" {
             break;
@@ -216,7 +216,7 @@ fn pipelined_requests_are_answered_in_order() {
     let sent = targets.clone();
     let sending = std::thread::spawn(move || {
         for target in sent {
-            write!(sender, "GET {target} HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+            write!(sender, "GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
         }
     });
     for (index, target) in targets.iter().enumerate() {
@@ -234,7 +234,7 @@ fn pipelined_requests_are_answered_in_order() {
 fn a_client_that_closes_its_side_still_gets_its_answer() {
     let harness = server(Limits::default());
     let mut client = harness.connect();
-    client.send(b"GET /v1/stores/a/statistics?group_by=day HTTP/1.1\r\nhost: x\r\n\r\n");
+    client.send(b"GET /v1/stores/a/statistics?group_by=day HTTP/1.1\r\nhost: localhost\r\n\r\n");
     client.stream.get_ref().shutdown(Shutdown::Write).unwrap();
     assert_eq!(client.read(false).status, 200);
     assert!(client.is_closed());
@@ -265,19 +265,158 @@ fn what_is_not_http_is_refused() {
     }
 }
 
-/// Returns how many connections are open, the asking one included.
-fn open_connections(client: &mut Client) -> u64 {
+#[test]
+fn answers_come_before_the_refusal_of_what_follows_them() {
+    let harness = server_with(Config {
+        cors: Cors {
+            origins: vec!["https://shop.example".to_owned()],
+        },
+        ..config()
+    });
+    let get = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let chunked =
+        "POST /v1/batch HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n";
+    let length = "POST /v1/batch HTTP/1.1\r\nhost: localhost\r\ncontent-length: ";
+    let long = "x".repeat(20_000);
+    for (what, status) in [
+        ("GARBAGE\r\n\r\n".to_owned(), 400),
+        (format!("GET /{long} HTTP/1.1\r\n\r\n"), 414),
+        (
+            format!("{length}18446744073709551615\r\n\r\nsome\nbody\n"),
+            413,
+        ),
+        (format!("{length}99999999999999999999\r\n\r\n"), 400),
+        (format!("{chunked}z\r\n{{}}\r\n"), 400),
+        (format!("{chunked}2;{long}\r\n{{}}\r\n0\r\n\r\n"), 400),
+        (
+            format!("{chunked}0\r\n{}\r\n", "x: y\r\n".repeat(5_000)),
+            400,
+        ),
+    ] {
+        let mut client = harness.connect();
+        // The server may stop reading before everything is sent.
+        let bytes = format!("{get}{get}{get}{what}");
+        let _refused = client.stream.get_mut().write_all(bytes.as_bytes());
+        for _ in 0..3 {
+            assert_eq!(client.read(false).body, b"ok\n", "{what:.60}");
+        }
+        let refusal = client.read(false);
+        assert_eq!(refusal.problem(), (status, None), "{what:.60}");
+        // Where the next request begins is known after a long line, but not after all else.
+        assert!(status == 414 || client.is_closed(), "{what:.60}");
+    }
+    let mut client = harness.connect();
+    client.send(b"GARBAGE\r\n\r\n");
+    assert_eq!(
+        client.read(false).header("access-control-allow-origin"),
+        Some("https://shop.example")
+    );
+    for (status, count) in [("400", 2), ("413", 1), ("414", 1)] {
+        let name = format!("nightshard_requests_total{{resource=\"unknown\",status=\"{status}\"}}");
+        assert!(metric(&mut harness.connect(), &name) >= count, "{name}");
+    }
+}
+
+#[test]
+fn answers_that_nobody_takes_are_counted_as_such() {
+    let harness = server(short(200));
+    let mut greedy = harness.connect();
+    greedy.send(&long_batch());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while metric(&mut harness.connect(), "nightshard_answers_unwritten_total") == 0 {
+        assert!(Instant::now() < deadline);
+    }
+    let text = String::from_utf8(harness.connect().get("/metrics").body).unwrap();
+    assert!(
+        !text.contains("resource=\"/v1/batch\",status=\"200\""),
+        "{text}"
+    );
+}
+
+/// Returns the request of a batch whose answer has some 25 MiB.
+fn long_batch() -> Vec<u8> {
+    let lookups = vec![r#"{"path": "/v1/stores/a/statistics?group_by=day"}"#; 90].join(",");
+    let body = format!("{{\"lookups\": [{lookups}]}}");
+    let head = "POST /v1/batch HTTP/1.1\r\nhost: localhost\r\ncontent-length: ";
+    format!("{head}{}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+#[test]
+fn answers_that_wait_to_be_read_have_a_bound_together() {
+    let harness = server(Limits {
+        waiting_answers_bytes: 40 << 20,
+        ..Limits::default()
+    });
+    let mut slow = harness.connect();
+    slow.send(&long_batch());
+    // It has begun: so all of it is there, and far more than sockets hold waits.
+    assert_eq!(slow.stream.fill_buf().unwrap()[0], b'H');
+    let mut other = harness.connect();
+    other.send(&long_batch());
+    let reply = other.read(false);
+    assert_eq!(reply.problem(), (503, None));
+    assert_eq!(reply.header("retry-after"), Some("1"));
+    assert_eq!(other.get("/v1/stores/a").status, 200);
+    assert_eq!(slow.read(false).status, 200);
+    other.send(&long_batch());
+    assert_eq!(other.read(false).status, 200);
+}
+
+#[test]
+fn one_answer_is_bounded_like_those_of_a_batch() {
+    let fixture = Arc::new(Fixture::new());
+    let payment = Payment {
+        store: 0,
+        day: "0001-01-01".parse().unwrap(),
+        card: 1,
+        amount: 100,
+    };
+    let as_of = "9999-12-31".parse().unwrap();
+    let id = fixture.write_as_of(as_of, &[Shop::new("a", "", "", "")], &[payment]);
+    fixture.select(1, &id);
+    let harness = Harness::ready(config(), fixture, 1);
+    let mut client = harness.connect();
+    let target = |kind| format!("/v1/stores/a/statistics?fill=zero&group_by={kind}");
+    for kind in ["day", "week"] {
+        assert_eq!(client.get(&target(kind)).problem(), (400, None), "{kind}");
+    }
+    let rows = client.get(&target("quarter")).data();
+    assert_eq!(rows["rows"].as_array().unwrap().len(), 9_999 * 4);
+}
+
+#[test]
+fn a_batch_whose_client_closes_its_side_is_given_up() {
+    let harness = server(Limits::default());
+    let mut client = harness.connect();
+    let lookups = vec![r#"{"path": "/v1/stores/a/histogram?bins=64&of=all"}"#; 1_000].join(",");
+    let body = format!("{{\"lookups\": [{lookups}]}}");
+    let head = "POST /v1/batch HTTP/1.1\r\nhost: localhost\r\ncontent-length: ";
+    client.send(format!("{head}{}\r\n\r\n{body}", body.len()).as_bytes());
+    client.stream.get_ref().shutdown(Shutdown::Write).unwrap();
+    let reply = client.read(false);
+    assert_eq!(reply.problem(), (400, None));
+    let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("closed its side"), "{detail}");
+}
+
+/// Returns a figure that the server gives of itself.
+fn metric(client: &mut Client, name: &str) -> u64 {
     let text = String::from_utf8(client.get("/metrics").body).unwrap();
     let mut lines = text.lines();
-    let value = lines.find_map(|line| line.strip_prefix("nightshard_connections_open "));
-    value.unwrap().parse().unwrap()
+    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.map_or(0, |value| value.parse().unwrap())
+}
+
+/// Returns how many connections are open, the asking one included.
+fn open_connections(client: &mut Client) -> u64 {
+    metric(client, "nightshard_connections_open")
 }
 
 #[test]
 fn a_client_that_takes_no_answers_is_disconnected() {
     let harness = server(short(200));
     let mut greedy = harness.connect();
-    let request = b"GET /v1/stores/a/statistics?group_by=day HTTP/1.1\r\nhost: x\r\n\r\n";
+    let request = b"GET /v1/stores/a/statistics?group_by=day HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let _refused = greedy.stream.get_mut().write_all(&request.repeat(200));
     let deadline = Instant::now() + Duration::from_secs(20);
     while open_connections(&mut harness.connect()) > 1 {
@@ -293,7 +432,7 @@ fn stopping_lets_requests_finish_and_closes_idle_connections() {
     let mut busy = harness.connect();
     let body = br#"{"lookups": []}"#;
     let head = format!(
-        "POST /v1/batch HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+        "POST /v1/batch HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     busy.send(head.as_bytes());
@@ -318,7 +457,7 @@ fn stopping_does_not_wait_for_ever() {
         ..config()
     });
     let mut stuck = harness.connect();
-    stuck.send(b"POST /v1/batch HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n");
+    stuck.send(b"POST /v1/batch HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n");
     while open_connections(&mut harness.connect()) < 2 {}
     harness.stop();
     assert!(!harness.join());

@@ -172,8 +172,36 @@ fn results_are_paged_in_order_and_work_is_bounded() {
         }
     }
     assert!(seen.iter().eq(shops.iter().map(|shop| &shop.id)));
-    // A line full of words, each of which names everything, ends all the same.
+    // Words repeated are looked for once, and there are not too many of them.
     let many = "shop+".repeat(1_000);
     let data = client.get(&format!("/v1/search?q={many}")).data();
-    assert_eq!(data["truncated"], true);
+    assert_eq!(data.get("truncated"), None);
+    let words = |count: usize| -> String { (0..count).map(|n| format!("w{n}+")).collect() };
+    let of = |count| format!("/v1/search?q={}", words(count));
+    assert_eq!(client.get(&of(32)).data()["rows"], json!([]));
+    assert_eq!(client.get(&of(33)).problem(), (400, Some("q".into())));
+}
+
+#[test]
+fn a_common_word_hides_nothing_that_a_rare_one_finds() {
+    // More words have "zz" in them than are looked at.
+    let mut shops: Vec<Shop> = (0..1_100)
+        .map(|index| {
+            let words = (0..48).map(|word| format!("zz{index:x}q{word:x}"));
+            let name = words.collect::<Vec<_>>().join(" ");
+            Shop::new(&format!("{index}"), &name, "", "")
+        })
+        .collect();
+    shops[7].name = Some("zzap rare".to_owned());
+    shops[1_099].name = Some("pizza rare".to_owned());
+    shops[3].name = Some("rare".to_owned());
+    let harness = server(&shops);
+    let mut client = harness.connect();
+    assert_eq!(client.get("/v1/search?q=zz").data()["truncated"], true);
+    for query in ["zz+rare", "rare+zz"] {
+        let data = client.get(&format!("/v1/search?q={query}")).data();
+        let ids: Vec<String> = found(&data).into_iter().map(|(_, id)| id).collect();
+        assert_eq!(ids, ["1099", "7"], "{query}");
+        assert_eq!(data.get("truncated"), None);
+    }
 }

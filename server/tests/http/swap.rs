@@ -102,6 +102,16 @@ fn a_list_goes_on_in_the_generation_it_began_in() {
     fixture.select(3, &ids[2]);
     harness.wait_for(3);
     assert_eq!(client.get(&target).problem(), (410, Some("cursor".into())));
+    // One that was changed is of no generation that ever was.
+    let cursor = first["next"].as_str().unwrap();
+    for at in [0, 7, 8, 39] {
+        let mut digits = cursor.as_bytes().to_vec();
+        digits[at] = if digits[at] == b'0' { b'1' } else { b'0' };
+        let changed = String::from_utf8(digits).unwrap();
+        let reply = client.get(&format!("/v1/stores?limit=1&cursor={changed}"));
+        let status = if at < 8 { 400 } else { 410 };
+        assert_eq!(reply.problem(), (status, Some("cursor".into())), "{at}");
+    }
 }
 
 #[test]
@@ -126,8 +136,24 @@ fn a_client_never_sees_time_run_backwards() {
     assert_eq!(behind.problem(), (503, None));
     assert_eq!(behind.header("retry-after"), Some("1"));
     assert_eq!(behind.header("nightshard-selection"), Some("4"));
-    for wrong in ["x", "-1", ""] {
+    for wrong in ["x", "-1", "+1", "", "18446744073709551616"] {
         assert_eq!(at_least(wrong).problem(), (400, None), "{wrong}");
+    }
+    let header = "nightshard-at-least";
+    for (headers, status) in [
+        (&[("cookie", "theme=dark; Nightshard-At-Least=5")][..], 503),
+        (&[("cookie", "Nightshard-At-Least=4")], 200),
+        (&[("cookie", "Nightshard-At-Least=+4")], 400),
+        (&[("cookie", "nightshard")], 200),
+        (&[(header, "1"), (header, "5")], 503),
+        (&[(header, "5"), (header, "1")], 503),
+        (&[(header, "1"), ("cookie", "nightshard-at-least=5")], 503),
+        (&[(header, "1"), (header, "4")], 200),
+    ] {
+        let reply = harness
+            .connect()
+            .request("GET", "/v1/stores/a", headers, b"");
+        assert_eq!(reply.status, status, "{headers:?}");
     }
     fixture.select(5, &ids[1]);
     harness.wait_for(5);
@@ -178,6 +204,43 @@ fn a_candidate_that_fails_leaves_the_current_generation_and_is_tried_again() {
         fixture.select(selection, &current);
         harness.wait_for(selection);
     }
+}
+
+#[test]
+fn a_generation_that_lacks_any_shard_is_never_served() {
+    let fixture = Arc::new(Fixture::new());
+    let current = write(&fixture, 10);
+    // Ids so that each shard of search and of rankings has something that is counted.
+    let shops: Vec<Shop> = (0..40)
+        .map(|index| {
+            let (region, category) = (index % 9, index % 7);
+            let of = |name, number| format!("{name}{number}");
+            Shop::new(&of("s", index), "", &of("r", region), &of("c", category))
+        })
+        .collect();
+    let payments: Vec<Payment> = (0..400)
+        .map(|row| Payment {
+            store: row % 40,
+            day: Day(17_500 + (row % 60) as i32),
+            card: 1,
+            amount: 5,
+        })
+        .collect();
+    let whole = fixture.write(&shops, &payments);
+    fixture.select(1, &current);
+    let harness = Harness::ready(keeping(1), fixture.clone(), 1);
+    let mut client = harness.connect();
+    let lacking = fixture.lacking_one(&whole);
+    assert!(lacking.len() > 15);
+    for (number, (shard, id)) in (2..).zip(lacking) {
+        let failed = metric(&mut client, "nightshard_candidates_failed_total");
+        fixture.select(number, &id);
+        harness.switch().wake();
+        while metric(&mut client, "nightshard_candidates_failed_total") == failed {}
+        assert_eq!(harness.switch().selection(), Some(1), "{shard:?}");
+    }
+    fixture.select(1_000, &whole);
+    assert_eq!(harness.wait_for(1_000), whole);
 }
 
 #[test]

@@ -1,0 +1,146 @@
+//! Whether a generation has everything that it says it has.
+//!
+//! Each shard is what the manifest says, but a manifest may lack some. Every record that another
+//! one counts or names is counted, so that whatever is missing is found before it is asked for.
+
+use std::collections::BTreeMap;
+
+use nightshard_format::{
+    Error, Result,
+    calendar::Month,
+    generation::Generation,
+    record::{
+        CATALOG, EntityKind, MARKET_ALL, MARKETS, Postings, RANKINGS, RankBy, Ranking, SEARCH,
+        STORES, Summary, ranking_key,
+    },
+    shard::{Mapped, Span},
+    text::{TermKind, term_key},
+};
+
+/// Checks that no dataset, run of partitions or month is missing.
+///
+/// # Errors
+/// [`Error::Corrupt`] names the first that is.
+///
+/// # Complexity
+/// Reads every summary and every id that can be searched once.
+pub(crate) fn check(generation: &Generation<Mapped>) -> Result<()> {
+    let manifest = generation.manifest();
+    expect(
+        "stores",
+        len(generation, STORES, Span::Current),
+        manifest.stores,
+    )?;
+    let market = generation.summary(MARKETS, MARKET_ALL)?;
+    let rows = market.map_or(0, |market| market.statistics().count);
+    expect("rows of the market", rows, manifest.rows.used)?;
+    for dataset in [STORES, MARKETS] {
+        for (month, count) in months(generation, dataset)? {
+            let found = len(generation, dataset, Span::Month(month));
+            expect(&format!("{dataset} of {month}"), found, count)?;
+        }
+    }
+    expect(
+        "stores that can be searched",
+        searched(generation)?,
+        manifest.stores,
+    )?;
+    for by in RankBy::ALL {
+        let ranked = ranked(generation, &ranking_key(by, None, None))?;
+        expect(
+            &format!("stores by {}", by.as_str()),
+            ranked,
+            manifest.stores,
+        )?;
+        for id in list(generation, "regions")? {
+            has_ranking(generation, by, Some(&id), None)?;
+        }
+        for id in list(generation, "categories")? {
+            has_ranking(generation, by, None, Some(&id))?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the regions or categories that there are.
+fn list(generation: &Generation<Mapped>, name: &str) -> Result<Vec<String>> {
+    let list = generation.get(CATALOG, Span::Current, name.as_bytes())?;
+    let Some(list) = list.map(Ranking::parse).transpose()? else {
+        return Err(missing(format!("it has no list of {name}")));
+    };
+    let ids = (0..list.len()).filter_map(|position| list.get(position));
+    Ok(ids
+        .map(|id| String::from_utf8_lossy(id).into_owned())
+        .collect())
+}
+
+fn has_ranking(
+    generation: &Generation<Mapped>,
+    by: RankBy,
+    region: Option<&str>,
+    category: Option<&str>,
+) -> Result<()> {
+    if ranked(generation, &ranking_key(by, region, category))? > 0 {
+        return Ok(());
+    }
+    let of = region.or(category).unwrap_or_default();
+    Err(missing(format!(
+        "it has no stores of {of:?} by {}",
+        by.as_str()
+    )))
+}
+
+/// Returns how many stores a ranking has.
+fn ranked(generation: &Generation<Mapped>, key: &[u8]) -> Result<u64> {
+    let ranking = generation.get(RANKINGS, Span::Current, key)?;
+    let ranking = ranking.map(Ranking::parse).transpose()?;
+    Ok(ranking.map_or(0, |ranking| ranking.len() as u64))
+}
+
+/// Returns how many stores the search finds by their ids.
+fn searched(generation: &Generation<Mapped>) -> Result<u64> {
+    let (mut stores, mut damage) = (0, Ok(()));
+    generation.visit_prefix(SEARCH, &term_key(TermKind::Id, ""), |_term, record| {
+        for posting in Postings::new(record.value) {
+            match posting {
+                Ok(posting) => stores += u64::from(posting.kind == EntityKind::Store),
+                Err(error) => damage = Err(error),
+            }
+        }
+        damage.is_ok()
+    })?;
+    damage.map(|()| stores)
+}
+
+/// Returns how many records of each month the summaries of a dataset name.
+fn months(generation: &Generation<Mapped>, dataset: &str) -> Result<BTreeMap<Month, u64>> {
+    let mut named = BTreeMap::new();
+    for shard in generation.span(dataset, Span::Current) {
+        for record in shard.iter() {
+            for totals in Summary::parse(record?.value)?.months {
+                *named.entry(totals.month).or_default() += 1;
+            }
+        }
+    }
+    Ok(named)
+}
+
+/// Returns how many records there are in all runs of a span.
+fn len(generation: &Generation<Mapped>, dataset: &str, span: Span) -> u64 {
+    let shards = generation.span(dataset, span);
+    shards.iter().map(|shard| shard.len()).sum()
+}
+
+fn expect(what: &str, found: u64, expected: u64) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(missing(format!("it has {found} {what}, not {expected}")))
+}
+
+fn missing(problem: String) -> Error {
+    Error::Corrupt {
+        structure: "generation",
+        problem,
+    }
+}
