@@ -34,6 +34,9 @@ pub enum Error {
     /// No row of the input can be used.
     #[error("no usable row: {0}")]
     NoRows(String),
+    /// The build contradicts itself.
+    #[error("internal error, which is worth a report: {0}")]
+    Internal(String),
     /// A shard or the manifest could not be written.
     #[error(transparent)]
     Format(#[from] nightshard_format::Error),

@@ -6,6 +6,7 @@
 //! shards. An [`engine`] runs the kernels. Everything is recomputed every night, and the same
 //! rows give the same bytes whatever the threads, the memory or the order of files.
 
+mod accounting;
 pub mod build;
 mod currency;
 pub mod emit;

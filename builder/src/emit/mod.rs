@@ -2,12 +2,14 @@
 
 mod append_file;
 mod catalog;
+mod manifest;
 mod ordered;
 mod search;
 mod shard_set;
 mod store_shards;
 
 pub use catalog::{StoreFacts, write_catalog};
+pub use manifest::{Facts, manifest};
 pub use ordered::OrderedSink;
 pub use search::write_search;
 pub use shard_set::{Staged, Staging};

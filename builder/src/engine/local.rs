@@ -10,18 +10,16 @@ use std::{
     time::Instant,
 };
 
-use nightshard_format::{
-    calendar::Day,
-    key::PARTITIONS,
-    manifest::{Input, InputRole, MANIFEST_VERSION, Manifest, Rows},
-};
+use nightshard_format::key::PARTITIONS;
 use rayon::ThreadPool;
 
 use crate::{
     Error, Result,
+    accounting::{account, describe_nothing, rows_of_scan},
     build::{BuildPlan, BuildReport, Built, MEMORY_MIN, Progress, Stage},
-    currency,
-    emit::{OrderedSink, Staged, Staging, StoreShards, write_catalog, write_market, write_search},
+    emit::{
+        self, Facts, OrderedSink, Staging, StoreShards, write_catalog, write_market, write_search,
+    },
     exchange::{Exchanged, Outbox, Scratch},
     kernel::{
         admission::Admission,
@@ -34,7 +32,7 @@ use crate::{
         store_partition::{self, CARD_PARTITIONS, Conflict, StoreContext, StoreWorker},
     },
     quality::Quarantine,
-    row_outcome::{Reason, RowSink, Rule},
+    row_outcome::RowSink,
     source::{self, Block, InputSummary, Parser, Reader, ReaderOptions},
 };
 
@@ -161,14 +159,14 @@ impl Engine<'_> {
         shards.extend(write_search(&self.staging, &stores.facts)?);
         self.progress.advance(1);
         shards.sort();
-        let manifest = self.manifest(
+        let facts = Facts {
             rows,
-            &currency,
-            &scanned.inputs,
-            &reduced.market,
-            &stores,
-            &shards,
-        )?;
+            currency: &currency,
+            inputs: &scanned.inputs,
+            days: reduced.market.days(),
+            stores: stores.facts.len(),
+        };
+        let manifest = emit::manifest(plan, facts, &shards)?;
         lap(Stage::Finish);
         let open_ended = scanned.inputs.iter().filter(|input| input.is_open_ended);
         let report = BuildReport {
@@ -272,8 +270,8 @@ impl Engine<'_> {
             Some((_, now)) => Err(Error::Source(source::Error::Changed {
                 path: now.path.clone(),
             })),
-            None if found != stores.conflicting_rows => Err(Error::NoRows(format!(
-                "{} rows have conflicting content, {found} were found again, which is a bug",
+            None if found != stores.conflicting_rows => Err(Error::Internal(format!(
+                "{} rows have conflicting content, {found} were found again",
                 stores.conflicting_rows
             ))),
             None => Ok(()),
@@ -402,68 +400,6 @@ impl Engine<'_> {
         counted.iter().for_each(|counts| total.merge(counts));
         Ok(total)
     }
-
-    fn manifest(
-        &self,
-        rows: Rows,
-        currency: &str,
-        inputs: &[InputSummary],
-        market: &MarketDays,
-        stores: &StoreShards<'_>,
-        shards: &[Staged],
-    ) -> Result<Manifest> {
-        let plan = self.plan;
-        let days: Vec<i32> = market.iter().map(|(day, ..)| day).collect();
-        let (first, last) = match days[..] {
-            [first, .., last] => (Day(first), Day(last)),
-            [only] => (Day(only), Day(only)),
-            [] => return Err(Error::NoRows("no day".into())),
-        };
-        let files = inputs.iter().map(|input| {
-            let (blake3, size_bytes) = (input.digest.to_hex().to_string(), input.size_bytes);
-            (InputRole::Transactions, blake3, size_bytes)
-        });
-        let stores_file = plan.stores.digest().cloned();
-        let stores_file = stores_file.map(|(blake3, size)| (InputRole::Stores, blake3, size));
-        let mut inputs: Vec<Input> = files
-            .chain(stores_file)
-            .map(|(role, blake3, size_bytes)| Input::File {
-                role,
-                blake3,
-                size_bytes,
-            })
-            .collect();
-        inputs.sort();
-        let layout = serde_json::to_vec(plan.layout.definition())
-            .map_err(|error| Error::option("--layout", error.to_string()))?;
-        let layout = blake3::hash(&layout).to_hex();
-        let configuration = BTreeMap::from([
-            (
-                "histogram.method".into(),
-                plan.histogram_method.as_str().into(),
-            ),
-            ("layout.blake3".into(), layout.as_str().into()),
-            ("shards.runs".into(), plan.runs.into()),
-        ]);
-        let as_of = plan.as_of.unwrap_or(last).to_string();
-        let mut manifest = Manifest {
-            format_version: MANIFEST_VERSION,
-            // Replaced below: the id is a digest of the rest.
-            id: format!("{as_of}-{:012}", 0).parse()?,
-            as_of,
-            days: [first.to_string(), last.to_string()],
-            currency: currency.to_owned(),
-            currency_exponent: currency::exponent(currency),
-            rows,
-            stores: stores.facts.len() as u64,
-            inputs,
-            configuration,
-            card_key: plan.card_key.fingerprint(),
-            shards: shards.iter().map(|shard| shard.entry.clone()).collect(),
-        };
-        manifest.id = manifest.compute_id()?;
-        Ok(manifest)
-    }
 }
 
 /// Takes the next block from a reader that all threads share, which goes when one of them fails.
@@ -484,72 +420,4 @@ fn next_block(reader: &Mutex<Option<Reader>>, recycled: Vec<u8>) -> Result<Optio
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Adds up what became of every row.
-fn account(counts: &ScanCounts, stores: &StoreShards<'_>) -> Result<Rows> {
-    let mut rows = rows_of_scan(counts);
-    add_unless_zero(
-        &mut rows.rejected,
-        Reason::ConflictingContent.as_str(),
-        stores.conflicting_rows,
-    );
-    add_unless_zero(
-        &mut rows.excluded,
-        Rule::Duplicate.as_str(),
-        stores.duplicates,
-    );
-    add_unless_zero(
-        &mut rows.excluded,
-        Rule::OtherCurrency.as_str(),
-        stores.other_currency,
-    );
-    rows.used = stores.used;
-    if rows.add_up() {
-        Ok(rows)
-    } else {
-        Err(Error::NoRows(format!(
-            "rows do not add up, which is a bug: {rows:?}"
-        )))
-    }
-}
-
-/// Returns what became of the rows that went no further than the scan.
-fn rows_of_scan(counts: &ScanCounts) -> Rows {
-    let named = |(why, count): (&'static str, &u64)| (why.to_owned(), *count);
-    let rejected = counts.rejected.iter().map(|(why, n)| (why.as_str(), n));
-    let excluded = counts.excluded.iter().map(|(why, n)| (why.as_str(), n));
-    let rejected: BTreeMap<String, u64> = rejected.map(named).collect();
-    let excluded: BTreeMap<String, u64> = excluded.map(named).collect();
-    Rows {
-        read: counts.accepted + rejected.values().chain(excluded.values()).sum::<u64>(),
-        used: 0,
-        rejected,
-        excluded,
-    }
-}
-
-fn add_unless_zero(counts: &mut BTreeMap<String, u64>, why: &str, count: u64) {
-    if count > 0 {
-        *counts.entry(why.to_owned()).or_default() += count;
-    }
-}
-
-/// Says why there is nothing to build from.
-fn describe_nothing(rows: &Rows) -> String {
-    let Rows {
-        read,
-        rejected,
-        excluded,
-        ..
-    } = rows;
-    let reasons = rejected.iter().chain(excluded);
-    match reasons.max_by_key(|(_, count)| **count) {
-        None => "the input has none at all".to_owned(),
-        Some((why, _)) => format!(
-            "of {read} read {} were rejected and {} excluded, most of them for {why:?}",
-            rejected.values().sum::<u64>(),
-            excluded.values().sum::<u64>(),
-        ),
-    }
 }

@@ -1,6 +1,7 @@
 //! The market's days, added up from the stores'.
 
 use nightshard_format::{
+    calendar::{Day, DayRange},
     histogram::{Cell, FineHistogram},
     statistics::Statistics,
 };
@@ -46,6 +47,15 @@ impl MarketDays {
             self.days.resize_with(day + 1, || None);
         }
         self.days[day].get_or_insert_default()
+    }
+
+    /// Returns the first and the last day that have rows.
+    #[must_use]
+    pub fn days(&self) -> Option<DayRange> {
+        let mut days = self.iter().map(|(day, ..)| Day(day));
+        let first = days.next()?;
+        let last = days.last().unwrap_or(first);
+        Some(DayRange { first, last })
     }
 
     /// Returns the days that have rows, in order.

@@ -1,0 +1,86 @@
+//! The manifest of a generation, whoever built it.
+
+use std::collections::BTreeMap;
+
+use nightshard_format::{
+    calendar::DayRange,
+    manifest::{Input, InputRole, MANIFEST_VERSION, Manifest, Rows},
+};
+
+use super::Staged;
+use crate::{Error, Result, build::BuildPlan, currency, source::InputSummary};
+
+/// What a build has found out.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// What became of every row.
+    pub rows: Rows,
+    /// The base currency.
+    pub currency: &'a str,
+    /// The files that were read.
+    pub inputs: &'a [InputSummary],
+    /// The first and the last day that have rows.
+    pub days: Option<DayRange>,
+    /// How many stores there are.
+    pub stores: usize,
+}
+
+/// Makes the manifest of `shards`.
+///
+/// # Shape
+/// Whatever of the plan can change a byte of a shard must be in `configuration`, or the ids of two
+/// different generations would agree.
+///
+/// # Errors
+/// [`Error::NoRows`] without a day.
+pub fn manifest(plan: &BuildPlan, facts: Facts<'_>, shards: &[Staged]) -> Result<Manifest> {
+    let days = facts.days.ok_or_else(|| Error::NoRows("no day".into()))?;
+    let layout = serde_json::to_vec(plan.layout.definition())
+        .map_err(|error| Error::option("--layout", error.to_string()))?;
+    let layout = blake3::hash(&layout).to_hex();
+    let configuration = BTreeMap::from([
+        (
+            "histogram.method".into(),
+            plan.histogram_method.as_str().into(),
+        ),
+        ("layout.blake3".into(), layout.as_str().into()),
+        ("shards.runs".into(), plan.runs.into()),
+    ]);
+    let as_of = plan.as_of.unwrap_or(days.last).to_string();
+    let mut manifest = Manifest {
+        format_version: MANIFEST_VERSION,
+        // Replaced below: the id is a digest of the rest.
+        id: format!("{as_of}-{:012}", 0).parse()?,
+        as_of,
+        days: [days.first.to_string(), days.last.to_string()],
+        currency: facts.currency.to_owned(),
+        currency_exponent: currency::exponent(facts.currency),
+        rows: facts.rows,
+        stores: facts.stores as u64,
+        inputs: inputs(plan, facts.inputs),
+        configuration,
+        card_key: plan.card_key.fingerprint(),
+        shards: shards.iter().map(|shard| shard.entry.clone()).collect(),
+    };
+    manifest.id = manifest.compute_id()?;
+    Ok(manifest)
+}
+
+fn inputs(plan: &BuildPlan, read: &[InputSummary]) -> Vec<Input> {
+    let transactions = read.iter().map(|input| {
+        let digest = input.digest.to_hex().to_string();
+        (InputRole::Transactions, digest, input.size_bytes)
+    });
+    let stores = plan.stores.digest().cloned();
+    let stores = stores.map(|(digest, size_bytes)| (InputRole::Stores, digest, size_bytes));
+    let mut inputs: Vec<Input> = transactions
+        .chain(stores)
+        .map(|(role, blake3, size_bytes)| Input::File {
+            role,
+            blake3,
+            size_bytes,
+        })
+        .collect();
+    inputs.sort();
+    inputs
+}
