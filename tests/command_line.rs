@@ -810,6 +810,48 @@ fn damage_is_found_and_named_with_exit_code_1() {
 }
 
 #[test]
+fn generations_show_selections_and_what_is_wrong_with_the_highest() {
+    let repository = TestRepository::new();
+    for rows in [rows(0..50), rows(0..60)] {
+        let input = repository.write("input.csv", HEADER.to_owned() + &rows);
+        repository.build([&input], &[]).succeeded();
+    }
+    let list = || repository.run("generations", &[]).succeeded().stdout;
+    let lines = list();
+    let lines: Vec<&str> = lines.lines().collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert!(lines[1].ends_with("  1           previous"), "{lines:?}");
+    assert!(lines[2].ends_with("  2           current"), "{lines:?}");
+
+    let third = repository
+        .path()
+        .join("selections/00000000000000000003.json");
+    let missing = json!({
+        "number": 3, "generation": "2018-01-01-0123456789ab", "nonce": "", "at": "", "by": "",
+    });
+    for (content, problem) in [
+        (
+            "{".to_owned(),
+            "cannot use selections/00000000000000000003.json",
+        ),
+        (
+            missing.to_string(),
+            "selection 3 names generation 2018-01-01-0123456789ab, which is not here",
+        ),
+    ] {
+        fs::write(&third, content).unwrap();
+        let listed = list();
+        let last = listed.lines().last().unwrap();
+        assert!(last.starts_with(problem), "{listed}");
+        assert!(last.contains("select a generation"), "{listed}");
+        assert_eq!(listed.matches("previous").count(), 1, "{listed}");
+        let json = repository.run("generations", &["--json"]).succeeded();
+        let json = json.json();
+        assert!(json["problem"].as_str().unwrap().starts_with(problem));
+    }
+}
+
+#[test]
 fn who_selects_at_the_same_time_as_another_loses_and_is_told_with_exit_code_4() {
     let repository = TestRepository::new();
     let ours = repository.write("ours.csv", HEADER.to_owned() + &rows(0..60));

@@ -1,6 +1,9 @@
 //! A repository and what it says of its generations.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use bytes::Bytes;
 use nightshard_format::{
@@ -10,7 +13,7 @@ use nightshard_format::{
 use nightshard_storage::{ObjectName, Storage};
 
 use crate::{
-    BlobRef, Environment, Error, Result, SystemEnvironment,
+    BlobRef, Environment, Error, Result, SelectionNumber, SystemEnvironment,
     blob::{check_bytes, check_len},
     bounded, names,
 };
@@ -25,6 +28,8 @@ const MANIFEST_LEN_MAX: u64 = 1 << 30;
 pub struct Repository {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) environment: Arc<dyn Environment>,
+    /// The highest selection known, 0 before the first.
+    pub(crate) last_seen: Arc<AtomicU64>,
 }
 
 /// How much of a blob is looked at.
@@ -56,6 +61,10 @@ pub struct Listed {
     pub manifest: Result<Manifest>,
     /// Whether it is the current one.
     pub is_current: bool,
+    /// Whether it is what was current before: what going back goes back to.
+    pub is_previous: bool,
+    /// The selections that name it, ascending.
+    pub selections: Vec<SelectionNumber>,
 }
 
 impl Repository {
@@ -71,6 +80,7 @@ impl Repository {
         Self {
             storage,
             environment,
+            last_seen: Arc::default(),
         }
     }
 
@@ -121,34 +131,46 @@ impl Repository {
         }
     }
 
-    /// Returns every generation, ascending by id, the unusable ones too.
+    /// Returns every generation, the unusable ones too, by last business day; those of one day in
+    /// the order in which they were first selected, those that never were at the end.
     ///
     /// # Errors
     /// [`Error::Storage`] if storage cannot be read.
     pub async fn generations(&self) -> Result<Vec<Listed>> {
         // A damaged selection is no reason to hide what could be selected instead.
-        let current = match self.current().await {
-            Err(Error::Storage(error)) => return Err(error.into()),
-            selection => selection
-                .ok()
-                .flatten()
-                .map(|selection| selection.generation),
-        };
+        let selections = self.selections().await?;
+        let current = selections.last().and_then(|(_, id)| id.as_ref());
+        let mut earlier = selections.iter().rev().filter_map(|(_, id)| id.as_ref());
+        let previous = earlier.find(|id| Some(*id) != current);
         let listed = self.storage.list(&names::generations()?).await?;
         let ids = listed.iter().filter_map(names::generation_of_manifest);
-        bounded::run(ids, |id| {
+        let listed = bounded::run(ids, |id| {
             let repository = self.clone();
-            let is_current = current.as_ref() == Some(&id);
+            let of_id = selections
+                .iter()
+                .filter(|(_, named)| *named == Some(id.clone()));
+            let selections = of_id.map(|(number, _)| *number).collect();
+            let (is_current, is_previous) = (current == Some(&id), previous == Some(&id));
             async move {
                 let manifest = repository.manifest(&id).await;
                 Ok(Listed {
                     id,
                     manifest,
                     is_current,
+                    is_previous,
+                    selections,
                 })
             }
-        })
-        .await
+        });
+        let mut listed = listed.await?;
+        listed.sort_by(|left, right| {
+            let day = left.id.as_of().cmp(right.id.as_of());
+            let never = SelectionNumber(u64::MAX);
+            let first = |listed: &Listed| listed.selections.first().copied().unwrap_or(never);
+            day.then(first(left).cmp(&first(right)))
+                .then(left.id.cmp(&right.id))
+        });
+        Ok(listed)
     }
 
     /// Returns what stands in a blob's place, by its length alone or by all its bytes.

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    sync::atomic::Ordering,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -196,11 +197,58 @@ impl Repository {
         .map(drop)
     }
 
+    /// Returns the highest number, from the highest known on: there are no gaps.
+    ///
+    /// Whoever follows a repository asks every second, and selections are never removed.
     async fn last_number(&self) -> Result<Option<SelectionNumber>> {
+        let mut last = SelectionNumber(self.last_seen.load(Ordering::Relaxed));
+        if last.0 == 0 || !self.has_selection(last).await? {
+            match self.numbers().await?.last() {
+                Some(listed) => last = *listed,
+                None => return Ok(None),
+            }
+        } else {
+            while let next = SelectionNumber(last.0.saturating_add(1))
+                && self.has_selection(next).await?
+            {
+                last = next;
+            }
+        }
+        self.last_seen.store(last.0, Ordering::Relaxed);
+        Ok(Some(last))
+    }
+
+    async fn has_selection(&self, number: SelectionNumber) -> Result<bool> {
+        let size = self.storage.size(&names::selection(number)?).await?;
+        Ok(size.is_some())
+    }
+
+    /// Returns the numbers of all selections, ascending.
+    async fn numbers(&self) -> Result<Vec<SelectionNumber>> {
         let listed = self.storage.list(&names::selections()?).await?;
         let numbers = listed.iter().filter_map(names::number_of_selection);
         let end = numbers.clone().count() as u64 + LOST_MAX;
-        Ok(numbers.filter(|number| number.0 < end).max())
+        let numbers = numbers.filter(|number| number.0 < end);
+        let mut numbers: Vec<SelectionNumber> = numbers.collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Returns every selection by its number, ascending; `None` for one that cannot be used.
+    pub(crate) async fn selections(&self) -> Result<Vec<(SelectionNumber, Option<GenerationId>)>> {
+        bounded::run(self.numbers().await?, |number| {
+            let repository = self.clone();
+            async move {
+                match repository.selection(number).await {
+                    Err(Error::Storage(error)) => Err(error.into()),
+                    selection => {
+                        let selection = selection.ok().flatten();
+                        Ok((number, selection.map(|selection| selection.generation)))
+                    }
+                }
+            }
+        })
+        .await
     }
 
     async fn selection(&self, number: SelectionNumber) -> Result<Option<Selection>> {

@@ -15,6 +15,9 @@ use crate::{
 /// It is not that of shards: a new member here rewrites no shard of a closed month.
 pub const MANIFEST_VERSION: u32 = 1;
 
+/// The length of `YYYY-MM-DD`.
+const DATE_LEN: usize = 10;
+
 /// The id of a generation: `<as_of>-<12 hexadecimal digits>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -26,17 +29,25 @@ impl GenerationId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns the last business day, as in the id.
+    #[must_use]
+    pub fn as_of(&self) -> &str {
+        &self.0[..DATE_LEN]
+    }
 }
 
 impl FromStr for GenerationId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let valid = text.split_at_checked(10).is_some_and(|(as_of, digest)| {
-            as_of.parse::<Day>().is_ok()
-                && is_hexadecimal(digest.trim_start_matches('-'), 12)
-                && digest.len() == 13
-        });
+        let valid = text
+            .split_at_checked(DATE_LEN)
+            .is_some_and(|(as_of, digest)| {
+                as_of.parse::<Day>().is_ok()
+                    && is_hexadecimal(digest.trim_start_matches('-'), 12)
+                    && digest.len() == 13
+            });
         if valid {
             Ok(Self(text.to_owned()))
         } else {

@@ -3,13 +3,15 @@
 use std::process::ExitCode;
 
 use indicatif::{HumanBytes, HumanCount};
-use nightshard_deploy::{Listed, Repository};
+use nightshard_deploy::{Error, Listed, Repository, SelectionNumber};
 use nightshard_format::manifest::{GenerationId, Manifest};
 use serde::Serialize;
 
 use crate::output::{Column, Table, print, print_json};
 
-/// List the generations of a repository, oldest first, and which of them is current.
+/// List the generations of a repository, oldest first, with the selections that made them current.
+///
+/// To go back, select an earlier one: the one marked as previous was current before.
 #[derive(Debug, clap::Args)]
 pub(crate) struct GenerationsArgs {
     /// The repository.
@@ -25,6 +27,8 @@ pub(crate) struct GenerationsArgs {
 struct Row {
     generation: GenerationId,
     is_current: bool,
+    is_previous: bool,
+    selections: Vec<SelectionNumber>,
     #[serde(flatten)]
     facts: Option<Facts>,
     /// Why the manifest cannot be used.
@@ -43,16 +47,44 @@ struct Facts {
 /// Lists the generations.
 pub(crate) fn run(args: GenerationsArgs) -> anyhow::Result<ExitCode> {
     let repository = Repository::open(&args.uri)?;
-    let listed = tokio::runtime::Runtime::new()?.block_on(repository.generations())?;
+    let (listed, problem) = tokio::runtime::Runtime::new()?.block_on(async {
+        let listed = repository.generations().await?;
+        let problem = selection_problem(&repository, &listed).await?;
+        anyhow::Ok((listed, problem))
+    })?;
     let rows: Vec<Row> = listed.into_iter().map(row).collect();
     if args.json {
-        print_json(&serde_json::json!({ "generations": rows }))?;
-    } else if rows.is_empty() {
-        print(&format!("no generations in {}\n", repository.location()))?;
-    } else {
-        print(&table(&rows).to_text())?;
+        print_json(&serde_json::json!({ "generations": rows, "problem": problem }))?;
+        return Ok(ExitCode::SUCCESS);
     }
+    let mut text = match rows.is_empty() {
+        true => format!("no generations in {}\n", repository.location()),
+        false => table(&rows).to_text(),
+    };
+    if let Some(problem) = problem {
+        text.push_str(&format!(
+            "{problem}: servers keep what they serve; select a generation to go on\n"
+        ));
+    }
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns why the highest selection makes nothing current that is here, if so.
+async fn selection_problem(
+    repository: &Repository,
+    listed: &[Listed],
+) -> anyhow::Result<Option<String>> {
+    match repository.current().await {
+        Err(error @ Error::Storage(_)) => Err(error.into()),
+        Err(error) => Ok(Some(format!("{error}: {}", cause(&error)))),
+        Ok(Some(selection)) if !listed.iter().any(|listed| listed.is_current) => {
+            let (number, id) = (selection.number, selection.generation);
+            let problem = format!("selection {number} names generation {id}, which is not here");
+            Ok(Some(problem))
+        }
+        Ok(_) => Ok(None),
+    }
 }
 
 fn row(listed: Listed) -> Row {
@@ -63,6 +95,8 @@ fn row(listed: Listed) -> Row {
     Row {
         generation: listed.id,
         is_current: listed.is_current,
+        is_previous: listed.is_previous,
+        selections: listed.selections,
         facts,
         problem,
     }
@@ -92,23 +126,28 @@ fn table(rows: &[Row]) -> Table {
         Column::Number("rows"),
         Column::Number("shards"),
         Column::Number("size"),
+        Column::Text("selections"),
         Column::Text(""),
     ]);
     for row in rows {
         let fact = |show: fn(&Facts) -> String| row.facts.as_ref().map(show).unwrap_or_default();
-        let state = match (&row.problem, row.is_current) {
-            (None, true) => "current".to_owned(),
-            (None, false) => String::new(),
-            (Some(problem), true) => format!("current, unusable: {problem}"),
-            (Some(problem), false) => format!("unusable: {problem}"),
+        let role = match (row.is_current, row.is_previous) {
+            (true, _) => Some("current".to_owned()),
+            (false, true) => Some("previous".to_owned()),
+            (false, false) => None,
         };
+        let problem = row.problem.as_ref();
+        let problem = problem.map(|problem| format!("unusable: {problem}"));
+        let state: Vec<String> = role.into_iter().chain(problem).collect();
+        let selections = row.selections.iter().map(ToString::to_string);
         table.row([
             row.generation.to_string(),
             fact(|facts| HumanCount(facts.stores).to_string()),
             fact(|facts| HumanCount(facts.rows).to_string()),
             fact(|facts| HumanCount(facts.shards).to_string()),
             fact(|facts| HumanBytes(facts.bytes).to_string()),
-            state,
+            selections.collect::<Vec<_>>().join(","),
+            state.join(", "),
         ]);
     }
     table

@@ -326,3 +326,79 @@ async fn contradictory_parts_are_refused_before_anything_is_stored() {
     );
     assert!(!bench.root().join("generations").is_dir());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_follows_selections_lists_them_once() {
+    let bench = Bench::new();
+    let repository = bench.repository();
+    let staged = [bench.stage(3, 1, 0), bench.stage(3, 1, 1)];
+    for staged in &staged {
+        repository.publish(staged).await.unwrap();
+    }
+    let storage = FailingStorage::new(bench.storage(), Failure::Before, 0..0);
+    let storage = Arc::new(storage);
+    let follower = Repository::new(storage.clone());
+    assert_eq!(follower.current().await.unwrap(), None);
+    let mut number = 0;
+    for round in 0..6 {
+        // None, one or two new ones between looks.
+        for _ in 0..round % 3 {
+            let id = &staged[number % 2].manifest.id;
+            repository.select(id).await.unwrap();
+            number += 1;
+        }
+        let current = follower.clone().current().await.unwrap();
+        let found = current.map(|selection| selection.number.0);
+        assert_eq!(found, (number > 0).then_some(number as u64));
+    }
+    // Before there was one, and then once.
+    assert_eq!(storage.lists(), 3);
+    // Another repository in its place is noticed.
+    fs::remove_file(bench.root().join("selections/00000000000000000006.json")).unwrap();
+    let current = follower.current().await.unwrap().unwrap();
+    assert_eq!((current.number.0, storage.lists()), (5, 4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn generations_are_listed_in_the_order_of_their_days_and_selections() {
+    let bench = Bench::new();
+    let repository = bench.repository();
+    let january: Vec<_> = (0..3).map(|seed| bench.stage(3, 1, seed)).collect();
+    let february = bench.stage(3, 2, 0);
+    for staged in january.iter().chain([&february]) {
+        repository.publish(staged).await.unwrap();
+    }
+    let mut by_id: Vec<_> = january.iter().map(|staged| &staged.manifest.id).collect();
+    by_id.sort();
+    // The last by id is selected first.
+    let [never, second, first] = by_id[..] else {
+        unreachable!()
+    };
+    for id in [first, &february.manifest.id, second, first] {
+        repository.select(id).await.unwrap();
+    }
+    let listed = repository.generations().await.unwrap();
+    let facts: Vec<_> = listed
+        .iter()
+        .map(|listed| {
+            let numbers = listed.selections.iter().map(|number| number.0);
+            let marks = (listed.is_current, listed.is_previous);
+            (&listed.id, numbers.collect::<Vec<_>>(), marks)
+        })
+        .collect();
+    let expected = [
+        (first, vec![1, 4], (true, false)),
+        (second, vec![3], (false, true)),
+        (never, vec![], (false, false)),
+        (&february.manifest.id, vec![2], (false, false)),
+    ];
+    assert_eq!(facts, expected);
+
+    // A damaged selection makes nothing current; what was is what to go back to.
+    let damaged = bench.root().join("selections/00000000000000000005.json");
+    fs::write(damaged, "{").unwrap();
+    let listed = repository.generations().await.unwrap();
+    assert!(listed.iter().all(|listed| !listed.is_current));
+    let previous = listed.iter().filter(|listed| listed.is_previous);
+    assert!(previous.map(|listed| &listed.id).eq([first]));
+}

@@ -309,6 +309,7 @@ pub(crate) struct FailingStorage {
     failure: Failure,
     fails: std::ops::Range<u64>,
     done: AtomicU64,
+    lists: AtomicU64,
 }
 
 impl FailingStorage {
@@ -323,7 +324,13 @@ impl FailingStorage {
             failure,
             fails,
             done: AtomicU64::new(0),
+            lists: AtomicU64::new(0),
         }
+    }
+
+    /// How often something was listed.
+    pub(crate) fn lists(&self) -> u64 {
+        self.lists.load(Ordering::SeqCst)
     }
 
     /// Changing operations so far.
@@ -382,6 +389,7 @@ impl Storage for FailingStorage {
     }
 
     async fn list(&self, folder: &ObjectName) -> Result<Vec<ObjectName>> {
+        self.lists.fetch_add(1, Ordering::SeqCst);
         self.inner.list(folder).await
     }
 
