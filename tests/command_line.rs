@@ -12,6 +12,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use flate2::{Compression, write::GzEncoder};
@@ -339,7 +340,7 @@ fn options_that_make_no_sense_are_refused_with_exit_code_2() {
     refuses(&["--config", &missing], &["--config", "missing"]);
     refuses(
         &["--config", &config("[shards]\nruns = 0\n")],
-        &["shards.runs"],
+        &["nightshard.toml", "shards.runs", "1 to 1024"],
     );
     refuses(
         &["--config", &config("[shards]\nruns = 1025\n")],
@@ -861,33 +862,33 @@ fn who_selects_at_the_same_time_as_another_loses_and_is_told_with_exit_code_4() 
     let theirs = repository.build_json([&theirs], &options)["generation"].take();
     let ours = ours.as_str().unwrap();
 
-    // The other writer comes after our look at the last selection, a pipe that holds us up until
-    // somebody opens it, and before our own selection, or else we try again.
+    // The other writer comes once ours has looked for the last selection and has its own aside,
+    // and before that gets its name, or else we try again.
     let selections = repository.path().join("selections");
     fs::create_dir(&selections).unwrap();
-    let last = selections.join("00000000000000000001.json");
-    let next = selections.join("00000000000000000002.json");
+    let next = selections.join("00000000000000000001.json");
     let record = json!({
-        "number": 2, "generation": theirs, "nonce": "", "at": "", "by": "somebody else",
+        "number": 1, "generation": theirs, "nonce": "", "at": "", "by": "somebody else",
     });
     let record = repository.write("theirs.json", record.to_string());
     for _attempt in 0..1_000 {
-        let made = Command::new("mkfifo").arg(&last).status().unwrap();
-        assert!(made.success());
-        let (pipe, from, to) = (last.clone(), record.clone(), next.clone());
-        let other = std::thread::spawn(move || {
-            let _opened = fs::File::options().write(true).open(pipe).unwrap();
-            fs::hard_link(from, to).is_ok()
+        let has_ended = AtomicBool::new(false);
+        let (was_first, outcome) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                while repository.litter().is_empty() && !has_ended.load(Relaxed) {}
+                fs::hard_link(&record, &next).is_ok()
+            });
+            let outcome = repository.run("select", &[ours]);
+            has_ended.store(true, Relaxed);
+            (other.join().unwrap(), outcome)
         });
-        let outcome = repository.run("select", &[ours]);
-        if other.join().unwrap() {
-            outcome.failed(4, &["selection 2 was written by somebody else"]);
+        if was_first {
+            outcome.failed(4, &["selection 1 was written by somebody else"]);
             assert_eq!(repository.current(), theirs.as_str().unwrap());
             assert_eq!(repository.litter(), Vec::<PathBuf>::new());
             return;
         }
         outcome.succeeded();
-        fs::remove_file(&last).unwrap();
         fs::remove_file(&next).unwrap();
     }
     panic!("the other writer always came too late");
@@ -963,6 +964,28 @@ fn results_for_programs_are_json() {
 }
 
 #[test]
+fn the_demo_overwrites_nothing_and_takes_its_address_first() {
+    let temporary = tempfile::tempdir().unwrap();
+    let own = temporary.path().join("transactions.csv");
+    fs::write(&own, "mine").unwrap();
+    let folder = temporary.path().to_str().unwrap();
+    let demo = |folder: &str, listen: &str| {
+        let arguments = ["demo", "--folder", folder, "--listen", listen];
+        program::run(arguments.map(OsStr::new))
+    };
+    demo(folder, "127.0.0.1:0").failed(2, &["--folder", folder]);
+    assert_eq!(fs::read_to_string(own).unwrap(), "mine");
+
+    let new = temporary.path().join("new");
+    let folder = new.to_str().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    demo(folder, &address).failed(1, &["--listen", &address]);
+    demo(folder, "0.0.0.0:0").failed(2, &["--listen", "0.0.0.0:0"]);
+    assert!(!new.is_dir());
+}
+
+#[test]
 fn the_demo_generates_builds_and_answers() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = [
@@ -974,8 +997,13 @@ fn the_demo_generates_builds_and_answers() {
         "--folder",
     ];
     let arguments = arguments.iter().map(OsStr::new);
-    let server = TestServer::spawn(arguments.chain([folder.path().as_os_str()]));
-    let generation = server.wait_for("serving generation ");
+    let arguments = arguments.chain([folder.path().as_os_str()]);
+    let first = TestServer::spawn(arguments.clone());
+    let generation = first.wait_for("serving generation ");
+    drop(first);
+    // A folder of an earlier demo is used again.
+    let server = TestServer::spawn(arguments);
+    assert_eq!(server.wait_for("serving generation "), generation);
     let mut client = server.connect();
     assert_eq!(client.generation(), generation);
     let largest = client.data("/v1/stores?limit=1")["rows"][0]["id"].take();

@@ -9,12 +9,13 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     path::PathBuf,
-    process::{Command, Stdio},
+    process::Command,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    time::Duration,
 };
 
 use serde_json::Value;
-use support::{client::Client, program, repository::TestRepository, server::TestServer};
+use support::{client::Client, repository::TestRepository, server::TestServer};
 
 /// Builds a generation of `rows` rows without selecting it, and returns its id.
 fn build(repository: &TestRepository, rows: usize) -> String {
@@ -123,32 +124,7 @@ fn a_damaged_candidate_is_refused_loudly_until_it_is_whole_again() {
     let repository = TestRepository::new();
     let ids = [100, 170].map(|rows| build(&repository, rows));
     select(&repository, &ids[0]);
-    let arguments = [
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        "--poll-ms",
-        "20",
-        "--from",
-    ];
-    let mut command = program::command(arguments);
-    let command = command
-        .arg(repository.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let address = lines.next().unwrap().unwrap();
-    let address = address
-        .strip_prefix("listening on http://")
-        .unwrap()
-        .parse()
-        .unwrap();
-    assert_eq!(
-        lines.next().unwrap().unwrap(),
-        format!("serving generation {}", ids[0])
-    );
+    let server = TestServer::start(&repository.path());
 
     let blob = own_blob(&repository, &ids[1], &ids[0]);
     let whole = fs::read(&blob).unwrap();
@@ -156,24 +132,18 @@ fn a_damaged_candidate_is_refused_loudly_until_it_is_whole_again() {
     damaged[whole.len() / 2] ^= 1;
     overwrite(&blob, &damaged);
     force_selection(&repository, 2, &ids[1]);
-    let refused = log.find(|line| line.as_ref().unwrap().contains("candidate refused"));
-    let refused = refused.unwrap().unwrap();
+    let refused = server.wait_for_log("candidate refused");
     let name = blob.file_name().unwrap().to_str().unwrap();
     assert!(
         refused.contains("ERROR") && refused.contains(name),
         "{refused}"
     );
-    let mut client = Client::connect(address);
+    let mut client = server.connect();
     assert_eq!(count(&mut client), (ids[0].clone(), 100));
 
     overwrite(&blob, &whole);
-    assert_eq!(
-        lines.next().unwrap().unwrap(),
-        format!("serving generation {}", ids[1])
-    );
+    assert_eq!(server.wait_for("serving generation "), ids[1]);
     assert_eq!(count(&mut client), (ids[1].clone(), 170));
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 #[test]
@@ -182,23 +152,12 @@ fn a_server_that_is_told_to_stop_finishes_its_requests_and_exits_with_0() {
     let id = build(&repository, 100);
     select(&repository, &id);
     for signal in ["-TERM", "-INT"] {
-        let mut command = program::command(["serve", "--listen", "127.0.0.1:0", "--from"]);
-        let command = command
-            .arg(repository.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = lines.next().unwrap().unwrap();
-        let address = address
-            .strip_prefix("listening on http://")
-            .unwrap()
-            .to_owned();
-        assert_eq!(
-            lines.next().unwrap().unwrap(),
-            format!("serving generation {id}")
-        );
-        let mut open = std::net::TcpStream::connect(&address).unwrap();
+        let mut server = TestServer::start(&repository.path());
+        let address = server.address();
+        let mut open = std::net::TcpStream::connect(address).unwrap();
+        // Better to fail than to hang.
+        open.set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
         let body = r#"{"lookups": [{"path": "/v1/markets/all"}]}"#;
         let head = format!(
             "POST /v1/batch HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
@@ -214,11 +173,11 @@ fn a_server_that_is_told_to_stop_finishes_its_requests_and_exits_with_0() {
         assert!(line.starts_with("HTTP/1.1 200 "), "{line}");
 
         let told = Command::new("kill")
-            .args([signal, &child.id().to_string()])
+            .args([signal, &server.id().to_string()])
             .status();
         assert!(told.unwrap().success());
         // Nobody is let in any more; then the rest of the request comes.
-        while std::net::TcpStream::connect(&address).is_ok() {}
+        while std::net::TcpStream::connect(address).is_ok() {}
         open.write_all(body.as_bytes()).unwrap();
         let answers: Vec<String> = reader.lines().map(|line| line.unwrap()).collect();
         let answer = answers.last().unwrap();
@@ -226,7 +185,7 @@ fn a_server_that_is_told_to_stop_finishes_its_requests_and_exits_with_0() {
             answer.contains(r#""rows":[{"status":200,"data":{"id":"all""#),
             "{answers:?}"
         );
-        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert_eq!(server.wait().code(), Some(0));
     }
 }
 

@@ -1,18 +1,23 @@
 //! `nightshard demo`: from nothing to answers over HTTP in one command.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context;
 use clap::Parser;
 use nightshard_builder::generate::{self, OutputLayout, Plan};
 
 use super::{build, serve};
-use crate::progress::Shown;
+use crate::{exit::UsageError, progress::Shown};
 
 /// Generate transactions, build them, publish into a local folder and serve it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DemoArgs {
-    /// Folder for everything that the demo makes; made again at each run.
+    /// Folder for everything that the demo makes, empty or an earlier demo's; made again at each
+    /// run.
     #[arg(long, value_name = "DIR", default_value = "nightshard-demo")]
     folder: PathBuf,
     /// Number of transactions.
@@ -30,13 +35,19 @@ enum Step {
     Serve(serve::ServeArgs),
 }
 
+/// What tells a folder that a demo made from any other.
+const MARKER: &str = ".nightshard-demo";
+
 const STORES: u32 = 1_000;
 const CARDS: u32 = 50_000;
 
 /// Runs every step and serves until told to stop.
 pub(crate) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
+    // What can go wrong does so before half a million rows are made.
+    let bound = serve::Bound::take(args.listen)?;
+    let base = format!("http://{}", bound.address()?);
     let folder = &args.folder;
-    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    take_folder(folder)?;
     let transactions = folder.join("transactions.csv");
     let stores = folder.join("transactions.stores.csv");
     let repository = folder.join("repository");
@@ -71,13 +82,28 @@ pub(crate) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         anyhow::bail!("the server is no server")
     };
     let told = Shown::new(false);
-    let base = format!("http://{}", args.listen);
     told.say(&format!(
         "try, from another terminal:\n  curl '{base}/v1/stores?limit=3'\n  \
          curl '{base}/v1/markets/all/statistics?group_by=quarter'\n  \
          curl '{base}/v1/markets/all/histogram?bins=8'"
     ));
-    serve::run(serve)
+    serve::run_bound(serve, bound)
+}
+
+/// Makes the folder, or takes one that is empty or that an earlier demo made.
+fn take_folder(folder: &Path) -> anyhow::Result<()> {
+    let name = || format!("--folder {}", folder.display());
+    std::fs::create_dir_all(folder).with_context(name)?;
+    let marker = folder.join(MARKER);
+    let is_empty = std::fs::read_dir(folder)
+        .with_context(name)?
+        .next()
+        .is_none();
+    if !is_empty && !marker.is_file() {
+        let text = "has files that no demo made: give another";
+        return Err(UsageError(format!("{} {text}", name())).into());
+    }
+    std::fs::write(marker, "").with_context(name)
 }
 
 fn parse(steps: Vec<std::ffi::OsString>) -> anyhow::Result<Step> {

@@ -15,7 +15,7 @@ use nightshard_format::manifest::GenerationId;
 use nightshard_server::{RepositorySource, Server};
 use tokio::{
     net::TcpListener,
-    runtime::Handle,
+    runtime::{Handle, Runtime},
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
@@ -43,12 +43,42 @@ pub(crate) struct ServeArgs {
     poll_ms: Option<NonZeroU64>,
 }
 
+/// An address taken, and what serves there.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    runtime: Runtime,
+    listener: TcpListener,
+}
+
+impl Bound {
+    /// Takes an address.
+    pub(crate) fn take(listen: SocketAddr) -> anyhow::Result<Self> {
+        if !listen.ip().is_loopback() {
+            let text = "--listen: without keys only a loopback address can be served, not";
+            return Err(UsageError(format!("{text} {listen}")).into());
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        let listener = runtime.block_on(TcpListener::bind(listen));
+        let listener = listener.with_context(|| format!("--listen {listen}"))?;
+        Ok(Self { runtime, listener })
+    }
+
+    /// Returns the address, whose port was picked if it was given as 0.
+    pub(crate) fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
 /// Serves until told to stop.
 pub(crate) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
-    if !args.listen.ip().is_loopback() {
-        let text = "--listen: without keys only a loopback address can be served, not";
-        return Err(UsageError(format!("{text} {}", args.listen)).into());
-    }
+    let bound = Bound::take(args.listen)?;
+    run_bound(args, bound)
+}
+
+/// Serves on an address that was taken before.
+pub(crate) fn run_bound(args: ServeArgs, bound: Bound) -> anyhow::Result<ExitCode> {
     let mut config = Config::read(args.config.as_deref())?.server;
     config.keep_mapped = args.keep_mapped.unwrap_or(config.keep_mapped);
     config.poll_ms = args.poll_ms.unwrap_or(config.poll_ms);
@@ -63,10 +93,8 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .try_init();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    let drained = runtime.block_on(serve(args.listen, repository, Server::new(config)));
+    let Bound { runtime, listener } = bound;
+    let drained = runtime.block_on(serve(listener, repository, Server::new(config)));
     // Threads that still verify a candidate are not waited for.
     runtime.shutdown_background();
     if !drained? {
@@ -76,14 +104,15 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Serves until a signal; returns whether all requests finished.
-async fn serve(listen: SocketAddr, repository: Repository, server: Server) -> anyhow::Result<bool> {
+async fn serve(
+    listener: TcpListener,
+    repository: Repository,
+    server: Server,
+) -> anyhow::Result<bool> {
     let (mut terminate, mut interrupt) = (
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
     );
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("--listen {listen}"))?;
     say(&format!("listening on http://{}", listener.local_addr()?));
     let announcing = tokio::spawn(announce(server.switch().subscribe()));
     let source = RepositorySource::new(repository, Handle::current());

@@ -19,7 +19,8 @@ const VARIABLE: &str = "NIGHTSHARD_TEST_DATA";
 /// download them, but they are not the project's to give away. A test that gets `None` returns.
 ///
 /// # Panics
-/// If the variable names no folder, so that nobody believes that all was tested.
+/// If the variable names no folder, or where `CI=true` if there is none, so that nobody believes
+/// that all was tested.
 pub(crate) fn folder() -> Option<PathBuf> {
     if let Some(named) = env::var_os(VARIABLE) {
         let folder = PathBuf::from(named);
@@ -34,7 +35,9 @@ pub(crate) fn folder() -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    // Straight to standard error: the test harness shows nothing of tests that pass.
+    let is_ci = env::var("CI").is_ok_and(|value| value == "true");
+    assert!(!is_ci, "no real payments: set {VARIABLE} to their folder");
+    // `tests/run` counts these lines. Straight to standard error: the test harness shows nothing of tests that pass.
     let said = writeln!(
         std::io::stderr(),
         "not tested for want of real payments: set {VARIABLE} to their folder"

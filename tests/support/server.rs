@@ -5,10 +5,10 @@ use std::{
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
     path::Path,
-    process::{Child, Stdio},
+    process::{Child, ExitStatus, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{client::Client, program};
@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct TestServer {
     child: Child,
     lines: Receiver<String>,
+    log: Receiver<String>,
     address: SocketAddr,
 }
 
@@ -43,7 +44,6 @@ impl TestServer {
     /// Starts a command that serves, and waits until it listens.
     pub(crate) fn spawn<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
         let mut command = program::command(arguments);
-        // What a server logs is of use only when a test fails: libtest shows it then.
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -51,10 +51,10 @@ impl TestServer {
             .unwrap();
         let lines = read_lines(child.stdout.take().unwrap());
         let log = read_lines(child.stderr.take().unwrap());
-        thread::spawn(move || log.iter().for_each(|line| eprintln!("{line}")));
         let mut server = Self {
             child,
             lines,
+            log,
             address: ([0, 0, 0, 0], 0).into(),
         };
         server.address = server.wait_for("listening on http://").parse().unwrap();
@@ -73,6 +73,36 @@ impl TestServer {
         }
     }
 
+    /// Waits for a line of the log that has some words, and returns it.
+    #[track_caller]
+    pub(crate) fn wait_for_log(&self, words: &str) -> String {
+        loop {
+            let line = self.log.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|error| panic!("no line with {words:?}: {error}"));
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+
+    /// Waits until the process ends by itself.
+    #[track_caller]
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => return status,
+                None => assert!(Instant::now() < deadline, "the server does not end"),
+            }
+            thread::yield_now();
+        }
+    }
+
+    /// Returns the process's id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Returns where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
@@ -86,6 +116,8 @@ impl TestServer {
 
 impl Drop for TestServer {
     fn drop(&mut self) {
+        // What a server logs is of use only when a test fails: libtest shows it then.
+        self.log.try_iter().for_each(|line| eprintln!("{line}"));
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

@@ -319,7 +319,11 @@ fn answers_come_before_the_refusal_of_what_follows_them() {
 
 #[test]
 fn answers_that_nobody_takes_are_counted_as_such() {
-    let harness = server(short(200));
+    // The batch itself has all the time that it needs.
+    let harness = server(Limits {
+        request_timeout_ms: Limits::default().request_timeout_ms,
+        ..short(200)
+    });
     let mut greedy = harness.connect();
     greedy.send(&long_batch());
     let deadline = Instant::now() + Duration::from_secs(20);
