@@ -690,6 +690,44 @@ fn the_payments_layout_takes_the_customer_for_the_card() {
 }
 
 #[test]
+fn amounts_in_the_currencys_own_unit_are_scaled_by_it() {
+    let header = "transaction_id,transaction_ts,customer_id,merchant_id,amount,currency\n";
+    let layout = Layout::builtin("payments").unwrap();
+    let outcome = |amount: &str, currency: &str| {
+        let rows = format!("{header}t,2018-03-05T12:00:00Z,u,m,{amount},{currency}\n");
+        let outcomes = read_as(&layout, "in.csv", rows.as_bytes()).unwrap();
+        let amount = outcomes.rows.first().map(|(_, row)| row.amount_minor);
+        amount.ok_or_else(|| (outcomes.rejected[0].1, outcomes.rejected[0].2))
+    };
+    for (amount, currency, minor) in [
+        ("500", "JPY", 500),
+        ("500.0", "krw", 500),
+        ("1.234", "KWD", 1234),
+        ("-12.3", "USD", -1230),
+        ("7", "EUR", 700),
+        ("0.0001", "CLF", 1),
+    ] {
+        assert_eq!(outcome(amount, currency), Ok(minor), "{amount} {currency}");
+    }
+    let too_precise = Err((Field::AmountMinor, Reason::TooPrecise));
+    for (amount, currency) in [("500.5", "JPY"), ("1.2345", "KWD"), ("1.234", "USD")] {
+        assert_eq!(
+            outcome(amount, currency),
+            too_precise,
+            "{amount} {currency}"
+        );
+    }
+    let no_currency = (Field::Currency, Reason::NotACurrency);
+    assert_eq!(outcome("x", "YEN?"), Err(no_currency));
+    // A factor is the same for all currencies.
+    let fixed = MINIMAL.replace("constant = 'EUR'", "columns = ['currency']");
+    let fixed = Layout::parse("test", &fixed).unwrap();
+    let rows = b"store,ts,amount,currency\ns,2018-03-05,500,JPY\n";
+    let outcomes = read_as(&fixed, "in.csv", rows).unwrap();
+    assert_eq!(outcomes.rows[0].1.amount_minor, 50_000);
+}
+
+#[test]
 fn layouts_find_columns_by_spelling_fall_back_and_carry() {
     let toml = "delimiter = ';'\ncarry = ['Till', 'Absent']\n[fields]\n\
                 store_id = { columns = ['Shop', 'Store Name'], constant = 'none' }\n\
@@ -766,6 +804,18 @@ fn faulty_layouts_are_refused_with_the_key_at_fault() {
         (
             replaced("factor = 100", "factor = 0"),
             ["fields.amount_minor", "factor"],
+        ),
+        (
+            replaced("factor = 100", "factor = 100, unit = 'major'"),
+            ["fields.amount_minor", "factor stands beside unit"],
+        ),
+        (
+            replaced("factor = 100", "unit = 'cents'"),
+            ["line 4", "cents"],
+        ),
+        (
+            replaced("['ts']", "['ts'], unit = 'major'"),
+            ["fields.ts", "unit"],
         ),
         (
             replaced("ts = { columns = ['ts'] }\n", ""),

@@ -13,7 +13,7 @@ use std::path::Path;
 use encoding_rs::{Encoding, UTF_8};
 use jiff::tz::TimeZone;
 
-pub use definition::{Column, Definition, TimePrecision};
+pub use definition::{AmountUnit, Column, Definition, TimePrecision};
 pub use error::{Error, Result};
 pub use field::Field;
 
@@ -41,8 +41,8 @@ pub struct Layout {
 /// How the text of an amount becomes minor units.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AmountRule {
-    /// Minor units in one unit of the text.
-    pub(crate) factor: u32,
+    /// Minor units in one unit of the text; none where the row's currency says it.
+    pub(crate) factor: Option<u32>,
     /// The decimal mark.
     pub(crate) decimal: u8,
     /// Whether to round what is finer than a minor unit.
@@ -206,11 +206,14 @@ fn check_fields(definition: &Definition) -> std::result::Result<(), Fault> {
 
 /// Checks that a column can have a value and that its options belong to its field.
 fn check_column(column: &Column, field: Field) -> std::result::Result<(), &'static str> {
-    let of_amount = column.factor.is_some() || column.decimal.is_some() || column.round;
+    let of_amount = column.factor.is_some()
+        || column.unit != AmountUnit::Minor
+        || column.decimal.is_some()
+        || column.round;
     let misplaced = [
         (
             of_amount && field != Field::AmountMinor,
-            "only an amount has factor, decimal or round",
+            "only an amount has factor, unit, decimal or round",
         ),
         (
             !column.formats.is_empty() && field != Field::Ts,
@@ -263,8 +266,12 @@ fn amount_rule(definition: &Definition) -> std::result::Result<AmountRule, &'sta
         .fields
         .get(&Field::AmountMinor)
         .ok_or("is missing")?;
-    let factor = column.factor.unwrap_or(1);
-    if !(1..=FACTOR_MAX).contains(&factor) {
+    let factor = match (column.unit, column.factor) {
+        (AmountUnit::Minor, factor) => Some(factor.unwrap_or(1)),
+        (AmountUnit::Major, None) => None,
+        (AmountUnit::Major, Some(_)) => return Err("factor stands beside unit = \"major\""),
+    };
+    if factor.is_some_and(|factor| !(1..=FACTOR_MAX).contains(&factor)) {
         return Err("factor is not between 1 and 1000000");
     }
     let decimal = match column.decimal.unwrap_or('.') {

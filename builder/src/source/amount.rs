@@ -14,12 +14,12 @@ const DIGITS_MAX: u32 = 30;
 /// Largest exponent of ten that 128 bits hold.
 const TENS_MAX: i32 = 38;
 
-/// Reads an amount as minor units.
+/// Reads an amount as minor units, of which one unit of the text has `factor`.
 ///
 /// # Errors
 /// [`Reason::NotANumber`], [`Reason::TooPrecise`], [`Reason::Overflow`].
 #[inline]
-pub(crate) fn amount_minor(text: &[u8], rule: AmountRule) -> Result<i64, Reason> {
+pub(crate) fn amount_minor(text: &[u8], factor: u32, rule: AmountRule) -> Result<i64, Reason> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] => (false, digits),
@@ -27,9 +27,9 @@ pub(crate) fn amount_minor(text: &[u8], rule: AmountRule) -> Result<i64, Reason>
     };
     let magnitude = match short_integer(digits) {
         Some(integer) => integer
-            .checked_mul(i64::from(rule.factor))
+            .checked_mul(i64::from(factor))
             .ok_or(Reason::Overflow)?,
-        None => decimal(digits, rule)?,
+        None => decimal(digits, factor, rule)?,
     };
     if magnitude > AMOUNT_MINOR_MAX {
         return Err(Reason::Overflow);
@@ -59,10 +59,10 @@ struct Decimal {
     exponent: i32,
 }
 
-fn decimal(text: &[u8], rule: AmountRule) -> Result<i64, Reason> {
+fn decimal(text: &[u8], factor: u32, rule: AmountRule) -> Result<i64, Reason> {
     let Decimal { mantissa, exponent } = digits(text, rule.decimal)?;
     // At most 30 digits times at most 10^6.
-    let scaled = mantissa * u128::from(rule.factor);
+    let scaled = mantissa * u128::from(factor);
     if scaled == 0 {
         return Ok(0);
     }
@@ -136,18 +136,19 @@ mod tests {
     use super::*;
 
     const CENTS: AmountRule = AmountRule {
-        factor: 100,
+        factor: Some(100),
         decimal: b'.',
         round: false,
     };
 
     fn cents(text: &str) -> Result<i64, Reason> {
-        amount_minor(text.as_bytes(), CENTS)
+        amount_minor(text.as_bytes(), 100, CENTS)
     }
 
     fn rounded(text: &str) -> Result<i64, Reason> {
         amount_minor(
             text.as_bytes(),
+            100,
             AmountRule {
                 round: true,
                 ..CENTS
@@ -174,12 +175,12 @@ mod tests {
             assert_eq!(cents(text), Ok(expected), "{text}");
         }
         let comma = AmountRule {
-            factor: 100,
+            factor: Some(100),
             decimal: b',',
             round: false,
         };
-        assert_eq!(amount_minor(b"1234,5", comma), Ok(123_450));
-        assert_eq!(amount_minor(b"1.5", comma), Err(Reason::NotANumber));
+        assert_eq!(amount_minor(b"1234,5", 100, comma), Ok(123_450));
+        assert_eq!(amount_minor(b"1.5", 100, comma), Err(Reason::NotANumber));
     }
 
     #[test]

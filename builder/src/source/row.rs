@@ -5,6 +5,7 @@ use super::fields::Fields;
 use super::parser::Outcome;
 use super::time::{Moment, TimeReader};
 use super::{Carried, amount};
+use crate::currency;
 use crate::field_hash::{FieldKeys, RowHash};
 use crate::layout::{AmountRule, Field, Layout};
 use crate::row_outcome::{Location, Reason, RowSink, Rule};
@@ -233,22 +234,14 @@ impl RowReader {
         if text.is_empty() {
             return Err((Field::AmountMinor, Reason::Missing));
         }
-        let amount = amount::amount_minor(text, self.amount);
+        let code = currency_code(currency);
+        let factor = match self.amount.factor {
+            Some(factor) => factor,
+            None => 10_u32.pow(currency::exponent(code?).into()),
+        };
+        let amount = amount::amount_minor(text, factor, self.amount);
         let amount = amount.map_err(|reason| (Field::AmountMinor, reason))?;
-        let reason = if currency.is_empty() {
-            Reason::Missing
-        } else {
-            Reason::NotACurrency
-        };
-        let Ok(mut code) = <[u8; 3]>::try_from(currency) else {
-            return Err((Field::Currency, reason));
-        };
-        code.make_ascii_uppercase();
-        if code.iter().all(u8::is_ascii_uppercase) {
-            Ok((amount, code))
-        } else {
-            Err((Field::Currency, reason))
-        }
+        Ok((amount, code?))
     }
 
     /// Months of instalment, and whether points were used.
@@ -290,6 +283,21 @@ impl RowReader {
                 .iter()
                 .any(|value| value.eq_ignore_ascii_case(status))
         })
+    }
+}
+
+#[inline]
+fn currency_code(text: &[u8]) -> Result<[u8; 3], Fault> {
+    let reason = if text.is_empty() {
+        Reason::Missing
+    } else {
+        Reason::NotACurrency
+    };
+    match <[u8; 3]>::try_from(text) {
+        Ok(code) if code.iter().all(u8::is_ascii_alphabetic) => {
+            Ok(code.map(|it| it.to_ascii_uppercase()))
+        }
+        _ => Err((Field::Currency, reason)),
     }
 }
 
