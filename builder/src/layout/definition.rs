@@ -71,7 +71,7 @@ pub enum AmountUnit {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Column {
-    /// Spellings of the column; the first that a header has is taken.
+    /// Spellings of the column; the first that a header or a line of JSON has is taken.
     pub columns: Vec<String>,
     /// Spellings of a second column, read in rows where the first is missing or empty.
     pub fallback: Vec<String>,

@@ -164,6 +164,14 @@ impl Layout {
     }
 }
 
+impl Definition {
+    /// All columns of fields, dates and times.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &Column> {
+        let apart = self.date.iter().chain(&self.time);
+        apart.chain(self.fields.values())
+    }
+}
+
 impl Column {
     /// All spellings, first choice first.
     pub(crate) fn spellings(&self) -> impl Iterator<Item = &String> {
@@ -197,11 +205,50 @@ fn check_fields(definition: &Definition) -> std::result::Result<(), Fault> {
     {
         check_column(column, Field::Ts).map_err(|message| (key.to_owned(), message))?;
     }
+    check_epochs(definition)?;
     for (field, column) in &definition.fields {
         check_column(column, *field)
             .map_err(|message| (format!("fields.{}", field.as_str()), message))?;
     }
     Ok(())
+}
+
+/// Checks that seconds since 1970 stand where they say a time.
+fn check_epochs(definition: &Definition) -> std::result::Result<(), Fault> {
+    let has_epoch = |column: Option<&Column>| {
+        column.is_some_and(|column| column.formats.iter().any(|format| reads_epoch(format)))
+    };
+    let (key, date) = match &definition.date {
+        Some(date) => ("date", Some(date)),
+        None => ("fields.ts", definition.fields.get(&Field::Ts)),
+    };
+    let faults = [
+        (
+            has_epoch(definition.time.as_ref()),
+            ("time", "%s is no time of day"),
+        ),
+        (
+            has_epoch(date) && definition.zone.is_none(),
+            (key, "%s needs a zone"),
+        ),
+        (
+            has_epoch(date) && definition.time_precision == TimePrecision::Date,
+            (
+                key,
+                "%s writes no date for time_precision = \"date\" to take",
+            ),
+        ),
+    ];
+    let fault = faults.into_iter().find(|(wrong, _)| *wrong);
+    fault.map_or(Ok(()), |(_, (key, message))| Err((key.to_owned(), message)))
+}
+
+/// Whether a format reads seconds since 1970, as `%s` does.
+fn reads_epoch(format: &str) -> bool {
+    let epoch = jiff::Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
+    jiff::fmt::strtime::format(format, &epoch)
+        .and_then(|text| jiff::fmt::strtime::parse(format, text))
+        .is_ok_and(|parsed| parsed.timestamp().is_some())
 }
 
 /// Checks that a column can have a value and that its options belong to its field.

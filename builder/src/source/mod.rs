@@ -17,6 +17,7 @@ mod parser;
 mod reader;
 mod record;
 mod row;
+mod spelling;
 mod stream;
 mod time;
 mod whole;

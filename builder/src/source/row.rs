@@ -3,8 +3,9 @@
 use super::columns::{Choice, Columns};
 use super::fields::Fields;
 use super::parser::Outcome;
+use super::spelling::Kind;
 use super::time::{Moment, TimeReader};
-use super::{Carried, amount};
+use super::{Carried, Padded, amount, spelling};
 use crate::currency;
 use crate::field_hash::{FieldKeys, RowHash};
 use crate::layout::{AmountRule, Field, Layout};
@@ -263,9 +264,9 @@ impl RowReader {
             [] => return Ok((None, points)),
             [digit @ b'0'..=b'9'] => u16::from(digit - b'0'),
             _ => {
-                let months = std::str::from_utf8(term)
-                    .ok()
-                    .and_then(|term| term.parse().ok());
+                let respelled = spelling::number(term);
+                let term = std::str::from_utf8(respelled.as_deref().unwrap_or(term));
+                let months = term.ok().and_then(|term| term.parse().ok());
                 months.ok_or((Field::Installments, Reason::NotANumber))?
             }
         };
@@ -319,9 +320,22 @@ fn content(
     }
     let others = OWN_FIELDS + columns.carried.len();
     for other in &columns.others {
-        hash.text(others + usize::from(other.tag), other.slot.padded(fields));
+        let (field, text) = (others + usize::from(other.tag), other.slot.padded(fields));
+        match other.kind {
+            Kind::Text => hash.text(field, text),
+            kind => add_value(&mut hash, field, kind, text),
+        }
     }
     hash.finish()
+}
+
+/// Adds a value, however it is spelled.
+#[inline]
+fn add_value(hash: &mut RowHash<'_>, field: usize, kind: Kind, text: Padded<'_>) {
+    match kind.respelled(text.as_bytes()) {
+        None => hash.text(field, text),
+        Some(text) => hash.text(field, Padded::exact(&text)),
+    }
 }
 
 /// Returns what is wrong with the texts of a row of which one is missing or too long.
@@ -354,8 +368,9 @@ fn pair(high: u32, low: u32) -> u64 {
 
 /// Whether a flag or an amount of points says that there are any.
 fn is_true(text: &[u8]) -> bool {
-    let is_zero = text.iter().all(|byte| matches!(byte, b'0' | b'.'));
-    !(is_zero
+    let is_zero = || spelling::number(text).as_deref().unwrap_or(text) == b"0";
+    !(text.is_empty()
+        || is_zero()
         || [&b"false"[..], b"no", b"n"]
             .iter()
             .any(|no| no.eq_ignore_ascii_case(text)))
