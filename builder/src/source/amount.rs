@@ -60,7 +60,7 @@ struct Decimal {
 }
 
 fn decimal(text: &[u8], factor: u32, rule: AmountRule) -> Result<i64, Reason> {
-    let Decimal { mantissa, exponent } = digits(text, rule.decimal)?;
+    let Decimal { mantissa, exponent } = digits(text, rule)?;
     // At most 30 digits times at most 10^6.
     let scaled = mantissa * u128::from(factor);
     if scaled == 0 {
@@ -86,7 +86,7 @@ fn tens(exponent: i32) -> Option<u128> {
 }
 
 /// Reads digits with an optional decimal mark and an optional exponent.
-fn digits(text: &[u8], mark: u8) -> Result<Decimal, Reason> {
+fn digits(text: &[u8], rule: AmountRule) -> Result<Decimal, Reason> {
     let mut number = Decimal {
         mantissa: 0,
         exponent: 0,
@@ -97,18 +97,20 @@ fn digits(text: &[u8], mark: u8) -> Result<Decimal, Reason> {
         match byte {
             b'0'..=b'9' => {
                 seen = true;
-                significant += u32::from(significant > 0 || *byte != b'0');
-                if significant > DIGITS_MAX {
-                    return Err(if after_mark {
-                        Reason::TooPrecise
-                    } else {
-                        Reason::Overflow
-                    });
+                if significant < DIGITS_MAX {
+                    significant += u32::from(significant > 0 || *byte != b'0');
+                    number.mantissa = number.mantissa * 10 + u128::from(byte - b'0');
+                    number.exponent -= i32::from(after_mark);
+                } else if rule.round || *byte == b'0' {
+                    // So far below a minor unit, if the amount is in range, that it rounds nothing.
+                    number.exponent += i32::from(!after_mark);
+                } else if after_mark {
+                    return Err(Reason::TooPrecise);
+                } else {
+                    return Err(Reason::Overflow);
                 }
-                number.mantissa = number.mantissa * 10 + u128::from(byte - b'0');
-                number.exponent -= i32::from(after_mark);
             }
-            _ if *byte == mark && !after_mark => after_mark = true,
+            _ if *byte == rule.decimal && !after_mark => after_mark = true,
             b'e' | b'E' if seen => {
                 number.exponent += exponent(tail)?;
                 return Ok(number);
@@ -124,11 +126,11 @@ fn digits(text: &[u8], mark: u8) -> Result<Decimal, Reason> {
     }
 }
 
-/// Reads an exponent; those beyond any amount are as good as a thousand.
+/// Reads an exponent; those beyond any amount are as good as a million.
 fn exponent(text: &[u8]) -> Result<i32, Reason> {
     let text = std::str::from_utf8(text).map_err(|_| Reason::NotANumber)?;
     let exponent: i32 = text.parse().map_err(|_| Reason::NotANumber)?;
-    Ok(exponent.clamp(-1000, 1000))
+    Ok(exponent.clamp(-1_000_000, 1_000_000))
 }
 
 #[cfg(test)]
@@ -171,6 +173,8 @@ mod tests {
             ("0.0000", 0),
             ("-0", 0),
             ("1000000000000.00", 100_000_000_000_000),
+            ("1.5000000000000000000000000000000000000000", 150),
+            ("1500000000000000000000000000000000000000e-39", 150),
         ] {
             assert_eq!(cents(text), Ok(expected), "{text}");
         }
@@ -193,9 +197,29 @@ mod tests {
             ("0.0049999999999999999999", 0),
             ("1e-50", 0),
             ("-1.015", -102),
+            ("1.0050000000000000000000000000000000000000000001", 101),
+            ("1.0049999999999999999999999999999999999999999999", 100),
+            ("123456789012345678901234567890123456789e-37", 1235),
         ] {
             assert_eq!(rounded(text), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn a_layout_that_rounds_takes_any_number_of_digits() {
+        for digits in 1..200 {
+            let nines = "9".repeat(digits);
+            let expected = if digits > 2 {
+                200
+            } else {
+                199 - 9 * i64::from(digits == 1)
+            };
+            assert_eq!(rounded(&format!("1.{nines}")), Ok(expected));
+            let long = format!("1{}.9", "0".repeat(digits));
+            let too_large = digits > 11;
+            assert_eq!(rounded(&long).is_err(), too_large, "{long}");
+        }
+        assert_eq!(rounded(&"9".repeat(400)), Err(Reason::Overflow));
     }
 
     #[test]
