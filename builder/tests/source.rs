@@ -858,11 +858,11 @@ fn faulty_layouts_are_refused_with_the_key_at_fault() {
         ),
         (
             refusal(&format!("encoding = 'x'\n{MINIMAL}")),
-            ["encoding", "no such"],
+            ["encoding", "\"x\": no such"],
         ),
         (
             refusal(&format!("zone = 'Mars'\n{MINIMAL}")),
-            ["zone", "no such"],
+            ["zone", "\"Mars\": no such"],
         ),
         (
             refusal(&format!("delimiter = 'x'\n{MINIMAL}")),

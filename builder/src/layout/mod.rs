@@ -104,11 +104,17 @@ impl Layout {
         };
         check_fields(&definition).map_err(|(key, message)| at(&key, message))?;
         let amount = amount_rule(&definition).map_err(|m| at("fields.amount_minor", m))?;
-        let encoding = encoding(&definition.encoding).map_err(|m| at("encoding", m))?;
+        let encoding = encoding(&definition.encoding).map_err(|message| {
+            let label = &definition.encoding;
+            at("encoding", &format!("{label:?}: {message}"))
+        })?;
         let delimiter =
             delimiter(definition.delimiter, encoding).map_err(|m| at("delimiter", m))?;
         let zone = definition.zone.as_deref().map(TimeZone::get).transpose();
-        let zone = zone.map_err(|_| at("zone", "no such IANA zone"))?;
+        let zone = zone.map_err(|_| {
+            let zone = definition.zone.as_deref().unwrap_or_default();
+            at("zone", &format!("{zone:?}: no such IANA zone"))
+        })?;
         Ok(Self {
             name: name.to_owned(),
             definition,

@@ -31,4 +31,5 @@ pub use parser::{Parser, RowsRead};
 pub(crate) use reader::BYTE_ORDER_MARK;
 pub use reader::{Block, InputSummary, Reader, ReaderOptions};
 pub(crate) use record::Dialect;
+pub(crate) use time::Moment;
 pub use whole::read_whole;

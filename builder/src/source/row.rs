@@ -142,7 +142,7 @@ impl RowReader {
         if store_id.len() == 0 || longest > TEXT_BYTES_MAX {
             return Err(fault_of_texts(fields, columns).into());
         }
-        let Moment { day, second } = self.moment(fields, columns)?;
+        let moment = self.moment(fields, columns)?;
         let (amount_minor, currency) = self.amount_and_currency(fields, columns)?;
         let (installments, points_used) = self.installments(fields, columns)?;
         if self.is_cancelled(fields, columns) {
@@ -160,8 +160,9 @@ impl RowReader {
             tx_id: tx_id.as_bytes(),
             store_id: store_id.as_bytes(),
             card_id: card_id.as_bytes(),
-            day,
-            second_of_day: second,
+            day: moment.day,
+            second_of_day: moment.second,
+            utc_second: moment.utc,
             amount_minor,
             currency: &currency,
             category: category.as_bytes(),
@@ -208,7 +209,12 @@ impl RowReader {
             return Ok(moment);
         };
         let second = self.times.second_of_day(time.text(fields)).map_err(fault)?;
-        Ok(Moment { second, ..moment })
+        let utc = None;
+        Ok(Moment {
+            second,
+            utc,
+            ..moment
+        })
     }
 
     #[inline]

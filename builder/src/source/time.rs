@@ -17,6 +17,8 @@ pub(crate) struct Moment {
     pub(crate) day: i32,
     /// Seconds since midnight.
     pub(crate) second: Option<u32>,
+    /// Seconds since 1970 in UTC, where the text has an offset.
+    pub(crate) utc: Option<i64>,
 }
 
 /// What a text says, before a zone is applied.
@@ -56,6 +58,7 @@ impl TimeReader {
                 Moment {
                     day: 0,
                     second: None,
+                    utc: None,
                 },
             ),
         }
@@ -124,27 +127,33 @@ impl TimeReader {
     #[inline]
     fn localised(&self, written: Written) -> Result<Moment, Reason> {
         let Written {
-            mut day,
+            day,
             mut second,
             offset,
         } = written;
         if self.precision == TimePrecision::Date {
             second = None;
         } else if let (Some(offset), Some(known)) = (offset, second) {
-            (day, second) = self.in_zone(day, known, offset)?;
+            let zone = self.zone.as_ref().ok_or(Reason::OffsetWithoutZone)?;
+            let utc = i64::from(day) * SECONDS_A_DAY + i64::from(known) - i64::from(offset);
+            return Moment::in_zone(utc, zone).ok_or(Reason::DateOutOfRange);
         }
-        Ok(Moment { day, second })
+        let utc = None;
+        Ok(Moment { day, second, utc })
     }
+}
 
-    /// Converts a time at an offset from UTC to the layout's zone.
-    fn in_zone(&self, day: i32, second: u32, offset: i32) -> Result<(i32, Option<u32>), Reason> {
-        let zone = self.zone.as_ref().ok_or(Reason::OffsetWithoutZone)?;
-        let utc = i64::from(day) * SECONDS_A_DAY + i64::from(second) - i64::from(offset);
-        let timestamp = Timestamp::from_second(utc).map_err(|_| Reason::DateOutOfRange)?;
+impl Moment {
+    /// Returns the local time of a zone at so many seconds since 1970, or `None` outside all years
+    /// that have four digits.
+    pub(crate) fn in_zone(utc: i64, zone: &TimeZone) -> Option<Self> {
+        let timestamp = Timestamp::from_second(utc).ok()?;
         let local = utc + i64::from(zone.to_offset(timestamp).seconds());
-        let day = i32::try_from(local.div_euclid(SECONDS_A_DAY));
-        let second = u32::try_from(local.rem_euclid(SECONDS_A_DAY)).ok();
-        Ok((day.map_err(|_| Reason::DateOutOfRange)?, second))
+        Some(Self {
+            day: i32::try_from(local.div_euclid(SECONDS_A_DAY)).ok()?,
+            second: u32::try_from(local.rem_euclid(SECONDS_A_DAY)).ok(),
+            utc: Some(utc),
+        })
     }
 }
 
@@ -479,6 +488,7 @@ mod tests {
         let day = Moment {
             day: 17_595,
             second: None,
+            utc: None,
         };
         assert_eq!(read(&both, "05/03/18"), Ok(day));
         assert_eq!(read(&both, "05/03/2018"), Ok(day));
@@ -495,13 +505,18 @@ mod tests {
             "",
         );
         let mut reader = TimeReader::new(&layout);
-        let moment = |day, second| {
-            let second = Some(second);
-            Ok(Moment { day, second })
-        };
-        assert_eq!(reader.moment(b"0"), moment(0, 9 * 3600));
-        assert_eq!(reader.moment(b"1520290800"), moment(17_596, 8 * 3600));
-        assert_eq!(reader.moment(b"-32401"), moment(-1, 86_399));
+        for (utc, day, second) in [
+            (0, 0, 9 * 3600),
+            (1_520_290_800, 17_596, 8 * 3600),
+            (-32_401, -1, 86_399),
+        ] {
+            let moment = Moment {
+                day,
+                second: Some(second),
+                utc: Some(utc),
+            };
+            assert_eq!(reader.moment(utc.to_string().as_bytes()), Ok(moment));
+        }
         assert_eq!(reader.moment(b"9000000000"), Err(Reason::DateOutOfRange));
         assert_eq!(reader.moment(b"x"), Err(Reason::ImpossibleDate));
     }
