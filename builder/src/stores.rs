@@ -2,11 +2,12 @@
 
 use std::{collections::HashMap, path::Path};
 
+use jiff::tz::TimeZone;
 use nightshard_format::record::StoreProfile;
 
 use crate::{
     Error, Result,
-    source::{self, BYTE_ORDER_MARK, Dialect, ReaderOptions, Splitter},
+    source::{self, BYTE_ORDER_MARK, Dialect, Moment, ReaderOptions, Splitter},
     transaction::{TEXT_BYTES_MAX, Transaction},
 };
 
@@ -16,13 +17,26 @@ struct Store {
     profile: StoreProfile,
     /// The business day ends so many seconds after midnight.
     cutoff_seconds: u32,
+    /// Where it has another than the layout's.
+    zone: Option<TimeZone>,
+}
+
+impl Store {
+    /// See [`StoreTable::business_day`].
+    fn business_day(&self, row: &Transaction<'_>) -> i32 {
+        let own = self.zone.as_ref().zip(row.utc_second);
+        let own = own.and_then(|(zone, utc)| Moment::in_zone(utc, zone));
+        let (day, second) = own.map_or((row.day, row.second_of_day), |it| (it.day, it.second));
+        day - i32::from(second.is_some_and(|second| second < self.cutoff_seconds))
+    }
 }
 
 /// The stores of a dimension file, by id; empty without one.
 #[derive(Debug, Default)]
 pub struct StoreTable {
     stores: HashMap<Box<[u8]>, Store>,
-    has_cutoffs: bool,
+    /// Whether a store has a cutoff or a zone.
+    has_own_days: bool,
     digest: Option<(String, u64)>,
 }
 
@@ -34,7 +48,7 @@ const DIALECT: Dialect = Dialect {
 };
 
 /// The columns, of which only the first is required.
-const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 9] = [
     "store_id",
     "store_name",
     "merchant_id",
@@ -43,16 +57,18 @@ const COLUMNS: [&str; 8] = [
     "lat",
     "lon",
     "day_cutoff",
+    "zone",
 ];
 
 impl StoreTable {
     /// Reads a CSV file with a header of `store_id` and any of `store_name`, `merchant_id`,
-    /// `category`, `region`, `lat`, `lon`, `day_cutoff` (HH:MM); plain, .gz or .zst.
+    /// `category`, `region`, `lat`, `lon`, `day_cutoff` (HH:MM), `zone` (IANA); plain, .gz or
+    /// .zst. Names are compared without regard to case.
     ///
     /// # Errors
-    /// [`Error::File`] naming the line at fault: an unknown column, a store twice, a quote that is
-    /// not closed, a text that is too long or holds control characters, a coordinate or cutoff
-    /// that is none.
+    /// [`Error::File`] naming the line at fault: a column that is unknown or stands twice, a store
+    /// that does, a quote that is not closed, a text that is too long or holds control characters,
+    /// a coordinate, cutoff or zone that is none.
     pub fn read(path: &Path) -> Result<Self> {
         let (bytes, summary) = source::read_whole(path)?;
         let digest = (summary.digest.to_hex().to_string(), summary.size_bytes);
@@ -90,7 +106,7 @@ impl StoreTable {
                     .map_err(|wrong| at(&format!("{} {wrong}", COLUMNS[*column])))?;
             }
             let store = parse(fields).map_err(at)?;
-            self.has_cutoffs |= store.cutoff_seconds > 0;
+            self.has_own_days |= store.cutoff_seconds > 0 || store.zone.is_some();
             let earlier = self.stores.insert(fields[0].as_bytes().into(), store);
             if earlier.is_some() {
                 return Err(at("the store stands in an earlier line, too"));
@@ -119,29 +135,37 @@ impl StoreTable {
 
     /// Returns the business day of a row: the date of its local time less the store's cutoff.
     ///
+    /// A time that was written with its offset from UTC is local to the store's zone, where it has
+    /// one; any other is as it was written.
+    ///
     /// # Units
     /// Days since 1970-01-01.
     #[must_use]
     pub fn business_day(&self, row: &Transaction<'_>) -> i32 {
-        if !self.has_cutoffs {
+        if !self.has_own_days {
             return row.day;
         }
-        let cutoff = self
-            .stores
-            .get(row.store_id)
-            .map_or(0, |store| store.cutoff_seconds);
-        row.day - i32::from(row.second_of_day.is_some_and(|second| second < cutoff))
+        let store = self.stores.get(row.store_id);
+        store.map_or(row.day, |store| store.business_day(row))
     }
 }
 
 /// Returns which of [`COLUMNS`] stands where.
 fn header(names: &[String]) -> Result<Vec<usize>, String> {
-    names
-        .iter()
-        .map(|name| COLUMNS.iter().position(|known| *known == name.trim()))
-        .collect::<Option<Vec<usize>>>()
+    let known = |name: &String| {
+        let name = name.trim().to_lowercase();
+        COLUMNS.iter().position(|known| *known == name)
+    };
+    let columns: Option<Vec<usize>> = names.iter().map(known).collect();
+    let columns = columns
         .filter(|columns| columns.contains(&0))
-        .ok_or_else(|| format!("the columns must be among {COLUMNS:?}"))
+        .ok_or_else(|| format!("the columns must be among {COLUMNS:?}"))?;
+    let mut sorted = columns.clone();
+    sorted.sort_unstable();
+    match sorted.array_windows().find(|[a, b]| a == b) {
+        Some([twice, _]) => Err(format!("{} stands twice", COLUMNS[*twice])),
+        None => Ok(columns),
+    }
 }
 
 /// Returns a text that may be kept and served.
@@ -157,7 +181,17 @@ fn sound_text(field: &[u8]) -> Result<&str, String> {
 }
 
 fn parse(fields: [&str; COLUMNS.len()]) -> Result<Store, &'static str> {
-    let [id, name, merchant_id, category, region, lat, lon, cutoff] = fields;
+    let [
+        id,
+        name,
+        merchant_id,
+        category,
+        region,
+        lat,
+        lon,
+        cutoff,
+        zone,
+    ] = fields;
     if id.is_empty() {
         return Err("store_id is empty");
     }
@@ -175,6 +209,7 @@ fn parse(fields: [&str; COLUMNS.len()]) -> Result<Store, &'static str> {
             location,
         },
         cutoff_seconds: parse_cutoff(cutoff)?,
+        zone: parse_zone(zone)?,
     })
 }
 
@@ -194,14 +229,27 @@ fn parse_cutoff(field: &str) -> Result<u32, &'static str> {
     if field.is_empty() {
         return Ok(0);
     }
-    let (hours, minutes) = field.split_once(':').ok_or(wrong)?;
-    let hours: u32 = hours.parse().map_err(|_bad| wrong)?;
-    let minutes: u32 = minutes.parse().map_err(|_bad| wrong)?;
+    let [h1, h2, b':', m1, m2] = *field.as_bytes() else {
+        return Err(wrong);
+    };
+    if ![h1, h2, m1, m2].iter().all(u8::is_ascii_digit) {
+        return Err(wrong);
+    }
+    let number = |tens: u8, ones: u8| u32::from(tens - b'0') * 10 + u32::from(ones - b'0');
+    let (hours, minutes) = (number(h1, h2), number(m1, m2));
     if hours < 12 && minutes < 60 {
         Ok(hours * 3600 + minutes * 60)
     } else {
         Err(wrong)
     }
+}
+
+fn parse_zone(field: &str) -> Result<Option<TimeZone>, &'static str> {
+    if field.is_empty() {
+        return Ok(None);
+    }
+    let zone = TimeZone::get(field).map_err(|_unknown| "zone is no IANA zone")?;
+    Ok(Some(zone))
 }
 
 #[cfg(test)]
@@ -230,6 +278,14 @@ mod tests {
     }
 
     #[test]
+    fn names_of_columns_fold_case_and_ids_are_trimmed_as_those_of_rows_are() {
+        let table = read(" Store_ID ,STORE_NAME\n a\t,x\n\" b \",y\n").unwrap();
+        let name = |id: &[u8]| table.profile(id).name;
+        assert_eq!(name(b"a").as_deref(), Some("x"));
+        assert_eq!(name(b"b").as_deref(), Some("y"));
+    }
+
+    #[test]
     fn damage_is_named_by_line() {
         for (text, words) in [
             ("store_id,colour\n", "line 1"),
@@ -241,6 +297,14 @@ mod tests {
                 "line 3: the store stands in an earlier line",
             ),
             ("store_id,day_cutoff\na,25:00\n", "day_cutoff"),
+            ("store_id,day_cutoff\na,4:00\n", "day_cutoff"),
+            ("store_id,day_cutoff\na,+4:00\n", "day_cutoff"),
+            ("store_id,day_cutoff\na,04:00:00\n", "day_cutoff"),
+            (
+                "store_id,zone\na,Asia/Seoul\nb,Mars/Base\n",
+                "line 3: zone is no IANA zone",
+            ),
+            ("store_id,region,REGION\n", "line 1: region stands twice"),
             ("store_id,store_name\na\n", "line 2"),
             ("store_id,store_name\n,x\n", "store_id is empty"),
             ("\n", "line 1: there is no header"),

@@ -23,6 +23,8 @@ pub struct Transaction<'a> {
     pub day: i32,
     /// Seconds since local midnight; `None` for a row that has only a date.
     pub second_of_day: Option<u32>,
+    /// Seconds since 1970-01-01T00:00:00Z, where the time was written with its offset from UTC.
+    pub utc_second: Option<i64>,
     /// Amount in minor units, negative for a refund; at most
     /// [`nightshard_format::histogram::AMOUNT_MINOR_MAX`] either way.
     pub amount_minor: i64,

@@ -12,6 +12,7 @@ use std::{
 
 use nightshard_builder::{
     generate::{self, OutputLayout, Plan},
+    layout::Layout,
     pseudonym::{CardKey, Pseudonymiser},
 };
 use nightshard_format::{
@@ -445,6 +446,50 @@ fn a_cutoff_moves_the_small_hours_to_the_day_before() {
     assert_eq!((day("2018-02-28"), day("2018-03-01")), (100, 600));
     let summary = generation.summary(STORES, b"bar").unwrap().unwrap();
     assert_eq!(summary.profile.name.as_deref(), Some("The Bar"));
+}
+
+#[test]
+fn a_time_with_an_offset_is_local_to_the_zone_of_its_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |id: &str, store: &str, ts: &str, amount: u32| {
+        format!("{id},{store},c1,{ts},{amount},EUR,bar,,,,,,,,,")
+    };
+    let path = write_file(
+        &folder,
+        "rows.csv",
+        &[
+            row("t1", "seoul", "2018-03-01T18:59:59Z", 1),
+            row("t2", "seoul", "2018-03-01T19:00:00Z", 2),
+            row("t3", "seoul", "2018-03-01T23:30:00", 4),
+            row("t4", "seoul", "2018-03-01", 8),
+            row("t5", "berlin", "2018-03-01T23:30:00Z", 1),
+            row("t6", "berlin", "2018-03-01T23:30:00", 2),
+            row("t7", "elsewhere", "2018-03-01T23:30:00Z", 1),
+        ],
+    );
+    let stores = folder.path().join("places.stores.csv");
+    let text = "store_id,day_cutoff,zone\nseoul,04:00,Asia/Seoul\nberlin,,Europe/Berlin\n";
+    std::fs::write(&stores, text).unwrap();
+    let layout = include_str!("../src/layout/canonical.toml");
+    let layout = Layout::parse("test", &format!("zone = 'UTC'\n{layout}")).unwrap();
+    let table = nightshard_builder::stores::StoreTable::read(&stores).unwrap();
+    let test = build(&[&path], |plan| {
+        plan.stores = table;
+        plan.layout = layout.into();
+    });
+    let generation = test.unwrap().open();
+    let sum = |store: &str, day: &str| {
+        let day = day.parse().unwrap();
+        let days = DayRange {
+            first: day,
+            last: day,
+        };
+        query(&generation, STORES, store.as_bytes(), days).0.sum
+    };
+    let sums = |store| (sum(store, "2018-03-01"), sum(store, "2018-03-02"));
+    assert_eq!(sums("seoul"), (1 + 4 + 8, 2));
+    assert_eq!(sums("berlin"), (2, 1));
+    assert_eq!(sums("elsewhere"), (1, 0));
 }
 
 #[test]

@@ -391,12 +391,15 @@ fn funda_rows_have_points_and_blanks() {
 fn korean_won_have_no_minor_unit() {
     let mut plan = Plan::new(OutputLayout::Canonical, 50, 500, 2_000);
     plan.currency = "KRW".to_owned();
-    let text = text(&plan);
+    let canonical = text(&plan);
     assert!(
-        rows(&text)
+        rows(&canonical)
             .iter()
             .all(|row| row[5] == "KRW" && row[4].ends_with('0'))
     );
+    plan.layout = OutputLayout::Payments;
+    let payments = text(&plan);
+    assert!(rows(&payments).iter().all(|row| !row[4].contains('.')));
 }
 
 #[test]

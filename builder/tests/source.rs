@@ -690,6 +690,44 @@ fn the_payments_layout_takes_the_customer_for_the_card() {
 }
 
 #[test]
+fn amounts_in_the_currencys_own_unit_are_scaled_by_it() {
+    let header = "transaction_id,transaction_ts,customer_id,merchant_id,amount,currency\n";
+    let layout = Layout::builtin("payments").unwrap();
+    let outcome = |amount: &str, currency: &str| {
+        let rows = format!("{header}t,2018-03-05T12:00:00Z,u,m,{amount},{currency}\n");
+        let outcomes = read_as(&layout, "in.csv", rows.as_bytes()).unwrap();
+        let amount = outcomes.rows.first().map(|(_, row)| row.amount_minor);
+        amount.ok_or_else(|| (outcomes.rejected[0].1, outcomes.rejected[0].2))
+    };
+    for (amount, currency, minor) in [
+        ("500", "JPY", 500),
+        ("500.0", "krw", 500),
+        ("1.234", "KWD", 1234),
+        ("-12.3", "USD", -1230),
+        ("7", "EUR", 700),
+        ("0.0001", "CLF", 1),
+    ] {
+        assert_eq!(outcome(amount, currency), Ok(minor), "{amount} {currency}");
+    }
+    let too_precise = Err((Field::AmountMinor, Reason::TooPrecise));
+    for (amount, currency) in [("500.5", "JPY"), ("1.2345", "KWD"), ("1.234", "USD")] {
+        assert_eq!(
+            outcome(amount, currency),
+            too_precise,
+            "{amount} {currency}"
+        );
+    }
+    let no_currency = (Field::Currency, Reason::NotACurrency);
+    assert_eq!(outcome("x", "YEN?"), Err(no_currency));
+    // A factor is the same for all currencies.
+    let fixed = MINIMAL.replace("constant = 'EUR'", "columns = ['currency']");
+    let fixed = Layout::parse("test", &fixed).unwrap();
+    let rows = b"store,ts,amount,currency\ns,2018-03-05,500,JPY\n";
+    let outcomes = read_as(&fixed, "in.csv", rows).unwrap();
+    assert_eq!(outcomes.rows[0].1.amount_minor, 50_000);
+}
+
+#[test]
 fn layouts_find_columns_by_spelling_fall_back_and_carry() {
     let toml = "delimiter = ';'\ncarry = ['Till', 'Absent']\n[fields]\n\
                 store_id = { columns = ['Shop', 'Store Name'], constant = 'none' }\n\
@@ -768,6 +806,18 @@ fn faulty_layouts_are_refused_with_the_key_at_fault() {
             ["fields.amount_minor", "factor"],
         ),
         (
+            replaced("factor = 100", "factor = 100, unit = 'major'"),
+            ["fields.amount_minor", "factor stands beside unit"],
+        ),
+        (
+            replaced("factor = 100", "unit = 'cents'"),
+            ["line 4", "cents"],
+        ),
+        (
+            replaced("['ts']", "['ts'], unit = 'major'"),
+            ["fields.ts", "unit"],
+        ),
+        (
             replaced("ts = { columns = ['ts'] }\n", ""),
             ["fields.ts", "missing"],
         ),
@@ -792,16 +842,27 @@ fn faulty_layouts_are_refused_with_the_key_at_fault() {
             ["fields.ts", "format"],
         ),
         (
+            replaced("['ts']", "['ts'], formats = ['%s']"),
+            ["fields.ts", "%s needs a zone"],
+        ),
+        (
+            refusal(&format!(
+                "zone = 'UTC'\ntime_precision = 'date'\n{}",
+                MINIMAL.replace("['ts']", "['ts'], formats = ['%s']")
+            )),
+            ["fields.ts", "time_precision"],
+        ),
+        (
             refusal(&format!("encoding = 'utf-16'\n{MINIMAL}")),
             ["encoding", "convert"],
         ),
         (
             refusal(&format!("encoding = 'x'\n{MINIMAL}")),
-            ["encoding", "no such"],
+            ["encoding", "\"x\": no such"],
         ),
         (
             refusal(&format!("zone = 'Mars'\n{MINIMAL}")),
-            ["zone", "no such"],
+            ["zone", "\"Mars\": no such"],
         ),
         (
             refusal(&format!("delimiter = 'x'\n{MINIMAL}")),
@@ -840,6 +901,92 @@ fn content_depends_on_values_not_on_how_they_are_written() {
         ",s,c,2018-03-05T00:00:00,5,KRW,ab,c,",
     ] {
         assert_ne!(content(header, different), first, "{different}");
+    }
+}
+
+#[test]
+fn the_spelling_of_a_number_a_flag_or_a_date_is_no_content() {
+    let header = "tx_id,store_id,card_id,ts,amount_minor,currency,lat,lon,points_used,fee_minor,\
+                  deposit_minor,settles_on,is_foreign,installments,age_band\n";
+    let content = |row: &str| {
+        let outcomes = read(format!("{header}t,s,c,2018-03-05,5,KRW,{row}\n")).unwrap();
+        outcomes.rows[0].1.content
+    };
+    let plain = content("52.5,-0.13,0,5,1000,2018-03-07,1,3,30");
+    for alike in [
+        "52.50,-.130,0.0,5.0,1e3,2018-03-07T00:00:00,true,3.0,30",
+        "+52.5,-00.13,-0,05,1000.,2018-03-07 12:00,Y,03,30",
+    ] {
+        assert_eq!(content(alike), plain, "{alike}");
+    }
+    for different in [
+        "52.51,-0.13,0,5,1000,2018-03-07,1,3,30",
+        "52.5,0.13,0,5,1000,2018-03-07,1,3,30",
+        "52.5,-0.13,,5,1000,2018-03-07,1,3,30",
+        "52.5,-0.13,0,50,1000,2018-03-07,1,3,30",
+        "52.5,-0.13,0,5,100,2018-03-07,1,3,30",
+        "52.5,-0.13,0,5,1000,2018-03-08,1,3,30",
+        "52.5,-0.13,0,5,1000,2018-03-07,0,3,30",
+        "52.5,-0.13,0,5,1000,2018-03-07,1,3,30.0",
+    ] {
+        assert_ne!(content(different), plain, "{different}");
+    }
+}
+
+#[test]
+fn a_term_is_a_whole_number_however_it_is_spelled() {
+    let header = HEADER.replace('\n', ",installments\n");
+    let term = |term: &str| {
+        let outcomes = read(format!("{header}s,c,2018-03-05,1,KRW,{term}\n")).unwrap();
+        let row = outcomes.rows.into_iter().next();
+        row.map(|(_, row)| row.installments)
+            .ok_or_else(|| outcomes.rejected[0])
+    };
+    for (text, months) in [("3", 3), ("3.0", 3), ("12.00", 12), ("+3", 3), ("036", 36)] {
+        assert_eq!(term(text), Ok(Some(months)), "{text}");
+    }
+    assert_eq!(term(""), Ok(None));
+    for text in ["3.5", "-3", "x", "70000", ".", "3.0.0"] {
+        let fault = (2, Field::Installments, Reason::NotANumber);
+        assert_eq!(term(text), Err(fault), "{text}");
+    }
+}
+
+#[test]
+fn of_several_spellings_the_first_that_is_there_counts_in_csv_and_in_json() {
+    let toml = "[fields]\nstore_id = { columns = ['a', 'b'], fallback = ['c', 'd'] }\n\
+                segment = { columns = ['b', 'a'] }\nts = { columns = ['ts'] }\n\
+                amount_minor = { constant = '1' }\ncurrency = { constant = 'EUR' }\n";
+    let layout = Layout::parse("test", toml).unwrap();
+    let outcomes_of = |fields: &[(&str, &str)]| {
+        let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+        let values: Vec<&str> = fields.iter().map(|(_, value)| *value).collect();
+        let csv = format!("ts,{}\n2018-03-05,{}\n", names.join(","), values.join(","));
+        let members: Vec<String> = fields
+            .iter()
+            .map(|(name, value)| match *value {
+                "" => format!("\"{name}\":null"),
+                value => format!("\"{name}\":\"{value}\""),
+            })
+            .collect();
+        let json = format!("{{\"ts\":\"2018-03-05\",{}}}\n", members.join(","));
+        let store = |name: &str, text: &str| {
+            let outcomes = read_as(&layout, name, text.as_bytes()).unwrap();
+            outcomes.rows.first().map(|(_, row)| row.store_id.clone())
+        };
+        (store("in.csv", &csv), store("in.jsonl", &json))
+    };
+    for (fields, store) in [
+        (&[("a", "x"), ("b", "y")][..], Some("x")),
+        (&[("b", "y"), ("a", "x")], Some("x")),
+        (&[("b", "y")], Some("y")),
+        (&[("a", ""), ("b", "y")], None),
+        (&[("a", ""), ("b", "y"), ("d", "z")], Some("z")),
+        (&[("a", ""), ("c", ""), ("d", "z")], None),
+        (&[("d", "z")], Some("z")),
+    ] {
+        let store = store.map(str::to_owned);
+        assert_eq!(outcomes_of(fields), (store.clone(), store), "{fields:?}");
     }
 }
 

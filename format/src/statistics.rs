@@ -81,11 +81,11 @@ impl Statistics {
         self.refund_sum = self.refund_sum.saturating_add(other.refund_sum);
     }
 
-    /// Returns the mean amount, or `None` without rows.
+    /// Returns the double nearest to the mean amount, or `None` without rows.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "a mean is a double")]
     pub fn mean(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.sum as f64 / self.count as f64)
+        let magnitude = nearest_quotient(self.sum.unsigned_abs(), self.count)?;
+        Some(if self.sum < 0 { -magnitude } else { magnitude })
     }
 
     /// Returns the standard deviation that divides by the number of rows, or `None` without rows.
@@ -147,9 +147,121 @@ impl Statistics {
     }
 }
 
+/// 2^64, by which a fraction's word counts.
+const WORD: f64 = 18_446_744_073_709_551_616.0;
+
+/// Returns the double nearest to a quotient, ties to even, or `None` for a division by zero.
+///
+/// Dividing two doubles would round three times: a mean could exceed every amount.
+#[expect(clippy::cast_precision_loss, reason = "the one rounding there is")]
+fn nearest_quotient(dividend: u128, divisor: u64) -> Option<f64> {
+    let divisor = u128::from(divisor);
+    let whole = dividend.checked_div(divisor)?;
+    let (first, rest) = next_word(dividend % divisor, divisor);
+    let (second, last) = next_word(rest, divisor);
+    // At least 63 significant bits, of which a double keeps 53. So the lowest can stand for all
+    // that is left, and tells what lies above a tie from the tie.
+    let sticky = |bits: u128, rest: bool| (bits | u128::from(rest)) as f64;
+    Some(if whole >> 63 > 0 {
+        sticky(whole, first > 0 || rest > 0)
+    } else if whole > 0 {
+        sticky(whole << 64 | first, rest > 0) / WORD
+    } else {
+        sticky(first << 64 | second, last > 0) / WORD / WORD
+    })
+}
+
+/// Returns the next 64 binary digits of a fraction's quotient, and what is left of it.
+fn next_word(rest: u128, divisor: u128) -> (u128, u128) {
+    let rest = rest << 64;
+    (rest / divisor, rest % divisor)
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Returns whether no double is nearer to `sum / count`, by integers alone.
+    fn is_nearest(mean: f64, sum: i128, count: u64) -> bool {
+        let (mantissa, exponent) = (
+            mean.to_bits() & ((1 << 52) - 1),
+            mean.to_bits() >> 52 & 0x7ff,
+        );
+        // The mean is `mantissa / 2^places`, and its neighbours are one step away or, below a
+        // power of two, half a step.
+        let is_power = mantissa == 0;
+        let mantissa = i128::from(mantissa | 1 << 52);
+        let places = 1075 - u32::try_from(exponent).unwrap();
+        let distance = (sum.abs() << places) - mantissa * i128::from(count);
+        let step = i128::from(count);
+        match 2 * distance {
+            twice if twice.abs() == step => mantissa % 2 == 0,
+            twice if twice < 0 && is_power => -2 * twice <= step,
+            twice => twice.abs() < step,
+        }
+    }
+
+    #[test]
+    fn a_mean_of_equal_amounts_is_their_amount() {
+        for amount in [99_999_999_999_997, -99_999_999_999_997, 1, AMOUNT_MINOR_MAX] {
+            for count in [1, 3, 100_000, 7_777_777] {
+                let totals = Statistics {
+                    count,
+                    sum: i128::from(amount) * i128::from(count),
+                    min: amount,
+                    max: amount,
+                    ..Statistics::default()
+                };
+                assert_eq!(totals.mean(), Some(amount as f64));
+            }
+        }
+        assert_eq!(Statistics::default().mean(), None);
+        assert_eq!(Statistics::of(&[-5, 5]).mean(), Some(0.0));
+        assert_eq!(nearest_quotient(1, u64::MAX), Some(1.0 / u64::MAX as f64));
+        assert_eq!(nearest_quotient(u128::MAX, 1), Some(u128::MAX as f64));
+        assert_eq!(
+            nearest_quotient(1 << 100 | 1, 1 << 47),
+            Some(2.0_f64.powi(53))
+        );
+        assert_eq!(
+            nearest_quotient((1 << 54) + 3, 2),
+            Some(2.0_f64.powi(53) + 2.0)
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 4096,
+            rng_seed: proptest::test_runner::RngSeed::Fixed(3),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn a_mean_lies_between_its_amounts_and_no_double_is_nearer(
+            base in 4096..AMOUNT_MINOR_MAX,
+            spread in 0_i64..4096,
+            count in 1_u64..1 << 24,
+            at_most in any::<u64>(),
+            is_negative in any::<bool>(),
+        ) {
+            let low = base - spread;
+            let sum = i128::from(low) * i128::from(count)
+                + i128::from(at_most % (spread.cast_unsigned() * count + 1));
+            let sign = if is_negative { -1 } else { 1 };
+            let totals = Statistics {
+                count,
+                sum: i128::from(sign) * sum,
+                ..Statistics::default()
+            };
+            let mean = totals.mean().unwrap();
+            prop_assert!((low as f64..=base as f64).contains(&mean.abs()));
+            prop_assert_eq!(mean < 0.0, is_negative);
+            prop_assert!(is_nearest(mean, totals.sum, count), "{} of {}", mean, totals.sum);
+        }
+    }
 
     #[test]
     fn deviation_of_large_amounts_with_a_small_spread_is_exact() {

@@ -10,6 +10,7 @@ use super::{
     rows::{Row, World},
     stores::Store,
 };
+use crate::currency;
 
 const CANONICAL: &str = "tx_id,store_id,card_id,ts,amount_minor,currency,category,region,lat,lon,\
     installments,card_company,channel,age_band,gender,segment,points_used,original_tx_id\n";
@@ -190,11 +191,13 @@ impl<'w> Encoder<'w> {
         id(b's', u64::from(store.id), self.ids.store_width, out);
         out.push(b',');
         // Uniform from 10.00 to 5,000.00, half of them foreign: 0.5 + 0.5 * 2,000 / 4,990 of the
-        // rows are above 3,000 or foreign.
+        // rows are above 3,000 or foreign. Some currencies have no hundredths.
         let cents = 1000 + rng.below(499_001);
         number(u64::from(cents / 100), 1, out);
-        out.push(b'.');
-        number(u64::from(cents % 100), 2, out);
+        if currency::exponent(self.currency) > 0 {
+            out.push(b'.');
+            number(u64::from(cents % 100), 2, out);
+        }
         field(self.currency, out);
         point(store, out);
         out.push(b',');

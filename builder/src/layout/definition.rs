@@ -54,13 +54,24 @@ pub enum TimePrecision {
     Date,
 }
 
+/// The unit in which a source writes amounts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AmountUnit {
+    /// The currency's smallest, or `factor` of them.
+    #[default]
+    Minor,
+    /// The currency's own: as many decimals as ISO 4217 gives the currency of the row.
+    Major,
+}
+
 /// Where one field comes from and how its text is read.
 ///
 /// Names match a header after trimming, without regard to case.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Column {
-    /// Spellings of the column; the first that a header has is taken.
+    /// Spellings of the column; the first that a header or a line of JSON has is taken.
     pub columns: Vec<String>,
     /// Spellings of a second column, read in rows where the first is missing or empty.
     pub fallback: Vec<String>,
@@ -73,8 +84,10 @@ pub struct Column {
     pub strip: String,
     /// `strptime` formats of a date or time, tried in order; without one, ISO 8601.
     pub formats: Vec<String>,
-    /// Minor units in one unit of an amount.
+    /// Minor units in one unit of an amount; not with `unit = "major"`.
     pub factor: Option<u32>,
+    /// The unit in which an amount is written.
+    pub unit: AmountUnit,
     /// The decimal mark of an amount: `.` or `,`.
     pub decimal: Option<char>,
     /// Rounds an amount to the minor unit, half away from zero, instead of rejecting it.

@@ -13,7 +13,7 @@ use std::path::Path;
 use encoding_rs::{Encoding, UTF_8};
 use jiff::tz::TimeZone;
 
-pub use definition::{Column, Definition, TimePrecision};
+pub use definition::{AmountUnit, Column, Definition, TimePrecision};
 pub use error::{Error, Result};
 pub use field::Field;
 
@@ -41,8 +41,8 @@ pub struct Layout {
 /// How the text of an amount becomes minor units.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AmountRule {
-    /// Minor units in one unit of the text.
-    pub(crate) factor: u32,
+    /// Minor units in one unit of the text; none where the row's currency says it.
+    pub(crate) factor: Option<u32>,
     /// The decimal mark.
     pub(crate) decimal: u8,
     /// Whether to round what is finer than a minor unit.
@@ -104,11 +104,17 @@ impl Layout {
         };
         check_fields(&definition).map_err(|(key, message)| at(&key, message))?;
         let amount = amount_rule(&definition).map_err(|m| at("fields.amount_minor", m))?;
-        let encoding = encoding(&definition.encoding).map_err(|m| at("encoding", m))?;
+        let encoding = encoding(&definition.encoding).map_err(|message| {
+            let label = &definition.encoding;
+            at("encoding", &format!("{label:?}: {message}"))
+        })?;
         let delimiter =
             delimiter(definition.delimiter, encoding).map_err(|m| at("delimiter", m))?;
         let zone = definition.zone.as_deref().map(TimeZone::get).transpose();
-        let zone = zone.map_err(|_| at("zone", "no such IANA zone"))?;
+        let zone = zone.map_err(|_| {
+            let zone = definition.zone.as_deref().unwrap_or_default();
+            at("zone", &format!("{zone:?}: no such IANA zone"))
+        })?;
         Ok(Self {
             name: name.to_owned(),
             definition,
@@ -164,6 +170,14 @@ impl Layout {
     }
 }
 
+impl Definition {
+    /// All columns of fields, dates and times.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &Column> {
+        let apart = self.date.iter().chain(&self.time);
+        apart.chain(self.fields.values())
+    }
+}
+
 impl Column {
     /// All spellings, first choice first.
     pub(crate) fn spellings(&self) -> impl Iterator<Item = &String> {
@@ -197,6 +211,7 @@ fn check_fields(definition: &Definition) -> std::result::Result<(), Fault> {
     {
         check_column(column, Field::Ts).map_err(|message| (key.to_owned(), message))?;
     }
+    check_epochs(definition)?;
     for (field, column) in &definition.fields {
         check_column(column, *field)
             .map_err(|message| (format!("fields.{}", field.as_str()), message))?;
@@ -204,13 +219,54 @@ fn check_fields(definition: &Definition) -> std::result::Result<(), Fault> {
     Ok(())
 }
 
+/// Checks that seconds since 1970 stand where they say a time.
+fn check_epochs(definition: &Definition) -> std::result::Result<(), Fault> {
+    let has_epoch = |column: Option<&Column>| {
+        column.is_some_and(|column| column.formats.iter().any(|format| reads_epoch(format)))
+    };
+    let (key, date) = match &definition.date {
+        Some(date) => ("date", Some(date)),
+        None => ("fields.ts", definition.fields.get(&Field::Ts)),
+    };
+    let faults = [
+        (
+            has_epoch(definition.time.as_ref()),
+            ("time", "%s is no time of day"),
+        ),
+        (
+            has_epoch(date) && definition.zone.is_none(),
+            (key, "%s needs a zone"),
+        ),
+        (
+            has_epoch(date) && definition.time_precision == TimePrecision::Date,
+            (
+                key,
+                "%s writes no date for time_precision = \"date\" to take",
+            ),
+        ),
+    ];
+    let fault = faults.into_iter().find(|(wrong, _)| *wrong);
+    fault.map_or(Ok(()), |(_, (key, message))| Err((key.to_owned(), message)))
+}
+
+/// Whether a format reads seconds since 1970, as `%s` does.
+fn reads_epoch(format: &str) -> bool {
+    let epoch = jiff::Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
+    jiff::fmt::strtime::format(format, &epoch)
+        .and_then(|text| jiff::fmt::strtime::parse(format, text))
+        .is_ok_and(|parsed| parsed.timestamp().is_some())
+}
+
 /// Checks that a column can have a value and that its options belong to its field.
 fn check_column(column: &Column, field: Field) -> std::result::Result<(), &'static str> {
-    let of_amount = column.factor.is_some() || column.decimal.is_some() || column.round;
+    let of_amount = column.factor.is_some()
+        || column.unit != AmountUnit::Minor
+        || column.decimal.is_some()
+        || column.round;
     let misplaced = [
         (
             of_amount && field != Field::AmountMinor,
-            "only an amount has factor, decimal or round",
+            "only an amount has factor, unit, decimal or round",
         ),
         (
             !column.formats.is_empty() && field != Field::Ts,
@@ -263,8 +319,12 @@ fn amount_rule(definition: &Definition) -> std::result::Result<AmountRule, &'sta
         .fields
         .get(&Field::AmountMinor)
         .ok_or("is missing")?;
-    let factor = column.factor.unwrap_or(1);
-    if !(1..=FACTOR_MAX).contains(&factor) {
+    let factor = match (column.unit, column.factor) {
+        (AmountUnit::Minor, factor) => Some(factor.unwrap_or(1)),
+        (AmountUnit::Major, None) => None,
+        (AmountUnit::Major, Some(_)) => return Err("factor stands beside unit = \"major\""),
+    };
+    if factor.is_some_and(|factor| !(1..=FACTOR_MAX).contains(&factor)) {
         return Err("factor is not between 1 and 1000000");
     }
     let decimal = match column.decimal.unwrap_or('.') {

@@ -14,12 +14,12 @@ const DIGITS_MAX: u32 = 30;
 /// Largest exponent of ten that 128 bits hold.
 const TENS_MAX: i32 = 38;
 
-/// Reads an amount as minor units.
+/// Reads an amount as minor units, of which one unit of the text has `factor`.
 ///
 /// # Errors
 /// [`Reason::NotANumber`], [`Reason::TooPrecise`], [`Reason::Overflow`].
 #[inline]
-pub(crate) fn amount_minor(text: &[u8], rule: AmountRule) -> Result<i64, Reason> {
+pub(crate) fn amount_minor(text: &[u8], factor: u32, rule: AmountRule) -> Result<i64, Reason> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] => (false, digits),
@@ -27,9 +27,9 @@ pub(crate) fn amount_minor(text: &[u8], rule: AmountRule) -> Result<i64, Reason>
     };
     let magnitude = match short_integer(digits) {
         Some(integer) => integer
-            .checked_mul(i64::from(rule.factor))
+            .checked_mul(i64::from(factor))
             .ok_or(Reason::Overflow)?,
-        None => decimal(digits, rule)?,
+        None => decimal(digits, factor, rule)?,
     };
     if magnitude > AMOUNT_MINOR_MAX {
         return Err(Reason::Overflow);
@@ -59,10 +59,10 @@ struct Decimal {
     exponent: i32,
 }
 
-fn decimal(text: &[u8], rule: AmountRule) -> Result<i64, Reason> {
-    let Decimal { mantissa, exponent } = digits(text, rule.decimal)?;
+fn decimal(text: &[u8], factor: u32, rule: AmountRule) -> Result<i64, Reason> {
+    let Decimal { mantissa, exponent } = digits(text, rule)?;
     // At most 30 digits times at most 10^6.
-    let scaled = mantissa * u128::from(rule.factor);
+    let scaled = mantissa * u128::from(factor);
     if scaled == 0 {
         return Ok(0);
     }
@@ -86,7 +86,7 @@ fn tens(exponent: i32) -> Option<u128> {
 }
 
 /// Reads digits with an optional decimal mark and an optional exponent.
-fn digits(text: &[u8], mark: u8) -> Result<Decimal, Reason> {
+fn digits(text: &[u8], rule: AmountRule) -> Result<Decimal, Reason> {
     let mut number = Decimal {
         mantissa: 0,
         exponent: 0,
@@ -97,18 +97,20 @@ fn digits(text: &[u8], mark: u8) -> Result<Decimal, Reason> {
         match byte {
             b'0'..=b'9' => {
                 seen = true;
-                significant += u32::from(significant > 0 || *byte != b'0');
-                if significant > DIGITS_MAX {
-                    return Err(if after_mark {
-                        Reason::TooPrecise
-                    } else {
-                        Reason::Overflow
-                    });
+                if significant < DIGITS_MAX {
+                    significant += u32::from(significant > 0 || *byte != b'0');
+                    number.mantissa = number.mantissa * 10 + u128::from(byte - b'0');
+                    number.exponent -= i32::from(after_mark);
+                } else if rule.round || *byte == b'0' {
+                    // So far below a minor unit, if the amount is in range, that it rounds nothing.
+                    number.exponent += i32::from(!after_mark);
+                } else if after_mark {
+                    return Err(Reason::TooPrecise);
+                } else {
+                    return Err(Reason::Overflow);
                 }
-                number.mantissa = number.mantissa * 10 + u128::from(byte - b'0');
-                number.exponent -= i32::from(after_mark);
             }
-            _ if *byte == mark && !after_mark => after_mark = true,
+            _ if *byte == rule.decimal && !after_mark => after_mark = true,
             b'e' | b'E' if seen => {
                 number.exponent += exponent(tail)?;
                 return Ok(number);
@@ -124,11 +126,11 @@ fn digits(text: &[u8], mark: u8) -> Result<Decimal, Reason> {
     }
 }
 
-/// Reads an exponent; those beyond any amount are as good as a thousand.
+/// Reads an exponent; those beyond any amount are as good as a million.
 fn exponent(text: &[u8]) -> Result<i32, Reason> {
     let text = std::str::from_utf8(text).map_err(|_| Reason::NotANumber)?;
     let exponent: i32 = text.parse().map_err(|_| Reason::NotANumber)?;
-    Ok(exponent.clamp(-1000, 1000))
+    Ok(exponent.clamp(-1_000_000, 1_000_000))
 }
 
 #[cfg(test)]
@@ -136,18 +138,19 @@ mod tests {
     use super::*;
 
     const CENTS: AmountRule = AmountRule {
-        factor: 100,
+        factor: Some(100),
         decimal: b'.',
         round: false,
     };
 
     fn cents(text: &str) -> Result<i64, Reason> {
-        amount_minor(text.as_bytes(), CENTS)
+        amount_minor(text.as_bytes(), 100, CENTS)
     }
 
     fn rounded(text: &str) -> Result<i64, Reason> {
         amount_minor(
             text.as_bytes(),
+            100,
             AmountRule {
                 round: true,
                 ..CENTS
@@ -170,16 +173,18 @@ mod tests {
             ("0.0000", 0),
             ("-0", 0),
             ("1000000000000.00", 100_000_000_000_000),
+            ("1.5000000000000000000000000000000000000000", 150),
+            ("1500000000000000000000000000000000000000e-39", 150),
         ] {
             assert_eq!(cents(text), Ok(expected), "{text}");
         }
         let comma = AmountRule {
-            factor: 100,
+            factor: Some(100),
             decimal: b',',
             round: false,
         };
-        assert_eq!(amount_minor(b"1234,5", comma), Ok(123_450));
-        assert_eq!(amount_minor(b"1.5", comma), Err(Reason::NotANumber));
+        assert_eq!(amount_minor(b"1234,5", 100, comma), Ok(123_450));
+        assert_eq!(amount_minor(b"1.5", 100, comma), Err(Reason::NotANumber));
     }
 
     #[test]
@@ -192,9 +197,29 @@ mod tests {
             ("0.0049999999999999999999", 0),
             ("1e-50", 0),
             ("-1.015", -102),
+            ("1.0050000000000000000000000000000000000000000001", 101),
+            ("1.0049999999999999999999999999999999999999999999", 100),
+            ("123456789012345678901234567890123456789e-37", 1235),
         ] {
             assert_eq!(rounded(text), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn a_layout_that_rounds_takes_any_number_of_digits() {
+        for digits in 1..200 {
+            let nines = "9".repeat(digits);
+            let expected = if digits > 2 {
+                200
+            } else {
+                199 - 9 * i64::from(digits == 1)
+            };
+            assert_eq!(rounded(&format!("1.{nines}")), Ok(expected));
+            let long = format!("1{}.9", "0".repeat(digits));
+            let too_large = digits > 11;
+            assert_eq!(rounded(&long).is_err(), too_large, "{long}");
+        }
+        assert_eq!(rounded(&"9".repeat(400)), Err(Reason::Overflow));
     }
 
     #[test]

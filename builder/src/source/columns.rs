@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::Padded;
 use super::fields::Fields;
-use crate::layout::{Column, Field, Layout};
+use super::spelling::Kind;
+use crate::layout::{Column, Definition, Field, Layout};
 
 /// Fields that are read in a way of their own; all others are texts that only count as content.
 const READ_APART: [Field; 9] = [
@@ -22,12 +23,13 @@ const READ_APART: [Field; 9] = [
 /// Where the texts of one field stand in a record.
 #[derive(Clone, Default)]
 pub(crate) struct Slot {
-    /// The first column to look at; one past the last column where there is none.
+    /// The column of the first choice, else of the fallback; one past the last column where there
+    /// is neither.
     column: usize,
-    /// Further columns, in the order in which they are asked while the text is empty.
-    more: Box<[usize]>,
-    /// How many of all the columns belong to the first choice rather than the fallback.
-    first_choice: usize,
+    /// Whether `column` is the fallback's.
+    is_fallback: bool,
+    /// The fallback's column where the first choice has one, too.
+    fallback: Option<usize>,
     /// What stands where no column has a text, with zeros behind it.
     constant: Box<[u8]>,
     constant_len: usize,
@@ -70,23 +72,13 @@ impl Slot {
 
     /// The text, and whether it came from the fallback.
     pub(crate) fn resolve<'r>(&'r self, fields: Fields<'r>, choice: Choice) -> (Padded<'r>, bool) {
-        let columns = || std::iter::once(&self.column).chain(&self.more);
-        let text = |column: &usize| {
-            let text = self.stripped(fields.get(*column));
-            (!text.is_empty()).then(|| Padded::exact(text))
+        let text = |column: Option<usize>, is_fallback| {
+            let text = self.stripped(fields.get(column?));
+            (!text.is_empty()).then(|| (Padded::exact(text), is_fallback))
         };
-        let first = || {
-            columns()
-                .take(self.first_choice)
-                .find_map(text)
-                .map(|text| (text, false))
-        };
-        let second = || {
-            columns()
-                .skip(self.first_choice)
-                .find_map(text)
-                .map(|text| (text, true))
-        };
+        let column = Some(self.column);
+        let first = || text(column.filter(|_| !self.is_fallback), false);
+        let second = || text(column.filter(|_| self.is_fallback).or(self.fallback), true);
         let found = match choice {
             Choice::NoFallback => first(),
             Choice::FallbackLast => first().or_else(second),
@@ -118,6 +110,7 @@ impl Slot {
 /// A field that only counts as content.
 pub(crate) struct Other {
     pub(crate) field: Field,
+    pub(crate) kind: Kind,
     /// Tells its texts from those of other fields.
     pub(crate) tag: u8,
     pub(crate) slot: Slot,
@@ -127,6 +120,9 @@ pub(crate) struct Other {
 pub(crate) struct Columns {
     /// Lower-case names, in the order of the file; for JSON lines the keys that the layout knows.
     names: Vec<String>,
+    /// For JSON lines: columns that are spellings of one, which stands behind those of `names`.
+    /// Of a line the first that it has is taken, as the first of a header is.
+    pub(crate) spelled: Vec<Vec<usize>>,
     /// Whether the names are a header that could stand in the data again.
     pub(crate) is_json: bool,
     pub(crate) tx_id: Slot,
@@ -174,12 +170,10 @@ impl Columns {
     /// Lists the keys that the layout knows; which of them a line has is seen line by line.
     pub(crate) fn of_json(layout: &Layout) -> Self {
         let definition = layout.definition();
-        let columns = definition
-            .date
-            .iter()
-            .chain(&definition.time)
-            .chain(definition.fields.values());
-        let keys = columns.flat_map(Column::spellings).chain(&definition.carry);
+        let keys = definition
+            .columns()
+            .flat_map(Column::spellings)
+            .chain(&definition.carry);
         let mut names: Vec<String> = keys.map(|key| normalised(key)).collect();
         names.sort();
         names.dedup();
@@ -192,13 +186,17 @@ impl Columns {
             // A name that stands twice means its first column.
             index.entry(name.as_str()).or_insert(column);
         }
-        let finder = Finder {
+        let mut finder = Finder {
             index,
-            none: names.len(),
-            is_json,
+            columns: names.len(),
+            spelled: Vec::new(),
         };
+        if is_json {
+            finder.note_spellings(layout.definition());
+        }
+        let none = finder.none();
         let slot = |field| finder.slot(layout.field(field));
-        let some_slot = |field| Some(slot(field)).filter(|slot| !slot.is_void(names.len()));
+        let some_slot = |field| Some(slot(field)).filter(|slot| !slot.is_void(none));
         let definition = layout.definition();
         let others = definition
             .fields
@@ -206,6 +204,7 @@ impl Columns {
             .filter(|field| !READ_APART.contains(field));
         let others = (0..).zip(others).map(|(tag, field)| Other {
             field: *field,
+            kind: Kind::of(*field),
             tag,
             slot: slot(*field),
         });
@@ -230,12 +229,11 @@ impl Columns {
             status: some_slot(Field::Status),
             installments: some_slot(Field::Installments),
             points_used: some_slot(Field::PointsUsed),
-            others: others
-                .filter(|other| !other.slot.is_void(names.len()))
-                .collect(),
+            others: others.filter(|other| !other.slot.is_void(none)).collect(),
             carried: carried
-                .map(|name| finder.column(name).unwrap_or(finder.none))
+                .map(|name| finder.column(name).unwrap_or(none))
                 .collect(),
+            spelled: finder.spelled,
             names,
         }
     }
@@ -298,9 +296,10 @@ impl Columns {
 /// Finds columns by name.
 struct Finder<'n> {
     index: HashMap<&'n str, usize>,
-    /// Stands for a column that the file does not have.
-    none: usize,
-    is_json: bool,
+    /// How many there are.
+    columns: usize,
+    /// See [`Columns::spelled`].
+    spelled: Vec<Vec<usize>>,
 }
 
 impl Finder<'_> {
@@ -308,37 +307,53 @@ impl Finder<'_> {
         self.index.get(normalised(spelling).as_str()).copied()
     }
 
+    /// Stands for a column that the file does not have.
+    fn none(&self) -> usize {
+        self.columns + self.spelled.len()
+    }
+
+    fn note_spellings(&mut self, definition: &Definition) {
+        for column in definition.columns() {
+            for spellings in [&column.columns, &column.fallback] {
+                let columns = self.known(spellings);
+                if columns.len() > 1 && !self.spelled.contains(&columns) {
+                    self.spelled.push(columns);
+                }
+            }
+        }
+    }
+
+    fn known(&self, spellings: &[String]) -> Vec<usize> {
+        let columns = spellings.iter().filter_map(|name| self.column(name));
+        columns.collect()
+    }
+
+    /// The column of which these are the spellings.
+    fn column_of(&self, spellings: &[String]) -> Option<usize> {
+        let known = self.known(spellings);
+        let several = self.spelled.iter().position(|columns| *columns == known);
+        let several = several.map(|position| self.columns + position);
+        several.or_else(|| known.first().copied())
+    }
+
     fn slot(&self, column: Option<&Column>) -> Slot {
         let Some(column) = column else {
             return Slot {
-                column: self.none,
+                column: self.none(),
                 is_simple: true,
                 ..Slot::default()
             };
         };
-        // A header settles the spelling; keys of JSON may differ from line to line.
-        let known = if self.is_json { usize::MAX } else { 1 };
-        let find = |spellings: &[String]| -> Vec<usize> {
-            spellings
-                .iter()
-                .filter_map(|name| self.column(name))
-                .take(known)
-                .collect()
-        };
-        let mut columns = find(&column.columns);
-        let first_choice = columns.len();
-        columns.extend(find(&column.fallback));
-        let first = columns.first().copied().unwrap_or(self.none);
-        let more: Box<[usize]> = columns.into_iter().skip(1).collect();
+        let first_choice = self.column_of(&column.columns);
+        let fallback = self.column_of(&column.fallback);
+        let first = first_choice.or(fallback).unwrap_or(self.none());
+        let fallback = first_choice.and(fallback);
         let constant = column.constant.as_deref().unwrap_or_default();
         Slot {
             column: first,
-            is_simple: more.is_empty()
-                && constant.is_empty()
-                && column.strip.is_empty()
-                && first_choice <= 1,
-            more,
-            first_choice,
+            is_simple: fallback.is_none() && constant.is_empty() && column.strip.is_empty(),
+            fallback,
+            is_fallback: first_choice.is_none(),
             constant: [constant.as_bytes(), &[0; ROOM]].concat().into(),
             constant_len: constant.len(),
             strip: column.strip.as_bytes().into(),

@@ -8,11 +8,19 @@ use serde_json::value::RawValue;
 use super::columns::Columns;
 use super::fields::{Fields, position};
 
+/// What an object says of a column.
+#[derive(Clone, Default)]
+struct Value {
+    /// Whether it has the key, with whatever value.
+    is_there: bool,
+    text: Vec<u8>,
+}
+
 /// Reads objects into fields, numbers as they are written.
 #[derive(Default)]
 pub(crate) struct JsonReader {
-    /// The value of each column; empty where the object has none.
-    values: Vec<Vec<u8>>,
+    /// The value of each column.
+    values: Vec<Value>,
     /// The values in the order of columns.
     text: Vec<u8>,
     starts: Vec<u32>,
@@ -21,8 +29,11 @@ pub(crate) struct JsonReader {
 impl JsonReader {
     /// Reads one line; `None` unless it is one object whose known keys have plain values.
     pub(crate) fn read(&mut self, line: &[u8], columns: &Columns) -> Option<Fields<'_>> {
-        self.values.resize(columns.len(), Vec::new());
-        self.values.iter_mut().for_each(Vec::clear);
+        self.values.resize(columns.len(), Value::default());
+        for value in &mut self.values {
+            value.is_there = false;
+            value.text.clear();
+        }
         let mut deserializer = serde_json::Deserializer::from_slice(line);
         let reader = ObjectReader {
             values: &mut self.values,
@@ -32,9 +43,16 @@ impl JsonReader {
         deserializer.end().ok()?;
         self.text.clear();
         self.starts.clear();
-        for value in &self.values {
+        let first_there = |spelled: &Vec<usize>| {
+            let mut values = spelled.iter().map(|column| &self.values[*column]);
+            values.find(|value| value.is_there)
+        };
+        let own = self.values.iter().map(Some);
+        for value in own.chain(columns.spelled.iter().map(first_there)) {
             self.starts.push(position(self.text.len()));
-            self.text.extend_from_slice(value);
+            if let Some(value) = value {
+                self.text.extend_from_slice(&value.text);
+            }
         }
         self.starts.push(position(self.text.len()));
         Some(Fields::new(&self.text, &self.starts, 0))
@@ -42,15 +60,17 @@ impl JsonReader {
 }
 
 struct ObjectReader<'a> {
-    values: &'a mut [Vec<u8>],
+    values: &'a mut [Value],
     columns: &'a Columns,
 }
 
 impl ObjectReader<'_> {
     /// Notes the value of a column; its first one counts, as with columns named alike.
     fn note(&mut self, column: usize, value: &[u8]) {
-        if self.values[column].is_empty() {
-            self.values[column].extend_from_slice(value);
+        let known = &mut self.values[column];
+        if !known.is_there {
+            known.is_there = true;
+            known.text.extend_from_slice(value);
         }
     }
 }
@@ -78,7 +98,7 @@ impl<'de> Visitor<'de> for ObjectReader<'_> {
             };
             let raw: &RawValue = map.next_value()?;
             match raw.get().as_bytes() {
-                b"null" => {}
+                b"null" => self.note(column, b""),
                 [b'"', inner @ .., b'"'] if !inner.contains(&b'\\') => {
                     self.note(column, inner);
                 }

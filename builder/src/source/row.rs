@@ -3,8 +3,10 @@
 use super::columns::{Choice, Columns};
 use super::fields::Fields;
 use super::parser::Outcome;
+use super::spelling::Kind;
 use super::time::{Moment, TimeReader};
-use super::{Carried, amount};
+use super::{Carried, Padded, amount, spelling};
+use crate::currency;
 use crate::field_hash::{FieldKeys, RowHash};
 use crate::layout::{AmountRule, Field, Layout};
 use crate::row_outcome::{Location, Reason, RowSink, Rule};
@@ -140,7 +142,7 @@ impl RowReader {
         if store_id.len() == 0 || longest > TEXT_BYTES_MAX {
             return Err(fault_of_texts(fields, columns).into());
         }
-        let Moment { day, second } = self.moment(fields, columns)?;
+        let moment = self.moment(fields, columns)?;
         let (amount_minor, currency) = self.amount_and_currency(fields, columns)?;
         let (installments, points_used) = self.installments(fields, columns)?;
         if self.is_cancelled(fields, columns) {
@@ -158,8 +160,9 @@ impl RowReader {
             tx_id: tx_id.as_bytes(),
             store_id: store_id.as_bytes(),
             card_id: card_id.as_bytes(),
-            day,
-            second_of_day: second,
+            day: moment.day,
+            second_of_day: moment.second,
+            utc_second: moment.utc,
             amount_minor,
             currency: &currency,
             category: category.as_bytes(),
@@ -206,7 +209,12 @@ impl RowReader {
             return Ok(moment);
         };
         let second = self.times.second_of_day(time.text(fields)).map_err(fault)?;
-        Ok(Moment { second, ..moment })
+        let utc = None;
+        Ok(Moment {
+            second,
+            utc,
+            ..moment
+        })
     }
 
     #[inline]
@@ -233,22 +241,14 @@ impl RowReader {
         if text.is_empty() {
             return Err((Field::AmountMinor, Reason::Missing));
         }
-        let amount = amount::amount_minor(text, self.amount);
+        let code = currency_code(currency);
+        let factor = match self.amount.factor {
+            Some(factor) => factor,
+            None => 10_u32.pow(currency::exponent(code?).into()),
+        };
+        let amount = amount::amount_minor(text, factor, self.amount);
         let amount = amount.map_err(|reason| (Field::AmountMinor, reason))?;
-        let reason = if currency.is_empty() {
-            Reason::Missing
-        } else {
-            Reason::NotACurrency
-        };
-        let Ok(mut code) = <[u8; 3]>::try_from(currency) else {
-            return Err((Field::Currency, reason));
-        };
-        code.make_ascii_uppercase();
-        if code.iter().all(u8::is_ascii_uppercase) {
-            Ok((amount, code))
-        } else {
-            Err((Field::Currency, reason))
-        }
+        Ok((amount, code?))
     }
 
     /// Months of instalment, and whether points were used.
@@ -270,9 +270,9 @@ impl RowReader {
             [] => return Ok((None, points)),
             [digit @ b'0'..=b'9'] => u16::from(digit - b'0'),
             _ => {
-                let months = std::str::from_utf8(term)
-                    .ok()
-                    .and_then(|term| term.parse().ok());
+                let respelled = spelling::number(term);
+                let term = std::str::from_utf8(respelled.as_deref().unwrap_or(term));
+                let months = term.ok().and_then(|term| term.parse().ok());
                 months.ok_or((Field::Installments, Reason::NotANumber))?
             }
         };
@@ -290,6 +290,21 @@ impl RowReader {
                 .iter()
                 .any(|value| value.eq_ignore_ascii_case(status))
         })
+    }
+}
+
+#[inline]
+fn currency_code(text: &[u8]) -> Result<[u8; 3], Fault> {
+    let reason = if text.is_empty() {
+        Reason::Missing
+    } else {
+        Reason::NotACurrency
+    };
+    match <[u8; 3]>::try_from(text) {
+        Ok(code) if code.iter().all(u8::is_ascii_alphabetic) => {
+            Ok(code.map(|it| it.to_ascii_uppercase()))
+        }
+        _ => Err((Field::Currency, reason)),
     }
 }
 
@@ -311,9 +326,22 @@ fn content(
     }
     let others = OWN_FIELDS + columns.carried.len();
     for other in &columns.others {
-        hash.text(others + usize::from(other.tag), other.slot.padded(fields));
+        let (field, text) = (others + usize::from(other.tag), other.slot.padded(fields));
+        match other.kind {
+            Kind::Text => hash.text(field, text),
+            kind => add_value(&mut hash, field, kind, text),
+        }
     }
     hash.finish()
+}
+
+/// Adds a value, however it is spelled.
+#[inline]
+fn add_value(hash: &mut RowHash<'_>, field: usize, kind: Kind, text: Padded<'_>) {
+    match kind.respelled(text.as_bytes()) {
+        None => hash.text(field, text),
+        Some(text) => hash.text(field, Padded::exact(&text)),
+    }
 }
 
 /// Returns what is wrong with the texts of a row of which one is missing or too long.
@@ -346,8 +374,9 @@ fn pair(high: u32, low: u32) -> u64 {
 
 /// Whether a flag or an amount of points says that there are any.
 fn is_true(text: &[u8]) -> bool {
-    let is_zero = text.iter().all(|byte| matches!(byte, b'0' | b'.'));
-    !(is_zero
+    let is_zero = || spelling::number(text).as_deref().unwrap_or(text) == b"0";
+    !(text.is_empty()
+        || is_zero()
         || [&b"false"[..], b"no", b"n"]
             .iter()
             .any(|no| no.eq_ignore_ascii_case(text)))

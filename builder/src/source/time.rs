@@ -17,6 +17,8 @@ pub(crate) struct Moment {
     pub(crate) day: i32,
     /// Seconds since midnight.
     pub(crate) second: Option<u32>,
+    /// Seconds since 1970 in UTC, where the text has an offset.
+    pub(crate) utc: Option<i64>,
 }
 
 /// What a text says, before a zone is applied.
@@ -56,6 +58,7 @@ impl TimeReader {
                 Moment {
                     day: 0,
                     second: None,
+                    utc: None,
                 },
             ),
         }
@@ -100,46 +103,66 @@ impl TimeReader {
         if self.last.0 == text {
             return Ok(self.last.1);
         }
-        let mut formats = self.date_formats.iter();
-        let written = formats.find_map(|format| by_format(format, text));
-        let moment = self.localised(written.ok_or(Reason::ImpossibleDate)??)?;
+        let moment = self.localised(self.by_formats(text)?)?;
         self.last.0.clear();
         self.last.0.extend_from_slice(text);
         self.last.1 = moment;
         Ok(moment)
     }
 
+    /// Reads a text by the first format that fits; one that gives a date out of range does not, as
+    /// `%Y` reads the year 18 where two digits were meant.
+    fn by_formats(&self, text: &[u8]) -> Result<Written, Reason> {
+        let mut reason = Reason::ImpossibleDate;
+        for format in &self.date_formats {
+            match by_format(format, text) {
+                Some(Ok(written)) => return Ok(written),
+                Some(Err(telling)) => reason = telling,
+                None => {}
+            }
+        }
+        Err(reason)
+    }
+
     #[inline]
     fn localised(&self, written: Written) -> Result<Moment, Reason> {
         let Written {
-            mut day,
+            day,
             mut second,
             offset,
         } = written;
-        if let (Some(offset), Some(known)) = (offset, second) {
-            (day, second) = self.in_zone(day, known, offset)?;
+        if self.precision == TimePrecision::Date {
+            second = None;
+        } else if let (Some(offset), Some(known)) = (offset, second) {
+            let zone = self.zone.as_ref().ok_or(Reason::OffsetWithoutZone)?;
+            let utc = i64::from(day) * SECONDS_A_DAY + i64::from(known) - i64::from(offset);
+            return Moment::in_zone(utc, zone).ok_or(Reason::DateOutOfRange);
         }
-        Ok(Moment {
-            day,
-            second: second.filter(|_| self.precision == TimePrecision::Second),
-        })
+        let utc = None;
+        Ok(Moment { day, second, utc })
     }
+}
 
-    /// Converts a time at an offset from UTC to the layout's zone.
-    fn in_zone(&self, day: i32, second: u32, offset: i32) -> Result<(i32, Option<u32>), Reason> {
-        let zone = self.zone.as_ref().ok_or(Reason::OffsetWithoutZone)?;
-        let utc = i64::from(day) * SECONDS_A_DAY + i64::from(second) - i64::from(offset);
-        let timestamp = Timestamp::from_second(utc).map_err(|_| Reason::DateOutOfRange)?;
+impl Moment {
+    /// Returns the local time of a zone at so many seconds since 1970, or `None` outside all years
+    /// that have four digits.
+    pub(crate) fn in_zone(utc: i64, zone: &TimeZone) -> Option<Self> {
+        let timestamp = Timestamp::from_second(utc).ok()?;
         let local = utc + i64::from(zone.to_offset(timestamp).seconds());
-        let day = i32::try_from(local.div_euclid(SECONDS_A_DAY));
-        let second = u32::try_from(local.rem_euclid(SECONDS_A_DAY)).ok();
-        Ok((day.map_err(|_| Reason::DateOutOfRange)?, second))
+        Some(Self {
+            day: i32::try_from(local.div_euclid(SECONDS_A_DAY)).ok()?,
+            second: u32::try_from(local.rem_euclid(SECONDS_A_DAY)).ok(),
+            utc: Some(utc),
+        })
     }
 }
 
 /// `None` when the text is not of this format.
 fn by_format(format: &str, text: &[u8]) -> Option<Result<Written, Reason>> {
     let parsed = BrokenDownTime::parse(format, text).ok()?;
+    if let Some(timestamp) = parsed.timestamp() {
+        return Some(at_timestamp(timestamp));
+    }
     let date = parsed.to_date().ok()?;
     let unsigned = |part: i8| u32::from(part.unsigned_abs());
     let year = u32::try_from(date.year()).ok()?;
@@ -156,16 +179,36 @@ fn by_format(format: &str, text: &[u8]) -> Option<Result<Written, Reason>> {
     }))
 }
 
+/// What seconds since 1970 say: a time in UTC.
+fn at_timestamp(timestamp: Timestamp) -> Result<Written, Reason> {
+    let seconds = timestamp.as_second();
+    let day = i32::try_from(seconds.div_euclid(SECONDS_A_DAY)).ok();
+    let day = day.filter(|day| (MONTH_STARTS[0]..MONTH_STARTS[MONTHS]).contains(day));
+    Ok(Written {
+        day: day.ok_or(Reason::DateOutOfRange)?,
+        second: u32::try_from(seconds.rem_euclid(SECONDS_A_DAY)).ok(),
+        offset: Some(0),
+    })
+}
+
 fn second_of(time: Time) -> u32 {
     let [hour, minute, second] =
         [time.hour(), time.minute(), time.second()].map(|part| u32::from(part.unsigned_abs()));
     hour * 3600 + minute * 60 + second
 }
 
+/// Length of an ISO 8601 date.
+pub(crate) const DATE_LEN: usize = 10;
+
+/// Whether a text is a date or time of ISO 8601.
+pub(crate) fn is_iso(text: &[u8]) -> bool {
+    iso(text).is_ok()
+}
+
 /// Reads ISO 8601: a date, or a date and a time of day with an optional offset.
 #[inline]
 fn iso(text: &[u8]) -> Result<Written, Reason> {
-    let Some((date, rest)) = text.split_first_chunk::<10>() else {
+    let Some((date, rest)) = text.split_first_chunk::<DATE_LEN>() else {
         return Err(Reason::ImpossibleDate);
     };
     let day = iso_date(date)?;
@@ -188,7 +231,7 @@ fn iso(text: &[u8]) -> Result<Written, Reason> {
 }
 
 #[inline]
-fn iso_date(text: &[u8; 10]) -> Result<i32, Reason> {
+fn iso_date(text: &[u8; DATE_LEN]) -> Result<i32, Reason> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else {
         return Err(Reason::ImpossibleDate);
     };
@@ -317,11 +360,14 @@ const fn month_starts() -> [i32; MONTHS + 1] {
 mod tests {
     use super::*;
 
-    fn reader(toml: &str) -> TimeReader {
+    fn layout(head: &str, ts: &str) -> Layout {
         let rest = "[fields]\nstore_id={columns=['s']}\namount_minor={columns=['a']}\n\
                     currency={constant='EUR'}\n";
-        let layout = Layout::parse("test", &format!("{toml}\n{rest}{}", "ts={columns=['t']}"));
-        TimeReader::new(&layout.unwrap())
+        Layout::parse("test", &format!("{head}\n{rest}{ts}")).unwrap()
+    }
+
+    fn reader(toml: &str) -> TimeReader {
+        TimeReader::new(&layout(toml, "ts={columns=['t']}"))
     }
 
     fn moment(toml: &str, text: &str) -> Result<(String, Option<u32>), Reason> {
@@ -417,11 +463,61 @@ mod tests {
     }
 
     #[test]
-    fn a_layout_of_dates_knows_no_hour() {
-        let text = "2018-03-05T01:02:03";
-        assert_eq!(
-            moment("time_precision = 'date'", text),
-            Ok(("2018-03-05".to_owned(), None))
+    fn a_layout_of_dates_takes_the_date_as_it_is_written() {
+        let date = Ok(("2018-03-05".to_owned(), None));
+        for zone in ["", "zone = 'Asia/Seoul'", "zone = 'America/New_York'"] {
+            let layout = format!("{zone}\ntime_precision = 'date'");
+            for text in [
+                "2018-03-05T01:02:03",
+                "2018-03-05T00:00:00Z",
+                "2018-03-05T23:59:59+09:00",
+                "2018-03-05 23:30-05:00",
+            ] {
+                assert_eq!(moment(&layout, text), date, "{zone} {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_format_that_gives_a_date_out_of_range_leaves_the_text_to_the_next() {
+        let read = |formats: &[&str], text: &str| {
+            let toml = format!("date = {{ columns = ['d'], formats = {formats:?} }}");
+            TimeReader::new(&layout(&toml, "")).moment(text.as_bytes())
+        };
+        let both = ["%d/%m/%Y", "%d/%m/%y"];
+        let day = Moment {
+            day: 17_595,
+            second: None,
+            utc: None,
+        };
+        assert_eq!(read(&both, "05/03/18"), Ok(day));
+        assert_eq!(read(&both, "05/03/2018"), Ok(day));
+        for formats in [["%d/%m/%Y", "%Y-%m-%d"], ["%Y-%m-%d", "%d/%m/%Y"]] {
+            assert_eq!(read(&formats, "05/03/18"), Err(Reason::DateOutOfRange));
+            assert_eq!(read(&formats, "5 March"), Err(Reason::ImpossibleDate));
+        }
+    }
+
+    #[test]
+    fn seconds_since_1970_are_converted_to_the_zone() {
+        let layout = layout(
+            "zone = 'Asia/Seoul'\ndate = { columns = ['d'], formats = ['%s'] }",
+            "",
         );
+        let mut reader = TimeReader::new(&layout);
+        for (utc, day, second) in [
+            (0, 0, 9 * 3600),
+            (1_520_290_800, 17_596, 8 * 3600),
+            (-32_401, -1, 86_399),
+        ] {
+            let moment = Moment {
+                day,
+                second: Some(second),
+                utc: Some(utc),
+            };
+            assert_eq!(reader.moment(utc.to_string().as_bytes()), Ok(moment));
+        }
+        assert_eq!(reader.moment(b"9000000000"), Err(Reason::DateOutOfRange));
+        assert_eq!(reader.moment(b"x"), Err(Reason::ImpossibleDate));
     }
 }
