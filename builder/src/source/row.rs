@@ -329,6 +329,7 @@ fn content(
         let (field, text) = (others + usize::from(other.tag), other.slot.padded(fields));
         match other.kind {
             Kind::Text => hash.text(field, text),
+            Kind::Number if spelling::is_surely_spelled(text) => hash.text(field, text),
             kind => add_value(&mut hash, field, kind, text),
         }
     }
@@ -336,7 +337,7 @@ fn content(
 }
 
 /// Adds a value, however it is spelled.
-#[inline]
+#[inline(never)]
 fn add_value(hash: &mut RowHash<'_>, field: usize, kind: Kind, text: Padded<'_>) {
     match kind.respelled(text.as_bytes()) {
         None => hash.text(field, text),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::time;
+use super::{Padded, time};
 use crate::layout::Field;
 
 /// What the text of a field stands for.
@@ -80,6 +80,21 @@ pub(crate) fn number(text: &[u8]) -> Option<Cow<'_, [u8]>> {
         return Some(Cow::Borrowed(short));
     }
     Decimal::parse(text).map(|decimal| Cow::Owned(decimal.spelled()))
+}
+
+/// Whether a short text is spelled as [`number`] would spell it, or is no number; told without a
+/// look at every byte. Few numbers of which that is so are not told.
+#[inline(always)]
+pub(super) fn is_surely_spelled(text: Padded<'_>) -> bool {
+    // All letters have it, and neither digits nor signs nor points.
+    const LETTER: u128 = u128::from_le_bytes([0x40; 16]);
+    let bytes = text.as_bytes();
+    let (Some(last), len @ ..=16) = (bytes.last(), bytes.len()) else {
+        return false;
+    };
+    let first = bytes[usize::from(bytes[0] == b'-' && len > 1)];
+    let letters = u128::from_le_bytes(text.first()) << (8 * (16 - len)) & LETTER;
+    matches!(first, b'1'..=b'9') && matches!(last, b'1'..=b'9') && letters == 0
 }
 
 /// Whether a text is a number without a sign, a zero, a point or an exponent too many.
@@ -236,6 +251,38 @@ mod tests {
     fn a_number_in_its_own_spelling_is_not_copied() {
         for text in ["0", "7", "-7", "120", "37.5665", "-0.1278", ""] {
             assert_eq!(Kind::Number.respelled(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_told_at_a_glance_is_what_a_look_at_every_byte_tells(
+            text in "[-+]?[0-9]{0,4}[.]?[0-9]{0,4}[eEx ]?[-0-9.]{0,9}",
+            behind in "[a-z0-9]{0,20}",
+        ) {
+            let bytes = [text.as_bytes(), behind.as_bytes()].concat();
+            if is_surely_spelled(Padded::new(&bytes, text.len())) {
+                prop_assert_eq!(spelled(Kind::Number, &text), text);
+            }
+        }
+    }
+
+    #[test]
+    fn most_numbers_are_told_at_a_glance() {
+        for (text, is_told) in [
+            ("36.80334", true),
+            ("-0.5", false),
+            ("-127.12048", true),
+            ("120", false),
+            ("1e3", false),
+            ("5", true),
+            ("", false),
+        ] {
+            assert_eq!(
+                is_surely_spelled(Padded::exact(text.as_bytes())),
+                is_told,
+                "{text}"
+            );
         }
     }
 

@@ -124,7 +124,7 @@ impl TimeReader {
         Err(reason)
     }
 
-    #[inline]
+    #[inline(always)]
     fn localised(&self, written: Written) -> Result<Moment, Reason> {
         let Written {
             day,
@@ -206,7 +206,7 @@ pub(crate) fn is_iso(text: &[u8]) -> bool {
 }
 
 /// Reads ISO 8601: a date, or a date and a time of day with an optional offset.
-#[inline]
+#[inline(always)]
 fn iso(text: &[u8]) -> Result<Written, Reason> {
     let Some((date, rest)) = text.split_first_chunk::<DATE_LEN>() else {
         return Err(Reason::ImpossibleDate);
