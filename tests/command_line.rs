@@ -276,6 +276,35 @@ fn a_file_that_may_be_cut_in_its_last_row_is_named() {
 }
 
 #[test]
+fn an_end_long_after_the_last_row_is_built_and_warned_of() {
+    let repository = TestRepository::new();
+    let input = repository.write(
+        "rows.csv",
+        format!("{HEADER}{}", row(1, "s", "2018-01-05", "1")),
+    );
+    let warned = |as_of: &str| {
+        let arguments = repository.build_arguments([&input], &["--as-of", as_of]);
+        let outcome = program::run(arguments).succeeded();
+        outcome.stderr.contains(&format!(
+            "warning: --as-of {as_of} lies 367 days after the last row's, 2018-01-05"
+        ))
+    };
+    assert!(!warned("2019-01-06"));
+    assert!(warned("2019-01-07"));
+}
+
+#[test]
+fn a_currency_is_named_in_capitals_or_not() {
+    let repository = TestRepository::new();
+    let input = repository.write("rows.csv", format!("{HEADER}{}", rows(0..8)));
+    let used = |currency: &str| {
+        let result = repository.build_json([&input], &["--currency", currency]);
+        result["rows"]["used"].clone()
+    };
+    assert_eq!(used("gbp"), used("GBP"));
+}
+
+#[test]
 fn one_file_under_two_names_is_refused() {
     let serving = Serving::start();
     let folder = serving.good.parent().unwrap();
@@ -329,11 +358,11 @@ fn options_that_make_no_sense_are_refused_with_exit_code_2() {
     refuses(&["--memory", "1MiB"], &["--memory", "64MiB"]);
     refuses(&["--memory", "4GB"], &["--memory", "GiB"]);
     refuses(&["--threads", "0"], &["--threads"]);
-    refuses(
-        &["--currency", "pounds"],
-        &["--currency", "three capital letters"],
-    );
+    refuses(&["--currency", "pounds"], &["--currency", "three letters"]);
     refuses(&["--as-of", "2018-02-29"], &["--as-of", "2018-02-29"]);
+    for day in ["2100-01-01", "9999-12-31", "1969-12-31"] {
+        refuses(&["--as-of", day], &["--as-of", day, "2099-12-31"]);
+    }
     refuses(&["--engine", "steam"], &["--engine", "steam"]);
     refuses(&["--colour", "red"], &["--colour"]);
     refuses(&["--layout", &missing], &["layout", "missing"]);

@@ -6,6 +6,7 @@ use anyhow::Context;
 use nightshard_builder::{
     build::{BuildPlan, BuildReport, Built},
     engine,
+    kernel::row::DAYS,
     layout::Layout,
     source::Inputs,
     stores::StoreTable,
@@ -29,7 +30,7 @@ pub(crate) struct BuildArgs {
     #[arg(long, value_name = "LAYOUT", default_value = "canonical")]
     pub(crate) layout: String,
     /// What is known of stores: store_id, store_name, merchant_id, category, region, lat, lon,
-    /// day_cutoff.
+    /// day_cutoff, zone.
     #[arg(long, value_name = "FILE")]
     pub(crate) stores: Option<PathBuf>,
     /// Configuration file.
@@ -54,7 +55,7 @@ pub(crate) struct BuildArgs {
     #[arg(long, value_name = "CODE", value_parser = parse_currency)]
     pub(crate) currency: Option<String>,
     /// Last business day; later rows are left out [default: the last in the data].
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = parse_as_of)]
     pub(crate) as_of: Option<Day>,
     /// The secret of card pseudonyms, 64 hexadecimal digits [default: NIGHTSHARD_CARD_KEY, else
     /// a file in your configuration folder].
@@ -79,11 +80,22 @@ pub(crate) enum Engine {
 }
 
 fn parse_currency(text: &str) -> Result<String, &'static str> {
-    let valid = text.len() == 3 && text.bytes().all(|letter| letter.is_ascii_uppercase());
+    let valid = text.len() == 3 && text.bytes().all(|letter| letter.is_ascii_alphabetic());
     if valid {
-        Ok(text.to_owned())
+        Ok(text.to_ascii_uppercase())
     } else {
-        Err("a currency is three capital letters")
+        Err("a currency is three letters")
+    }
+}
+
+/// Reads a day that a row may have.
+fn parse_as_of(text: &str) -> Result<Day, String> {
+    let day: Day = text.parse().map_err(|error| format!("{error}"))?;
+    if DAYS.contains(&day.0) {
+        Ok(day)
+    } else {
+        let (first, last) = (Day(*DAYS.start()), Day(*DAYS.end()));
+        Err(format!("business days are {first} to {last}"))
     }
 }
 
@@ -211,6 +223,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
     };
     let built = engine::build(&plan, shown)?;
     warn_of_cut_rows(&built.report, shown);
+    warn_of_late_end(args.as_of, &built.manifest.days[1], shown);
     let manifest = built.manifest.clone();
     let staged = stage(built)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -249,6 +262,22 @@ fn warn_of_cut_rows(report: &BuildReport, shown: &Shown) {
         shown.say(&format!(
             "warning: {}{more}: ends without a line break; its last row may be cut",
             first.display(),
+        ));
+    }
+}
+
+/// How far `--as-of` may lie after the last row before it looks like a slip.
+const AS_OF_DAYS_MAX: i32 = 366;
+
+/// Says where the generation ends long after its rows do, as a wrong year makes it.
+fn warn_of_late_end(as_of: Option<Day>, last: &str, shown: &Shown) {
+    let Some((as_of, last)) = as_of.zip(last.parse::<Day>().ok()) else {
+        return;
+    };
+    let days = as_of.0 - last.0;
+    if days > AS_OF_DAYS_MAX {
+        shown.say(&format!(
+            "warning: --as-of {as_of} lies {days} days after the last row's, {last}"
         ));
     }
 }
