@@ -186,12 +186,15 @@ impl Dates {
     /// Returns the range, the data's ends standing for those not given; `None` if none is.
     ///
     /// # Shape
-    /// Empty if the one end given lies beyond the data's other end.
+    /// Only the day given if it lies beyond the data's other end: no range ends before it begins.
     pub(crate) fn range(self, data: DayRange) -> Option<DayRange> {
-        (self.min.is_some() || self.max.is_some()).then(|| DayRange {
-            first: self.min.unwrap_or(data.first),
-            last: self.max.unwrap_or(data.last),
-        })
+        let (first, last) = match (self.min, self.max) {
+            (None, None) => return None,
+            (Some(min), Some(max)) => (min, max),
+            (Some(min), None) => (min, data.last.max(min)),
+            (None, Some(max)) => (data.first.min(max), max),
+        };
+        Some(DayRange { first, last })
     }
 }
 
@@ -201,6 +204,25 @@ mod tests {
 
     fn parse(query: &str) -> Result<Parameters<'_>, Problem> {
         Parameters::parse(Some(query))
+    }
+
+    #[test]
+    fn a_range_beyond_the_data_does_not_end_before_it_begins() {
+        let day = |text: &str| text.parse::<Day>().unwrap();
+        let data = DayRange {
+            first: day("2018-01-01"),
+            last: day("2018-12-31"),
+        };
+        for (query, expected) in [
+            ("max_date=1990-01-01", ["1990-01-01", "1990-01-01"]),
+            ("min_date=2030-01-01", ["2030-01-01", "2030-01-01"]),
+            ("max_date=2018-03-01", ["2018-01-01", "2018-03-01"]),
+            ("min_date=2018-03-01", ["2018-03-01", "2018-12-31"]),
+        ] {
+            let range = parse(query).unwrap().take_dates().unwrap().range(data);
+            let range = range.unwrap();
+            assert_eq!([range.first, range.last], expected.map(day), "{query}");
+        }
     }
 
     #[test]
