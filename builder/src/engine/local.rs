@@ -152,12 +152,16 @@ impl Engine<'_> {
         lap(Stage::Cards);
         self.progress.begin(Stage::Finish, 3);
         let mut shards = std::mem::take(&mut stores.staged);
-        shards.extend(write_market(&self.staging, &reduced.market, &days, &cards)?);
-        self.progress.advance(1);
-        shards.extend(write_catalog(&self.staging, &stores.facts)?);
-        self.progress.advance(1);
-        shards.extend(write_search(&self.staging, &stores.facts)?);
-        self.progress.advance(1);
+        let market = || write_market(&self.staging, &reduced.market, &days, &cards);
+        let catalog = || write_catalog(&self.staging, &stores.facts);
+        let search = || write_search(&self.staging, &stores.facts);
+        let (market, (catalog, search)) = self
+            .pool
+            .install(|| rayon::join(market, || rayon::join(catalog, search)));
+        for written in [market, catalog, search] {
+            shards.extend(written?);
+            self.progress.advance(1);
+        }
         shards.sort();
         let facts = Facts {
             rows,

@@ -230,7 +230,7 @@ fn iso(text: &[u8]) -> Result<Written, Reason> {
     })
 }
 
-#[inline]
+#[inline(always)]
 fn iso_date(text: &[u8; DATE_LEN]) -> Result<i32, Reason> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else {
         return Err(Reason::ImpossibleDate);
