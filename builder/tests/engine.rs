@@ -273,7 +273,8 @@ fn what_was_spilled_and_read_again_makes_the_same_shards() {
             plan.threads = threads;
         })
         .unwrap();
-        assert!(tight.built.report.spilled_bytes > 10 << 20);
+        // All workers together hold less than the rows' 18 MiB, whoever gets most of them.
+        assert!(tight.built.report.spilled_bytes > 5 << 20);
         assert_eq!(tight.built.manifest, roomy.built.manifest);
     }
 }
