@@ -116,8 +116,9 @@ const MIX: [u64; 4] = [
     0x082e_fa98_ec4e_6c89,
 ];
 
+/// Returns the low and the high word.
 #[inline(always)]
-fn halves(value: u128) -> [u64; 2] {
+pub(crate) fn halves(value: u128) -> [u64; 2] {
     [low_half(value), low_half(value >> 64)]
 }
 

@@ -113,8 +113,8 @@ const ONE_BLOCK: u8 = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4;
 /// Computes pseudonyms, many at once.
 ///
 /// A card's pseudonym is the first 128 bits of the keyed BLAKE3 of its id, one byte 0x80, and zeros
-/// up to a whole number of 64-byte blocks. Since most ids take one whole block, a vector unit hashes
-/// up to sixteen of them in the time of one.
+/// up to a whole number of 64-byte blocks. Since most ids take one whole block, a vector unit
+/// hashes up to sixteen of them in the time of one.
 pub struct Pseudonymiser {
     key: [u8; 32],
     key_words: [u32; 8],

@@ -1098,6 +1098,17 @@ fn repositories_in_a_folder_are_passed_over() {
 }
 
 #[cfg(target_os = "linux")]
+/// Rows in conflict are named by reading again, which a pipe would hold up for ever.
+#[test]
+fn what_cannot_be_read_twice_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.csv");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let error = Inputs::resolve(&[pipe.to_str().unwrap()]).unwrap_err();
+    assert!(matches!(error, Error::NotAFile { .. }), "{error}");
+}
+
 #[test]
 fn a_file_whose_name_no_report_could_hold_is_refused_at_once() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};

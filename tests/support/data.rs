@@ -37,7 +37,8 @@ pub(crate) fn folder() -> Option<PathBuf> {
     }
     let is_ci = env::var("CI").is_ok_and(|value| value == "true");
     assert!(!is_ci, "no real payments: set {VARIABLE} to their folder");
-    // `tests/run` counts these lines. Straight to standard error: the test harness shows nothing of tests that pass.
+    // `tests/run` counts these lines. Straight to standard error: the test harness shows nothing
+    // of tests that pass.
     let said = writeln!(
         std::io::stderr(),
         "not tested for want of real payments: set {VARIABLE} to their folder"

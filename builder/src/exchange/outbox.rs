@@ -89,8 +89,8 @@ impl<R: Pod> Outbox<R> {
     /// the next spill.
     ///
     /// # Shape
-    /// At most 64 KiB, which a caller ensures. Ordinals have 16 bits as long as [`Self::spill_if_full`]
-    /// is called after at most [`DEFINED_AT_ONCE_MAX`] entries.
+    /// At most 64 KiB, which a caller ensures. Ordinals have 16 bits as long as
+    /// [`Self::spill_if_full`] is called after at most [`DEFINED_AT_ONCE_MAX`] entries.
     pub fn define(&mut self, partition: u16, entry: &[u8]) -> u16 {
         let held = &mut self.held[usize::from(partition)];
         let len = u16::try_from(entry.len()).expect("dictionary entries are short");
@@ -141,8 +141,9 @@ impl<R: Pod> Outbox<R> {
         Ok(self.spare.pop().expect("a pool gives some pages or fails"))
     }
 
-    /// Spills if the memory or a dictionary's ordinals are used up, and returns whether it did: then the dictionaries have
-    /// started afresh, and entries must be defined again before rows refer to them.
+    /// Spills if the memory or a dictionary's ordinals are used up, and returns whether it did:
+    /// then the dictionaries have started afresh, and entries must be defined again before rows
+    /// refer to them.
     ///
     /// # Errors
     /// [`crate::Error::File`] if the scratch folder takes no more.

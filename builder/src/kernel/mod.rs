@@ -3,7 +3,8 @@
 //! A kernel knows nothing of threads, files or who runs it. [`scan`] takes parsed transactions
 //! to the exchange by store; [`store_partition`] takes one partition of stores to its records,
 //! and sends every card's days to the exchange by card; [`card_partition`] takes one partition
-//! of cards to the market's counts.
+//! of cards to the market's counts. [`currency_count`] and [`conflict_scan`] look a second time
+//! where there are several currencies, or tx_ids with different content.
 
 pub mod admission;
 pub mod card_days;

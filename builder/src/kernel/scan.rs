@@ -14,6 +14,7 @@ use super::{
 use crate::{
     Error, Result,
     exchange::{DEFINED_AT_ONCE_MAX, Outbox},
+    field_hash::halves,
     pseudonym::{CardKey, IdBlock, Pseudonymiser},
     quality::Quarantine,
     row_outcome::{Field, Location, Reason, RowSink, Rule},
@@ -103,6 +104,8 @@ pub struct StoreScan<'a> {
     quarantine: &'a Quarantine,
     pseudonymiser: Pseudonymiser,
     seed: u64,
+    /// Places profiles in the table: secret, so that nobody can aim at one place.
+    spread: [u64; 2],
     outbox: Outbox<StoreRow>,
     profiles: HashTable<Known>,
     /// By hash, the place in `rests`.
@@ -127,6 +130,7 @@ impl<'a> StoreScan<'a> {
             quarantine,
             pseudonymiser: Pseudonymiser::new(card_key),
             seed: card_key.hash_seed(),
+            spread: halves(xxh3_128_with_seed(b"profiles", card_key.hash_seed())),
             outbox,
             profiles: HashTable::new(),
             rests_known: HashTable::new(),
@@ -155,7 +159,7 @@ impl<'a> StoreScan<'a> {
         let mut waiting = std::mem::take(&mut self.waiting);
         for row in &mut waiting.rows {
             let is_same = |known: &Known| known.store == row.store && known.rest == row.rest;
-            let hash = table_hash(row.store, row.rest);
+            let hash = table_hash(self.spread, row.store, row.rest);
             row.known = self.profiles.find(hash, is_same).copied();
         }
         self.pseudonymiser
@@ -181,7 +185,7 @@ impl<'a> StoreScan<'a> {
     /// Defines a profile in the outbox's dictionary, unless an earlier row that waited has.
     #[cold]
     fn learn(&mut self, row: &WaitingRow, long_store: Option<&[u8]>) -> Known {
-        let hash = table_hash(row.store, row.rest);
+        let hash = table_hash(self.spread, row.store, row.rest);
         let is_same = |known: &Known| known.store == row.store && known.rest == row.rest;
         if let Some(known) = self.profiles.find(hash, is_same) {
             return *known;
@@ -204,8 +208,10 @@ impl<'a> StoreScan<'a> {
             ordinal: self.outbox.define(partition, &entry),
             partition,
         };
-        self.profiles
-            .insert_unique(hash, known, |known| table_hash(known.store, known.rest));
+        let spread = self.spread;
+        self.profiles.insert_unique(hash, known, |known| {
+            table_hash(spread, known.store, known.rest)
+        });
         known
     }
 
@@ -253,7 +259,7 @@ impl<'a> StoreScan<'a> {
             self.currencies.push((row.currency.to_vec(), 0));
             self.currencies.len() - 1
         });
-        let ordinal = u32::try_from(self.rests.len()).unwrap_or(u32::MAX);
+        let ordinal = u32::try_from(self.rests.len()).expect("they are forgotten in time");
         self.rests.push(Rest {
             category: row.category.into(),
             region: row.region.into(),
@@ -306,17 +312,12 @@ impl StoreKey {
 
 /// Places a profile in the table. Ids are not spread by themselves: the product of two halves is.
 #[inline]
-fn table_hash(store: StoreKey, rest: u32) -> u64 {
-    let (low, high) = (low_half(store.0), low_half(store.0 >> 64));
-    let product = u128::from(low ^ SPREAD[0]) * u128::from(high ^ u64::from(rest) ^ SPREAD[1]);
-    low_half(product) ^ low_half(product >> 64)
-}
-
-/// Digits of pi, so that no id has a half that is zero but by chance.
-const SPREAD: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7345];
-
-fn low_half(hash: u128) -> u64 {
-    u64::try_from(hash & u128::from(u64::MAX)).unwrap_or(0)
+fn table_hash(spread: [u64; 2], store: StoreKey, rest: u32) -> u64 {
+    let [low, high] = halves(store.0);
+    let high = high ^ u64::from(rest);
+    let product = u128::from(low ^ spread[0]) * u128::from(high ^ spread[1]);
+    let [low, high] = halves(product);
+    low ^ high
 }
 
 impl RowSink for StoreScan<'_> {

@@ -38,6 +38,12 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// A pipe or device, which cannot be read a second time.
+    #[error("input {} is no regular file: write it to one first", path.display())]
+    NotAFile {
+        /// What was named.
+        path: PathBuf,
+    },
     /// A file whose name cannot be written into a report.
     #[error("input {}: its name is not UTF-8: rename it", path.display())]
     NameNotUtf8 {

@@ -64,6 +64,8 @@ impl Inputs {
                     let ignored = inputs.ignored.len() - before.1;
                     return Err(Error::NoFiles { path, ignored });
                 }
+            } else if !metadata.is_file() {
+                return Err(Error::NotAFile { path });
             } else {
                 inputs.size_bytes += metadata.len();
                 inputs.files.push(path);
