@@ -36,7 +36,7 @@ impl Inputs {
     /// # Errors
     /// [`Error::Read`] for what is missing or may not be read, [`Error::NoFiles`] for a folder
     /// without transactions, [`Error::IsRepository`] for one that a build writes,
-    /// [`Error::NameNotUtf8`], [`Error::NamedTwice`], [`Error::UnknownScheme`].
+    /// [`Error::NameNotUtf8`], [`Error::NotAFile`], [`Error::NamedTwice`], [`Error::UnknownScheme`].
     pub fn resolve<S: AsRef<str>>(uris: &[S]) -> Result<Self> {
         Self::resolve_beside(uris, None)
     }
