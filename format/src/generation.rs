@@ -8,7 +8,7 @@ use crate::{
     key,
     manifest::{Manifest, ShardEntry},
     record::{MonthRecord, Summary},
-    shard::{Identity, Record, Shard, Span},
+    shard::{Identity, Record, Shard, Span, batch},
 };
 
 /// The shards of one span, by first partition.
@@ -85,13 +85,26 @@ impl<B: AsRef<[u8]>> Generation<B> {
     /// [`Error::Corrupt`] if the record found is damaged.
     pub fn get(&self, dataset: &str, span: Span, key: &[u8]) -> Result<Option<&[u8]>> {
         let hash = key::hash(key);
-        let partition = key::partition_of(hash);
-        let shards = self.span(dataset, span);
-        let after = shards.partition_point(|shard| shard.identity().run.first <= partition);
-        match after.checked_sub(1).map(|index| &shards[index]) {
-            Some(shard) if shard.identity().run.contains(partition) => shard.get_hashed(hash, key),
-            _ => Ok(None),
+        match shard_of(self.span(dataset, span), hash) {
+            Some(shard) => shard.get_hashed(hash, key),
+            None => Ok(None),
         }
+    }
+
+    /// Looks up many keys of a dataset and span, and passes each one's number and value to
+    /// `visit`, in their order.
+    ///
+    /// # Complexity
+    /// The cache misses of many lookups are waited for together, whatever shards they fall into.
+    pub fn get_many<'a>(
+        &'a self,
+        dataset: &str,
+        span: Span,
+        keys: &[&[u8]],
+        visit: impl FnMut(usize, Result<Option<&'a [u8]>>),
+    ) {
+        let shards = self.span(dataset, span);
+        batch::get_many(keys, |hash| shard_of(shards, hash), visit);
     }
 
     /// Returns the summary of a store or market, or `None` if it is not in the generation.
@@ -143,6 +156,14 @@ impl<B: AsRef<[u8]>> Generation<B> {
         }
         Ok(())
     }
+}
+
+/// Returns the shard that has the partition of a hash.
+fn shard_of<B: AsRef<[u8]>>(shards: &[Shard<B>], hash: u64) -> Option<&Shard<B>> {
+    let partition = key::partition_of(hash);
+    let after = shards.partition_point(|shard| shard.identity().run.first <= partition);
+    let shard = &shards[after.checked_sub(1)?];
+    shard.identity().run.contains(partition).then_some(shard)
 }
 
 fn check_identity<B: AsRef<[u8]>>(entry: &ShardEntry, shard: &Shard<B>) -> Result<()> {

@@ -19,7 +19,18 @@ pub fn hash(key: &[u8]) -> u64 {
 /// Returns the partition of a key's hash: its top ten bits.
 #[must_use]
 pub fn partition_of(hash: u64) -> u16 {
-    (hash >> 54) as u16
+    (hash >> PARTITION_SHIFT) as u16
+}
+
+/// The bits of a hash below its partition.
+const PARTITION_SHIFT: u32 = 54;
+
+/// Returns what the keys of a shard are ordered by: the hash, then the key itself.
+///
+/// Partitions ascend in this order, too.
+#[must_use]
+pub fn order(key: &[u8]) -> (u64, &[u8]) {
+    (hash(key), key)
 }
 
 /// A contiguous run of partitions.
@@ -36,6 +47,11 @@ impl PartitionRun {
     #[must_use]
     pub fn contains(self, partition: u16) -> bool {
         self.first <= partition && partition < self.end
+    }
+
+    /// Returns the smallest hash whose key is in the run.
+    pub(crate) fn first_hash(self) -> u64 {
+        u64::from(self.first) << PARTITION_SHIFT
     }
 
     /// Cuts all partitions into `runs` runs whose sizes differ by at most one.

@@ -52,7 +52,7 @@ fn encode(partitions: (u16, u16), sections: &[Section]) -> Vec<u8> {
         }
         table.extend(xxh3_64(&section.bytes).to_le_bytes());
         file.extend(&section.bytes);
-        file.resize(file.len().next_multiple_of(8), 0);
+        file.resize(file.len().next_multiple_of(64), 0);
     }
     let offset = file.len() as u64;
     table.extend(offset.to_le_bytes());
@@ -78,7 +78,7 @@ const ORDERED_INDEX: usize = 2;
 impl Parts {
     fn right() -> Self {
         let mut keys: Vec<Vec<u8>> = (0..12).map(|i| vec![b'a' + i; 3]).collect();
-        keys.sort_by_key(|key| (partition_of(hash(key)), key.clone()));
+        keys.sort_by_key(|key| (hash(key), key.clone()));
         Self::of(keys)
     }
 
@@ -88,19 +88,22 @@ impl Parts {
         let mut offsets = Vec::new();
         for key in &keys {
             offsets.push(records.len() as u64);
-            put_varint(&mut records, key.len() as u64);
-            put_varint(&mut records, 1);
-            records.extend(key);
-            records.push(key[0]);
+            let mut record = Vec::new();
+            put_varint(&mut record, key.len() as u64);
+            put_varint(&mut record, 1);
+            record.extend(key);
+            record.push(key[0]);
+            records.extend(&record);
+            records.extend(&xxh3_64(&record).to_le_bytes()[..4]);
         }
         let count = keys.len() as u64;
-        let entries: Vec<_> = keys.iter().zip(offsets.iter().copied()).collect();
-        let mut terms: Vec<_> = entries.iter().map(|(key, at)| (&key[..], *at)).collect();
+        let entries = keys.iter().zip(offsets.iter().copied());
+        let mut terms: Vec<_> = entries.map(|(key, at)| (&key[..], at)).collect();
         terms.sort_unstable();
         terms.dedup_by_key(|(term, _)| *term);
         let sections = vec![
             Section::new(1, count, records),
-            Section::new(2, count, point_index(&entries, slots_for(entries.len()))),
+            Section::new(2, count, point_index(&keys)),
             Section::new(3, terms.len() as u64, ordered_index(&terms)),
         ];
         Self {
@@ -108,6 +111,14 @@ impl Parts {
             offsets,
             sections,
         }
+    }
+
+    /// Sums the blocks before the sums, so many of them.
+    fn add_block_sums(&mut self, of: &[u8], blocks: u64) {
+        let sums = of
+            .chunks(65_536)
+            .flat_map(|block| xxh3_64(block).to_le_bytes());
+        self.sections.push(Section::new(4, blocks, sums.collect()));
     }
 
     fn verify(&self) -> nightshard_format::Result<()> {
@@ -119,22 +130,18 @@ fn verify(partitions: (u16, u16), sections: &[Section]) -> nightshard_format::Re
     Shard::open(encode(partitions, sections))?.verify()
 }
 
-fn slots_for(keys: usize) -> usize {
-    keys + keys / 4 + 1
-}
-
-fn point_index(entries: &[(&Vec<u8>, u64)], len: usize) -> Vec<u8> {
-    let mut slots = vec![0_u64; len];
-    for (key, offset) in entries {
-        let hash = hash(key);
-        let start = (u128::from(hash << 10) * len as u128) >> 64;
-        let mut slot = usize::try_from(start).unwrap();
-        while slots[slot] != 0 {
-            slot = (slot + 1) % len;
-        }
-        slots[slot] = hash << 48 | (offset + 1);
+/// The index of records that are all as long as the first, and fall into one line.
+fn point_index(keys: &[Vec<u8>]) -> Vec<u8> {
+    let record_len = keys[0].len() as u64 + 7;
+    let mut lines = [0; 128];
+    lines[..8].copy_from_slice(&1_u64.to_le_bytes());
+    lines[8..16].copy_from_slice(&record_len.to_le_bytes());
+    lines[64] = u8::try_from(keys.len()).unwrap();
+    for (at, key) in keys.iter().enumerate() {
+        let fingerprint = &hash(key).to_le_bytes()[..2];
+        lines[64 + 8 + 2 * at..][..2].copy_from_slice(fingerprint);
     }
-    slots.iter().flat_map(|slot| slot.to_le_bytes()).collect()
+    lines.into()
 }
 
 fn ordered_index(terms: &[(&[u8], u64)]) -> Vec<u8> {
@@ -187,51 +194,124 @@ fn a_key_of_another_shards_partitions_is_found() {
 fn a_number_of_records_other_than_stated_is_found() {
     let mut parts = Parts::right();
     let fewer = Parts::of(parts.keys[..11].to_vec());
-    // The index has room for twelve and the table says twelve, but there are eleven.
-    let entries: Vec<_> = fewer.keys.iter().zip(fewer.offsets).collect();
-    parts.sections[POINT_INDEX].bytes = point_index(&entries, slots_for(12));
-    parts.sections[RECORDS].bytes = fewer.sections[RECORDS].bytes.clone();
+    // The table says twelve, but there are eleven, and the index is theirs.
+    for section in [RECORDS, POINT_INDEX] {
+        parts.sections[section].bytes = fewer.sections[section].bytes.clone();
+    }
     assert_found(parts.verify(), "records", "not the stated one");
 }
 
 #[test]
-fn a_point_index_that_does_not_lead_to_every_record_is_found() {
-    let slot_of = |parts: &Parts, record: usize| {
-        let value = hash(&parts.keys[record]) << 48 | (parts.offsets[record] + 1);
-        let mut slots = parts.sections[POINT_INDEX].bytes.chunks(8);
-        let slot = slots.position(|slot| *slot == value.to_le_bytes());
-        slot.unwrap() * 8
-    };
-    // An empty slot.
+fn a_record_whose_check_is_wrong_is_found() {
     let mut parts = Parts::right();
-    let slot = slot_of(&parts, 5);
-    parts.sections[POINT_INDEX].bytes[slot..slot + 8].fill(0);
-    assert_found(parts.verify(), "point index", "does not lead to a record");
-    // Another record of the same hash bits.
+    *parts.sections[RECORDS].bytes.last_mut().unwrap() ^= 1;
+    assert_found(parts.verify(), "record", "its check does not match");
+    let shard = Shard::open(encode((0, 1024), &parts.sections)).unwrap();
+    let last = &parts.keys[11];
+    assert_eq!(shard.get(last).unwrap(), Some(&last[..1]));
+    let checked = shard.get_checked(last).map(|_| ());
+    assert_found(checked, "record", "its check does not match");
+    assert!(shard.get_checked(&parts.keys[10]).unwrap().is_some());
+}
+
+/// A right shard whose index has another byte at `at`.
+fn with_index_byte(at: usize, byte: u8) -> nightshard_format::Result<()> {
     let mut parts = Parts::right();
-    let slot = slot_of(&parts, 5);
-    let wrong = hash(&parts.keys[5]) << 48 | (parts.offsets[6] + 1);
-    parts.sections[POINT_INDEX].bytes[slot..slot + 8].copy_from_slice(&wrong.to_le_bytes());
-    assert_found(parts.verify(), "point index", "does not lead to a record");
-    // Outside the records.
-    let mut parts = Parts::right();
-    let slot = slot_of(&parts, 5);
-    let wrong = hash(&parts.keys[5]) << 48 | 0xffff_ffff;
-    parts.sections[POINT_INDEX].bytes[slot..slot + 8].copy_from_slice(&wrong.to_le_bytes());
-    assert_found(parts.verify(), "point index", "outside the records");
+    parts.sections[POINT_INDEX].bytes[at] = byte;
+    parts.verify()
 }
 
 #[test]
-fn a_point_index_with_more_than_the_records_is_found() {
+fn a_point_index_of_other_records_is_found() {
+    // Number of entries, offset, a fingerprint, fingerprints of none.
+    for (at, byte) in [
+        (64, 11),
+        (64, 12 + 128),
+        (65, 1),
+        (72, 0xaa),
+        (96, 1),
+        (127, 1),
+    ] {
+        let is_right = Parts::right().sections[POINT_INDEX].bytes[at] == byte;
+        assert!(!is_right, "byte {at}");
+        let verified = with_index_byte(at, byte);
+        assert_found(verified, "point index", "not that of the records");
+    }
+    // The shortest record.
+    assert_found(
+        with_index_byte(8, 9),
+        "point index",
+        "not that of the records",
+    );
+    // More lines than records need.
     let mut parts = Parts::right();
-    let index = &mut parts.sections[POINT_INDEX];
-    let mut slots = index.bytes.chunks_mut(8);
-    slots.find(|slot| **slot == [0; 8]).unwrap()[0] = 2;
-    assert_found(parts.verify(), "point index", "more entries than records");
+    let index = &mut parts.sections[POINT_INDEX].bytes;
+    index[0] = 2;
+    index.extend([0; 64]);
+    assert_found(parts.verify(), "point index", "not that of the records");
+}
+
+#[test]
+fn a_point_index_whose_size_or_shape_is_impossible_is_refused() {
+    assert_found(
+        with_index_byte(0, 2),
+        "point index",
+        "does not fit its lines",
+    );
+    assert_found(
+        with_index_byte(0, 0),
+        "point index",
+        "does not fit its lines",
+    );
+    assert_found(with_index_byte(16, 3), "point index", "of no width");
+    assert_found(with_index_byte(63, 1), "point index", "reserved");
+    for len in [0, 63, 64, 127] {
+        let mut parts = Parts::right();
+        parts.sections[POINT_INDEX].bytes.truncate(len);
+        assert!(matches!(parts.verify(), Err(Error::Corrupt { .. })));
+    }
     let mut parts = Parts::right();
     parts.sections[POINT_INDEX].items += 1;
     let verified = parts.verify();
     assert_found(verified, "point index", "does not fit its records");
+}
+
+#[test]
+fn a_lookup_that_a_wrong_index_leads_astray_is_an_error_or_none() {
+    let right = Parts::right();
+    for at in 64..128 {
+        for byte in [0, 1, 0x7f, 0x80, 0xff] {
+            let mut parts = Parts::right();
+            parts.sections[POINT_INDEX].bytes[at] = byte;
+            let shard = Shard::open(encode((0, 1024), &parts.sections)).unwrap();
+            for key in &right.keys {
+                if let Ok(Some(value)) = shard.get(key) {
+                    assert_eq!(value, &key[..1]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn block_sums_that_are_wrong_or_too_few_are_found() {
+    let right = || {
+        let mut parts = Parts::right();
+        let bytes = encode((0, 1024), &parts.sections);
+        let end = bytes.len() - 3 * 40 - 32;
+        parts.add_block_sums(&bytes[..end], 1);
+        parts
+    };
+    right().verify().unwrap();
+    let mut parts = right();
+    parts.sections[3].bytes[0] ^= 1;
+    assert_found(parts.verify(), "block", "it begins at byte 0");
+    let mut parts = right();
+    parts.sections[3].items = 0;
+    assert_found(parts.verify(), "block sums", "not as many");
+    let mut parts = right();
+    parts.sections[3].bytes.clear();
+    assert_found(parts.verify(), "block sums", "not as many");
 }
 
 #[test]
@@ -291,7 +371,7 @@ fn a_section_that_is_missing_or_there_twice_is_found() {
 fn a_section_of_an_unknown_kind_is_skipped_whatever_its_codec_and_checksum() {
     for (codec, checksum_kind) in [(0, 1), (9, 1), (0, 7), (0xffff, 0)] {
         let unknown = Section {
-            kind: 4,
+            kind: 5,
             codec,
             checksum_kind,
             items: 3,

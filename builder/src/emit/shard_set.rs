@@ -57,7 +57,7 @@ impl Staging {
     ) -> Result<Vec<Staged>> {
         let partition_of = |record: &CurrentRecord| key::partition_of(key::hash(&record.key));
         let mut records: Vec<CurrentRecord> = records.into_iter().collect();
-        records.sort_by_cached_key(|record| (partition_of(record), record.key.clone()));
+        records.sort_unstable_by(|a, b| key::order(&a.key).cmp(&key::order(&b.key)));
         let mut staged = Vec::new();
         let run_of = |record: &CurrentRecord| self.run_of(partition_of(record));
         for of_run in records.chunk_by(|a, b| run_of(a) == run_of(b)) {

@@ -1,7 +1,7 @@
 //! The shards of the stores and of the market.
 
 use nightshard_format::{
-    key::{hash, partition_of},
+    key::{hash, order, partition_of},
     record::{MARKET_ALL, MARKETS, STORES, StoreProfile},
 };
 
@@ -15,7 +15,7 @@ use crate::{
         card_partition::{DayOrdinals, PairCounts},
         market::MarketDays,
         store_days::{DayRows, DaysEncoder, EncodedRecords},
-        store_partition::{Conflict, PartitionRecords},
+        store_partition::{Conflict, PartitionRecords, StoreRecords},
     },
 };
 use nightshard_format::record::DayCards;
@@ -61,7 +61,7 @@ impl<'a> StoreShards<'a> {
     ///
     /// # Errors
     /// [`crate::Error::File`] if the staging folder takes no more.
-    pub fn add(&mut self, partition: u16, records: PartitionRecords) -> Result<()> {
+    pub fn add(&mut self, partition: u16, mut records: PartitionRecords) -> Result<()> {
         self.used += records.used;
         self.duplicates += records.duplicates;
         self.other_currency += records.other_currency;
@@ -77,6 +77,8 @@ impl<'a> StoreShards<'a> {
         let set = self
             .set
             .get_or_insert_with(|| ShardSet::new(self.staging, STORES, run));
+        let by_order = |a: &StoreRecords, b: &StoreRecords| order(&a.id).cmp(&order(&b.id));
+        records.stores.sort_unstable_by(by_order);
         for store in records.stores {
             append_all(set, &store.id, &store.records)?;
             self.facts.push(StoreFacts {

@@ -185,8 +185,8 @@ fn write_shard(
     };
     let mut records: Vec<_> = table
         .iter()
-        .map(|(key, value)| (key::partition_of(key::hash(key)), key, value))
-        .filter(|(partition, ..)| run.contains(*partition))
+        .map(|(key, value)| (key::hash(key), key, value))
+        .filter(|(hash, ..)| run.contains(key::partition_of(*hash)))
         .collect();
     records.sort();
     let path = folder.join(format!("{dataset}-{span}-{}", run.first));

@@ -22,8 +22,8 @@ pub(super) const TRAILER_MAGIC: [u8; 8] = *b"SHARDEND";
 pub(super) const HEADER_LEN: usize = 64;
 pub(super) const TRAILER_LEN: usize = 32;
 pub(super) const ENTRY_LEN: usize = 40;
-/// Sections begin at multiples of this, so that arrays of 64-bit integers lie aligned in a map.
-pub(super) const SECTION_ALIGNMENT: usize = 8;
+/// Sections begin at multiples of this, so that each line of the point index is a cache line.
+pub(super) const SECTION_ALIGNMENT: usize = 64;
 /// More sections than any version defines; bounds what a hostile footer can make us read.
 pub(super) const SECTIONS_MAX: usize = 64;
 
@@ -179,9 +179,15 @@ impl SectionKind {
     pub(super) const RECORDS: Self = Self(1);
     pub(super) const POINT_INDEX: Self = Self(2);
     pub(super) const ORDERED_INDEX: Self = Self(3);
+    pub(super) const BLOCK_SUMS: Self = Self(4);
 
     /// All that this release knows.
-    pub(super) const KNOWN: [Self; 3] = [Self::RECORDS, Self::POINT_INDEX, Self::ORDERED_INDEX];
+    pub(super) const KNOWN: [Self; 4] = [
+        Self::RECORDS,
+        Self::POINT_INDEX,
+        Self::ORDERED_INDEX,
+        Self::BLOCK_SUMS,
+    ];
 
     pub(super) fn is_known(self) -> bool {
         Self::KNOWN.contains(&self)

@@ -1,4 +1,4 @@
-//! A read-only map of a whole file: the only unsafe code of the product.
+//! A read-only map of a whole file.
 
 use std::{fs::File, path::Path, sync::Arc};
 
@@ -38,6 +38,15 @@ impl Mapped {
     /// [`crate::Error::Io`] if the advice is refused.
     pub fn advise_random(&self) -> Result<()> {
         Ok(self.0.advise(Advice::Random)?)
+    }
+
+    /// Asks the operating system to keep what it reads of the file in huge pages, so that lookups
+    /// all over a large file do not wait for page tables.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] if the advice is refused.
+    pub fn advise_huge(&self) -> Result<()> {
+        Ok(self.0.advise(Advice::HugePage)?)
     }
 
     /// Asks the operating system to read the file in, ahead of the first lookup.

@@ -3,12 +3,19 @@
 //! docs/format.md specifies every byte. A [`ShardWriter`] streams records in order into any
 //! [`std::io::Write`]; a [`Shard`] reads any bytes, a [`Mapped`] file among them.
 
+pub(crate) mod batch;
+mod blocks;
 mod index;
 mod layout;
 mod mapped;
+mod prefetch;
+mod probe;
 mod reader;
+mod stored;
+mod verify;
 mod writer;
 
+pub use blocks::BLOCK_LEN;
 pub use layout::{DATASET_LEN_MAX, FORMAT_VERSION, Identity, Span};
 pub use mapped::Mapped;
 pub use reader::{Record, Records, Shard};

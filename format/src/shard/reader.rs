@@ -1,20 +1,18 @@
 //! Reader of a shard over any bytes.
 
 use fst::{IntoStreamer, Streamer};
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    index,
+    batch, blocks,
+    index::Shape,
     layout::{
         ENTRY_LEN, HEADER_LEN, Identity, SECTION_ALIGNMENT, SECTIONS_MAX, Section, SectionKind,
         TRAILER_LEN, Trailer,
     },
+    probe::Probe,
+    stored::StoredRecord,
 };
-use crate::{
-    Error, Result,
-    bytes::Bytes,
-    key::{self, KEY_LEN_MAX},
-};
+use crate::{Error, Result, bytes::Bytes, key};
 
 /// An opened shard.
 ///
@@ -24,11 +22,13 @@ use crate::{
 #[derive(Debug)]
 pub struct Shard<B> {
     bytes: B,
-    identity: Identity,
-    sections: Vec<Section>,
-    records: Section,
-    point_index: Section,
-    ordered_index: Option<Section>,
+    pub(super) identity: Identity,
+    pub(super) sections: Vec<Section>,
+    pub(super) records: Section,
+    pub(super) point_index: Section,
+    pub(super) shape: Shape,
+    pub(super) ordered_index: Option<Section>,
+    pub(super) block_sums: Option<Section>,
 }
 
 /// One key and its value.
@@ -78,19 +78,23 @@ impl<B: AsRef<[u8]>> Shard<B> {
         let records = find(SectionKind::RECORDS).ok_or_else(missing)?;
         let point_index = find(SectionKind::POINT_INDEX).ok_or_else(missing)?;
         let ordered_index = find(SectionKind::ORDERED_INDEX);
-        let len_bytes = index::slots_for(records.len_items).checked_mul(8);
-        if len_bytes != Some(point_index.len_bytes) || point_index.len_items != records.len_items {
+        if point_index.len_items != records.len_items {
             return Err(Error::corrupt(
                 "point index",
                 "its size does not fit its records",
             ));
         }
+        let block_sums = find(SectionKind::BLOCK_SUMS);
+        block_sums.as_ref().map_or(Ok(()), blocks::check_section)?;
+        let shape = Shape::decode(section_of(all, &point_index), identity.run)?;
         Ok(Self {
             identity,
             sections,
             records,
             point_index,
+            shape,
             ordered_index,
+            block_sums,
             bytes,
         })
     }
@@ -126,6 +130,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
                 SectionKind::RECORDS => "records",
                 SectionKind::POINT_INDEX => "point_index",
                 SectionKind::ORDERED_INDEX => "ordered_index",
+                SectionKind::BLOCK_SUMS => "block_sums",
                 _ => "unknown",
             };
             (name, section.len_bytes, section.len_items)
@@ -147,17 +152,38 @@ impl<B: AsRef<[u8]>> Shard<B> {
     ///
     /// # Errors
     /// As [`Shard::get`].
+    #[inline]
     pub fn get_hashed(&self, hash: u64, key: &[u8]) -> Result<Option<&[u8]>> {
-        for offset in index::candidates(self.section_bytes(&self.point_index), hash) {
-            let record = self.record_at(offset)?;
-            if record.key == key {
-                return Ok(Some(record.value));
-            }
-        }
-        Ok(None)
+        let found = self.probe(hash).find(key)?;
+        Ok(found.map(|stored| stored.record.value))
     }
 
-    /// Returns the records in the order of (partition, key).
+    /// Returns the value of `key` after comparing the check of its record.
+    ///
+    /// This finds damage that came after [`Shard::verify`], at the price of reading the whole
+    /// value.
+    ///
+    /// # Errors
+    /// As [`Shard::get`], and [`Error::Corrupt`] for a record whose check does not match.
+    pub fn get_checked(&self, key: &[u8]) -> Result<Option<&[u8]>> {
+        let found = self.probe(key::hash(key)).find(key)?;
+        let checked = found.map(|stored| stored.check()).transpose()?;
+        Ok(checked.map(|record| record.value))
+    }
+
+    /// Looks up many keys, and passes each one's number and value to `visit`, in their order.
+    ///
+    /// # Complexity
+    /// The cache misses of many lookups are waited for together.
+    pub fn get_many<'a>(
+        &'a self,
+        keys: &[&[u8]],
+        visit: impl FnMut(usize, Result<Option<&'a [u8]>>),
+    ) {
+        batch::get_many(keys, |_hash| Some(self), visit);
+    }
+
+    /// Returns the records in the order of [`key::order`].
     #[must_use]
     pub fn iter(&self) -> Records<'_> {
         Records {
@@ -188,119 +214,15 @@ impl<B: AsRef<[u8]>> Shard<B> {
         Ok(())
     }
 
-    /// Reads every byte and checks it: checksums, padding, the order of keys, both indexes.
-    ///
-    /// # Errors
-    /// [`Error::Corrupt`], naming the structure at fault.
-    pub fn verify(&self) -> Result<()> {
-        self.verify_checksums()?;
-        let offsets = self.verify_records()?;
-        let table = self.section_bytes(&self.point_index);
-        if index::occupied(table) != offsets.len() {
-            // Each record has its slot, so whatever else there is leads nowhere.
-            return Err(Error::corrupt(
-                "point index",
-                "it has more entries than records",
-            ));
-        }
-        self.verify_terms(&offsets)
+    pub(super) fn section_bytes(&self, section: &Section) -> &[u8] {
+        section_of(self.bytes.as_ref(), section)
     }
 
-    /// Checks order, partitions and number of the records and that the point index finds each;
-    /// returns where they begin.
-    fn verify_records(&self) -> Result<Vec<u64>> {
-        let len = self.section_bytes(&self.records).len();
-        let mut last: Option<(u16, &[u8])> = None;
-        let mut offsets = Vec::new();
-        let mut records = self.iter();
-        loop {
-            let offset = (len - records.rest.rest().len()) as u64;
-            let Some(record) = records.next().transpose()? else {
-                break;
-            };
-            let partition = key::partition_of(key::hash(record.key));
-            if !self.identity.run.contains(partition) {
-                return Err(Error::corrupt(
-                    "records",
-                    "a key is of another shard's partitions",
-                ));
-            }
-            if last.is_some_and(|last| last >= (partition, record.key)) {
-                return Err(Error::corrupt("records", "keys are out of order"));
-            }
-            let found = self.get(record.key)?.map(<[u8]>::as_ptr);
-            if found != Some(record.value.as_ptr()) {
-                return Err(Error::corrupt(
-                    "point index",
-                    "it does not lead to a record",
-                ));
-            }
-            last = Some((partition, record.key));
-            offsets.push(offset);
-        }
-        if offsets.len() as u64 == self.len() {
-            Ok(offsets)
-        } else {
-            Err(Error::corrupt(
-                "records",
-                "their number is not the stated one",
-            ))
-        }
-    }
-
-    /// Checks that the terms ascend, are as many as stated, and lead to one of `offsets` each.
-    fn verify_terms(&self, offsets: &[u64]) -> Result<()> {
-        let Some(section) = &self.ordered_index else {
-            return Ok(());
-        };
-        let map = fst::Map::new(self.section_bytes(section)).map_err(index_error)?;
-        map.as_fst().verify().map_err(index_error)?;
-        let damaged = |problem| Err(Error::corrupt("ordered index", problem));
-        let mut last: Option<Vec<u8>> = None;
-        let mut count = 0_u64;
-        let mut terms = map.stream();
-        while let Some((term, offset)) = terms.next() {
-            if last.as_deref().is_some_and(|last| last >= term) {
-                return damaged("its terms are out of order");
-            }
-            if offsets.binary_search(&offset).is_err() {
-                return damaged("a term leads to no record");
-            }
-            let last = last.get_or_insert_default();
-            last.clear();
-            last.extend_from_slice(term);
-            count += 1;
-        }
-        if count == section.len_items {
-            Ok(())
-        } else {
-            damaged("the number of its terms is not the stated one")
-        }
-    }
-
-    fn verify_checksums(&self) -> Result<()> {
-        let all = self.bytes.as_ref();
-        for section in &self.sections {
-            let bytes = self.section_bytes(section);
-            if section.kind.is_known() && xxh3_64(bytes) != section.checksum {
-                return Err(Error::corrupt("section", "its checksum does not match"));
-            }
-            let end = to_index(section.offset)? + bytes.len();
-            let padded = end.next_multiple_of(SECTION_ALIGNMENT);
-            if all
-                .get(end..padded)
-                .is_none_or(|padding| padding.iter().any(|byte| *byte != 0))
-            {
-                return Err(Error::corrupt("padding", "it is not zero"));
-            }
-        }
-        Ok(())
-    }
-
-    fn section_bytes(&self, section: &Section) -> &[u8] {
-        let within = |value| usize::try_from(value).expect("open has checked that it is in memory");
-        let start = within(section.offset);
-        &self.bytes.as_ref()[start..start + within(section.len_bytes)]
+    /// Begins to look for the key of this hash.
+    #[inline]
+    pub(super) fn probe(&self, hash: u64) -> Probe<'_> {
+        let index = self.section_bytes(&self.point_index);
+        Probe::new(hash, &self.shape, index, self.section_bytes(&self.records))
     }
 
     fn record_at(&self, offset: u64) -> Result<Record<'_>> {
@@ -308,41 +230,45 @@ impl<B: AsRef<[u8]>> Shard<B> {
         let start = records
             .get(to_index(offset)?..)
             .ok_or_else(|| Error::corrupt("point index", "it leads outside the records"))?;
-        read_record(&mut Bytes::new(start, "record"))
+        Ok(StoredRecord::read(&mut Bytes::new(start, "record"))?.record)
     }
 }
 
-/// The records of a shard, in the order of (partition, key).
+/// The records of a shard, in the order of [`key::order`].
 #[derive(Debug, Clone)]
 pub struct Records<'a> {
     rest: Bytes<'a>,
+}
+
+impl<'a> Records<'a> {
+    /// Reads the next record; nothing after a damaged one can be found again.
+    pub(super) fn next_stored(&mut self) -> Option<Result<StoredRecord<'a>>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let stored = StoredRecord::read(&mut self.rest);
+        if stored.is_err() {
+            self.rest = Bytes::new(&[], "records");
+        }
+        Some(stored)
+    }
 }
 
 impl<'a> Iterator for Records<'a> {
     type Item = Result<Record<'a>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let record = read_record(&mut self.rest);
-        if record.is_err() {
-            // Nothing after a damaged length can be found again.
-            self.rest = Bytes::new(&[], "records");
-        }
-        Some(record)
+        let stored = self.next_stored()?;
+        Some(stored.map(|stored| stored.record))
     }
 }
 
-fn read_record<'a>(bytes: &mut Bytes<'a>) -> Result<Record<'a>> {
-    let (key_len, value_len) = (bytes.length()?, bytes.length()?);
-    if key_len > KEY_LEN_MAX {
-        return Err(Error::corrupt("record", "its key is too long"));
-    }
-    Ok(Record {
-        key: bytes.take(key_len)?,
-        value: bytes.take(value_len)?,
-    })
+/// Returns the bytes of a section whose bounds are checked.
+#[inline]
+fn section_of<'a>(all: &'a [u8], section: &Section) -> &'a [u8] {
+    let within = |value| usize::try_from(value).expect("open has checked that it is in memory");
+    let start = within(section.offset);
+    &all[start..start + within(section.len_bytes)]
 }
 
 fn section_table(all: &[u8], trailer: Trailer) -> Result<&[u8]> {
@@ -395,10 +321,10 @@ fn check_bounds(sections: &[Section], table_offset: usize) -> Result<()> {
     }
 }
 
-fn to_index(offset: u64) -> Result<usize> {
+pub(super) fn to_index(offset: u64) -> Result<usize> {
     usize::try_from(offset).map_err(|_large| Error::corrupt("offset", "it exceeds memory"))
 }
 
-fn index_error(error: fst::Error) -> Error {
+pub(super) fn index_error(error: fst::Error) -> Error {
     Error::corrupt("ordered index", error.to_string())
 }

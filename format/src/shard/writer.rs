@@ -3,15 +3,16 @@
 use std::io::Write;
 
 use blake3::Hasher;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::{
-    index,
+    blocks::BLOCK_LEN,
+    index::{Entry, LINE_LEN, Lengths, LineBuilder, OFFSET_END, Shape},
     layout::{HEADER_LEN, Identity, SECTION_ALIGNMENT, Section, SectionKind, TRAILER_LEN, Trailer},
+    stored,
 };
 use crate::{
     Error, Result,
-    bytes::put_varint,
     key::{self, KEY_LEN_MAX},
 };
 
@@ -29,7 +30,7 @@ pub struct Written {
 /// Writes a shard front to back; nothing is patched afterwards.
 ///
 /// # Shape
-/// Records come in the order of (partition, key), each key once. Memory grows with the number
+/// Records come in the order of [`key::order`], each key once. Memory grows with the number
 /// of records (16 bytes each) and with the terms of the ordered index, never with values.
 ///
 /// # Examples
@@ -58,18 +59,19 @@ pub struct ShardWriter<W> {
     offset: u64,
     digest: Hasher,
     section_checksum: Xxh3,
-    /// (hash, offset) of every record, in order.
-    entries: Vec<(u64, u64)>,
+    /// Every record, in order.
+    entries: Vec<Entry>,
+    /// Where the last record begins.
+    last_offset: u64,
     /// (term, offset), unsorted until the end.
     terms: Vec<(Vec<u8>, u64)>,
     last_key: Vec<u8>,
-    prefix: Vec<u8>,
-    /// Bytes not yet written: BLAKE3 and system calls want large pieces.
+    /// The lengths before a record's key.
+    lengths: Vec<u8>,
+    /// Bytes not yet written: whole blocks are, since BLAKE3 and system calls want large pieces.
     buffer: Vec<u8>,
+    block_sums: Vec<u8>,
 }
-
-/// How much is gathered before it is digested and written.
-const BUFFER_LEN: usize = 64 << 10;
 
 impl<W: Write> ShardWriter<W> {
     /// Starts a shard by writing its header.
@@ -84,10 +86,12 @@ impl<W: Write> ShardWriter<W> {
             digest: Hasher::new(),
             section_checksum: Xxh3::new(),
             entries: Vec::new(),
+            last_offset: 0,
             terms: Vec::new(),
             last_key: Vec::new(),
-            prefix: Vec::new(),
+            lengths: Vec::new(),
             buffer: Vec::new(),
+            block_sums: Vec::new(),
         };
         writer.put(&identity.encode()?)?;
         Ok(writer)
@@ -102,20 +106,18 @@ impl<W: Write> ShardWriter<W> {
         let hash = key::hash(key);
         self.check_order(key, hash)?;
         let offset = self.offset - HEADER_LEN as u64;
-        if offset + 1 >= index::OFFSET_END {
-            return Err(Error::invalid("record", "the shard exceeds 256 TiB"));
-        }
-        let mut prefix = std::mem::take(&mut self.prefix);
-        prefix.clear();
-        put_varint(&mut prefix, key.len() as u64);
-        put_varint(&mut prefix, value.len() as u64);
-        prefix.extend_from_slice(key);
-        for part in [&prefix[..], value] {
+        let mut lengths = std::mem::take(&mut self.lengths);
+        lengths.clear();
+        stored::put_lengths(&mut lengths, key, value);
+        let check = stored::check_of(&[&lengths, key, value]);
+        for part in [&lengths[..], key, value, &check] {
             self.section_checksum.update(part);
             self.put(part)?;
         }
-        self.prefix = prefix;
-        self.entries.push((hash, offset));
+        self.lengths = lengths;
+        self.last_offset = offset;
+        let len = self.offset - HEADER_LEN as u64 - offset;
+        self.entries.push(Entry { hash, len });
         self.last_key.clear();
         self.last_key.extend_from_slice(key);
         Ok(())
@@ -129,11 +131,10 @@ impl<W: Write> ShardWriter<W> {
     /// # Errors
     /// [`Error::Invalid`] before the first record.
     pub fn add_term(&mut self, term: &[u8]) -> Result<()> {
-        let (_, offset) = self
-            .entries
-            .last()
-            .ok_or_else(|| Error::invalid("ordered index", "no record yet"))?;
-        self.terms.push((term.to_vec(), *offset));
+        if self.entries.is_empty() {
+            return Err(Error::invalid("ordered index", "no record yet"));
+        }
+        self.terms.push((term.to_vec(), self.last_offset));
         Ok(())
     }
 
@@ -143,24 +144,34 @@ impl<W: Write> ShardWriter<W> {
             format!("a key of {} bytes exceeds {KEY_LEN_MAX}", key.len())
         } else if !self.identity.run.contains(partition) {
             format!("partition {partition} is not in {}", self.identity)
-        } else if let Some((last_hash, _)) = self.entries.last()
-            && (partition, key) <= (key::partition_of(*last_hash), &self.last_key[..])
+        } else if let Some(last) = self.entries.last()
+            && (hash, key) <= (last.hash, &self.last_key[..])
         {
             "keys are out of order or repeated".into()
+        } else if self.offset >= OFFSET_END {
+            "the shard exceeds 64 PiB".into()
         } else {
             return Ok(());
         };
         Err(Error::invalid("record", problem))
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Result<()> {
-        self.buffer.extend_from_slice(bytes);
+    fn put(&mut self, mut bytes: &[u8]) -> Result<()> {
         self.offset += bytes.len() as u64;
-        if self.buffer.len() >= BUFFER_LEN {
-            self.write_buffer()
-        } else {
-            Ok(())
+        while self.buffer.len() + bytes.len() >= BLOCK_LEN {
+            let rest_of_block;
+            (rest_of_block, bytes) = bytes.split_at(BLOCK_LEN - self.buffer.len());
+            self.buffer.extend_from_slice(rest_of_block);
+            self.sum_block();
+            self.write_buffer()?;
         }
+        self.buffer.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn sum_block(&mut self) {
+        let sum = xxh3_64(&self.buffer);
+        self.block_sums.extend_from_slice(&sum.to_le_bytes());
     }
 
     fn write_buffer(&mut self) -> Result<()> {
@@ -182,11 +193,40 @@ impl<W: Write> ShardWriter<W> {
             offset: self.offset,
             len_bytes: bytes.len() as u64,
             len_items: items,
-            checksum: xxhash_rust::xxh3::xxh3_64(bytes),
+            checksum: xxh3_64(bytes),
         };
         self.put(bytes)?;
         self.put_padding()?;
         Ok(section)
+    }
+
+    fn put_point_index(&mut self) -> Result<Section> {
+        let entries = std::mem::take(&mut self.entries);
+        let offset = self.offset;
+        let shape = Shape::of(&Lengths::of(&entries), self.identity.run);
+        let mut checksum = Xxh3::new();
+        let put = |line: &[u8; LINE_LEN]| {
+            checksum.update(line);
+            self.put(line)
+        };
+        let mut lines = LineBuilder::new(shape, put)?;
+        entries.iter().try_for_each(|entry| lines.push(*entry))?;
+        lines.finish()?;
+        Ok(Section {
+            kind: SectionKind::POINT_INDEX,
+            offset,
+            len_bytes: self.offset - offset,
+            len_items: entries.len() as u64,
+            checksum: checksum.digest(),
+        })
+    }
+
+    fn put_block_sums(&mut self) -> Result<Section> {
+        if !self.buffer.is_empty() {
+            self.sum_block();
+        }
+        let sums = std::mem::take(&mut self.block_sums);
+        self.put_section(SectionKind::BLOCK_SUMS, (sums.len() / 8) as u64, &sums)
     }
 
     /// Writes indexes, section table and trailer, and flushes.
@@ -203,20 +243,19 @@ impl<W: Write> ShardWriter<W> {
             checksum: self.section_checksum.digest(),
         }];
         self.put_padding()?;
-        let table = index::build(&std::mem::take(&mut self.entries));
-        let table: Vec<u8> = table.iter().flat_map(|slot| slot.to_le_bytes()).collect();
-        sections.push(self.put_section(SectionKind::POINT_INDEX, len_records, &table)?);
+        sections.push(self.put_point_index()?);
         if !self.terms.is_empty() {
             let (items, bytes) = ordered_index(std::mem::take(&mut self.terms))?;
             sections.push(self.put_section(SectionKind::ORDERED_INDEX, items, &bytes)?);
         }
+        sections.push(self.put_block_sums()?);
         let mut table = Vec::new();
         sections
             .iter()
             .for_each(|section| section.encode(&mut table));
         let trailer = Trailer {
             table_offset: self.offset,
-            table_len: u32::try_from(table.len()).expect("three sections have short entries"),
+            table_len: u32::try_from(table.len()).expect("a few sections have short entries"),
         };
         self.put(&table)?;
         let trailer: [u8; TRAILER_LEN] = trailer.encode(&table);

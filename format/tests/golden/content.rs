@@ -120,7 +120,7 @@ fn shard(dataset: &str, span: Span, run: PartitionRun, mut records: Vec<Record>)
         span,
         run,
     };
-    records.sort_by_key(|(key, ..)| (partition_of(hash(key)), key.clone()));
+    records.sort_by_key(|(key, ..)| (hash(key), key.clone()));
     let mut file = Vec::new();
     let mut writer = ShardWriter::new(&mut file, &identity).unwrap();
     for (key, value, terms) in records {

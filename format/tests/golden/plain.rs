@@ -68,7 +68,7 @@ pub(crate) fn read_shard(file: &[u8]) -> Shard {
         let (kind, items) = (u32_at(entry, 0), u64_at(entry, 24));
         let (start, len) = (u64_at(entry, 8) as usize, u64_at(entry, 16) as usize);
         assert_eq!(start, end, "sections follow each other");
-        end = (start + len).next_multiple_of(8);
+        end = (start + len).next_multiple_of(64);
         assert!(file[start + len..end].iter().all(|byte| *byte == 0));
         let section = &file[start..start + len];
         assert_eq!(u64_at(entry, 32), xxh3_64(section));
@@ -77,14 +77,16 @@ pub(crate) fn read_shard(file: &[u8]) -> Shard {
         match kind {
             1 => offsets = read_records(section, &mut shard),
             2 => check_point_index(section, &shard, &offsets),
+            4 => check_block_sums(&file[..start], section),
             3 => read_ordered_index(section, &mut shard, &offsets),
             _ => {}
         }
-        if kind == 3 {
-            assert_eq!(items, shard.terms.len() as u64);
-        } else {
-            assert_eq!(items, shard.records.len() as u64);
-        }
+        let expected = match kind {
+            3 => shard.terms.len(),
+            4 => start.div_ceil(65_536),
+            _ => shard.records.len(),
+        };
+        assert_eq!(items, expected as u64);
     }
     assert_eq!(
         end, table_offset,
@@ -93,7 +95,7 @@ pub(crate) fn read_shard(file: &[u8]) -> Shard {
     shard
 }
 
-/// Reads the records, and returns the offset of each.
+/// Reads the records, and returns the offset of each, and of their end.
 fn read_records(section: &[u8], shard: &mut Shard) -> Vec<u64> {
     let mut rest = section;
     let mut offsets = Vec::new();
@@ -102,33 +104,79 @@ fn read_records(section: &[u8], shard: &mut Shard) -> Vec<u64> {
         let (key_len, value_len) = (length(&mut rest), length(&mut rest));
         let key = take(&mut rest, key_len).to_vec();
         let value = take(&mut rest, value_len).to_vec();
+        let checked = &section[*offsets.last().unwrap() as usize..section.len() - rest.len()];
+        assert_eq!(take(&mut rest, 4), &xxh3_64(checked).to_le_bytes()[..4]);
         shard.records.push((key, value));
     }
-    let place = |(key, _): &(Vec<u8>, Vec<u8>)| (xxh3_64(key) >> 54, key.clone());
+    offsets.push(section.len() as u64);
+    let place = |(key, _): &(Vec<u8>, Vec<u8>)| (xxh3_64(key), key.clone());
     let places: Vec<_> = shard.records.iter().map(place).collect();
     assert!(places.windows(2).all(|pair| pair[0] < pair[1]), "order");
     let (first, end) = shard.partitions;
     let run = u64::from(first)..u64::from(end);
-    assert!(places.iter().all(|place| run.contains(&place.0)));
+    assert!(places.iter().all(|place| run.contains(&(place.0 >> 54))));
     offsets
 }
 
 /// Checks that the index finds every record, and has nothing else.
 fn check_point_index(section: &[u8], shard: &Shard, offsets: &[u64]) {
-    let slots: Vec<u64> = section.chunks(8).map(|slot| u64_at(slot, 0)).collect();
     let keys = shard.records.len();
-    let expected = if keys == 0 { 0 } else { keys + keys / 4 + 1 };
-    assert_eq!(slots.len(), expected);
-    assert_eq!(slots.iter().filter(|slot| **slot != 0).count(), keys);
-    for ((key, _), offset) in shard.records.iter().zip(offsets) {
-        let hash = xxh3_64(key);
-        let mut at = ((u128::from(hash << 10) * slots.len() as u128) >> 64) as usize;
-        let slot = (hash & 0xffff) << 48 | (offset + 1);
-        while slots[at] != slot {
-            assert_ne!(slots[at], 0, "the key is found before an empty slot");
-            at = (at + 1) % slots.len();
+    let lengths: Vec<u64> = offsets.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let shortest = lengths.iter().min().copied().unwrap_or(0);
+    let longer: Vec<u64> = lengths.iter().map(|len| len - shortest).collect();
+    let width = if longer.iter().all(|longer| *longer == 0) {
+        0
+    } else if longer.iter().filter(|longer| **longer >= 4_681).count() <= keys / 64 {
+        2
+    } else {
+        4
+    };
+    let capacity = (64 - 8) / (2 + width);
+    let count = (keys * 10).div_ceil(capacity * 7);
+    let (head, lines) = section.split_at(64);
+    assert_eq!(u64_at(head, 0), count as u64);
+    assert_eq!(u64_at(head, 8), shortest);
+    assert_eq!(usize::from(head[16]), width);
+    assert!(head[17..].iter().all(|byte| *byte == 0));
+    assert_eq!(lines.len(), 64 * count);
+
+    let (first, end) = shard.partitions;
+    let scale = count as u128 * 1024 / u128::from(end - first);
+    let line_of = |key: &[u8]| {
+        let above = xxh3_64(key) - (u64::from(first) << 54);
+        (u128::from(above) * scale) >> 64
+    };
+    let mut record = 0;
+    for (number, line) in (0..).zip(lines.chunks(64)) {
+        assert_eq!(u64_at(line, 0) >> 8, offsets[record]);
+        let here = shard.records[record..].iter();
+        let here = here.take_while(|(key, _)| line_of(key) == number).count();
+        let entries = here.min(capacity);
+        let more = if here > capacity { 128 } else { 0 };
+        assert_eq!(usize::from(line[0]), entries + more);
+        let mut rest = &line[8..];
+        for before in 0..entries {
+            let longer: u64 = longer[record..record + before].iter().sum();
+            let told = longer.min((1 << (8 * width)) - 1);
+            assert_eq!(take(&mut rest, width), &told.to_le_bytes()[..width]);
         }
+        let unused = width * (capacity - entries);
+        assert!(take(&mut rest, unused).iter().all(|byte| *byte == 0));
+        for (key, _) in &shard.records[record..record + entries] {
+            assert_eq!(take(&mut rest, 2), &xxh3_64(key).to_le_bytes()[..2]);
+        }
+        assert!(rest.iter().all(|byte| *byte == 0));
+        record += here;
     }
+    assert_eq!(record, keys);
+}
+
+fn check_block_sums(before: &[u8], section: &[u8]) {
+    let sums: Vec<u8> = before
+        .chunks(65_536)
+        .flat_map(|block| xxh3_64(block).to_le_bytes())
+        .collect();
+    assert_eq!(section, sums);
 }
 
 fn read_ordered_index(section: &[u8], shard: &mut Shard, offsets: &[u64]) {

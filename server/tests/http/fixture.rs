@@ -53,7 +53,7 @@ impl Shop {
 }
 
 type Key = Vec<u8>;
-type Records = BTreeMap<(u16, Key), Vec<u8>>;
+type Records = BTreeMap<(u64, Key), Vec<u8>>;
 type Spans = HashMap<(&'static str, Span), Records>;
 
 /// A folder of generations, and the selection that names one.
@@ -167,9 +167,9 @@ impl Source for Fixture {
 }
 
 fn put(spans: &mut Spans, dataset: &'static str, span: Span, key: &[u8], value: Vec<u8>) {
-    let partition = key::partition_of(key::hash(key));
+    let hash = key::hash(key);
     let records = spans.entry((dataset, span)).or_default();
-    records.insert((partition, key.to_vec()), value);
+    records.insert((hash, key.to_vec()), value);
 }
 
 /// Writes the months and the summary of one key.
@@ -355,8 +355,8 @@ fn write_shards(
         };
         let mut bytes = Vec::new();
         let mut writer = ShardWriter::new(&mut bytes, &identity).unwrap();
-        for ((partition, key), value) in records {
-            if run.contains(*partition) {
+        for ((hash, key), value) in records {
+            if run.contains(key::partition_of(*hash)) {
                 writer.append(key, value).unwrap();
                 for term in terms.and_then(|terms| terms.get(key)).into_iter().flatten() {
                     writer.add_term(term).unwrap();

@@ -1,0 +1,138 @@
+//! Reading every byte of a shard.
+
+use fst::Streamer;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{
+    Shard,
+    index::{Entry, LINE_LEN, Lengths, LineBuilder, Shape},
+    layout::SECTION_ALIGNMENT,
+    reader::{index_error, to_index},
+};
+use crate::{Error, Result, key};
+
+impl<B: AsRef<[u8]>> Shard<B> {
+    /// Reads every byte and checks it: checksums, padding, records and their order, both indexes.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`], naming the structure at fault.
+    pub fn verify(&self) -> Result<()> {
+        (0..self.len_blocks()).try_for_each(|block| self.verify_block(block))?;
+        self.verify_checksums()?;
+        let offsets = self.verify_records()?;
+        self.verify_terms(&offsets)
+    }
+
+    /// Checks the records, and that the point index is the one that a writer makes of them;
+    /// returns where they begin.
+    fn verify_records(&self) -> Result<Vec<u64>> {
+        let mut index = Unread(self.section_bytes(&self.point_index));
+        let mut lines = LineBuilder::new(self.shape, |line| index.expect(line))?;
+        let mut lengths = Lengths::new(self.shape.shortest());
+        let (mut offset, mut offsets) = (0, Vec::new());
+        let mut last: Option<(u64, &[u8])> = None;
+        let mut records = self.iter();
+        while let Some(stored) = records.next_stored().transpose()? {
+            let record = stored.check()?;
+            let order = key::order(record.key);
+            if !self.identity.run.contains(key::partition_of(order.0)) {
+                return Err(Error::corrupt(
+                    "records",
+                    "a key is of another shard's partitions",
+                ));
+            }
+            if last.is_some_and(|last| last >= order) {
+                return Err(Error::corrupt("records", "keys are out of order"));
+            }
+            let (hash, len) = (order.0, stored.len());
+            lines.push(Entry { hash, len })?;
+            lengths.add(len);
+            last = Some(order);
+            offsets.push(offset);
+            offset += len;
+        }
+        lines.finish()?;
+        if offsets.len() as u64 != self.len() {
+            return Err(Error::corrupt(
+                "records",
+                "their number is not the stated one",
+            ));
+        }
+        if Shape::of(&lengths, self.identity.run) == self.shape {
+            Ok(offsets)
+        } else {
+            Err(not_of_these_records())
+        }
+    }
+
+    /// Checks that the terms ascend, are as many as stated, and lead to one of `offsets` each.
+    fn verify_terms(&self, offsets: &[u64]) -> Result<()> {
+        let Some(section) = &self.ordered_index else {
+            return Ok(());
+        };
+        let map = fst::Map::new(self.section_bytes(section)).map_err(index_error)?;
+        map.as_fst().verify().map_err(index_error)?;
+        let damaged = |problem| Err(Error::corrupt("ordered index", problem));
+        let mut last: Option<Vec<u8>> = None;
+        let mut count = 0_u64;
+        let mut terms = map.stream();
+        while let Some((term, offset)) = terms.next() {
+            if last.as_deref().is_some_and(|last| last >= term) {
+                return damaged("its terms are out of order");
+            }
+            if offsets.binary_search(&offset).is_err() {
+                return damaged("a term leads to no record");
+            }
+            let last = last.get_or_insert_default();
+            last.clear();
+            last.extend_from_slice(term);
+            count += 1;
+        }
+        if count == section.len_items {
+            Ok(())
+        } else {
+            damaged("the number of its terms is not the stated one")
+        }
+    }
+
+    fn verify_checksums(&self) -> Result<()> {
+        let all = self.bytes().as_ref();
+        for section in &self.sections {
+            let bytes = self.section_bytes(section);
+            if section.kind.is_known() && xxh3_64(bytes) != section.checksum {
+                return Err(Error::corrupt("section", "its checksum does not match"));
+            }
+            let end = to_index(section.offset)? + bytes.len();
+            let padded = end.next_multiple_of(SECTION_ALIGNMENT);
+            if all
+                .get(end..padded)
+                .is_none_or(|padding| padding.iter().any(|byte| *byte != 0))
+            {
+                return Err(Error::corrupt("padding", "it is not zero"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What of a point index was not yet compared.
+struct Unread<'a>(&'a [u8]);
+
+impl Unread<'_> {
+    fn expect(&mut self, line: &[u8; LINE_LEN]) -> Result<()> {
+        let (found, rest) = self
+            .0
+            .split_first_chunk()
+            .ok_or_else(not_of_these_records)?;
+        self.0 = rest;
+        if found == line {
+            Ok(())
+        } else {
+            Err(not_of_these_records())
+        }
+    }
+}
+
+fn not_of_these_records() -> Error {
+    Error::corrupt("point index", "it is not that of the records")
+}
