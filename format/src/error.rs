@@ -34,6 +34,14 @@ pub enum Error {
         /// What is wrong with the input.
         problem: String,
     },
+    /// What is to be searched for cannot be.
+    #[error("cannot search by {kind}: {problem}")]
+    Search {
+        /// The kind of search.
+        kind: &'static str,
+        /// What is wrong with what was asked.
+        problem: String,
+    },
     /// A label such as a date or a period does not parse.
     #[error("{value:?} is not {expected}")]
     Label {

@@ -8,7 +8,7 @@ use crate::{
     key,
     manifest::{Manifest, ShardEntry},
     record::{MonthRecord, Summary},
-    shard::{Identity, Record, Shard, Span, batch},
+    shard::{Identity, Record, Search, Searched, Shard, Span, batch},
 };
 
 /// The shards of one span, by first partition.
@@ -133,28 +133,19 @@ impl<B: AsRef<[u8]>> Generation<B> {
             .transpose()
     }
 
-    /// Passes the records of a dataset's `current` span whose ordered-index term begins with
-    /// `prefix` to `visit`, shard by shard, until it returns false.
+    /// Passes the terms of a dataset's `current` span that are looked for to `visit`, ascending over
+    /// all shards, as [`Search::visit`] does.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if an index or a record is damaged.
-    pub fn visit_prefix<'a>(
+    pub fn search<'a>(
         &'a self,
         dataset: &str,
-        prefix: &[u8],
-        mut visit: impl FnMut(&[u8], Record<'a>) -> bool,
-    ) -> Result<()> {
-        let mut goes_on = true;
-        for shard in self.span(dataset, Span::Current) {
-            shard.visit_prefix(prefix, |term, record| {
-                goes_on = visit(term, record);
-                goes_on
-            })?;
-            if !goes_on {
-                break;
-            }
-        }
-        Ok(())
+        search: &Search,
+        work: u64,
+        visit: impl FnMut(&[u8], Record<'a>) -> bool,
+    ) -> Result<Searched> {
+        search.visit(self.span(dataset, Span::Current), work, visit)
     }
 }
 

@@ -72,18 +72,6 @@ proptest! {
                 prop_assert_eq!(shard.get_checked(key).unwrap(), expected);
                 prop_assert_eq!(many[number], (number, expected));
             }
-            for prefix in &probes {
-                let mut terms = Vec::new();
-                shard.visit_prefix(prefix, |term, record| {
-                    terms.push((term.to_vec(), record.value.to_vec()));
-                    true
-                }).unwrap();
-                let expected: Vec<_> = records.iter()
-                    .filter(|(key, _)| key.starts_with(prefix))
-                    .filter(|(key, _)| run.contains(partition_of(hash(key))))
-                    .map(|(key, value)| (key.clone(), value.clone())).collect();
-                prop_assert_eq!(terms, expected);
-            }
             for record in shard.iter() {
                 let record = record.unwrap();
                 found.insert(record.key.to_vec(), record.value.to_vec());

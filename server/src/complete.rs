@@ -13,7 +13,7 @@ use nightshard_format::{
         CATALOG, EntityKind, MARKET_ALL, MARKETS, Postings, RANKINGS, RankBy, Ranking, SEARCH,
         STORES, Summary, ranking_key,
     },
-    shard::{Mapped, Span},
+    shard::{Mapped, Search, Span},
     text::{TermKind, term_key},
 };
 
@@ -100,7 +100,8 @@ fn ranked(generation: &Generation<Mapped>, key: &[u8]) -> Result<u64> {
 /// Returns how many stores the search finds by their ids.
 fn searched(generation: &Generation<Mapped>) -> Result<u64> {
     let (mut stores, mut damage) = (0, Ok(()));
-    generation.visit_prefix(SEARCH, &term_key(TermKind::Id, ""), |_term, record| {
+    let ids = Search::prefix(&term_key(TermKind::Id, ""));
+    generation.search(SEARCH, &ids, u64::MAX, |_term, record| {
         for posting in Postings::new(record.value) {
             match posting {
                 Ok(posting) => stores += u64::from(posting.kind == EntityKind::Store),

@@ -5,12 +5,14 @@
 
 pub(crate) mod batch;
 mod blocks;
+mod expression;
 mod index;
 mod layout;
 mod mapped;
 mod prefetch;
 mod probe;
 mod reader;
+mod search;
 mod stored;
 mod verify;
 mod writer;
@@ -19,4 +21,5 @@ pub use blocks::BLOCK_LEN;
 pub use layout::{DATASET_LEN_MAX, FORMAT_VERSION, Identity, Span};
 pub use mapped::Mapped;
 pub use reader::{Record, Records, Shard};
+pub use search::{EDITS_MAX, FUZZY_LEN_MAX, Search, Searched};
 pub use writer::{ShardWriter, Written};

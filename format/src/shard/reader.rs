@@ -1,7 +1,5 @@
 //! Reader of a shard over any bytes.
 
-use fst::{IntoStreamer, Streamer};
-
 use super::{
     batch, blocks,
     index::Shape,
@@ -191,29 +189,6 @@ impl<B: AsRef<[u8]>> Shard<B> {
         }
     }
 
-    /// Calls `visit` with each term of the ordered index that begins with `prefix`, in the
-    /// terms' order, and its record, until `visit` returns false.
-    ///
-    /// # Errors
-    /// [`Error::Corrupt`] if the index or a record is damaged.
-    pub fn visit_prefix<'a>(
-        &'a self,
-        prefix: &[u8],
-        mut visit: impl FnMut(&[u8], Record<'a>) -> bool,
-    ) -> Result<()> {
-        let Some(section) = &self.ordered_index else {
-            return Ok(());
-        };
-        let map = fst::Map::new(self.section_bytes(section)).map_err(index_error)?;
-        let mut terms = map.range().ge(prefix).into_stream();
-        while let Some((term, offset)) = terms.next() {
-            if !term.starts_with(prefix) || !visit(term, self.record_at(offset)?) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
     pub(super) fn section_bytes(&self, section: &Section) -> &[u8] {
         section_of(self.bytes.as_ref(), section)
     }
@@ -225,7 +200,8 @@ impl<B: AsRef<[u8]>> Shard<B> {
         Probe::new(hash, &self.shape, index, self.section_bytes(&self.records))
     }
 
-    fn record_at(&self, offset: u64) -> Result<Record<'_>> {
+    /// Reads the record that an index says is at `offset`.
+    pub(super) fn record_at(&self, offset: u64) -> Result<Record<'_>> {
         let records = self.section_bytes(&self.records);
         let start = records
             .get(to_index(offset)?..)

@@ -19,7 +19,7 @@ use nightshard_format::{
     histogram::FineHistogram,
     manifest::Manifest,
     record::{EntityKind, MonthRecord, Postings, Ranking, Summary},
-    shard::{Shard, Span},
+    shard::{Search, Searched, Shard, Span},
 };
 
 fn path(name: &str) -> PathBuf {
@@ -304,7 +304,8 @@ fn a_searched_word_leads_to_its_postings() {
         found.push((term.to_vec(), record.key.to_vec()));
         true
     };
-    shard.visit_prefix(b"w", visit).unwrap();
+    let searched = Search::prefix(b"w").visit(std::slice::from_ref(&shard), u64::MAX, visit);
+    assert_eq!(searched.unwrap(), Searched::Whole);
     assert_eq!(found, plain.terms[1..]);
     let kinds = [EntityKind::Store, EntityKind::Store, EntityKind::Region];
     let read = Postings::new(shard.get(word).unwrap().unwrap()).map(Result::unwrap);

@@ -3,7 +3,7 @@
 use nightshard_format::{
     generation::Generation,
     record::{EntityKind, Posting, Postings, SEARCH, STORES},
-    shard::Mapped,
+    shard::{Mapped, Search},
     text::{TermKind, fold, is_whole_word, term_key, words},
 };
 
@@ -216,7 +216,8 @@ impl<'a> Finder<'a, '_> {
     ) -> Result<()> {
         let mut outcome = Ok(());
         let generation = self.generation;
-        generation.visit_prefix(SEARCH, prefix, |term, record| {
+        // The bounds on terms and postings bound the work, too.
+        generation.search(SEARCH, &Search::prefix(prefix), u64::MAX, |term, record| {
             if found.is_cut() {
                 return false;
             }
