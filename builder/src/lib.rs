@@ -20,6 +20,7 @@ pub mod layout;
 pub mod pseudonym;
 pub mod quality;
 pub mod row_outcome;
+mod short_text;
 pub mod source;
 pub mod stores;
 pub mod transaction;

@@ -10,7 +10,7 @@ use blake3::{
     platform::{self, Platform},
 };
 
-use crate::{Error, Result};
+use crate::{Error, Result, field_hash::halves, short_text};
 
 /// The secret that pseudonyms are computed with.
 #[derive(Clone)]
@@ -123,7 +123,37 @@ pub struct Pseudonymiser {
 }
 
 /// An id, ended and filled up to the block that is hashed.
-pub type IdBlock = [u8; BLOCK_LEN];
+#[derive(Clone, Copy)]
+pub struct IdBlock([u8; BLOCK_LEN]);
+
+impl Default for IdBlock {
+    fn default() -> Self {
+        Self([0; BLOCK_LEN])
+    }
+}
+
+impl IdBlock {
+    /// Becomes the block of an id; returns whether it has, since some ids take more than one.
+    #[must_use]
+    #[inline]
+    pub fn fill(&mut self, id: &[u8]) -> bool {
+        self.0 = [0; BLOCK_LEN];
+        if let Some(number) = short_text::number_of(id)
+            && id.len() < short_text::LEN_MAX
+        {
+            let [low, high] = halves(number | u128::from(END) << (8 * id.len()));
+            let (words, _) = self.0.as_chunks_mut();
+            (words[0], words[1]) = (low.to_le_bytes(), high.to_le_bytes());
+            return true;
+        }
+        let Some(end) = self.0.get_mut(id.len()) else {
+            return false;
+        };
+        *end = END;
+        self.0[..id.len()].copy_from_slice(id);
+        true
+    }
+}
 
 impl Pseudonymiser {
     /// Makes a pseudonymiser for `key`.
@@ -137,27 +167,20 @@ impl Pseudonymiser {
         }
     }
 
-    /// Returns the block of an id, or `None` if the id takes more than one.
-    #[must_use]
-    #[inline]
-    pub fn block(id: &[u8]) -> Option<IdBlock> {
-        let mut block = [0; BLOCK_LEN];
-        *block.get_mut(id.len())? = END;
-        block[..id.len()].copy_from_slice(id);
-        Some(block)
-    }
-
-    /// Calls `take` with the ordinal and the pseudonym of each block, in order.
-    pub fn pseudonyms_of_blocks(&mut self, blocks: &[IdBlock], mut take: impl FnMut(usize, u128)) {
+    /// Calls `take` with the tag and the pseudonym of each block, in order.
+    pub fn pseudonyms_of_blocks<T>(
+        &mut self,
+        blocks: &[(IdBlock, T)],
+        mut take: impl FnMut(&T, u128),
+    ) {
         const DIGEST_LEN: usize = blake3::OUT_LEN;
-        let mut ordinal = 0;
         for group in blocks.chunks(platform::MAX_SIMD_DEGREE) {
             let mut inputs = [&[0; BLOCK_LEN]; platform::MAX_SIMD_DEGREE];
             let inputs = &mut inputs[..group.len()];
             inputs
                 .iter_mut()
                 .zip(group)
-                .for_each(|(input, block)| *input = block);
+                .for_each(|(input, (block, _))| *input = &block.0);
             self.digests.resize(group.len() * DIGEST_LEN, 0);
             self.platform.hash_many(
                 inputs,
@@ -170,9 +193,8 @@ impl Pseudonymiser {
                 &mut self.digests,
             );
             let (digests, _) = self.digests.as_chunks::<DIGEST_LEN>();
-            for digest in digests {
-                take(ordinal, first_128_bits(digest));
-                ordinal += 1;
+            for ((_, tag), digest) in group.iter().zip(digests) {
+                take(tag, first_128_bits(digest));
             }
         }
     }
@@ -208,14 +230,15 @@ mod tests {
         let mut pseudonymiser = Pseudonymiser::new(&key(1));
         for count in 0..70_usize {
             let ids: Vec<Vec<u8>> = (0..count).map(|n| vec![b'c'; n * 7 % BLOCK_LEN]).collect();
-            let blocks: Vec<_> = ids
-                .iter()
-                .filter_map(|id| Pseudonymiser::block(id))
-                .collect();
-            assert_eq!(blocks.len(), count);
+            // What was in a block before does not matter.
+            let mut blocks = vec![(IdBlock([b'x'; BLOCK_LEN]), 0); count];
+            for (ordinal, (block, tag)) in blocks.iter_mut().enumerate() {
+                assert!(block.fill(&ids[ordinal]));
+                *tag = ordinal;
+            }
             let mut found = Vec::new();
             pseudonymiser.pseudonyms_of_blocks(&blocks, |ordinal, pseudonym| {
-                found.push((ordinal, pseudonym));
+                found.push((*ordinal, pseudonym));
             });
             let expected: Vec<_> = ids
                 .iter()
@@ -237,8 +260,8 @@ mod tests {
             .collect();
         let pseudonyms: BTreeSet<u128> = all.iter().map(|id| pseudonymiser.pseudonym(id)).collect();
         assert_eq!(pseudonyms.len(), all.len());
-        assert!(Pseudonymiser::block(&[b'c'; BLOCK_LEN - 1]).is_some());
-        assert!(Pseudonymiser::block(&[b'c'; BLOCK_LEN]).is_none());
+        assert!(IdBlock::default().fill(&[b'c'; BLOCK_LEN - 1]));
+        assert!(!IdBlock::default().fill(&[b'c'; BLOCK_LEN]));
     }
 
     #[test]

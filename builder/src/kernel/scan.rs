@@ -18,6 +18,7 @@ use crate::{
     pseudonym::{CardKey, IdBlock, Pseudonymiser},
     quality::Quarantine,
     row_outcome::{Field, Location, Reason, RowSink, Rule},
+    short_text,
     transaction::Transaction,
 };
 
@@ -72,25 +73,58 @@ struct Rest {
     category: Box<[u8]>,
     region: Box<[u8]>,
     currency: Box<[u8]>,
-    ordinal_of_currency: usize,
 }
 
-/// Rows that wait for what is looked up and computed for many together.
+/// A rest by its hash.
+#[derive(Clone, Copy)]
+struct KnownRest {
+    hash: u64,
+    /// Its place in `rests`.
+    ordinal: u32,
+    ordinal_of_currency: u32,
+}
+
+/// Rows that wait for what is looked up and computed for many together: the first of room for
+/// [`WAITING_ROWS`], in which each part of a row is put down where it stays.
 #[derive(Default)]
 struct Waiting {
     rows: Vec<WaitingRow>,
+    rows_len: usize,
     /// Ids of cards, and the row of each.
-    ids: Vec<IdBlock>,
-    rows_of_ids: Vec<usize>,
+    ids: Vec<(IdBlock, usize)>,
+    ids_len: usize,
     /// Ids of stores that their keys do not tell.
     long_stores: HashMap<usize, Box<[u8]>>,
 }
 
+#[derive(Clone)]
 struct WaitingRow {
     parts: RowParts,
     store: StoreKey,
     rest: u32,
     known: Option<Known>,
+}
+
+impl Waiting {
+    fn new() -> Self {
+        let row = WaitingRow {
+            parts: RowParts {
+                card: 0,
+                tx: 0,
+                content: 0,
+                amount: 0,
+                day: 0,
+            },
+            store: StoreKey(0),
+            rest: 0,
+            known: None,
+        };
+        Self {
+            rows: vec![row; WAITING_ROWS],
+            ids: vec![(IdBlock::default(), 0); WAITING_ROWS],
+            ..Self::default()
+        }
+    }
 }
 
 const _: () = assert!(WAITING_ROWS <= DEFINED_AT_ONCE_MAX as usize);
@@ -108,8 +142,7 @@ pub struct StoreScan<'a> {
     spread: [u64; 2],
     outbox: Outbox<StoreRow>,
     profiles: HashTable<Known>,
-    /// By hash, the place in `rests`.
-    rests_known: HashTable<(u64, u32)>,
+    rests_known: HashTable<KnownRest>,
     rests: Vec<Rest>,
     waiting: Waiting,
     currencies: Vec<(Vec<u8>, u64)>,
@@ -135,7 +168,7 @@ impl<'a> StoreScan<'a> {
             profiles: HashTable::new(),
             rests_known: HashTable::new(),
             rests: Vec::new(),
-            waiting: Waiting::default(),
+            waiting: Waiting::new(),
             currencies: Vec::new(),
             counts: ScanCounts::default(),
         }
@@ -157,16 +190,17 @@ impl<'a> StoreScan<'a> {
     /// row needs: looked up one after the other, rows wait for memory together.
     fn send_waiting(&mut self) -> Result<()> {
         let mut waiting = std::mem::take(&mut self.waiting);
-        for row in &mut waiting.rows {
+        let rows = &mut waiting.rows[..waiting.rows_len];
+        for row in rows.iter_mut() {
             let is_same = |known: &Known| known.store == row.store && known.rest == row.rest;
             let hash = table_hash(self.spread, row.store, row.rest);
             row.known = self.profiles.find(hash, is_same).copied();
         }
         self.pseudonymiser
-            .pseudonyms_of_blocks(&waiting.ids, |id, card| {
-                waiting.rows[waiting.rows_of_ids[id]].parts.card = card;
+            .pseudonyms_of_blocks(&waiting.ids[..waiting.ids_len], |row, card| {
+                rows[*row].parts.card = card;
             });
-        for (index, row) in waiting.rows.iter().enumerate() {
+        for (index, row) in rows.iter().enumerate() {
             let known = match row.known {
                 Some(known) => known,
                 None => self.learn(row, waiting.long_stores.get(&index).map(AsRef::as_ref)),
@@ -174,9 +208,7 @@ impl<'a> StoreScan<'a> {
             self.outbox
                 .push(known.partition, StoreRow::new(&row.parts, known.ordinal))?;
         }
-        waiting.rows.clear();
-        waiting.ids.clear();
-        waiting.rows_of_ids.clear();
+        (waiting.rows_len, waiting.ids_len) = (0, 0);
         waiting.long_stores.clear();
         self.waiting = waiting;
         self.forget_if_needed()
@@ -227,48 +259,54 @@ impl<'a> StoreScan<'a> {
         Ok(())
     }
 
-    /// Puts down the card of the next row to wait; returns its pseudonym if that is known at once.
-    #[inline]
-    fn wait_for_card(&mut self, id: &[u8]) -> u128 {
+    /// Puts down the card of the next row to wait.
+    #[inline(always)]
+    fn wait_for_card(&mut self, id: &[u8]) {
+        let waiting = &mut self.waiting;
+        let (block, row) = &mut waiting.ids[waiting.ids_len];
+        let card = &mut waiting.rows[waiting.rows_len].parts.card;
         if id.is_empty() {
-            return 0;
+            *card = 0;
+        } else if block.fill(id) {
+            *row = waiting.rows_len;
+            waiting.ids_len += 1;
+        } else {
+            *card = self.pseudonymiser.pseudonym(id);
         }
-        let Some(block) = Pseudonymiser::block(id) else {
-            return self.pseudonymiser.pseudonym(id);
-        };
-        self.waiting.rows_of_ids.push(self.waiting.rows.len());
-        self.waiting.ids.push(block);
-        0
     }
 
-    /// Returns where what a row says beside its store stands in `rests`.
+    /// Returns what is known of what a row says beside its store.
     #[inline]
-    fn rest_of(&mut self, row: &Transaction<'_>) -> u32 {
-        let is_same = |known: &(u64, u32)| known.0 == row.profile;
+    fn rest_of(&mut self, row: &Transaction<'_>) -> KnownRest {
+        let is_same = |known: &KnownRest| known.hash == row.profile;
         match self.rests_known.find(row.profile, is_same) {
-            Some((_, rest)) => *rest,
+            Some(rest) => *rest,
             None => self.learn_rest(row),
         }
     }
 
     #[cold]
-    fn learn_rest(&mut self, row: &Transaction<'_>) -> u32 {
+    fn learn_rest(&mut self, row: &Transaction<'_>) -> KnownRest {
         let mut currencies = self.currencies.iter();
         let known = currencies.position(|(code, _)| code == row.currency);
         let ordinal_of_currency = known.unwrap_or_else(|| {
             self.currencies.push((row.currency.to_vec(), 0));
             self.currencies.len() - 1
         });
-        let ordinal = u32::try_from(self.rests.len()).expect("they are forgotten in time");
+        let small = |place: usize| u32::try_from(place).expect("they are forgotten in time");
+        let known = KnownRest {
+            hash: row.profile,
+            ordinal: small(self.rests.len()),
+            ordinal_of_currency: small(ordinal_of_currency),
+        };
         self.rests.push(Rest {
             category: row.category.into(),
             region: row.region.into(),
             currency: row.currency.into(),
-            ordinal_of_currency,
         });
         self.rests_known
-            .insert_unique(row.profile, (row.profile, ordinal), |known| known.0);
-        ordinal
+            .insert_unique(known.hash, known, |known| known.hash);
+        known
     }
 }
 
@@ -286,17 +324,13 @@ impl StoreKey {
 
     #[inline]
     fn new(id: &[u8], seed: u64) -> Self {
-        let mut bytes = [0; Self::LAST + 1];
-        match bytes[..Self::LAST].get_mut(..id.len()) {
-            Some(short) => {
-                short.copy_from_slice(id);
-                bytes[Self::LAST] = u8::try_from(id.len()).unwrap_or(u8::MAX);
-            }
-            None => {
-                bytes = xxh3_128_with_seed(id, seed).to_le_bytes();
-                bytes[Self::LAST] = u8::MAX;
-            }
+        if let Some(number) = short_text::number_of(id)
+            && id.len() <= Self::LAST
+        {
+            return Self(number | (id.len() as u128) << (8 * Self::LAST));
         }
+        let mut bytes = xxh3_128_with_seed(id, seed).to_le_bytes();
+        bytes[Self::LAST] = u8::MAX;
         Self(u128::from_le_bytes(bytes))
     }
 
@@ -337,27 +371,23 @@ impl RowSink for StoreScan<'_> {
         };
         let store = StoreKey::new(row.store_id, self.seed);
         let rest = self.rest_of(row);
-        let currency = self.rests[rest as usize].ordinal_of_currency;
-        self.currencies[currency].1 += 1;
-        let parts = RowParts {
-            card: self.wait_for_card(row.card_id),
-            tx: tx_hash(row.tx_id, self.seed),
-            content: row.content,
-            amount: row.amount_minor,
-            day,
-        };
+        self.currencies[rest.ordinal_of_currency as usize].1 += 1;
+        self.wait_for_card(row.card_id);
+        let waiting = &mut self.waiting;
         if store.is_long() {
-            let index = self.waiting.rows.len();
-            self.waiting.long_stores.insert(index, row.store_id.into());
+            let store = row.store_id.into();
+            waiting.long_stores.insert(waiting.rows_len, store);
         }
-        self.waiting.rows.push(WaitingRow {
-            parts,
-            store,
-            rest,
-            known: None,
-        });
+        let waiting_row = &mut waiting.rows[waiting.rows_len];
+        waiting_row.parts.tx = tx_hash(row.tx_id, self.seed);
+        waiting_row.parts.content = row.content;
+        waiting_row.parts.amount = row.amount_minor;
+        waiting_row.parts.day = day;
+        waiting_row.store = store;
+        waiting_row.rest = rest.ordinal;
+        waiting.rows_len += 1;
         self.counts.accepted += 1;
-        if self.waiting.rows.len() < WAITING_ROWS {
+        if self.waiting.rows_len < WAITING_ROWS {
             Ok(())
         } else {
             self.send_waiting()

@@ -2,6 +2,7 @@
 
 use nightshard_format::histogram::AMOUNT_MINOR_MAX;
 
+use super::Padded;
 use crate::layout::AmountRule;
 use crate::row_outcome::Reason;
 
@@ -19,7 +20,35 @@ const TENS_MAX: i32 = 38;
 /// # Errors
 /// [`Reason::NotANumber`], [`Reason::TooPrecise`], [`Reason::Overflow`].
 #[inline]
-pub(crate) fn amount_minor(text: &[u8], factor: u32, rule: AmountRule) -> Result<i64, Reason> {
+pub(crate) fn amount_minor(text: Padded<'_>, factor: u32, rule: AmountRule) -> Result<i64, Reason> {
+    match few_digits(text) {
+        // At most 8 digits times at most 10^6.
+        Some(integer) => in_range(i64::from(integer) * i64::from(factor)),
+        None => signed(text.as_bytes(), factor, rule),
+    }
+}
+
+/// Reads up to eight digits, all together.
+#[inline(always)]
+fn few_digits(text: Padded<'_>) -> Option<u32> {
+    const WORD_LEN: usize = size_of::<u64>();
+    if text.len() == 0 || text.len() > WORD_LEN {
+        return None;
+    }
+    // The last digit stands highest, and zeros before the first.
+    let digits = u64::from_le_bytes(text.first()) ^ u64::from_le_bytes([b'0'; WORD_LEN]);
+    let digits = digits << (8 * (WORD_LEN - text.len()));
+    let carried = digits.wrapping_add(u64::from_le_bytes([6; WORD_LEN]));
+    if (carried | digits) & u64::from_le_bytes([0xf0; WORD_LEN]) != 0 {
+        return None;
+    }
+    // Pairs, fours and eights of digits, each sum in the lowest of its bytes.
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    u32::try_from((fours * 10_000 + (fours >> 32)) & 0xffff_ffff).ok()
+}
+
+fn signed(text: &[u8], factor: u32, rule: AmountRule) -> Result<i64, Reason> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] => (false, digits),
@@ -31,10 +60,17 @@ pub(crate) fn amount_minor(text: &[u8], factor: u32, rule: AmountRule) -> Result
             .ok_or(Reason::Overflow)?,
         None => decimal(digits, factor, rule)?,
     };
-    if magnitude > AMOUNT_MINOR_MAX {
-        return Err(Reason::Overflow);
-    }
+    let magnitude = in_range(magnitude)?;
     Ok(if negative { -magnitude } else { magnitude })
+}
+
+#[inline(always)]
+fn in_range(magnitude: i64) -> Result<i64, Reason> {
+    if magnitude > AMOUNT_MINOR_MAX {
+        Err(Reason::Overflow)
+    } else {
+        Ok(magnitude)
+    }
 }
 
 #[inline]
@@ -135,6 +171,8 @@ fn exponent(text: &[u8]) -> Result<i32, Reason> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const CENTS: AmountRule = AmountRule {
@@ -144,12 +182,12 @@ mod tests {
     };
 
     fn cents(text: &str) -> Result<i64, Reason> {
-        amount_minor(text.as_bytes(), 100, CENTS)
+        amount_minor(Padded::exact(text.as_bytes()), 100, CENTS)
     }
 
     fn rounded(text: &str) -> Result<i64, Reason> {
         amount_minor(
-            text.as_bytes(),
+            Padded::exact(text.as_bytes()),
             100,
             AmountRule {
                 round: true,
@@ -183,8 +221,14 @@ mod tests {
             decimal: b',',
             round: false,
         };
-        assert_eq!(amount_minor(b"1234,5", 100, comma), Ok(123_450));
-        assert_eq!(amount_minor(b"1.5", 100, comma), Err(Reason::NotANumber));
+        assert_eq!(
+            amount_minor(Padded::exact(b"1234,5"), 100, comma),
+            Ok(123_450)
+        );
+        assert_eq!(
+            amount_minor(Padded::exact(b"1.5"), 100, comma),
+            Err(Reason::NotANumber)
+        );
     }
 
     #[test]
@@ -220,6 +264,19 @@ mod tests {
             assert_eq!(rounded(&long).is_err(), too_large, "{long}");
         }
         assert_eq!(rounded(&"9".repeat(400)), Err(Reason::Overflow));
+    }
+
+    proptest! {
+        #[test]
+        fn few_digits_are_read_as_any_number(
+            text in "[-+]?[0-9]{0,9}[./:x]?[0-9]{0,2}",
+            behind in "[0-9,x]{0,20}",
+        ) {
+            let bytes = [text.as_bytes(), behind.as_bytes()].concat();
+            let padded = Padded::new(&bytes, text.len());
+            let expected = signed(text.as_bytes(), 100, CENTS);
+            prop_assert_eq!(amount_minor(padded, 100, CENTS), expected);
+        }
     }
 
     #[test]

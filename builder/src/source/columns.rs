@@ -36,6 +36,8 @@ pub(crate) struct Slot {
     strip: Box<[u8]>,
     /// Whether the one column is all there is.
     is_simple: bool,
+    /// Whether the constant is.
+    is_constant: bool,
 }
 
 /// Zeros behind a constant, so that it is taken as other texts are.
@@ -65,9 +67,16 @@ impl Slot {
     pub(crate) fn padded<'r>(&'r self, fields: Fields<'r>) -> Padded<'r> {
         if self.is_simple {
             fields.padded(self.column)
+        } else if self.is_constant {
+            Padded::new(&self.constant, self.constant_len)
         } else {
             self.resolve(fields, Choice::FallbackLast).0
         }
+    }
+
+    /// The column that is all there is.
+    fn only_column(&self) -> Option<usize> {
+        self.is_simple.then_some(self.column)
     }
 
     /// The text, and whether it came from the fallback.
@@ -108,12 +117,19 @@ impl Slot {
 }
 
 /// A field that only counts as content.
+#[derive(Clone)]
 pub(crate) struct Other {
     pub(crate) field: Field,
     pub(crate) kind: Kind,
     /// Tells its texts from those of other fields.
     pub(crate) tag: u8,
     pub(crate) slot: Slot,
+}
+
+impl Other {
+    fn plain_column(&self) -> Option<usize> {
+        (self.slot.only_column()).filter(|_| self.kind == Kind::Text)
+    }
 }
 
 /// The columns of one file, matched with a layout.
@@ -142,6 +158,10 @@ pub(crate) struct Columns {
     pub(crate) points_used: Option<Slot>,
     /// Fields that only count as content, in canonical order; those that the file may have.
     pub(crate) others: Vec<Other>,
+    /// Of these the texts that are columns as they are, by column and tag.
+    pub(crate) plain_texts: Vec<(usize, u8)>,
+    /// The rest of them.
+    pub(crate) special: Vec<Other>,
     /// Columns that the layout carries along.
     pub(crate) carried: Vec<usize>,
 }
@@ -208,6 +228,7 @@ impl Columns {
             tag,
             slot: slot(*field),
         });
+        let others: Vec<Other> = others.filter(|other| !other.slot.is_void(none)).collect();
         let carried = definition.carry.iter();
         Self {
             is_json,
@@ -229,7 +250,14 @@ impl Columns {
             status: some_slot(Field::Status),
             installments: some_slot(Field::Installments),
             points_used: some_slot(Field::PointsUsed),
-            others: others.filter(|other| !other.slot.is_void(none)).collect(),
+            plain_texts: (others.iter())
+                .filter_map(|other| Some((other.plain_column()?, other.tag)))
+                .collect(),
+            special: (others.iter())
+                .filter(|other| other.plain_column().is_none())
+                .cloned()
+                .collect(),
+            others,
             carried: carried
                 .map(|name| finder.column(name).unwrap_or(none))
                 .collect(),
@@ -352,6 +380,7 @@ impl Finder<'_> {
         Slot {
             column: first,
             is_simple: fallback.is_none() && constant.is_empty() && column.strip.is_empty(),
+            is_constant: first == self.none(),
             fallback,
             is_fallback: first_choice.is_none(),
             constant: [constant.as_bytes(), &[0; ROOM]].concat().into(),

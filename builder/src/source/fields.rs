@@ -1,24 +1,34 @@
 //! The fields of one record.
 
+use std::ops::Range;
+
 use wide::u8x32;
 
 use super::Padded;
 use super::record::{Line, State, Text};
 
-/// A record whose fields are found.
+/// A record whose fields are found, without the white space around them.
 #[derive(Clone, Copy)]
 pub(crate) struct Fields<'r> {
     text: &'r [u8],
-    /// Where each column's field begins, and where one after the last would.
+    /// Where each column's field begins.
     starts: &'r [u32],
-    /// How many bytes separate one field from the next.
+    /// So many bytes behind the end of each.
+    ends: &'r [u32],
     gap: u32,
 }
 
 impl<'r> Fields<'r> {
-    /// Fields that are `gap` bytes apart in `text` and begin at `starts`; more may follow in `text`.
-    pub(crate) fn new(text: &'r [u8], starts: &'r [u32], gap: u32) -> Self {
-        Self { text, starts, gap }
+    /// Fields of `text` that begin at `starts` and end `gap` bytes before `ends`; anything may
+    /// follow them in `text`.
+    #[inline(always)]
+    pub(crate) fn new(text: &'r [u8], starts: &'r [u32], ends: &'r [u32], gap: u32) -> Self {
+        Self {
+            text,
+            starts,
+            ends,
+            gap,
+        }
     }
 
     /// The text of a column without surrounding ASCII white space; empty for a column that the
@@ -31,27 +41,44 @@ impl<'r> Fields<'r> {
     /// The same, with what stands behind it.
     #[inline(always)]
     pub(crate) fn padded(&self, column: usize) -> Padded<'r> {
-        let (Some(start), Some(next)) = (self.starts.get(column), self.starts.get(column + 1))
-        else {
-            return Padded::exact(&[]);
+        let (Some(start), Some(end)) = (self.starts.get(column), self.ends.get(column)) else {
+            return Padded::EMPTY;
         };
-        let end = next.wrapping_sub(self.gap);
-        let len = end.wrapping_sub(*start) as usize;
-        match self.text.get(*start as usize..).unwrap_or_default() {
-            _ if len == 0 => Padded::exact(&[]),
-            bytes @ [first, ..] if *first > b' ' && bytes[len - 1] > b' ' => {
-                Padded::new(bytes, len)
-            }
-            bytes => trimmed(bytes, len),
+        let len = end.wrapping_sub(self.gap).wrapping_sub(*start) as usize;
+        match self.text.get(*start as usize..) {
+            Some(bytes) => Padded::new(bytes, len),
+            None => Padded::EMPTY,
         }
     }
 }
 
-#[cold]
-fn trimmed(bytes: &[u8], len: usize) -> Padded<'_> {
-    let text = bytes[..len].trim_ascii_start();
-    let bytes = &bytes[len - text.len()..];
-    Padded::new(bytes, text.trim_ascii_end().len())
+/// Fields that stand anywhere in a text.
+#[derive(Default)]
+pub(super) struct Spans {
+    starts: Vec<u32>,
+    ends: Vec<u32>,
+}
+
+impl Spans {
+    pub(super) fn clear(&mut self) {
+        self.starts.clear();
+        self.ends.clear();
+    }
+
+    /// Adds a field without the white space around it.
+    #[inline]
+    pub(super) fn push(&mut self, text: &[u8], field: Range<usize>) {
+        let is_blank = |at: &usize| text[*at].is_ascii_whitespace();
+        let start = field.clone().find(|at| !is_blank(at));
+        let start = start.unwrap_or(field.end);
+        let end = (start..field.end).rfind(|at| !is_blank(at));
+        self.starts.push(position(start));
+        self.ends.push(position(end.map_or(start, |last| last + 1)));
+    }
+
+    pub(super) fn fields<'r>(&'r self, text: &'r [u8]) -> Fields<'r> {
+        Fields::new(text, &self.starts, &self.ends, 0)
+    }
 }
 
 /// Finds the fields of CSV records.
@@ -63,6 +90,7 @@ pub(crate) struct Splitter {
     unquoted: Vec<u8>,
     /// Ends of the fields in `unquoted`.
     ends: Vec<usize>,
+    spans: Spans,
 }
 
 impl Splitter {
@@ -72,6 +100,7 @@ impl Splitter {
             starts: Vec::new(),
             unquoted: Vec::new(),
             ends: Vec::new(),
+            spans: Spans::default(),
         }
     }
 
@@ -139,7 +168,12 @@ impl Splitter {
         } else {
             self.starts[columns] = position(line.len) + 1;
         }
-        Some(Fields::new(line.bytes, &self.starts[..=columns], 1))
+        self.spans.clear();
+        for pair in self.starts[..=columns].array_windows() {
+            let [start, next] = pair.map(|it| it as usize);
+            self.spans.push(text, start..next - 1);
+        }
+        Some(self.spans.fields(line.bytes))
     }
 
     /// Whether there are only empty fields.
@@ -173,16 +207,15 @@ impl Splitter {
 
     fn split_quoted(&mut self, text: &[u8], columns: usize) -> Option<Fields<'_>> {
         let count = self.unquote(text);
-        let ends = self.ends.get(..count)?;
-        let starts = ends.iter().map(|end| position(*end));
-        self.starts.clear();
-        self.starts.push(0);
-        self.starts.extend(starts);
-        let all = Fields::new(&self.unquoted, &self.starts, 0);
-        if count < columns || (columns..count).any(|column| !all.get(column).is_empty()) {
-            return None;
+        let mut start = 0;
+        self.spans.clear();
+        for end in &self.ends[..count] {
+            self.spans.push(&self.unquoted, start..*end);
+            start = *end;
         }
-        Some(Fields::new(&self.unquoted, &self.starts[..=columns], 0))
+        let all = self.spans.fields(&self.unquoted);
+        let is_padded = count >= columns && (columns..count).all(|it| all.get(it).is_empty());
+        is_padded.then_some(all)
     }
 }
 

@@ -6,7 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::columns::Columns;
-use super::fields::{Fields, position};
+use super::fields::{Fields, Spans};
 
 /// What an object says of a column.
 #[derive(Clone, Default)]
@@ -23,7 +23,7 @@ pub(crate) struct JsonReader {
     values: Vec<Value>,
     /// The values in the order of columns.
     text: Vec<u8>,
-    starts: Vec<u32>,
+    spans: Spans,
 }
 
 impl JsonReader {
@@ -42,20 +42,20 @@ impl JsonReader {
         reader.deserialize(&mut deserializer).ok()?;
         deserializer.end().ok()?;
         self.text.clear();
-        self.starts.clear();
+        self.spans.clear();
         let first_there = |spelled: &Vec<usize>| {
             let mut values = spelled.iter().map(|column| &self.values[*column]);
             values.find(|value| value.is_there)
         };
         let own = self.values.iter().map(Some);
         for value in own.chain(columns.spelled.iter().map(first_there)) {
-            self.starts.push(position(self.text.len()));
+            let start = self.text.len();
             if let Some(value) = value {
                 self.text.extend_from_slice(&value.text);
             }
+            self.spans.push(&self.text, start..self.text.len());
         }
-        self.starts.push(position(self.text.len()));
-        Some(Fields::new(&self.text, &self.starts, 0))
+        Some(self.spans.fields(&self.text))
     }
 }
 

@@ -12,6 +12,7 @@ mod error;
 mod fields;
 mod inputs;
 mod json;
+mod lines;
 mod padded;
 mod parser;
 mod reader;

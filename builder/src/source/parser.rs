@@ -5,8 +5,9 @@ use encoding_rs::Encoding;
 use super::columns::Columns;
 use super::fields::Splitter;
 use super::json::JsonReader;
+use super::lines::LineIndex;
 use super::reader::Block;
-use super::record::{self, Line, Text};
+use super::record::{Line, Records, Text};
 use super::row::{Doubt, RowReader};
 use crate::layout::{Field, Layout};
 use crate::row_outcome::{Location, Reason, RowSink, Rule};
@@ -28,6 +29,22 @@ impl RowsRead {
     pub fn total(self) -> u64 {
         self.transactions + self.rejected + self.excluded
     }
+
+    /// Counts a row, and tells the sink if it is none.
+    #[inline]
+    fn note<S: RowSink>(&mut self, outcome: Outcome, at: Location, sink: &mut S) {
+        match outcome {
+            Outcome::Transaction => self.transactions += 1,
+            Outcome::Excluded(rule) => {
+                self.excluded += 1;
+                sink.excluded(at, rule);
+            }
+            Outcome::Rejected(field, reason) => {
+                self.rejected += 1;
+                sink.rejected(at, field, reason);
+            }
+        }
+    }
 }
 
 /// What a row turned out to be.
@@ -37,11 +54,15 @@ pub(super) enum Outcome {
     Rejected(Field, Reason),
 }
 
+/// So much is indexed at once: it stays in a core's nearest cache with its index.
+const INDEXED_BYTES: usize = 16 << 10;
+
 /// Parses blocks; each thread has its own.
 pub struct Parser {
     encoding: &'static Encoding,
     is_utf8: bool,
     splitter: Splitter,
+    index: LineIndex,
     json: JsonReader,
     rows: RowReader,
 }
@@ -55,6 +76,7 @@ impl Parser {
             encoding: layout.encoding(),
             is_utf8: layout.is_utf8(),
             splitter: Splitter::new(layout.delimiter()),
+            index: LineIndex::new(layout.delimiter()),
             json: JsonReader::default(),
             rows: RowReader::new(layout, seed),
         }
@@ -66,39 +88,69 @@ impl Parser {
     /// The sink's; a row that cannot be read is not an error but rejected.
     pub fn parse<S: RowSink>(&mut self, block: &Block, sink: &mut S) -> Result<RowsRead, S::Error> {
         let mut read = RowsRead::default();
-        // One look at the block spares one at each field.
-        let is_sound = self.is_utf8 && std::str::from_utf8(block.bytes()).is_ok();
-        self.rows.doubt = if is_sound { Doubt::None } else { Doubt::Utf8 };
-        let delimiter = block.dialect.delimiter;
-        let holds_controls = record::holds_controls(block.bytes(), delimiter);
-        let columns = &*block.columns;
+        let (columns, dialect) = (&*block.columns, block.dialect);
+        let mut records = dialect.records(block.bytes(), block.first_line());
         let converts = columns.is_json || !self.is_utf8;
-        for record in block.dialect.records(block.bytes(), block.first_line()) {
-            let at = Location {
-                file: block.file(),
-                line: record.line,
+        // A blank line has one field.
+        let is_indexed = !converts && columns.len() > 1;
+        let mut is_sound = None;
+        loop {
+            if is_indexed && self.plain_lines(&mut records, block, &mut read, sink)? {
+                continue;
+            }
+            let Some(record) = records.next() else {
+                return Ok(read);
             };
-            // A look at the block does not see what quotes and the escapes of JSON hide.
-            let is_plain = !columns.is_json && matches!(record.text, Ok(Text::Plain(_)));
-            self.rows.may_hold_controls = holds_controls || !is_plain;
+            let at = block.at(record.line);
+            // One look at the block spares one at each field.
+            let is_sound = is_sound
+                .get_or_insert_with(|| self.is_utf8 && std::str::from_utf8(block.bytes()).is_ok());
+            self.rows.doubt = if *is_sound { Doubt::None } else { Doubt::Utf8 };
+            self.rows.may_hold_controls = true;
             let outcome = match record.text {
                 Ok(text) if converts => self.converted(text, columns, at, sink)?,
                 Ok(text) => self.csv(text, columns, at, sink)?,
                 Err(reason) => Outcome::Rejected(Field::Record, reason),
             };
-            match outcome {
-                Outcome::Transaction => read.transactions += 1,
-                Outcome::Excluded(rule) => {
-                    read.excluded += 1;
-                    sink.excluded(at, rule);
-                }
-                Outcome::Rejected(field, reason) => {
-                    read.rejected += 1;
-                    sink.rejected(at, field, reason);
-                }
-            }
+            read.note(outcome, at, sink);
         }
-        Ok(read)
+    }
+
+    /// Reads the lines before the next quote, some of them; returns whether there were any.
+    fn plain_lines<S: RowSink>(
+        &mut self,
+        records: &mut Records<'_>,
+        block: &Block,
+        read: &mut RowsRead,
+        sink: &mut S,
+    ) -> Result<bool, S::Error> {
+        let Some((text, len, first_line)) = records.plain_lines(INDEXED_BYTES) else {
+            return Ok(false);
+        };
+        self.index.read(text, len);
+        records.pass_lines(self.index.len());
+        let is_sound = self.index.is_ascii || std::str::from_utf8(&text[..len]).is_ok();
+        self.rows.doubt = if is_sound { Doubt::None } else { Doubt::Utf8 };
+        self.rows.may_hold_controls = self.index.holds_controls;
+        let columns = &*block.columns;
+        for (line, number) in self.index.lines(text, columns.len()).zip(first_line..) {
+            let at = block.at(number);
+            let outcome = match line.fields {
+                Some(fields) if line.len <= block.dialect.record_bytes_max => {
+                    self.rows.read(fields, columns, at, sink)?
+                }
+                _ => match block.dialect.plain(&text[line.start..], line.len) {
+                    Some(Ok(text)) => {
+                        let fields = self.splitter.split(text, columns.len());
+                        self.rows.read_if_any(fields, columns, at, sink)?
+                    }
+                    Some(Err(reason)) => Outcome::Rejected(Field::Record, reason),
+                    None => continue,
+                },
+            };
+            read.note(outcome, at, sink);
+        }
+        Ok(true)
     }
 
     #[inline]
@@ -109,13 +161,8 @@ impl Parser {
         at: Location,
         sink: &mut S,
     ) -> Result<Outcome, S::Error> {
-        match self.splitter.split(text, columns.len()) {
-            Some(fields) => self.rows.read(fields, columns, at, sink),
-            None => Ok(Outcome::Rejected(
-                Field::Record,
-                Reason::WrongNumberOfFields,
-            )),
-        }
+        let fields = self.splitter.split(text, columns.len());
+        self.rows.read_if_any(fields, columns, at, sink)
     }
 
     /// Reads a record of another encoding or format.

@@ -11,6 +11,7 @@ use super::record::{Dialect, End, Seen};
 use super::stream::Stream;
 use super::{Error, Inputs, Result};
 use crate::layout::Layout;
+use crate::row_outcome::Location;
 
 /// What a block and a record may measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,12 @@ impl Block {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
+    }
+
+    /// A line of the block's file.
+    pub(crate) fn at(&self, line: u64) -> Location {
+        let file = self.file;
+        Location { file, line }
     }
 
     /// Gives the memory back, for [`Reader::next_block`].

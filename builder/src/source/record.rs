@@ -129,6 +129,24 @@ impl Dialect {
         }
     }
 
+    /// Returns the record that is the first `len` of `bytes`, a line without a quote; `None` for a
+    /// blank one.
+    #[inline]
+    pub(crate) fn plain<'b>(
+        &self,
+        bytes: &'b [u8],
+        len: usize,
+    ) -> Option<Result<Text<'b>, Reason>> {
+        let text = without_carriage_return(&bytes[..len]);
+        if is_blank(text) {
+            return None;
+        }
+        let fits = len <= self.record_bytes_max;
+        let len = text.len();
+        let text = Text::Plain(Line { bytes, len });
+        Some(fits.then_some(text).ok_or(Reason::RecordTooLong))
+    }
+
     /// Iterates over the records of `bytes`, of which the first begins on `line`.
     pub(crate) fn records<'b>(&self, bytes: &'b [u8], line: u64) -> Records<'b> {
         let next_quote = if self.quoted {
@@ -270,16 +288,7 @@ impl<'b> Iterator for Records<'b> {
             let line = self.line;
             self.position += len + 1;
             self.line += 1;
-            let text = without_carriage_return(&rest[..len]);
-            if !is_blank(text) {
-                let fits = len <= self.dialect.record_bytes_max;
-                let text = Line {
-                    bytes: rest,
-                    len: text.len(),
-                };
-                let text = fits
-                    .then_some(Text::Plain(text))
-                    .ok_or(Reason::RecordTooLong);
+            if let Some(text) = self.dialect.plain(rest, len) {
                 return Some(Record { line, text });
             }
             if self.position >= self.bytes.len() {
@@ -290,6 +299,25 @@ impl<'b> Iterator for Records<'b> {
 }
 
 impl<'b> Records<'b> {
+    /// Takes the next whole lines without a quote, of `bytes_max` bytes or less, unless there are
+    /// none; returns them with what stands behind them, how long they are, and the first's number.
+    ///
+    /// Blank lines are not left out. Whoever takes them tells how many there were by
+    /// [`Self::pass_lines`].
+    pub(crate) fn plain_lines(&mut self, bytes_max: usize) -> Option<(&'b [u8], usize, u64)> {
+        let start = self.position;
+        let end = self.bytes.len().min(start.saturating_add(bytes_max));
+        let lines = self.bytes.get(start..end.min(self.next_quote))?;
+        let len = memrchr(b'\n', lines)? + 1;
+        self.position += len;
+        Some((&self.bytes[start..], len, self.line))
+    }
+
+    /// Counts lines that were taken.
+    pub(crate) fn pass_lines(&mut self, lines: usize) {
+        self.line += lines as u64;
+    }
+
     #[cold]
     fn quoted_record(&mut self) -> Record<'b> {
         let (start, line) = (self.position, self.line);
@@ -312,28 +340,6 @@ impl<'b> Records<'b> {
         Record { line, text }
     }
 }
-
-/// Whether there may be control characters that neither end a line nor separate fields; those that
-/// stand inside quotes may be taken for such.
-pub(crate) fn holds_controls(bytes: &[u8], delimiter: u8) -> bool {
-    let is_odd = |byte: u8| byte.is_ascii_control() & (byte != b'\n') & (byte != delimiter);
-    let Some((last, rest)) = bytes.split_last() else {
-        return false;
-    };
-    // Chunk by chunk without a branch, so that many bytes are looked at together.
-    let chunks = rest.chunks(CHUNK_BYTES);
-    let nexts = bytes[1..].chunks(CHUNK_BYTES);
-    let any_odd = |(chunk, next): (&[u8], &[u8])| {
-        let pairs = chunk.iter().zip(next);
-        pairs.fold(false, |any, (byte, next)| {
-            any | (is_odd(*byte) & !((*byte == b'\r') & (*next == b'\n')))
-        })
-    };
-    is_odd(*last) || chunks.zip(nexts).any(any_odd)
-}
-
-/// How much is looked at between two branches.
-const CHUNK_BYTES: usize = 4096;
 
 fn without_carriage_return(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)

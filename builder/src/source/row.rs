@@ -19,6 +19,9 @@ pub(super) struct RowReader {
     /// Lower-case values of a status that mean cancelled.
     cancelled: Vec<Vec<u8>>,
     points_from: Option<u16>,
+    /// The last currency's code, which was written as it is, and the units of its amounts; first
+    /// what is no text's number.
+    last_currency: (u32, u32),
     content_keys: FieldKeys,
     /// What may be wrong with the texts of the next rows.
     pub(super) doubt: Doubt,
@@ -90,6 +93,7 @@ impl RowReader {
             points_from: layout
                 .field(Field::Installments)
                 .and_then(|column| column.points_from),
+            last_currency: (u32::MAX, 0),
             content_keys: FieldKeys::new(CONTENT_CONTEXT, seed, content_fields(layout)),
             doubt: Doubt::Utf8,
             may_hold_controls: true,
@@ -118,6 +122,27 @@ impl RowReader {
         }
     }
 
+    /// As [`Self::read`], or rejects what has no such fields.
+    ///
+    /// # Errors
+    /// The sink's.
+    #[inline]
+    pub(super) fn read_if_any<S: RowSink>(
+        &mut self,
+        fields: Option<Fields<'_>>,
+        columns: &Columns,
+        at: Location,
+        sink: &mut S,
+    ) -> Result<Outcome, S::Error> {
+        match fields {
+            Some(fields) => self.read(fields, columns, at, sink),
+            None => Ok(Outcome::Rejected(
+                Field::Record,
+                Reason::WrongNumberOfFields,
+            )),
+        }
+    }
+
     #[inline]
     fn hand_on<S: RowSink>(
         &mut self,
@@ -143,18 +168,17 @@ impl RowReader {
             return Err(fault_of_texts(fields, columns).into());
         }
         let moment = self.moment(fields, columns)?;
-        let (amount_minor, currency) = self.amount_and_currency(fields, columns)?;
+        let (amount_minor, code) = self.amount_and_currency(fields, columns)?;
         let (installments, points_used) = self.installments(fields, columns)?;
         if self.is_cancelled(fields, columns) {
             return Ok(Outcome::Excluded(Rule::Cancelled));
         }
         let carried = Carried::new(fields, &columns.carried);
         let mut hash = self.content_keys.row();
-        let [a, b, c] = currency;
-        let code = u32::from_le_bytes([a, b, c, 0]);
+        let [currency @ .., _] = code.to_le_bytes();
         hash.numbers(CURRENCY, [code.into(), 0]);
         hash.text(CATEGORY, category);
-        hash.text(REGION, region);
+        hash.text_of_any_length(REGION, region);
         let profile = hash.finish();
         let mut row = Transaction {
             tx_id: tx_id.as_bytes(),
@@ -197,7 +221,7 @@ impl RowReader {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn moment(&mut self, fields: Fields<'_>, columns: &Columns) -> Result<Moment, Fault> {
         let fault = |reason| (Field::Ts, reason);
         let date = columns.date.text(fields);
@@ -217,12 +241,12 @@ impl RowReader {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn amount_and_currency(
-        &self,
+        &mut self,
         fields: Fields<'_>,
         columns: &Columns,
-    ) -> Result<(i64, [u8; 3]), Fault> {
+    ) -> Result<(i64, u32), Fault> {
         let (text, currency) = if columns.currency_follows {
             let (text, is_fallback) = columns.amount.resolve(fields, Choice::FallbackLast);
             let choice = if is_fallback {
@@ -237,22 +261,39 @@ impl RowReader {
                 columns.currency.padded(fields),
             )
         };
-        let (text, currency) = (text.as_bytes(), currency.as_bytes());
-        if text.is_empty() {
+        if text.len() == 0 {
             return Err((Field::AmountMinor, Reason::Missing));
         }
-        let code = currency_code(currency);
-        let factor = match self.amount.factor {
-            Some(factor) => factor,
-            None => 10_u32.pow(currency::exponent(code?).into()),
+        let (code, factor) = if currency_as_number(currency) == self.last_currency.0 {
+            let (code, factor) = self.last_currency;
+            (Ok(code), factor)
+        } else {
+            self.other_currency(currency.as_bytes())?
         };
         let amount = amount::amount_minor(text, factor, self.amount);
         let amount = amount.map_err(|reason| (Field::AmountMinor, reason))?;
         Ok((amount, code?))
     }
 
+    /// The code that a text is, and how many minor units a unit of the amount has.
+    #[cold]
+    fn other_currency(&mut self, text: &[u8]) -> Result<(Result<u32, Fault>, u32), Fault> {
+        let code = currency_code(text);
+        let factor = match self.amount.factor {
+            Some(factor) => factor,
+            None => 10_u32.pow(currency::exponent(code?).into()),
+        };
+        let number = code.map(|[a, b, c]| u32::from_le_bytes([a, b, c, 0]));
+        if let Ok(number) = number
+            && number == currency_as_number(Padded::exact(text))
+        {
+            self.last_currency = (number, factor);
+        }
+        Ok((number, factor))
+    }
+
     /// Months of instalment, and whether points were used.
-    #[inline]
+    #[inline(always)]
     fn installments(
         &self,
         fields: Fields<'_>,
@@ -293,7 +334,16 @@ impl RowReader {
     }
 }
 
-#[inline]
+/// A text of three bytes as a number; 0 stands for any other.
+#[inline(always)]
+fn currency_as_number(text: Padded<'_>) -> u32 {
+    if text.len() == 3 {
+        u32::from_le_bytes(text.first()) & 0xff_ffff
+    } else {
+        0
+    }
+}
+
 fn currency_code(text: &[u8]) -> Result<[u8; 3], Fault> {
     let reason = if text.is_empty() {
         Reason::Missing
@@ -325,11 +375,16 @@ fn content(
         hash.text(field, fields.padded(*column));
     }
     let others = OWN_FIELDS + columns.carried.len();
-    for other in &columns.others {
+    for (column, tag) in &columns.plain_texts {
+        hash.text(others + usize::from(*tag), fields.padded(*column));
+    }
+    for other in &columns.special {
         let (field, text) = (others + usize::from(other.tag), other.slot.padded(fields));
         match other.kind {
-            Kind::Text => hash.text(field, text),
-            Kind::Number if spelling::is_surely_spelled(text) => hash.text(field, text),
+            _ if text.len() == 0 => {}
+            Kind::Number if let Some(len) = spelling::spelled_len(text) => {
+                hash.text(field, text.cut(len));
+            }
             kind => add_value(&mut hash, field, kind, text),
         }
     }

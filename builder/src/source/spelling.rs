@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use wide::u8x16;
+
 use super::{Padded, time};
 use crate::layout::Field;
 
@@ -82,19 +84,36 @@ pub(crate) fn number(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     Decimal::parse(text).map(|decimal| Cow::Owned(decimal.spelled()))
 }
 
-/// Whether a short text is spelled as [`number`] would spell it, or is no number; told without a
-/// look at every byte. Few numbers of which that is so are not told.
+/// Returns how much of a number's text is the one spelling of it, without a branch for each byte;
+/// `None` where that is not the beginning of a short text, and for few others.
 #[inline(always)]
-pub(super) fn is_surely_spelled(text: Padded<'_>) -> bool {
-    // All letters have it, and neither digits nor signs nor points.
-    const LETTER: u128 = u128::from_le_bytes([0x40; 16]);
-    let bytes = text.as_bytes();
-    let (Some(last), len @ ..=16) = (bytes.last(), bytes.len()) else {
-        return false;
+pub(super) fn spelled_len(text: Padded<'_>) -> Option<usize> {
+    const LANES: usize = 16;
+    let len = text.len();
+    if len > LANES {
+        return None;
+    }
+    let lanes = u8x16::new(text.first());
+    let all = (1 << len) - 1;
+    let each = |byte: u8| lanes.simd_eq(u8x16::splat(byte)).to_bitmask() & all;
+    let (points, zeros, signs) = (each(b'.'), each(b'0'), each(b'-'));
+    let above = lanes - u8x16::splat(b'1');
+    let others = above.min(u8x16::splat(8)).simd_eq(above).to_bitmask() & all;
+    // Zeros behind the last other digit are left out if there is a point between, and the first
+    // digit is no zero unless the point follows.
+    let first = 1 << (signs & 1);
+    let is_number = (others | zeros | points | signs & 1) == all;
+    let is_begun = others & first != 0 || zeros & first != 0 && points == first << 1;
+    let is_ended = points & points.wrapping_sub(1) == 0 && others > points;
+    if !(is_number & is_begun & is_ended) {
+        return None;
+    }
+    let spelled = if points == 0 {
+        len
+    } else {
+        (u32::BITS - others.leading_zeros()) as usize
     };
-    let first = bytes[usize::from(bytes[0] == b'-' && len > 1)];
-    let letters = u128::from_le_bytes(text.first()) << (8 * (16 - len)) & LETTER;
-    matches!(first, b'1'..=b'9') && matches!(last, b'1'..=b'9') && letters == 0
+    Some(spelled)
 }
 
 /// Whether a text is a number without a sign, a zero, a point or an exponent too many.
@@ -261,28 +280,31 @@ mod tests {
             behind in "[a-z0-9]{0,20}",
         ) {
             let bytes = [text.as_bytes(), behind.as_bytes()].concat();
-            if is_surely_spelled(Padded::new(&bytes, text.len())) {
-                prop_assert_eq!(spelled(Kind::Number, &text), text);
+            if let Some(len) = spelled_len(Padded::new(&bytes, text.len())) {
+                prop_assert_eq!(spelled(Kind::Number, &text), &text[..len]);
             }
         }
     }
 
     #[test]
     fn most_numbers_are_told_at_a_glance() {
-        for (text, is_told) in [
-            ("36.80334", true),
-            ("-0.5", false),
-            ("-127.12048", true),
-            ("120", false),
-            ("1e3", false),
-            ("5", true),
-            ("", false),
+        for (text, len) in [
+            ("36.80334", Some(8)),
+            ("36.80300", Some(6)),
+            ("-0.5", Some(4)),
+            ("-127.12048", Some(10)),
+            ("120", Some(3)),
+            ("0.10", Some(3)),
+            ("5", Some(1)),
+            ("1.00", None),
+            ("0", None),
+            ("00.5", None),
+            ("1.2.3", None),
+            ("1-2.3", None),
+            ("1e3", None),
+            ("", None),
         ] {
-            assert_eq!(
-                is_surely_spelled(Padded::exact(text.as_bytes())),
-                is_told,
-                "{text}"
-            );
+            assert_eq!(spelled_len(Padded::exact(text.as_bytes())), len, "{text}");
         }
     }
 

@@ -38,6 +38,8 @@ pub(crate) struct TimeReader {
     precision: TimePrecision,
     /// The last text that went through a format: rows of one day tend to stand together.
     last: (Vec<u8>, Moment),
+    /// The last date of ISO 8601 and its day, for the same reason.
+    last_date: (DateText, i32),
 }
 
 impl TimeReader {
@@ -61,6 +63,7 @@ impl TimeReader {
                     utc: None,
                 },
             ),
+            last_date: (date_text(b"1970-01-01"), 0),
         }
     }
 
@@ -68,12 +71,19 @@ impl TimeReader {
     ///
     /// # Errors
     /// [`Reason::ImpossibleDate`], [`Reason::DateOutOfRange`], [`Reason::OffsetWithoutZone`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn moment(&mut self, text: &[u8]) -> Result<Moment, Reason> {
         if !self.date_formats.is_empty() {
             return self.formatted(text);
         }
-        let written = iso(text)?;
+        let Some((date, time)) = text.split_first_chunk() else {
+            return Err(Reason::ImpossibleDate);
+        };
+        let as_numbers = date_text(date);
+        if self.last_date.0 != as_numbers {
+            self.last_date = (as_numbers, iso_date(date)?);
+        }
+        let written = Written::of(self.last_date.1, time)?;
         self.localised(written)
     }
 
@@ -99,6 +109,7 @@ impl TimeReader {
         second.map(Some).ok_or(Reason::ImpossibleDate)
     }
 
+    #[inline(never)]
     fn formatted(&mut self, text: &[u8]) -> Result<Moment, Reason> {
         if self.last.0 == text {
             return Ok(self.last.1);
@@ -146,6 +157,7 @@ impl TimeReader {
 impl Moment {
     /// Returns the local time of a zone at so many seconds since 1970, or `None` outside all years
     /// that have four digits.
+    #[inline(never)]
     pub(crate) fn in_zone(utc: i64, zone: &TimeZone) -> Option<Self> {
         let timestamp = Timestamp::from_second(utc).ok()?;
         let local = utc + i64::from(zone.to_offset(timestamp).seconds());
@@ -197,6 +209,15 @@ fn second_of(time: Time) -> u32 {
     hour * 3600 + minute * 60 + second
 }
 
+/// The text of a date as numbers, which are compared at once.
+type DateText = (u64, u16);
+
+#[inline(always)]
+fn date_text(date: &[u8; DATE_LEN]) -> DateText {
+    let [start @ .., d1, d2] = date;
+    (u64::from_le_bytes(*start), u16::from_le_bytes([*d1, *d2]))
+}
+
 /// Length of an ISO 8601 date.
 pub(crate) const DATE_LEN: usize = 10;
 
@@ -208,29 +229,55 @@ pub(crate) fn is_iso(text: &[u8]) -> bool {
 /// Reads ISO 8601: a date, or a date and a time of day with an optional offset.
 #[inline(always)]
 fn iso(text: &[u8]) -> Result<Written, Reason> {
-    let Some((date, rest)) = text.split_first_chunk::<DATE_LEN>() else {
+    let Some((date, time)) = text.split_first_chunk() else {
         return Err(Reason::ImpossibleDate);
     };
-    let day = iso_date(date)?;
-    let (second, offset) = match rest {
-        [] => (None, None),
-        [b'T' | b't' | b' ', h1, h2, b':', m1, m2, b':', s1, s2] => {
-            (clock([[*h1, *h2], [*m1, *m2], [*s1, *s2]]), None)
-        }
-        [b'T' | b't' | b' ', time @ ..] => iso_time_and_offset(time)?,
-        _ => return Err(Reason::ImpossibleDate),
-    };
-    if second.is_none() && !rest.is_empty() {
-        return Err(Reason::ImpossibleDate);
-    }
-    Ok(Written {
-        day,
-        second,
-        offset,
-    })
+    Written::of(iso_date(date)?, time)
 }
 
+impl Written {
+    /// Reads what stands behind a date.
+    #[inline(always)]
+    fn of(day: i32, time: &[u8]) -> Result<Self, Reason> {
+        let (second, offset) = match time {
+            [] => {
+                return Ok(Self {
+                    day,
+                    second: None,
+                    offset: None,
+                });
+            }
+            [b'T' | b't' | b' ', time @ ..] => match time.as_array() {
+                Some(time) => (iso_clock(time), None),
+                None => iso_time_and_offset(time)?,
+            },
+            _ => return Err(Reason::ImpossibleDate),
+        };
+        let second = Some(second.ok_or(Reason::ImpossibleDate)?);
+        Ok(Self {
+            day,
+            second,
+            offset,
+        })
+    }
+}
+
+/// Reads `HH:MM:SS`, all digits together.
 #[inline(always)]
+fn iso_clock(text: &[u8; 8]) -> Option<u32> {
+    // What is to be added to a digit so that what is none shows in its high half, and where all
+    // bits show what is no colon.
+    const CARRY: u64 = u64::from_le_bytes([6, 6, 0, 6, 6, 0, 6, 6]);
+    const WRONG: u64 = u64::from_le_bytes([0xf0, 0xf0, 0xff, 0xf0, 0xf0, 0xff, 0xf0, 0xf0]);
+    let digits = u64::from_le_bytes(*text) ^ u64::from_le_bytes(*b"00:00:00");
+    if (digits.wrapping_add(CARRY) | digits) & WRONG != 0 {
+        return None;
+    }
+    let numbers = (digits * 10 + (digits >> 8)).to_le_bytes();
+    time_of_day([numbers[0], numbers[3], numbers[6]].map(u32::from))
+}
+
+#[inline(never)]
 fn iso_date(text: &[u8; DATE_LEN]) -> Result<i32, Reason> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else {
         return Err(Reason::ImpossibleDate);
@@ -244,7 +291,11 @@ fn iso_date(text: &[u8; DATE_LEN]) -> Result<i32, Reason> {
 /// Reads hours, minutes and seconds.
 #[inline]
 fn clock(text: [[u8; 2]; 3]) -> Option<u32> {
-    let [hour, minute, second] = pairs(text)?;
+    time_of_day(pairs(text)?)
+}
+
+#[inline(always)]
+fn time_of_day([hour, minute, second]: [u32; 3]) -> Option<u32> {
     // A leap second is the last second of its minute.
     let second = if second == 60 { 59 } else { second };
     let exists = hour < 24 && minute < 60 && second < 60;
@@ -358,6 +409,8 @@ const fn month_starts() -> [i32; MONTHS + 1] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn layout(head: &str, ts: &str) -> Layout {
@@ -392,6 +445,34 @@ mod tests {
             assert_eq!(iso_date(text.as_bytes().try_into().unwrap()), Ok(day));
         }
         assert_eq!(iso_date(b"1970-01-01"), Ok(0));
+    }
+
+    #[test]
+    fn what_was_read_before_changes_no_date() {
+        let mut reader = reader("");
+        let mut day = |text: &str| reader.moment(text.as_bytes()).map(|it| it.day);
+        for _ in 0..2 {
+            assert_eq!(day("2018-03-05T01:02:03"), Ok(17_595));
+            assert_eq!(day("2018-03-05"), Ok(17_595));
+            assert_eq!(day("2018-02-30"), Err(Reason::ImpossibleDate));
+            assert_eq!(day("1970-01-01"), Ok(0));
+            assert_eq!(day("2018-03-05T01:02:0x"), Err(Reason::ImpossibleDate));
+            assert_eq!(day("2018-03-06"), Ok(17_596));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn clocks_are_read_together_as_digit_by_digit(
+            text in "[0-3/:][0-9:\\x{7f}]:[0-6:][0-9;]:[0-6][0-9/]|[0-9:;/ ]{8}",
+        ) {
+            let text: [u8; 8] = text.as_bytes().try_into().unwrap();
+            let [h1, h2, a, m1, m2, b, s1, s2] = text;
+            let expected = (a == b':' && b == b':')
+                .then(|| clock([[h1, h2], [m1, m2], [s1, s2]]))
+                .flatten();
+            prop_assert_eq!(iso_clock(&text), expected);
+        }
     }
 
     #[test]
