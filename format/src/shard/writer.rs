@@ -204,8 +204,11 @@ impl<W: Write> ShardWriter<W> {
         }];
         self.put_padding()?;
         let table = index::build(&std::mem::take(&mut self.entries));
-        let table: Vec<u8> = table.iter().flat_map(|slot| slot.to_le_bytes()).collect();
-        sections.push(self.put_section(SectionKind::POINT_INDEX, len_records, &table)?);
+        let mut bytes = Vec::with_capacity(table.len() * size_of::<u64>());
+        for slot in table {
+            bytes.extend_from_slice(&slot.to_le_bytes());
+        }
+        sections.push(self.put_section(SectionKind::POINT_INDEX, len_records, &bytes)?);
         if !self.terms.is_empty() {
             let (items, bytes) = ordered_index(std::mem::take(&mut self.terms))?;
             sections.push(self.put_section(SectionKind::ORDERED_INDEX, items, &bytes)?);
