@@ -77,8 +77,18 @@ impl<'a> StoreShards<'a> {
         let set = self
             .set
             .get_or_insert_with(|| ShardSet::new(self.staging, STORES, run));
-        for store in records.stores {
-            append_all(set, &store.id, &store.records)?;
+        let PartitionRecords {
+            stores,
+            records: EncodedRecords { values, spans },
+            ..
+        } = records;
+        let (mut first, mut start) = (0, 0);
+        for store in stores {
+            for (span, end) in &spans[first..store.end_records] {
+                set.append(*span, &store.id, &values[start..*end])?;
+                start = *end;
+            }
+            first = store.end_records;
             self.facts.push(StoreFacts {
                 id: store.id,
                 name: store.profile.name,
@@ -101,15 +111,6 @@ impl<'a> StoreShards<'a> {
         }
         Ok(())
     }
-}
-
-fn append_all(set: &mut ShardSet, key: &[u8], records: &EncodedRecords) -> Result<()> {
-    let mut start = 0;
-    for (span, end) in &records.spans {
-        set.append(*span, key, &records.values[start..*end])?;
-        start = *end;
-    }
-    Ok(())
 }
 
 /// Writes the shards of the market of all stores.
@@ -141,6 +142,10 @@ pub fn write_market(
     encoder.finish(&StoreProfile::default(), &mut records)?;
     let run = staging.run_of(partition_of(hash(MARKET_ALL)));
     let mut set = ShardSet::new(staging, MARKETS, run);
-    append_all(&mut set, MARKET_ALL, &records)?;
+    let mut start = 0;
+    for (span, end) in &records.spans {
+        set.append(*span, MARKET_ALL, &records.values[start..*end])?;
+        start = *end;
+    }
     set.finish()
 }

@@ -340,6 +340,13 @@ impl Engine<'_> {
             self.progress.advance(1);
             stores.add(partition, records)
         });
+        let rows_max = context.rows_max();
+        let lens = (0..PARTITIONS).filter_map(|partition| {
+            usize::try_from(rows.len_rows(partition))
+                .ok()
+                .filter(|len| *len <= rows_max)
+        });
+        let rows_most = lens.max().unwrap_or(0);
         let next = AtomicU16::new(0);
         let workers = self.on_all_threads(|| {
             let cards = Outbox::new(
@@ -347,7 +354,7 @@ impl Engine<'_> {
                 self.shares.card_days,
                 context.scratch,
             );
-            let mut worker = StoreWorker::new(cards);
+            let mut worker = StoreWorker::new(cards, rows_most);
             loop {
                 let partition = next.fetch_add(1, Ordering::Relaxed);
                 if partition >= PARTITIONS {
@@ -371,7 +378,7 @@ impl Engine<'_> {
         let mut outboxes = Vec::new();
         for (cards, days) in workers {
             outboxes.push(cards);
-            market.merge(days);
+            market.add(days);
         }
         Ok(Reduced {
             card_days: Exchanged::new(outboxes)?,
