@@ -57,18 +57,18 @@ impl<'a> StoreShards<'a> {
         }
     }
 
-    /// Adds the next partition.
+    /// Adds the next partition, and returns the memory of its records.
     ///
     /// # Errors
     /// [`crate::Error::File`] if the staging folder takes no more.
-    pub fn add(&mut self, partition: u16, records: PartitionRecords) -> Result<()> {
+    pub fn add(&mut self, partition: u16, records: PartitionRecords) -> Result<EncodedRecords> {
         self.used += records.used;
         self.duplicates += records.duplicates;
         self.other_currency += records.other_currency;
         self.conflicting_rows += records.conflicting_rows;
         self.conflicts.extend(records.conflicts);
         if records.stores.is_empty() {
-            return Ok(());
+            return Ok(records.records);
         }
         let run = self.staging.run_of(partition);
         if self.set.as_ref().is_none_or(|set| set.run() != run) {
@@ -78,10 +78,9 @@ impl<'a> StoreShards<'a> {
             .set
             .get_or_insert_with(|| ShardSet::new(self.staging, STORES, run));
         let PartitionRecords {
-            stores,
-            records: EncodedRecords { values, spans },
-            ..
+            stores, records, ..
         } = records;
+        let EncodedRecords { values, spans } = &records;
         let (mut first, mut start) = (0, 0);
         for store in stores {
             for (span, end) in &spans[first..store.end_records] {
@@ -98,7 +97,7 @@ impl<'a> StoreShards<'a> {
                 amount: store.totals.sum,
             });
         }
-        Ok(())
+        Ok(records)
     }
 
     /// Ends the shards of the current run.

@@ -336,9 +336,13 @@ impl Engine<'_> {
         self.progress.begin(Stage::Stores, PARTITIONS.into());
         let context = self.store_context(currency);
         let ahead_max = u16::try_from(self.plan.threads * 4).unwrap_or(PARTITIONS);
+        // Memory of records that are written serves the next: what was given back to the system
+        // would have to be touched anew.
+        let spare = Mutex::new(Vec::new());
         let sink = OrderedSink::new(ahead_max, |partition, records| {
             self.progress.advance(1);
-            stores.add(partition, records)
+            lock(&spare).push(stores.add(partition, records)?);
+            Ok(())
         });
         let rows_max = context.rows_max();
         let lens = (0..PARTITIONS).filter_map(|partition| {
@@ -363,6 +367,7 @@ impl Engine<'_> {
                 let Some(turn) = sink.turn(partition) else {
                     break;
                 };
+                worker.records = lock(&spare).pop().unwrap_or_default();
                 turn.put(store_partition::reduce(
                     &rows,
                     partition,

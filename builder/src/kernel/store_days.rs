@@ -21,13 +21,12 @@ pub struct EncodedRecords {
 }
 
 impl EncodedRecords {
-    /// Makes room for so many bytes of values.
+    /// Forgets the records and keeps the memory.
     #[must_use]
-    pub fn with_capacity(bytes: usize) -> Self {
-        Self {
-            values: Vec::with_capacity(bytes),
-            spans: Vec::new(),
-        }
+    pub fn cleared(mut self) -> Self {
+        self.values.clear();
+        self.spans.clear();
+        self
     }
 }
 

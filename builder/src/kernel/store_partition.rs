@@ -27,9 +27,6 @@ use crate::{
 pub const CARD_PARTITIONS: u16 = 1 << CARD_PARTITION_BITS;
 pub(super) const CARD_PARTITION_BITS: u32 = 8;
 
-/// Memory that is taken at first for the records of each row; records of busy stores take less.
-const VALUE_BYTES_PER_ROW: usize = 4;
-
 /// Rows that are reduced at once are numbered in 32 bits.
 const ROWS_MAX: usize = u32::MAX as usize;
 
@@ -60,6 +57,8 @@ pub struct StoreWorker {
     pub cards: Outbox<CardRow>,
     /// The market's days.
     pub market: MarketCounts,
+    /// Memory for the records of the next partition, if there is some to spare.
+    pub records: EncodedRecords,
     encoder: DaysEncoder,
     rows: Vec<PartitionRow>,
     pub(super) repetition: Repetition,
@@ -77,6 +76,7 @@ impl StoreWorker {
         Self {
             cards,
             market: MarketCounts::default(),
+            records: EncodedRecords::default(),
             encoder: DaysEncoder::default(),
             rows: Vec::with_capacity(rows),
             repetition: Repetition::default(),
@@ -168,7 +168,7 @@ pub fn reduce(
         conflicting_rows: repeats.conflicting_rows,
         conflicts: profiles.conflicts(repeats.conflicts),
         other_currency: order.other_currency,
-        records: EncodedRecords::with_capacity(worker.rows.len() * VALUE_BYTES_PER_ROW),
+        records: std::mem::take(&mut worker.records).cleared(),
         ..PartitionRecords::default()
     };
     for store in 0..profiles.stores.len() {
