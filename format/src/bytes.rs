@@ -5,7 +5,45 @@
 use crate::{Error, Result};
 
 /// Appends `value` as LEB128, seven bits a byte, least significant first.
-pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+#[inline]
+pub fn put_varint(out: &mut Vec<u8>, value: u64) {
+    if value < 0x80 {
+        out.push(low_byte(value));
+    } else {
+        put_long_varint(out, value);
+    }
+}
+
+/// Bytes of a short varint.
+const SHORT_VARINT_LEN: usize = 4;
+/// The first value whose varint is not short.
+pub(crate) const SHORT_VARINT_END: u64 = 1 << (7 * SHORT_VARINT_LEN);
+
+/// Appends values below [`SHORT_VARINT_END`] as [`put_varint`] does, in less time where their
+/// lengths follow no pattern.
+pub(crate) fn put_short_varints(out: &mut Vec<u8>, values: impl ExactSizeIterator<Item = u64>) {
+    let mut end = out.len();
+    out.resize(end + SHORT_VARINT_LEN * values.len(), 0);
+    for value in values {
+        debug_assert!(value < SHORT_VARINT_END);
+        let len = 1
+            + usize::from(value >= 1 << 7)
+            + usize::from(value >= 1 << 14)
+            + usize::from(value >= 1 << 21);
+        let spread = (value & 0x7f)
+            | (value & 0x3f80) << 1
+            | (value & 0x1f_c000) << 2
+            | (value & 0xfe0_0000) << 3;
+        let more = 0x8080_8080 & ((1 << (8 * (len - 1))) - 1);
+        let [bytes @ .., _, _, _, _] = (spread | more).to_le_bytes();
+        // What does not count is written over by the next value.
+        out[end..end + SHORT_VARINT_LEN].copy_from_slice(&bytes);
+        end += len;
+    }
+    out.truncate(end);
+}
+
+fn put_long_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(low_byte(value) | 0x80);
         value >>= 7;
@@ -272,6 +310,11 @@ mod tests {
                 let mut out = Vec::new();
                 put_varint(&mut out, value);
                 assert_eq!(out.len(), varint_len(value), "{value}");
+                if value < SHORT_VARINT_END {
+                    let mut short = Vec::new();
+                    put_short_varints(&mut short, [value, value].into_iter());
+                    assert_eq!(short, out.repeat(2), "{value}");
+                }
             }
         }
     }

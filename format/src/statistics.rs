@@ -32,6 +32,12 @@ pub struct Statistics {
     pub refund_sum: i128,
 }
 
+/// The sums of so many amounts less than [`NARROW_END`] from zero, and of their squares, fit 64
+/// bits.
+const NARROW_LEN: usize = 2_048;
+const NARROW_END: i64 = 1 << 26;
+const _: () = assert!(NARROW_LEN as u128 * (NARROW_END as u128).pow(2) <= u64::MAX as u128);
+
 impl Statistics {
     /// Adds one amount.
     ///
@@ -62,6 +68,46 @@ impl Statistics {
         let mut totals = Self::default();
         amounts.iter().for_each(|amount| totals.push(*amount));
         totals
+    }
+
+    /// Returns the totals of ascending `amounts`, faster than [`Statistics::of`].
+    ///
+    /// # Units
+    /// As those of [`Statistics::push`].
+    #[must_use]
+    pub fn of_ascending(amounts: &[i64]) -> Self {
+        debug_assert!(amounts.is_sorted());
+        match amounts {
+            [min, .., max]
+                if amounts.len() <= NARROW_LEN && *min > -NARROW_END && *max < NARROW_END =>
+            {
+                Self::of_narrow(amounts, *min, *max)
+            }
+            _ => Self::of(amounts),
+        }
+    }
+
+    /// Returns the totals of ascending amounts whose sums fit 64 bits.
+    fn of_narrow(amounts: &[i64], min: i64, max: i64) -> Self {
+        let (mut sum, mut sum_squares) = (0, 0);
+        for amount in amounts {
+            sum += amount;
+            sum_squares += (amount * amount).cast_unsigned();
+        }
+        let refunds = if min < 0 {
+            &amounts[..amounts.partition_point(|amount| *amount < 0)]
+        } else {
+            &[]
+        };
+        Self {
+            count: amounts.len() as u64,
+            sum: i128::from(sum),
+            sum_squares: u128::from(sum_squares),
+            min,
+            max,
+            refund_count: refunds.len() as u64,
+            refund_sum: refunds.iter().sum::<i64>().into(),
+        }
     }
 
     /// Adds the rows that `other` totals; what no real data reaches stays at the limit.
@@ -284,6 +330,22 @@ mod tests {
         }
         assert_eq!(whole.refund_count, 3);
         assert_eq!(whole.refund_sum, -3 - 70_000 - i128::from(AMOUNT_MINOR_MAX));
+    }
+
+    proptest! {
+        #[test]
+        fn ascending_amounts_have_the_same_totals(
+            amounts in prop::collection::vec(-9_i64..9, 0..40),
+            scale in prop::sample::select(
+                vec![1, NARROW_END / 9, NARROW_END / 8, AMOUNT_MINOR_MAX / 9],
+            ),
+            times in prop::sample::select(vec![1, NARROW_LEN / 20]),
+        ) {
+            let scaled: Vec<i64> = amounts.iter().map(|amount| amount * scale).collect();
+            let mut amounts = scaled.repeat(times);
+            amounts.sort_unstable();
+            prop_assert_eq!(Statistics::of_ascending(&amounts), Statistics::of(&amounts));
+        }
     }
 
     #[test]

@@ -128,10 +128,8 @@ impl ShardSet {
     }
 
     pub(super) fn append(&mut self, span: Span, key: &[u8], value: &[u8]) -> Result<()> {
-        let folder = self.folder.clone();
-        self.writer(span)?
-            .append(key, value)
-            .map_err(|error| at(&folder, error))
+        let appended = self.writer(span)?.append(key, value);
+        appended.map_err(|error| at(&self.folder, error))
     }
 
     pub(super) fn finish(self) -> Result<Vec<Staged>> {

@@ -1,7 +1,7 @@
 //! The shards of the stores and of the market.
 
 use nightshard_format::{
-    key::{hash, order, partition_of},
+    key::{hash, partition_of},
     record::{MARKET_ALL, MARKETS, STORES, StoreProfile},
 };
 
@@ -15,7 +15,7 @@ use crate::{
         card_partition::{DayOrdinals, PairCounts},
         market::MarketDays,
         store_days::{DayRows, DaysEncoder, EncodedRecords},
-        store_partition::{Conflict, PartitionRecords, StoreRecords},
+        store_partition::{Conflict, PartitionRecords},
     },
 };
 use nightshard_format::record::DayCards;
@@ -57,18 +57,18 @@ impl<'a> StoreShards<'a> {
         }
     }
 
-    /// Adds the next partition.
+    /// Adds the next partition, and returns the memory of its records.
     ///
     /// # Errors
     /// [`crate::Error::File`] if the staging folder takes no more.
-    pub fn add(&mut self, partition: u16, mut records: PartitionRecords) -> Result<()> {
+    pub fn add(&mut self, partition: u16, records: PartitionRecords) -> Result<EncodedRecords> {
         self.used += records.used;
         self.duplicates += records.duplicates;
         self.other_currency += records.other_currency;
         self.conflicting_rows += records.conflicting_rows;
         self.conflicts.extend(records.conflicts);
         if records.stores.is_empty() {
-            return Ok(());
+            return Ok(records.records);
         }
         let run = self.staging.run_of(partition);
         if self.set.as_ref().is_none_or(|set| set.run() != run) {
@@ -77,10 +77,17 @@ impl<'a> StoreShards<'a> {
         let set = self
             .set
             .get_or_insert_with(|| ShardSet::new(self.staging, STORES, run));
-        let by_order = |a: &StoreRecords, b: &StoreRecords| order(&a.id).cmp(&order(&b.id));
-        records.stores.sort_unstable_by(by_order);
-        for store in records.stores {
-            append_all(set, &store.id, &store.records)?;
+        let PartitionRecords {
+            stores, records, ..
+        } = records;
+        let EncodedRecords { values, spans } = &records;
+        let (mut first, mut start) = (0, 0);
+        for store in stores {
+            for (span, end) in &spans[first..store.end_records] {
+                set.append(*span, &store.id, &values[start..*end])?;
+                start = *end;
+            }
+            first = store.end_records;
             self.facts.push(StoreFacts {
                 id: store.id,
                 name: store.profile.name,
@@ -90,7 +97,7 @@ impl<'a> StoreShards<'a> {
                 amount: store.totals.sum,
             });
         }
-        Ok(())
+        Ok(records)
     }
 
     /// Ends the shards of the current run.
@@ -103,15 +110,6 @@ impl<'a> StoreShards<'a> {
         }
         Ok(())
     }
-}
-
-fn append_all(set: &mut ShardSet, key: &[u8], records: &EncodedRecords) -> Result<()> {
-    let mut start = 0;
-    for (span, end) in &records.spans {
-        set.append(*span, key, &records.values[start..*end])?;
-        start = *end;
-    }
-    Ok(())
 }
 
 /// Writes the shards of the market of all stores.
@@ -143,6 +141,10 @@ pub fn write_market(
     encoder.finish(&StoreProfile::default(), &mut records)?;
     let run = staging.run_of(partition_of(hash(MARKET_ALL)));
     let mut set = ShardSet::new(staging, MARKETS, run);
-    append_all(&mut set, MARKET_ALL, &records)?;
+    let mut start = 0;
+    for (span, end) in &records.spans {
+        set.append(*span, MARKET_ALL, &records.values[start..*end])?;
+        start = *end;
+    }
     set.finish()
 }

@@ -336,10 +336,21 @@ impl Engine<'_> {
         self.progress.begin(Stage::Stores, PARTITIONS.into());
         let context = self.store_context(currency);
         let ahead_max = u16::try_from(self.plan.threads * 4).unwrap_or(PARTITIONS);
+        // Memory of records that are written serves the next: what was given back to the system
+        // would have to be touched anew.
+        let spare = Mutex::new(Vec::new());
         let sink = OrderedSink::new(ahead_max, |partition, records| {
             self.progress.advance(1);
-            stores.add(partition, records)
+            lock(&spare).push(stores.add(partition, records)?);
+            Ok(())
         });
+        let rows_max = context.rows_max();
+        let lens = (0..PARTITIONS).filter_map(|partition| {
+            usize::try_from(rows.len_rows(partition))
+                .ok()
+                .filter(|len| *len <= rows_max)
+        });
+        let rows_most = lens.max().unwrap_or(0);
         let next = AtomicU16::new(0);
         let workers = self.on_all_threads(|| {
             let cards = Outbox::new(
@@ -347,7 +358,7 @@ impl Engine<'_> {
                 self.shares.card_days,
                 context.scratch,
             );
-            let mut worker = StoreWorker::new(cards);
+            let mut worker = StoreWorker::new(cards, rows_most);
             loop {
                 let partition = next.fetch_add(1, Ordering::Relaxed);
                 if partition >= PARTITIONS {
@@ -356,6 +367,7 @@ impl Engine<'_> {
                 let Some(turn) = sink.turn(partition) else {
                     break;
                 };
+                worker.records = lock(&spare).pop().unwrap_or_default();
                 turn.put(store_partition::reduce(
                     &rows,
                     partition,
@@ -371,7 +383,7 @@ impl Engine<'_> {
         let mut outboxes = Vec::new();
         for (cards, days) in workers {
             outboxes.push(cards);
-            market.merge(days);
+            market.add(days);
         }
         Ok(Reduced {
             card_days: Exchanged::new(outboxes)?,

@@ -21,6 +21,8 @@ pub(super) struct CardMemory {
     /// A power of two of slots, at most half of them taken; free ones have no card.
     slots: Vec<CardDay>,
     taken: usize,
+    /// Slots of smaller or larger tables before: memory that was never touched is dear.
+    spare: Vec<CardDay>,
 }
 
 /// A table starts with at most so many slots, so that many rows of few cards need no large one.
@@ -70,11 +72,15 @@ impl CardMemory {
     #[cold]
     fn grow(&mut self) {
         let slots = self.slots.len() * 4;
-        let before = std::mem::replace(&mut self.slots, vec![CardDay::NONE; slots]);
-        for card_day in before.into_iter().filter(|held| held.has_card()) {
-            let slot = self.find(card_day);
-            self.slots[slot] = card_day;
+        std::mem::swap(&mut self.slots, &mut self.spare);
+        self.slots.clear();
+        self.slots.resize(slots, CardDay::NONE);
+        let before = std::mem::take(&mut self.spare);
+        for card_day in before.iter().filter(|held| held.has_card()) {
+            let slot = self.find(*card_day);
+            self.slots[slot] = *card_day;
         }
+        self.spare = before;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    dedupe::dedupe,
+    dedupe::Repetition,
     row::{PartitionRow, StoreRow},
     sliced,
     store_partition::{Load, Profiles, StoreContext},
@@ -39,7 +39,7 @@ pub fn count(
 }
 
 fn add(profiles: &Profiles, mut rows: Vec<PartitionRow>, counts: &mut CurrencyCounts) {
-    dedupe(&mut rows, |row| profiles.store_of(row));
+    Repetition::default().dedupe(&mut rows, |row| profiles.store_of(row));
     let mut of_profile = vec![0_u64; profiles.len()];
     for row in &rows {
         of_profile[row.profile as usize] += 1;

@@ -16,24 +16,85 @@ pub struct Repeats {
     pub conflicts: Vec<(u32, u64)>,
 }
 
-/// Bits of the filter for each row; one row in sixteen is looked at twice for nothing.
-const FILTER_BITS_PER_ROW: usize = 16;
+/// Finds repeated rows; its memory serves one partition after the other.
+#[derive(Debug, Default)]
+pub struct Repetition {
+    /// Sixteen bits of the hash of each tx_id seen, in an open-addressing table; 0 is free.
+    seen: Vec<u16>,
+}
 
-/// Drops repeated rows from `rows`, whose stores `store_of` tells.
-///
-/// # Complexity
-/// Linear; only rows that share a bit of a small filter are sorted.
-pub fn dedupe(rows: &mut Vec<PartitionRow>, store_of: impl Fn(&PartitionRow) -> u32) -> Repeats {
-    let mut repeats = Repeats::default();
-    let suspects = suspects(rows, &store_of);
-    if suspects.is_empty() {
-        return repeats;
+/// Slots of the table for each row, at least.
+const SLOTS_PER_ROW: usize = 2;
+/// Bits that mark each tx_id suspected of standing in two rows; of the rows of all others, one in
+/// so many is suspected for nothing.
+const BITS_PER_SUSPECT: usize = 64;
+
+impl Repetition {
+    /// Drops repeated rows from `rows`, whose stores `store_of` tells.
+    ///
+    /// # Complexity
+    /// Linear; only rows whose hash agrees with another one's in most bits are sorted.
+    pub fn dedupe(
+        &mut self,
+        rows: &mut Vec<PartitionRow>,
+        store_of: impl Fn(&PartitionRow) -> u32,
+    ) -> Repeats {
+        let repeated = self.repeated(rows, &store_of);
+        if repeated.is_empty() {
+            return Repeats::default();
+        }
+        let suspects = suspects(rows, &store_of, &repeated);
+        drop_repeats(rows, &store_of, suspects)
     }
+
+    /// Returns hashes, and among them those of all tx_ids that stand in several rows.
+    fn repeated(
+        &mut self,
+        rows: &[PartitionRow],
+        store_of: &impl Fn(&PartitionRow) -> u32,
+    ) -> Vec<u64> {
+        let slots = (rows.len() * SLOTS_PER_ROW).next_power_of_two().max(2);
+        self.seen.clear();
+        self.seen.resize(slots, 0);
+        let mut repeated = Vec::new();
+        for hash in rows.iter().filter_map(|row| hash(row, store_of)) {
+            let fingerprint = u16::try_from(hash >> 48).unwrap_or(0).max(1);
+            let mut slot = slot(hash, slots);
+            while self.seen[slot] != 0 && self.seen[slot] != fingerprint {
+                slot = (slot + 1) & (slots - 1);
+            }
+            if self.seen[slot] == fingerprint {
+                repeated.push(hash);
+            }
+            self.seen[slot] = fingerprint;
+        }
+        repeated
+    }
+}
+
+/// Returns a hash of the row's store and tx_id, if it has one.
+#[inline]
+fn hash(row: &PartitionRow, store_of: &impl Fn(&PartitionRow) -> u32) -> Option<u64> {
+    Some(row.row.tx()? ^ u64::from(store_of(row)).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+/// Returns the lowest bits of a hash, as an index into a power of two of slots.
+#[inline]
+fn slot(hash: u64, slots: usize) -> usize {
+    usize::try_from(hash & (slots as u64 - 1)).unwrap_or(0)
+}
+
+/// Drops what is repeated among the suspected rows.
+fn drop_repeats(
+    rows: &mut Vec<PartitionRow>,
+    store_of: &impl Fn(&PartitionRow) -> u32,
+    mut suspects: Vec<u32>,
+) -> Repeats {
+    let mut repeats = Repeats::default();
     let key = |index: &u32| {
         let row = &rows[*index as usize];
         (store_of(row), row.row.tx(), row.row.content)
     };
-    let mut suspects = suspects;
     suspects.sort_unstable_by_key(key);
     let mut dropped = Vec::new();
     let same_tx = |a: &u32, b: &u32| (key(a).0, key(a).1) == (key(b).0, key(b).1);
@@ -53,31 +114,23 @@ pub fn dedupe(rows: &mut Vec<PartitionRow>, store_of: impl Fn(&PartitionRow) -> 
     repeats
 }
 
-/// Returns the rows whose tx_id may stand in another row too.
-fn suspects(rows: &[PartitionRow], store_of: &impl Fn(&PartitionRow) -> u32) -> Vec<u32> {
-    let bits = (rows.len() * FILTER_BITS_PER_ROW)
-        .next_power_of_two()
-        .max(64);
-    let bit_of = |row: &PartitionRow| {
-        let mixed = row.row.tx()? ^ u64::from(store_of(row)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        usize::try_from(mixed).ok().map(|mixed| mixed & (bits - 1))
-    };
-    let mut seen = vec![0_u64; bits / 64];
-    let mut repeated = vec![0_u64; bits / 64];
-    let mut any = false;
-    for bit in rows.iter().filter_map(bit_of) {
-        let mask = 1 << (bit % 64);
-        if seen[bit / 64] & mask != 0 {
-            repeated[bit / 64] |= mask;
-            any = true;
-        }
-        seen[bit / 64] |= mask;
-    }
-    if !any {
-        return Vec::new();
+/// Returns the rows whose tx_ids have one of the `repeated` hashes, and a few others.
+fn suspects(
+    rows: &[PartitionRow],
+    store_of: &impl Fn(&PartitionRow) -> u32,
+    repeated: &[u64],
+) -> Vec<u32> {
+    let bits = (repeated.len() * BITS_PER_SUSPECT).next_power_of_two();
+    let mut marks = vec![0_u64; bits / 64];
+    for hash in repeated {
+        let bit = slot(*hash, bits);
+        marks[bit / 64] |= 1 << (bit % 64);
     }
     let is_suspect = |row: &PartitionRow| {
-        bit_of(row).is_some_and(|bit| repeated[bit / 64] & (1 << (bit % 64)) != 0)
+        hash(row, store_of).is_some_and(|hash| {
+            let bit = slot(hash, bits);
+            marks[bit / 64] & (1 << (bit % 64)) != 0
+        })
     };
     (0_u32..)
         .zip(rows)
@@ -87,6 +140,9 @@ fn suspects(rows: &[PartitionRow], store_of: &impl Fn(&PartitionRow) -> u32) -> 
 }
 
 fn remove(rows: &mut Vec<PartitionRow>, mut dropped: Vec<u32>) {
+    if dropped.is_empty() {
+        return;
+    }
     dropped.sort_unstable();
     let mut dropped = dropped.into_iter().peekable();
     let mut index = 0_u32;
@@ -152,7 +208,7 @@ mod tests {
                     expected.conflicts.push(key);
                 }
             }
-            let mut repeats = dedupe(&mut rows, |row| row.profile);
+            let mut repeats = Repetition::default().dedupe(&mut rows, |row| row.profile);
             repeats.conflicts.sort_unstable();
             prop_assert_eq!(repeats, expected);
             // Of equal rows, any one is kept.

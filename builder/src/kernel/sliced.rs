@@ -14,7 +14,7 @@ use nightshard_format::{
 
 use super::{
     card_days::DistanceCounts,
-    dedupe::dedupe,
+    dedupe::Repetition,
     row::{PartitionRow, StoreRow},
     store_days::DayRows,
     store_order::StoreOrder,
@@ -39,7 +39,7 @@ pub(super) fn reduce(
     // Its rows are in the slices now.
     exchanged.give_back(partition);
     let mut out = PartitionRecords::default();
-    let by_card = cut_by_card(&cut, context, &mut out)?;
+    let by_card = cut_by_card(&cut, context, &mut worker.repetition, &mut out)?;
     let CutByTx {
         profiles, slices, ..
     } = cut;
@@ -55,11 +55,10 @@ pub(super) fn reduce(
             continue;
         }
         of_store.days.values_mut().for_each(CountedDay::sort);
-        let records = worker.encode_counted(&of_store.days, &of_store.distances);
+        worker.encode_counted(&of_store.days, &of_store.distances, &mut out.records);
         let profile = profiles.store_profile(store, &counted.profile_rows, context.stores);
-        let records = worker.finish(&profiles.stores[store], profile, records)?;
-        out.used += records.totals.count;
-        out.stores.push(records);
+        worker.finish(&profiles.stores[store], profile, &mut out)?;
+        out.used += out.stores.last().map_or(0, |store| store.totals.count);
     }
     Ok(out)
 }
@@ -114,6 +113,7 @@ pub(super) fn cut_by_tx(
 fn cut_by_card(
     cut: &CutByTx,
     context: &StoreContext<'_>,
+    repetition: &mut Repetition,
     out: &mut PartitionRecords,
 ) -> Result<Exchanged<PartitionRow>> {
     let CutByTx {
@@ -123,7 +123,7 @@ fn cut_by_card(
     let mut outbox = Outbox::new((*slices).into(), context.budget_bytes / 2, context.scratch);
     for slice in 0..*slices {
         let mut rows = cut.load(slice)?;
-        let repeats = dedupe(&mut rows, |row| profiles.store_of(row));
+        let repeats = repetition.dedupe(&mut rows, |row| profiles.store_of(row));
         out.duplicates += repeats.duplicates;
         out.conflicting_rows += repeats.conflicting_rows;
         out.conflicts.extend(profiles.conflicts(repeats.conflicts));
@@ -284,15 +284,19 @@ impl Counted {
             *total += rows;
         }
         for (store, counted) in self.stores.iter_mut().enumerate() {
-            let (amounts, card_days) = order.store(store);
-            for entry in amounts {
-                let day = counted
+            let rows = order.store(store);
+            let mut start = 0;
+            for (day, end) in &rows.days {
+                let of_day = counted
                     .days
-                    .entry(entry.day())
+                    .entry(*day)
                     .or_insert_with(|| CountedDay::Amounts(Vec::new()));
-                day.add(entry.amount());
+                let amounts = &rows.amounts[start..*end];
+                amounts.iter().for_each(|amount| of_day.add(*amount));
+                start = *end;
             }
-            counted.distances.merge(&worker.count_cards(card_days)?);
+            let distances = worker.count_cards(&rows.card_days)?;
+            counted.distances.merge(&distances);
         }
         Ok(())
     }

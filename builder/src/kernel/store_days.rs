@@ -8,16 +8,26 @@ use nightshard_format::{
     statistics::Statistics,
 };
 
-use super::market::MarketDays;
+use super::market::MarketCounts;
 use crate::Result;
 
-/// The encoded records of one key.
+/// The encoded records of keys.
 #[derive(Debug, Default)]
 pub struct EncodedRecords {
     /// The values, one after the other.
     pub values: Vec<u8>,
     /// (span, end of its value), in the order of `values`.
     pub spans: Vec<(Span, usize)>,
+}
+
+impl EncodedRecords {
+    /// Forgets the records and keeps the memory.
+    #[must_use]
+    pub fn cleared(mut self) -> Self {
+        self.values.clear();
+        self.spans.clear();
+        self
+    }
 }
 
 /// The rows of one day.
@@ -46,7 +56,7 @@ impl DaysEncoder {
         day: i32,
         rows: DayRows<'_>,
         cards: DayCards<'_>,
-        market: Option<&mut MarketDays>,
+        market: Option<&mut MarketCounts>,
         out: &mut EncodedRecords,
     ) {
         let day = Day(day);

@@ -5,61 +5,74 @@ use super::{
     store_partition::Profiles,
 };
 
-/// What is kept of rows, by store, then day; rows of one day in the order in which they came.
+/// What is kept of rows, by store.
 ///
 /// Its memory serves one partition after the other.
 #[derive(Debug, Default)]
 pub(super) struct StoreOrder {
-    by_day: Vec<u32>,
-    day_ends: Vec<usize>,
     store_ends: Vec<usize>,
+    /// The first and the last day of any store.
+    days: (i32, i32),
     amounts: Vec<DayAmount>,
     card_days: Vec<CardDay>,
+    of_store: StoreRows,
     /// Rows in the base currency of each profile.
     pub(super) profile_rows: Vec<u64>,
     /// Rows in other currencies, which are left out.
     pub(super) other_currency: u64,
 }
 
+/// The rows of one store, by day; nothing is said of their order within a day.
+#[derive(Debug, Default)]
+pub(super) struct StoreRows {
+    /// The days that have rows, and where those end.
+    pub(super) days: Vec<(i32, usize)>,
+    /// Amounts of all days.
+    pub(super) amounts: Vec<i64>,
+    /// Cards of all days, whose amounts may stand elsewhere in the same day.
+    pub(super) card_days: Vec<CardDay>,
+    day_ends: Vec<usize>,
+    sorted: Vec<DayAmount>,
+}
+
+/// Stores whose rows are fewer than one in so many days are sorted by comparing.
+const SPARSE_DAYS: usize = 8;
+
 impl StoreOrder {
+    /// Makes room for so many rows.
+    pub(super) fn with_capacity(rows: usize) -> Self {
+        Self {
+            amounts: Vec::with_capacity(rows),
+            card_days: Vec::with_capacity(rows),
+            ..Self::default()
+        }
+    }
+
     /// Arranges `rows` instead of what was arranged before.
     ///
-    /// # Shape
-    /// Fewer than 2^32 rows.
     /// # Complexity
-    /// Two passes that scatter, by day and by store, whatever the order of the rows: rows of one
-    /// store are few beside the days of a year, and comparing them would take ten passes.
+    /// Linear: rows are scattered by store, and those of a store, which are near each other then,
+    /// by day.
     pub(super) fn arrange(&mut self, profiles: &Profiles, rows: &[PartitionRow]) {
-        let days = rows.iter().map(|row| row.row.day());
-        let first = days.clone().min().unwrap_or(0);
-        let days = days.max().map_or(0, |last| usize::from(last - first) + 1);
-        let of_day = |row: &PartitionRow| usize::from(row.row.day() - first);
-        restart(&mut self.day_ends, days);
         restart(&mut self.store_ends, profiles.stores.len());
         restart(&mut self.profile_rows, profiles.len());
+        let mut days = (u16::MAX, 0);
         for row in rows {
-            // Profiles in other currencies have no store to be counted for.
-            if let Some(store) = profiles.base_store_of(row) {
-                self.day_ends[of_day(row)] += 1;
-                self.store_ends[store] += 1;
-                self.profile_rows[row.profile as usize] += 1;
+            self.profile_rows[row.profile as usize] += 1;
+            days = (days.0.min(row.row.day()), days.1.max(row.row.day()));
+        }
+        self.days = (days.0.into(), days.1.into());
+        self.other_currency = 0;
+        for (profile, rows) in self.profile_rows.iter_mut().enumerate() {
+            match profiles.base_store(profile) {
+                Some(store) => self.store_ends[store] += usize::try_from(*rows).unwrap_or(0),
+                None => self.other_currency += std::mem::take(rows),
             }
         }
         let used = starts(&mut self.store_ends);
-        starts(&mut self.day_ends);
-        self.other_currency = (rows.len() - used) as u64;
-        self.by_day.resize(used, 0);
-        for (index, row) in (0..).zip(rows) {
-            if profiles.base_store_of(row).is_some() {
-                let place = &mut self.day_ends[of_day(row)];
-                self.by_day[*place] = index;
-                *place += 1;
-            }
-        }
         self.amounts.resize(used, DayAmount::new(0, 0));
-        self.card_days.resize(used, CardDay::new(0, 0));
-        for index in &self.by_day {
-            let row = &rows[*index as usize];
+        self.card_days.resize(used, CardDay::NONE);
+        for row in rows {
             if let Some(store) = profiles.base_store_of(row) {
                 let place = &mut self.store_ends[store];
                 self.amounts[*place] = row.row.day_amount();
@@ -69,13 +82,75 @@ impl StoreOrder {
         }
     }
 
-    /// Returns the rows of a store: day and amount, card and day, side by side.
-    pub(super) fn store(&mut self, store: usize) -> (&mut [DayAmount], &[CardDay]) {
+    /// Returns the rows of a store.
+    pub(super) fn store(&mut self, store: usize) -> &mut StoreRows {
         let start = store
             .checked_sub(1)
             .map_or(0, |before| self.store_ends[before]);
         let range = start..self.store_ends[store];
-        (&mut self.amounts[range.clone()], &self.card_days[range])
+        let (amounts, card_days) = (&self.amounts[range.clone()], &self.card_days[range]);
+        self.of_store.arrange(self.days, amounts, card_days);
+        &mut self.of_store
+    }
+}
+
+impl StoreRows {
+    fn arrange(&mut self, (first, last): (i32, i32), amounts: &[DayAmount], card_days: &[CardDay]) {
+        let days = (last - first).max(0).cast_unsigned() as usize + 1;
+        if days > amounts.len() * SPARSE_DAYS {
+            self.compare(amounts, card_days);
+        } else {
+            self.scatter(first, days, amounts, card_days);
+        }
+    }
+
+    fn compare(&mut self, amounts: &[DayAmount], card_days: &[CardDay]) {
+        self.card_days.clear();
+        self.card_days.extend_from_slice(card_days);
+        self.card_days.sort_unstable_by_key(|entry| entry.day());
+        self.sorted.clear();
+        self.sorted.extend_from_slice(amounts);
+        self.sorted.sort_unstable();
+        self.amounts.clear();
+        self.amounts
+            .extend(self.sorted.iter().map(|entry| entry.amount()));
+        self.days.clear();
+        for of_day in self.sorted.chunk_by(|a, b| a.day() == b.day()) {
+            let start = self.days.last().map_or(0, |(_, end)| *end);
+            self.days.push((of_day[0].day(), start + of_day.len()));
+        }
+    }
+
+    fn scatter(&mut self, first: i32, days: usize, amounts: &[DayAmount], card_days: &[CardDay]) {
+        let of_day = |entry: &DayAmount| (entry.day() - first).cast_unsigned() as usize;
+        restart(&mut self.day_ends, days);
+        for entry in amounts {
+            self.day_ends[of_day(entry)] += 1;
+        }
+        self.list_days(first);
+        self.amounts.resize(amounts.len(), 0);
+        self.card_days.resize(amounts.len(), CardDay::NONE);
+        for (entry, card_day) in amounts.iter().zip(card_days) {
+            let place = &mut self.day_ends[of_day(entry)];
+            self.amounts[*place] = entry.amount();
+            self.card_days[*place] = *card_day;
+            *place += 1;
+        }
+    }
+
+    /// Lists the days that have rows, and turns counts into where each day starts.
+    fn list_days(&mut self, first: i32) {
+        // Which days have rows follows no pattern: all are listed, those without overwritten.
+        self.days.resize(self.day_ends.len(), (0, 0));
+        let (mut listed, mut start) = (0, 0);
+        for (day, count) in (first..).zip(&mut self.day_ends) {
+            let end = start + *count;
+            self.days[listed] = (day, end);
+            listed += usize::from(*count > 0);
+            *count = start;
+            start = end;
+        }
+        self.days.truncate(listed);
     }
 }
 
@@ -92,4 +167,47 @@ fn starts(counts: &mut [usize]) -> usize {
         *count = start;
         end
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn rows_of_a_store_come_out_by_day(
+            given in prop::collection::vec((0_i32..9_000, -5_i64..5, 1_u128..9), 0..60),
+            step in prop::sample::select(vec![1, 100, 3_000]),
+        ) {
+            let mut rows: Vec<(i32, i64, u128)> = given
+                .iter()
+                .map(|(day, amount, card)| (day / step + 7, *amount, card << 100))
+                .collect();
+            let amounts: Vec<_> = rows.iter().map(|row| DayAmount::new(row.0, row.1)).collect();
+            let cards: Vec<_> = rows.iter().map(|row| CardDay::new(row.2, row.0)).collect();
+            let mut store = StoreRows::default();
+            store.arrange((7, 9_007), &amounts, &cards);
+            rows.sort_unstable();
+            let mut start = 0;
+            let (mut amounts, mut cards) = (Vec::new(), Vec::new());
+            for (day, end) in &store.days {
+                prop_assert!(*end > start);
+                amounts.extend(store.amounts[start..*end].iter().map(|amount| (*day, *amount)));
+                let of_day = &store.card_days[start..*end];
+                prop_assert!(of_day.iter().all(|card_day| card_day.day() == *day));
+                cards.extend_from_slice(of_day);
+                start = *end;
+            }
+            prop_assert!(store.days.is_sorted_by(|a, b| a.0 < b.0));
+            amounts.sort_unstable();
+            cards.sort_unstable_by_key(|card_day| (card_day.day(), card_day.card()));
+            let expected: Vec<_> = rows.iter().map(|row| (row.0, row.1)).collect();
+            prop_assert_eq!(amounts, expected);
+            rows.sort_unstable_by_key(|row| (row.0, row.2));
+            let expected: Vec<_> = rows.iter().map(|row| CardDay::new(row.2, row.0)).collect();
+            prop_assert_eq!(cards, expected);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use nightshard_format::{
+    key::order,
     record::{DayCards, Run, StoreProfile},
     statistics::Statistics,
 };
@@ -10,12 +11,12 @@ use nightshard_format::{
 use super::{
     card_days::{DayDistance, DistanceCounts},
     card_memory::{CardMemory, Visit},
-    dedupe::dedupe,
-    market::MarketDays,
+    dedupe::Repetition,
+    market::MarketCounts,
     profile::RowProfile,
-    row::{CardDay, CardRow, DayAmount, PartitionRow, StoreRow},
+    row::{CardDay, CardRow, PartitionRow, StoreRow},
     store_days::{DayRows, DaysEncoder, EncodedRecords},
-    store_order::StoreOrder,
+    store_order::{StoreOrder, StoreRows},
 };
 use crate::{
     Result,
@@ -45,7 +46,8 @@ pub struct StoreContext<'a> {
 
 impl StoreContext<'_> {
     /// Returns how many rows are reduced at once.
-    pub(super) fn rows_max(&self) -> usize {
+    #[must_use]
+    pub fn rows_max(&self) -> usize {
         (self.budget_bytes / size_of::<PartitionRow>()).clamp(1, ROWS_MAX)
     }
 }
@@ -55,28 +57,32 @@ pub struct StoreWorker {
     /// The exchange by card.
     pub cards: Outbox<CardRow>,
     /// The market's days.
-    pub market: MarketDays,
+    pub market: MarketCounts,
+    /// Memory for the records of the next partition, if there is some to spare.
+    pub records: EncodedRecords,
     encoder: DaysEncoder,
     rows: Vec<PartitionRow>,
+    pub(super) repetition: Repetition,
     pub(super) order: StoreOrder,
     memory: CardMemory,
-    amounts: Vec<i64>,
     distances: Vec<u32>,
     runs: Vec<Run>,
 }
 
 impl StoreWorker {
-    /// Makes a worker that sends card days to `cards`.
+    /// Makes a worker that sends card days to `cards`, for partitions of at most about so many
+    /// rows: memory that grows from one to the next is touched anew each time.
     #[must_use]
-    pub fn new(cards: Outbox<CardRow>) -> Self {
+    pub fn new(cards: Outbox<CardRow>, rows: usize) -> Self {
         Self {
             cards,
-            market: MarketDays::default(),
+            market: MarketCounts::default(),
+            records: EncodedRecords::default(),
             encoder: DaysEncoder::default(),
-            rows: Vec::new(),
-            order: StoreOrder::default(),
+            rows: Vec::with_capacity(rows),
+            repetition: Repetition::default(),
+            order: StoreOrder::with_capacity(rows),
             memory: CardMemory::default(),
-            amounts: Vec::new(),
             distances: Vec::new(),
             runs: Vec::new(),
         }
@@ -92,15 +98,17 @@ pub struct StoreRecords {
     pub profile: StoreProfile,
     /// Totals of everything.
     pub totals: Statistics,
-    /// The records.
-    pub records: EncodedRecords,
+    /// Where its records end among those of the partition.
+    pub end_records: usize,
 }
 
 /// The records of one partition, and what became of its rows.
 #[derive(Debug, Default)]
 pub struct PartitionRecords {
-    /// The stores, by id.
+    /// The stores, in the order of a shard's keys.
     pub stores: Vec<StoreRecords>,
+    /// The records of one store after the other.
+    pub records: EncodedRecords,
     /// Rows that figures are computed from.
     pub used: u64,
     /// Rows dropped because an equal one is kept.
@@ -150,7 +158,9 @@ pub fn reduce(
         ..
     } = load;
     let profiles = profiles.resolve(context.base_currency);
-    let repeats = dedupe(&mut rows, |row| profiles.store_of(row));
+    let repeats = worker
+        .repetition
+        .dedupe(&mut rows, |row| profiles.store_of(row));
     let mut order = std::mem::take(&mut worker.order);
     order.arrange(&profiles, &rows);
     worker.rows = rows;
@@ -159,54 +169,50 @@ pub fn reduce(
         conflicting_rows: repeats.conflicting_rows,
         conflicts: profiles.conflicts(repeats.conflicts),
         other_currency: order.other_currency,
+        records: std::mem::take(&mut worker.records).cleared(),
         ..PartitionRecords::default()
     };
     for store in 0..profiles.stores.len() {
-        let (amounts, card_days) = order.store(store);
-        if amounts.is_empty() {
+        let rows = order.store(store);
+        if rows.days.is_empty() {
             continue;
         }
-        out.used += amounts.len() as u64;
-        let records = worker.encode(amounts, card_days)?;
+        out.used += rows.amounts.len() as u64;
+        worker.encode(rows, &mut out.records)?;
         let profile = profiles.store_profile(store, &order.profile_rows, context.stores);
-        out.stores
-            .push(worker.finish(&profiles.stores[store], profile, records)?);
+        worker.finish(&profiles.stores[store], profile, &mut out)?;
     }
     worker.order = order;
     Ok(out)
 }
 
 impl StoreWorker {
-    /// Encodes the days of one store, which ascend, and sends its card days on.
-    fn encode(
-        &mut self,
-        amounts: &mut [DayAmount],
-        mut card_days: &[CardDay],
-    ) -> Result<EncodedRecords> {
-        self.memory.forget(card_days.len());
-        let mut records = EncodedRecords::default();
-        for of_day in amounts.chunk_by_mut(|a, b| a.day() == b.day()) {
-            let cards_of_day;
-            (cards_of_day, card_days) = card_days.split_at(of_day.len());
-            let first_ever = self.count_day(cards_of_day)?;
-            of_day.sort_unstable();
-            self.amounts.clear();
-            self.amounts
-                .extend(of_day.iter().map(|entry| entry.amount()));
+    /// Encodes the days of one store, and sends its card days on.
+    fn encode(&mut self, rows: &mut StoreRows, records: &mut EncodedRecords) -> Result<()> {
+        self.memory.forget(rows.card_days.len());
+        let mut start = 0;
+        for (day, end) in &rows.days {
+            let of_day = start..*end;
+            start = *end;
+            let first_ever = self.count_day(&rows.card_days[of_day.clone()])?;
+            let amounts = &mut rows.amounts[of_day];
+            if amounts.len() > 1 {
+                amounts.sort_unstable();
+            }
             let cards = DayCards {
                 first_ever,
                 returning: &self.runs,
             };
             self.encoder.day(
-                of_day[0].day(),
-                DayRows::Amounts(&self.amounts),
+                *day,
+                DayRows::Amounts(amounts),
                 cards,
                 Some(&mut self.market),
-                &mut records,
+                records,
             );
         }
         self.cards.spill_if_full()?;
-        Ok(records)
+        Ok(())
     }
 
     /// Sends the cards of one day on, returns how many were never there before, and leaves in
@@ -223,13 +229,15 @@ impl StoreWorker {
             self.cards
                 .push(card_day.top_bits(CARD_PARTITION_BITS), (*card_day).into())?;
         }
-        self.distances.sort_unstable();
         self.runs.clear();
-        let runs = self.distances.chunk_by(PartialEq::eq).map(|run| Run {
-            distance: run[0],
-            count: run.len() as u64,
-        });
-        self.runs.extend(runs);
+        if !self.distances.is_empty() {
+            self.distances.sort_unstable();
+            let runs = self.distances.chunk_by(PartialEq::eq).map(|run| Run {
+                distance: run[0],
+                count: run.len() as u64,
+            });
+            self.runs.extend(runs);
+        }
         Ok(first_ever)
     }
 
@@ -238,8 +246,8 @@ impl StoreWorker {
         &mut self,
         days: &BTreeMap<i32, super::sliced::CountedDay>,
         distances: &DistanceCounts,
-    ) -> EncodedRecords {
-        let mut records = EncodedRecords::default();
+        records: &mut EncodedRecords,
+    ) {
         let mut cards = distances.days();
         for (day, rows) in days {
             let (first_ever, returning) = cards.take(*day);
@@ -247,15 +255,9 @@ impl StoreWorker {
                 first_ever,
                 returning,
             };
-            self.encoder.day(
-                *day,
-                rows.as_rows(),
-                cards,
-                Some(&mut self.market),
-                &mut records,
-            );
+            self.encoder
+                .day(*day, rows.as_rows(), cards, Some(&mut self.market), records);
         }
-        records
     }
 
     /// Counts the distances of some of a store's cards, whose days ascend, and sends them on.
@@ -281,15 +283,16 @@ impl StoreWorker {
         &mut self,
         id: &[u8],
         profile: StoreProfile,
-        mut records: EncodedRecords,
-    ) -> Result<StoreRecords> {
-        let totals = self.encoder.finish(&profile, &mut records)?;
-        Ok(StoreRecords {
+        out: &mut PartitionRecords,
+    ) -> Result<()> {
+        let totals = self.encoder.finish(&profile, &mut out.records)?;
+        out.stores.push(StoreRecords {
             id: id.to_vec(),
             profile,
             totals,
-            records,
-        })
+            end_records: out.records.spans.len(),
+        });
+        Ok(())
     }
 }
 
@@ -335,7 +338,7 @@ impl ProfileSet {
         ordinal
     }
 
-    /// Ends the gathering: finds the stores, in the order of their ids.
+    /// Ends the gathering: finds the stores, in the order of a shard's keys.
     pub(super) fn resolve(&mut self, base_currency: &[u8]) -> Profiles {
         let mut entries = vec![Box::default(); self.ordinals.len()];
         for (entry, ordinal) in self.ordinals.drain() {
@@ -345,13 +348,14 @@ impl ProfileSet {
             .iter()
             .map(|entry| RowProfile::decode(entry).store.to_vec())
             .collect();
-        stores.sort_unstable();
+        stores.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
         stores.dedup();
         let by_profile = entries
             .iter()
             .map(|entry| {
                 let profile = RowProfile::decode(entry);
-                let store = stores.partition_point(|store| store.as_slice() < profile.store);
+                let wanted = order(profile.store);
+                let store = stores.partition_point(|store| order(store) < wanted);
                 let store = u32::try_from(store).unwrap_or(u32::MAX);
                 (store, profile.currency == base_currency)
             })
@@ -367,7 +371,7 @@ impl ProfileSet {
 /// The stores and profiles of a partition.
 #[derive(Debug)]
 pub(super) struct Profiles {
-    /// Ids, ascending.
+    /// Ids, in the order of a shard's keys.
     pub(super) stores: Vec<Vec<u8>>,
     entries: Vec<Box<[u8]>>,
     /// By profile: its store, and whether its currency is the base currency.
@@ -382,7 +386,13 @@ impl Profiles {
     /// Returns the store of a row in the base currency.
     #[inline]
     pub(super) fn base_store_of(&self, row: &PartitionRow) -> Option<usize> {
-        let (store, is_base_currency) = self.by_profile[row.profile as usize];
+        self.base_store(row.profile as usize)
+    }
+
+    /// Returns the store of a profile in the base currency.
+    #[inline]
+    pub(super) fn base_store(&self, profile: usize) -> Option<usize> {
+        let (store, is_base_currency) = self.by_profile[profile];
         is_base_currency.then_some(store as usize)
     }
 

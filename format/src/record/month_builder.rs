@@ -5,7 +5,7 @@ use super::{
     runs::{self, Run},
 };
 use crate::{
-    bytes::{put_signed, put_varint, varint_len},
+    bytes::{SHORT_VARINT_END, put_short_varints, put_signed, put_varint},
     calendar::{Day, Month},
     histogram::{Cell, FineHistogram},
     statistics::Statistics,
@@ -58,6 +58,7 @@ pub struct MonthBuilder {
     cards: Vec<u8>,
     roll_up: RollUp,
     scratch: Vec<u8>,
+    /// The occupied cells of each day.
     cells: Vec<(Cell, u64)>,
 }
 
@@ -76,6 +77,7 @@ impl MonthBuilder {
         (self.first_ever, self.entering) = (0, 0);
         self.days.clear();
         self.cards.clear();
+        self.cells.clear();
         self.roll_up.clear();
     }
 
@@ -91,23 +93,34 @@ impl MonthBuilder {
     ) -> (Statistics, &[(Cell, u64)]) {
         debug_assert!(amounts.is_sorted() && !amounts.is_empty());
         let offset = self.start_day(day);
-        let totals = Statistics::of(amounts);
+        let totals = Statistics::of_ascending(amounts);
         self.statistics.merge(&totals);
+        let first_cell = self.cells.len();
         collect_cells(amounts, &mut self.cells);
-        self.roll_up.add_cells(&self.cells);
-        if amounts.len() > AMOUNTS_ALWAYS {
-            self.scratch.clear();
-            encode_totals(&totals, &self.cells, &mut self.scratch);
+        self.encode_day(amounts, &totals, first_cell);
+        self.day_cards(offset, cards);
+        (totals, &self.cells[first_cell..])
+    }
+
+    /// Appends a day in the shorter of its two encodings, which are written only where the other
+    /// may be longer.
+    fn encode_day(&mut self, amounts: &[i64], totals: &Statistics, first_cell: usize) {
+        let cells = &self.cells[first_cell..];
+        if amounts.len() > DAY_AMOUNTS_MAX {
+            return encode_totals(totals, cells, &mut self.days);
         }
-        if amounts.len() <= AMOUNTS_ALWAYS
-            || (amounts.len() <= DAY_AMOUNTS_MAX && amounts_len(amounts) <= self.scratch.len())
-        {
-            encode_amounts(amounts, &mut self.days);
-        } else {
+        let start = self.days.len();
+        encode_amounts(amounts, &mut self.days);
+        let len = self.days.len() - start;
+        if amounts.len() <= AMOUNTS_ALWAYS || len <= totals_len_min(cells) {
+            return;
+        }
+        self.scratch.clear();
+        encode_totals(totals, cells, &mut self.scratch);
+        if self.scratch.len() < len {
+            self.days.truncate(start);
             self.days.extend_from_slice(&self.scratch);
         }
-        self.day_cards(offset, cards);
-        (totals, &self.cells)
     }
 
     /// Adds a day by its totals, for days of more than [`DAY_AMOUNTS_MAX`] rows and for markets.
@@ -123,10 +136,9 @@ impl MonthBuilder {
     ) {
         let offset = self.start_day(day);
         self.statistics.merge(totals);
-        self.cells.clear();
+        let start = self.cells.len();
         self.cells.extend(bins.iter());
-        self.roll_up.add_cells(&self.cells);
-        encode_totals(totals, &self.cells, &mut self.days);
+        encode_totals(totals, &self.cells[start..], &mut self.days);
         self.day_cards(offset, cards);
     }
 
@@ -174,40 +186,41 @@ impl MonthBuilder {
         out.extend_from_slice(&self.days);
         out.extend_from_slice(&self.cards);
         if rolled_up {
-            self.roll_up.encode(out);
+            self.roll_up.encode(&self.cells, out);
         }
     }
 }
 
-/// Replaces `cells` by the occupied cells of ascending amounts.
+/// Appends the occupied cells of ascending amounts, of which there is at least one.
 fn collect_cells(amounts: &[i64], cells: &mut Vec<(Cell, u64)>) {
-    cells.clear();
-    for amount in amounts {
-        let cell = Cell::of(*amount);
-        match cells.last_mut() {
-            Some((last, count)) if *last == cell => *count += 1,
-            _ => cells.push((cell, 1)),
+    let (mut cell, mut count) = (Cell::of(amounts[0]), 1);
+    for amount in &amounts[1..] {
+        let next = Cell::of(*amount);
+        if next == cell {
+            count += 1;
+        } else {
+            cells.push((cell, count));
+            (cell, count) = (next, 1);
         }
     }
+    cells.push((cell, count));
 }
 
 fn encode_amounts(amounts: &[i64], out: &mut Vec<u8>) {
     put_varint(out, (amounts.len() as u64) << 1);
     put_signed(out, amounts[0]);
-    for pair in amounts.windows(2) {
-        put_varint(out, pair[1].abs_diff(pair[0]));
+    let deltas = amounts.windows(2).map(|pair| pair[1].abs_diff(pair[0]));
+    if amounts[amounts.len() - 1].abs_diff(amounts[0]) < SHORT_VARINT_END {
+        put_short_varints(out, deltas);
+    } else {
+        deltas.for_each(|delta| put_varint(out, delta));
     }
 }
 
-/// Returns how many bytes [`encode_amounts`] takes.
-fn amounts_len(amounts: &[i64]) -> usize {
-    let first = amounts[0];
-    let deltas = amounts
-        .windows(2)
-        .map(|pair| varint_len(pair[1].abs_diff(pair[0])));
-    varint_len((amounts.len() as u64) << 1)
-        + varint_len(((first << 1) ^ (first >> 63)).cast_unsigned())
-        + deltas.sum::<usize>()
+/// Returns how many bytes [`encode_totals`] takes at least: two for each cell, one for each other
+/// number.
+fn totals_len_min(cells: &[(Cell, u64)]) -> usize {
+    10 + 2 * cells.len()
 }
 
 fn encode_totals(totals: &Statistics, cells: &[(Cell, u64)], out: &mut Vec<u8>) {

@@ -32,7 +32,6 @@ pub(super) struct RollUp {
 impl RollUp {
     pub(super) fn clear(&mut self) {
         self.day_offsets.clear();
-        self.bins.clear();
         self.entering.clear();
     }
 
@@ -40,17 +39,13 @@ impl RollUp {
         self.day_offsets.push((days_offset, cards_offset));
     }
 
-    pub(super) fn add_cells(&mut self, cells: &[(Cell, u64)]) {
-        cells
-            .iter()
-            .for_each(|(cell, count)| self.bins.add(*cell, *count));
-    }
-
     pub(super) fn add_entering(&mut self, run: Run) {
         self.entering.push(run);
     }
 
-    pub(super) fn encode(&mut self, out: &mut Vec<u8>) {
+    /// Appends the roll-up of a month whose days have the given cells: few months have one, so
+    /// they are added up only here.
+    pub(super) fn encode(&mut self, cells_of_days: &[(Cell, u64)], out: &mut Vec<u8>) {
         for (days, cards) in &self.day_offsets {
             for offset in [days, cards] {
                 let offset = u32::try_from(*offset).expect(
@@ -58,6 +53,10 @@ impl RollUp {
                 );
                 out.extend_from_slice(&offset.to_le_bytes());
             }
+        }
+        self.bins.clear();
+        for (cell, count) in cells_of_days {
+            self.bins.add(*cell, *count);
         }
         let cells: Vec<(Cell, u64)> = self.bins.iter().collect();
         let mut bins = Vec::new();

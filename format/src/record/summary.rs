@@ -146,6 +146,15 @@ pub struct SummaryBuilder {
     quarters: Vec<(Month, u64)>,
     years: Vec<(i32, u64)>,
     cards: u64,
+    quarter: Option<QuarterDays>,
+}
+
+/// The quarter that days are being added to.
+#[derive(Debug, Clone, Copy)]
+struct QuarterDays {
+    first_of_year: Day,
+    first: Day,
+    last: Day,
 }
 
 impl SummaryBuilder {
@@ -162,8 +171,10 @@ impl SummaryBuilder {
     pub fn day(&mut self, day: Day, cards: DayCards<'_>) {
         let first = self.days.map_or(day, |days| days.first);
         self.days = Some(DayRange { first, last: day });
-        let month = day.month();
-        let (quarter, year) = (quarter_of(month), month.year());
+        let quarter = match self.quarter {
+            Some(quarter) if day <= quarter.last => quarter,
+            _ => self.begin_quarter(quarter_of(day.month())),
+        };
         let since = |start: Day| -> u64 {
             let distance = (day.0 - start.0).cast_unsigned();
             let entering = cards
@@ -173,9 +184,23 @@ impl SummaryBuilder {
                 .take_while(|run| run.distance > distance);
             cards.first_ever + entering.map(|run| run.count).sum::<u64>()
         };
-        add_to_group(&mut self.quarters, quarter, since(quarter.first_day()));
-        add_to_group(&mut self.years, year, since(Month(year * 12).first_day()));
+        add_to_last(&mut self.quarters, since(quarter.first));
+        add_to_last(&mut self.years, since(quarter.first_of_year));
         self.cards += cards.first_ever;
+    }
+
+    /// Starts a quarter, and its year if that is new: most days need no calendar.
+    fn begin_quarter(&mut self, quarter: Month) -> QuarterDays {
+        let year = quarter.year();
+        self.quarters.push((quarter, 0));
+        if self.years.last().is_none_or(|(last, _)| *last != year) {
+            self.years.push((year, 0));
+        }
+        *self.quarter.insert(QuarterDays {
+            first_of_year: Month(year * 12).first_day(),
+            first: quarter.first_day(),
+            last: Month(quarter.0 + 2).days().last,
+        })
     }
 
     /// Adds the totals of a month, after its days.
@@ -194,6 +219,7 @@ impl SummaryBuilder {
             quarters,
             years,
             cards,
+            quarter: _,
         } = std::mem::take(self);
         let days = days.ok_or_else(|| Error::invalid("summary", "a key without rows"))?;
         let profile = cold::encode(profile)?;
@@ -218,9 +244,8 @@ impl SummaryBuilder {
     }
 }
 
-fn add_to_group<G: PartialEq>(groups: &mut Vec<(G, u64)>, group: G, cards: u64) {
-    match groups.last_mut() {
-        Some((last, total)) if *last == group => *total += cards,
-        _ => groups.push((group, cards)),
+fn add_to_last<G>(groups: &mut [(G, u64)], cards: u64) {
+    if let Some((_, total)) = groups.last_mut() {
+        *total += cards;
     }
 }
