@@ -5,9 +5,11 @@
 
 pub(crate) mod batch;
 mod blocks;
+mod density;
 mod index;
 mod layout;
 mod mapped;
+mod merge;
 mod prefetch;
 mod probe;
 mod reader;
@@ -16,7 +18,9 @@ mod verify;
 mod writer;
 
 pub use blocks::BLOCK_LEN;
+pub use density::Density;
 pub use layout::{DATASET_LEN_MAX, FORMAT_VERSION, Identity, Span};
 pub use mapped::Mapped;
+pub use merge::visit_ordered;
 pub use reader::{Record, Records, Shard};
 pub use writer::{ShardWriter, Written};

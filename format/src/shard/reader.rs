@@ -225,7 +225,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
         Probe::new(hash, &self.shape, index, self.section_bytes(&self.records))
     }
 
-    fn record_at(&self, offset: u64) -> Result<Record<'_>> {
+    pub(super) fn record_at(&self, offset: u64) -> Result<Record<'_>> {
         let records = self.section_bytes(&self.records);
         let start = records
             .get(to_index(offset)?..)
