@@ -289,6 +289,13 @@ impl<'b> Iterator for Records<'b> {
     }
 }
 
+impl Records<'_> {
+    /// Where the next record begins, and on which line.
+    pub(crate) fn position(&self) -> (usize, u64) {
+        (self.position.min(self.bytes.len()), self.line)
+    }
+}
+
 impl<'b> Records<'b> {
     #[cold]
     fn quoted_record(&mut self) -> Record<'b> {
