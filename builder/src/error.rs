@@ -31,6 +31,16 @@ pub enum Error {
         /// What went wrong, and the remedy where there is one.
         problem: String,
     },
+    /// A row of a table cannot be packed.
+    #[error("{}:{line}: {problem}", path.display())]
+    Row {
+        /// The file.
+        path: PathBuf,
+        /// The line on which the row begins, from 1; of a Parquet file the row's number.
+        line: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// No row of the input can be used.
     #[error("no usable row: {0}")]
     NoRows(String),

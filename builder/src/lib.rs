@@ -17,6 +17,7 @@ mod field_hash;
 pub mod generate;
 pub mod kernel;
 pub mod layout;
+pub mod pack;
 pub mod pseudonym;
 pub mod quality;
 pub mod row_outcome;

@@ -18,6 +18,7 @@ use nightshard_builder::{
 use nightshard_format::{
     calendar::{Day, DayRange},
     generation::Generation,
+    manifest::{Manifest, Transactions},
     record::{MARKET_ALL, MARKETS, STORES},
     shard::Span,
     statistics::Statistics,
@@ -35,6 +36,10 @@ struct Row {
     card: String,
     day: Day,
     amount: i64,
+}
+
+fn transactions(manifest: &Manifest) -> &Transactions {
+    manifest.transactions.as_ref().unwrap()
 }
 
 /// The rows of a canonical file, read by another reader than the builder's.
@@ -89,7 +94,7 @@ fn query(
 }
 
 fn check(rows: &[Row], generation: &Generation<Vec<u8>>, dataset: &str, key: &str, seed: u64) {
-    let all = generation.manifest().day_range().unwrap();
+    let all = transactions(generation.manifest()).day_range().unwrap();
     let len = (all.last.0 - all.first.0 + 1).cast_unsigned();
     let mut ranges = vec![all];
     let mut state = seed;
@@ -134,8 +139,14 @@ fn check_all(rows: &[Row], test: &TestBuild) {
     for row in rows {
         by_store.entry(&row.store).or_default().push(row.clone());
     }
-    assert_eq!(generation.manifest().stores, by_store.len() as u64);
-    assert_eq!(generation.manifest().rows.used, rows.len() as u64);
+    assert_eq!(
+        transactions(generation.manifest()).stores,
+        by_store.len() as u64
+    );
+    assert_eq!(
+        transactions(generation.manifest()).rows.used,
+        rows.len() as u64
+    );
     for (seed, (store, rows)) in (0..).zip(&by_store) {
         check(rows, &generation, STORES, store, seed);
     }
@@ -189,9 +200,13 @@ fn one_giant_store_is_cut_into_slices_and_still_exact() {
         plan.threads = 8;
     };
     let test = build(&[&once, &repeated], small_memory).unwrap();
-    let rejected = &test.built.manifest.rows.rejected["one id with different content"];
+    let rejected =
+        &transactions(&test.built.manifest).rows.rejected["one id with different content"];
     assert_eq!(
-        (*rejected, test.built.manifest.rows.excluded["duplicate"]),
+        (
+            *rejected,
+            transactions(&test.built.manifest).rows.excluded["duplicate"]
+        ),
         (2, 1_501)
     );
     let kept: Vec<Row> = rows
@@ -340,9 +355,12 @@ fn repeated_rows_have_no_vote_for_the_base_currency() {
     ];
     let [once, again, conflicts] = &twice;
     let test = build(&[&euros, once, again, conflicts], |_| ()).unwrap();
-    assert_eq!(test.built.manifest.currency, "EUR");
-    assert_eq!(test.built.manifest.rows.used, 3);
-    assert_eq!(test.built.manifest.rows.excluded["duplicate"], 2);
+    assert_eq!(transactions(&test.built.manifest).currency, "EUR");
+    assert_eq!(transactions(&test.built.manifest).rows.used, 3);
+    assert_eq!(
+        transactions(&test.built.manifest).rows.excluded["duplicate"],
+        2
+    );
     let quarantine = std::fs::read_to_string(&test.built.quarantine).unwrap();
     for line in 2..=5 {
         let named = format!("conflicts.csv,{line},tx_id,one id with different content");
@@ -376,7 +394,7 @@ fn every_row_is_accounted_for() {
         plan.as_of = Some("2018-01-31".parse().unwrap())
     })
     .unwrap();
-    let rows = &test.built.manifest.rows;
+    let rows = &transactions(&test.built.manifest).rows;
     assert_eq!((rows.read, rows.used), (12, 4));
     assert_eq!(rows.rejected.values().sum::<u64>(), 4);
     assert_eq!(rows.rejected["one id with different content"], 2);
@@ -387,7 +405,8 @@ fn every_row_is_accounted_for() {
             .into()
     );
     assert_eq!(
-        test.built.manifest.stores, 2,
+        transactions(&test.built.manifest).stores,
+        2,
         "a store without base currency is left out"
     );
     let generation = test.open();

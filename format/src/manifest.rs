@@ -1,5 +1,9 @@
 //! The manifest: what binds shards into one generation (docs/format.md, "Manifest").
 
+mod flat;
+mod merge;
+mod packed;
+
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +13,8 @@ use crate::{
     calendar::{Day, DayRange},
     key::PARTITIONS,
 };
+
+pub use packed::{OnDuplicate, Packed, check_dataset_name, check_media_type};
 
 /// The newest version of the manifest, which this release writes.
 ///
@@ -80,8 +86,12 @@ impl fmt::Display for GenerationId {
 }
 
 /// A generation's list of shards, and where they came from.
+///
+/// # Shape
+/// It has transactions, packed datasets, or both. In JSON the members of [`Transactions`] stand
+/// beside the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "flat::Flat", into = "flat::Flat")]
 pub struct Manifest {
     /// The version of the manifest; shards have their own.
     pub format_version: u32,
@@ -89,6 +99,21 @@ pub struct Manifest {
     pub id: GenerationId,
     /// Last business day.
     pub as_of: String,
+    /// What is known of the transactions that the generation was built from, if it was.
+    pub transactions: Option<Transactions>,
+    /// Tables without the domain of cards, by the dataset that holds them.
+    pub packed: BTreeMap<String, Packed>,
+    /// What was read, by role, dataset and digest, ascending.
+    pub inputs: Vec<Input>,
+    /// The configuration that affects data, by dotted name.
+    pub configuration: BTreeMap<String, serde_json::Value>,
+    /// The shards, by dataset, span and partition.
+    pub shards: Vec<ShardEntry>,
+}
+
+/// What a manifest says of transactions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transactions {
     /// First and last business day that has rows.
     pub days: [String; 2],
     /// The base currency, ISO 4217.
@@ -99,14 +124,31 @@ pub struct Manifest {
     pub rows: Rows,
     /// How many stores have rows.
     pub stores: u64,
-    /// What was read, by role and digest, ascending.
-    pub inputs: Vec<Input>,
-    /// The configuration that affects data, by dotted name.
-    pub configuration: BTreeMap<String, serde_json::Value>,
     /// Fingerprint of the card key.
     pub card_key: String,
-    /// The shards, by dataset, span and partition.
-    pub shards: Vec<ShardEntry>,
+}
+
+impl Transactions {
+    /// Returns the days from the first to the last that has rows.
+    ///
+    /// # Errors
+    /// [`Error::Label`] if they are no dates.
+    pub fn day_range(&self) -> Result<DayRange> {
+        Ok(DayRange {
+            first: self.days[0].parse()?,
+            last: self.days[1].parse()?,
+        })
+    }
+
+    fn problem(&self) -> Result<Option<&'static str>> {
+        Ok(if !self.rows.add_up() {
+            Some("its rows do not add up")
+        } else if self.day_range()?.is_empty() {
+            Some("its days are no range")
+        } else {
+            None
+        })
+    }
 }
 
 /// The accounting of rows: `used + rejected + excluded = read`.
@@ -141,6 +183,8 @@ pub enum InputRole {
     Transactions,
     /// What is known of stores beside their rows.
     Stores,
+    /// Rows of a packed dataset.
+    Packed,
 }
 
 /// One input.
@@ -151,6 +195,9 @@ pub enum Input {
     File {
         /// What it is read as.
         role: InputRole,
+        /// The packed dataset that it is rows of, for that role.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dataset: Option<String>,
         /// BLAKE3 in hexadecimal.
         blake3: String,
         /// Length in bytes.
@@ -231,32 +278,32 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Returns the days from the first to the last that has rows.
-    ///
-    /// # Errors
-    /// [`Error::Label`] if they are no dates.
-    pub fn day_range(&self) -> Result<DayRange> {
-        Ok(DayRange {
-            first: self.days[0].parse()?,
-            last: self.days[1].parse()?,
-        })
+    /// Returns the shards of one dataset, in order.
+    pub fn shards_of<'a>(&'a self, dataset: &'a str) -> impl Iterator<Item = &'a ShardEntry> {
+        let shards = self.shards.iter();
+        shards.filter(move |entry| entry.dataset == dataset)
     }
 
     fn check(&self) -> Result<()> {
+        let transactions = self.transactions.as_ref();
         let problem = if self.compute_id()? != self.id {
             "its id is not the digest of its content"
-        } else if !self.rows.add_up() {
-            "its rows do not add up"
+        } else if self.transactions.is_none() && self.packed.is_empty() {
+            "it has neither transactions nor packed datasets"
         } else if !self.inputs.is_sorted() {
             "its inputs are out of order"
-        } else if !self.inputs.iter().all(Input::is_plausible) {
-            "an input's digest is none"
+        } else if !self.inputs.iter().all(|input| input.is_plausible(self)) {
+            "an input's digest is none, or it is of nothing that there is"
         } else if !self.shards.is_sorted() {
             "its shards are out of order"
-        } else if self.shards.iter().any(|shard| !shard.is_plausible()) {
+        } else if self.shards.iter().any(|shard| !shard.is_plausible(self)) {
             "a shard's entry is out of bounds"
-        } else if self.day_range()?.is_empty() || self.as_of.parse::<Day>().is_err() {
-            "its days are no range"
+        } else if self.as_of.parse::<Day>().is_err() {
+            "its last business day is none"
+        } else if let Some(problem) = transactions.map_or(Ok(None), Transactions::problem)? {
+            problem
+        } else if let Some(problem) = packed::problem(self) {
+            problem
         } else {
             return Ok(());
         };
@@ -265,9 +312,19 @@ impl Manifest {
 }
 
 impl Input {
-    fn is_plausible(&self) -> bool {
-        let Self::File { blake3, .. } = self;
-        is_hexadecimal(blake3, 64)
+    fn is_plausible(&self, manifest: &Manifest) -> bool {
+        let Self::File {
+            role,
+            dataset,
+            blake3,
+            ..
+        } = self;
+        let is_of_something = match (role, dataset) {
+            (InputRole::Packed, Some(dataset)) => manifest.packed.contains_key(dataset),
+            (InputRole::Packed, None) => false,
+            (_, dataset) => manifest.transactions.is_some() && dataset.is_none(),
+        };
+        is_of_something && is_hexadecimal(blake3, 64)
     }
 }
 
@@ -275,8 +332,11 @@ impl Input {
 const SHARD_MAX: u64 = 1 << 40;
 
 impl ShardEntry {
-    fn is_plausible(&self) -> bool {
-        is_hexadecimal(&self.blob, 64)
+    fn is_plausible(&self, manifest: &Manifest) -> bool {
+        let has_dataset =
+            manifest.transactions.is_some() || manifest.packed.contains_key(&self.dataset);
+        has_dataset
+            && is_hexadecimal(&self.blob, 64)
             && self.first_partition < self.end_partition
             && self.end_partition <= PARTITIONS
             && self.size_bytes < SHARD_MAX
@@ -300,24 +360,187 @@ mod tests {
             format_version: 1,
             id: "2018-12-31-000000000000".parse().unwrap(),
             as_of: "2018-12-31".into(),
-            days: ["2018-01-01".into(), "2018-12-31".into()],
-            currency: "GBP".into(),
-            currency_exponent: 2,
-            rows: Rows {
-                read: 3,
-                used: 1,
-                ..Rows::default()
-            },
-            stores: 1,
+            transactions: Some(Transactions {
+                days: ["2018-01-01".into(), "2018-12-31".into()],
+                currency: "GBP".into(),
+                currency_exponent: 2,
+                rows: Rows {
+                    read: 3,
+                    used: 1,
+                    rejected: [("bad_date".into(), 1)].into(),
+                    excluded: [("duplicate".into(), 1)].into(),
+                },
+                stores: 1,
+                card_key: "00".into(),
+            }),
+            packed: BTreeMap::new(),
             inputs: vec![],
             configuration: BTreeMap::new(),
-            card_key: "00".into(),
             shards: vec![],
         };
-        manifest.rows.rejected.insert("bad_date".into(), 1);
-        manifest.rows.excluded.insert("duplicate".into(), 1);
         manifest.id = manifest.compute_id().unwrap();
         manifest
+    }
+
+    /// A manifest of the packed dataset `prices` alone, with one shard of two records.
+    fn packed() -> Manifest {
+        let mut manifest = Manifest {
+            transactions: None,
+            packed: [(
+                "prices".into(),
+                Packed {
+                    media_type: "text/plain".into(),
+                    key: "sku".into(),
+                    values: vec!["price".into()],
+                    on_duplicate: OnDuplicate::Last,
+                    rows: Rows {
+                        read: 3,
+                        used: 2,
+                        excluded: [("duplicate".into(), 1)].into(),
+                        ..Rows::default()
+                    },
+                },
+            )]
+            .into(),
+            inputs: vec![Input::File {
+                role: InputRole::Packed,
+                dataset: Some("prices".into()),
+                blake3: "a".repeat(64),
+                size_bytes: 1,
+            }],
+            shards: vec![shard("prices", 2)],
+            ..manifest()
+        };
+        manifest.id = manifest.compute_id().unwrap();
+        manifest
+    }
+
+    fn shard(dataset: &str, records: u64) -> ShardEntry {
+        ShardEntry {
+            dataset: dataset.into(),
+            span: "current".into(),
+            first_partition: 0,
+            end_partition: 1,
+            blob: "0".repeat(64),
+            size_bytes: 1,
+            records,
+        }
+    }
+
+    fn read(mut manifest: Manifest) -> Result<Manifest> {
+        manifest.id = manifest.compute_id()?;
+        Manifest::from_json(&manifest.to_json()?)
+    }
+
+    #[test]
+    fn transactions_packed_datasets_or_both_make_a_generation() {
+        let mut both = packed();
+        both.transactions = manifest().transactions;
+        both.shards.push(shard("stores", 1));
+        both.inputs.insert(
+            0,
+            Input::File {
+                role: InputRole::Stores,
+                dataset: None,
+                blake3: "b".repeat(64),
+                size_bytes: 1,
+            },
+        );
+        for right in [manifest(), packed(), both] {
+            let read = read(right.clone()).unwrap();
+            assert_eq!(read.transactions, right.transactions);
+            assert_eq!(read.packed, right.packed);
+        }
+        let neither = Manifest {
+            transactions: None,
+            ..manifest()
+        };
+        assert!(matches!(read(neither), Err(Error::Corrupt { .. })));
+    }
+
+    #[test]
+    fn a_packed_dataset_replaces_its_namesake_and_nothing_else() {
+        let mut merged = manifest();
+        merged.shards.push(shard("stores", 1));
+        let alone = merged.clone();
+        merged.carry_packed(&packed());
+        let carried = read(merged.clone()).unwrap();
+        assert_eq!(carried.packed, packed().packed);
+        assert_eq!(carried.transactions, alone.transactions);
+        assert_eq!(carried.shards, [shard("prices", 2), shard("stores", 1)]);
+        assert_eq!(carried.inputs, packed().inputs);
+
+        let mut prices = packed().packed["prices"].clone();
+        prices.rows.read = 1;
+        prices.rows.used = 1;
+        prices.rows.excluded.clear();
+        merged.put_packed("prices", prices.clone(), [], [shard("prices", 1)]);
+        merged.carry_packed(&packed());
+        let replaced = read(merged).unwrap();
+        assert_eq!(replaced.packed["prices"], prices);
+        assert_eq!(replaced.shards, [shard("prices", 1), shard("stores", 1)]);
+        assert!(replaced.inputs.is_empty());
+    }
+
+    #[test]
+    fn members_of_transactions_stand_all_or_none() {
+        let json: serde_json::Value = serde_json::to_value(manifest()).unwrap();
+        let members = [
+            "days",
+            "currency",
+            "currency_exponent",
+            "rows",
+            "stores",
+            "card_key",
+        ];
+        for member in members {
+            for change in [None, Some(serde_json::Value::Null)] {
+                let mut json = json.clone();
+                let members = json.as_object_mut().unwrap();
+                members.remove(member);
+                change.map(|change| members.insert(member.into(), change));
+                let read = Manifest::from_json(&serde_json::to_vec(&json).unwrap());
+                let error = read.unwrap_err().to_string();
+                assert!(error.contains(member), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn packed_datasets_that_do_not_fit_their_shards_are_refused() {
+        let change = |change: &dyn Fn(&mut Manifest)| {
+            let mut manifest = packed();
+            change(&mut manifest);
+            let read = read(manifest);
+            assert!(matches!(read, Err(Error::Corrupt { .. })), "{read:?}");
+        };
+        change(&|manifest| manifest.shards[0].records = 1);
+        change(&|manifest| manifest.shards[0].span = "2018-01".into());
+        change(&|manifest| manifest.shards[0].dataset = "others".into());
+        change(&|manifest| {
+            let prices = manifest.packed.get_mut("prices").unwrap();
+            prices.rows.read = 4;
+        });
+        change(&|manifest| {
+            let prices = manifest.packed.get_mut("prices").unwrap();
+            prices.media_type = "text/plain\n".into();
+        });
+        for name in ["stores", "", "Prices", "a/b", &"x".repeat(33)] {
+            change(&|manifest| {
+                let prices = manifest.packed.remove("prices").unwrap();
+                manifest.packed.insert(name.into(), prices);
+                manifest.shards[0].dataset = name.into();
+                manifest.inputs.clear();
+            });
+        }
+        change(&|manifest| {
+            let Input::File { dataset, .. } = &mut manifest.inputs[0];
+            *dataset = Some("others".into());
+        });
+        change(&|manifest| {
+            let Input::File { dataset, .. } = &mut manifest.inputs[0];
+            *dataset = None;
+        });
     }
 
     #[test]
@@ -339,7 +562,7 @@ mod tests {
     #[test]
     fn rows_that_do_not_add_up_and_newer_versions_are_refused() {
         let mut wrong = manifest();
-        wrong.rows.used = 2;
+        wrong.transactions.as_mut().unwrap().rows.used = 2;
         wrong.id = wrong.compute_id().unwrap();
         assert!(matches!(
             Manifest::from_json(&wrong.to_json().unwrap()),
@@ -357,6 +580,7 @@ mod tests {
     fn inputs_out_of_order_or_without_a_digest_are_refused() {
         let file = |role, digit: &str| Input::File {
             role,
+            dataset: None,
             blake3: digit.repeat(64),
             size_bytes: 1,
         };
@@ -387,18 +611,14 @@ mod tests {
             assert!(matches!(read, Err(Error::Corrupt { .. })), "{read:?}");
         };
         let mut rows = manifest();
-        rows.rows.read = 1;
-        rows.rows.rejected.insert("many".into(), u64::MAX);
+        let counts = &mut rows.transactions.as_mut().unwrap().rows;
+        counts.read = 1;
+        counts.rejected.insert("many".into(), u64::MAX);
         refused(rows);
         let mut sizes = manifest();
         sizes.shards.push(ShardEntry {
-            dataset: "stores".into(),
-            span: "current".into(),
-            first_partition: 0,
-            end_partition: 1,
-            blob: "0".repeat(64),
             size_bytes: u64::MAX,
-            records: 1,
+            ..shard("stores", 1)
         });
         refused(sizes);
     }

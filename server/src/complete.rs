@@ -9,6 +9,7 @@ use nightshard_format::{
     Error, Result,
     calendar::Month,
     generation::Generation,
+    manifest::Transactions,
     record::{
         CATALOG, EntityKind, MARKET_ALL, MARKETS, Postings, RANKINGS, RankBy, Ranking, SEARCH,
         STORES, Summary, ranking_key,
@@ -19,13 +20,21 @@ use nightshard_format::{
 
 /// Checks that no dataset, run of partitions or month is missing.
 ///
+/// The manifest says of each packed dataset how many records its shards have, and is consistent.
+///
 /// # Errors
 /// [`Error::Corrupt`] names the first that is.
 ///
 /// # Complexity
 /// Reads every summary and every id that can be searched once.
 pub(crate) fn check(generation: &Generation<Mapped>) -> Result<()> {
-    let manifest = generation.manifest();
+    match &generation.manifest().transactions {
+        Some(transactions) => check_transactions(generation, transactions),
+        None => Ok(()),
+    }
+}
+
+fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) -> Result<()> {
     expect(
         "stores",
         len(generation, STORES, Span::Current),

@@ -13,6 +13,7 @@ use crate::{
     api::{
         ANSWER_BYTES_MAX, Lookup, batch,
         cursor::Cursor,
+        datasets::Value,
         parameters::Parameters,
         route::{Part, Route},
     },
@@ -223,6 +224,10 @@ impl<'a> Exchange<'a> {
     ) -> Result<Answer> {
         let route = self.route.as_ref();
         let route = route.ok_or_else(|| no_such_path(self.parts.uri.path()))?;
+        if let Route::Packed { dataset, key } = route {
+            parameters.finish()?;
+            return self.value(Value::find(served, dataset, key)?, served, &mut work);
+        }
         let mut json = Json::with_capacity(1_024);
         json.head(served.envelope());
         let mut lookup = Lookup {
@@ -238,6 +243,28 @@ impl<'a> Exchange<'a> {
             return Ok(Answer::not_modified(etag, Encoding::Identity));
         }
         self.encode(json, Some(etag), &mut work)
+    }
+
+    /// Answers with a value as it is stored.
+    fn value(
+        &self,
+        value: Value<'_>,
+        served: &ServedGeneration,
+        work: &mut Work,
+    ) -> Result<Answer> {
+        let etag = served.etag(self.target());
+        if matches_any(&self.parts.headers) {
+            return Ok(Answer::not_modified(etag, Encoding::Identity));
+        }
+        work.spend(value.copy_ns())?;
+        let accepted = Encoding::accepted(&self.parts.headers);
+        let (body, encoding) = accepted.encode(value.bytes.to_vec(), work)?;
+        Ok(Answer::value(
+            body,
+            value.media_type.clone(),
+            encoding,
+            etag,
+        ))
     }
 
     /// Answers a batch from a generation.
@@ -371,6 +398,7 @@ fn resource_of(route: &Route<'_>) -> Resource {
             (false, Part::Histogram) => Resource::MarketHistogram,
         },
         Route::Stores => Resource::Stores,
+        Route::Packed { .. } => Resource::Packed,
         Route::Search => Resource::Search,
         Route::Generation | Route::Catalog(_) => Resource::Info,
         Route::Batch => Resource::Batch,

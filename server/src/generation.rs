@@ -1,6 +1,6 @@
 //! A generation as it is served: warmed, with what every answer repeats.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use nightshard_format::{
@@ -12,7 +12,7 @@ use nightshard_format::{
 };
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::{complete, json::Json};
+use crate::{complete, json::Json, problem::Problem};
 
 /// The generation that an answer was made from.
 pub(crate) const GENERATION: HeaderName = HeaderName::from_static("nightshard-generation");
@@ -29,13 +29,51 @@ const METHOD_KEY: &str = "histogram.method";
 #[derive(Debug)]
 pub struct ServedGeneration {
     generation: Generation<Mapped>,
-    days: DayRange,
-    last_row: Day,
-    method: Method,
+    as_of: Day,
+    transactions: Option<TransactionFacts>,
+    /// The media types of the packed datasets.
+    media_types: BTreeMap<String, HeaderValue>,
     /// What entity tags are hashed with: a tag changes with the generation and the release.
     etag_seed: u64,
     envelope: Vec<u8>,
-    currency: Vec<u8>,
+}
+
+/// What is computed once of a generation's transactions.
+#[derive(Debug)]
+pub(crate) struct TransactionFacts {
+    /// The days from the first that has rows to the last business day.
+    pub(crate) days: DayRange,
+    /// The last day that has rows, which may lie before the last business day.
+    pub(crate) last_row: Day,
+    /// How histograms are cut.
+    pub(crate) method: Method,
+    /// The members that name the currency.
+    pub(crate) currency: Vec<u8>,
+}
+
+impl TransactionFacts {
+    fn of(manifest: &Manifest) -> nightshard_format::Result<Option<Self>> {
+        let Some(transactions) = &manifest.transactions else {
+            return Ok(None);
+        };
+        let mut currency = Json::default();
+        currency.key("currency").string(&transactions.currency);
+        currency
+            .key("currency_exponent")
+            .integer(transactions.currency_exponent);
+        let rows = transactions.day_range()?;
+        Ok(Some(Self {
+            // Of the days after the last row, up to the last business day, it is known that they
+            // had none.
+            days: DayRange {
+                first: rows.first,
+                last: manifest.as_of.parse()?,
+            },
+            last_row: rows.last,
+            method: method_of(manifest)?,
+            currency: currency.into_bytes(),
+        }))
+    }
 }
 
 impl ServedGeneration {
@@ -62,18 +100,17 @@ impl ServedGeneration {
         envelope.key("generation").string(id);
         envelope.key("as_of").string(&manifest.as_of);
         envelope.key("data");
-        let mut currency = Json::default();
-        currency.key("currency").string(&manifest.currency);
-        currency
-            .key("currency_exponent")
-            .integer(manifest.currency_exponent);
+        let packed = manifest.packed.iter();
+        let media_types = packed.map(|(name, packed)| {
+            let media_type = header_value(&packed.media_type);
+            (name.clone(), media_type)
+        });
         Ok(Self {
-            days: known_days(manifest)?,
-            last_row: manifest.day_range()?.last,
-            method: method_of(&generation)?,
+            as_of: manifest.as_of.parse()?,
+            transactions: TransactionFacts::of(manifest)?,
+            media_types: media_types.collect(),
             etag_seed: xxh3_64(format!("{} {id}", env!("CARGO_PKG_VERSION")).as_bytes()),
             envelope: envelope.into_bytes(),
-            currency: currency.into_bytes(),
             generation,
         })
     }
@@ -89,19 +126,28 @@ impl ServedGeneration {
         &self.generation
     }
 
-    /// Returns the days from the first that has rows to the last business day.
-    pub(crate) fn days(&self) -> DayRange {
-        self.days
+    /// Returns the last business day.
+    pub(crate) fn as_of(&self) -> Day {
+        self.as_of
     }
 
-    /// Returns the last day that has rows, which may lie before the last business day.
-    pub(crate) fn last_row(&self) -> Day {
-        self.last_row
+    /// Returns what is known of the transactions, if there are any.
+    pub(crate) fn find_transactions(&self) -> Option<&TransactionFacts> {
+        self.transactions.as_ref()
     }
 
-    /// Returns how histograms are cut.
-    pub(crate) fn method(&self) -> Method {
-        self.method
+    /// Returns what is known of the transactions.
+    ///
+    /// # Errors
+    /// A problem if there are none.
+    pub(crate) fn transactions(&self) -> Result<&TransactionFacts, Problem> {
+        let none = || Problem::not_found("this generation has no transactions");
+        self.find_transactions().ok_or_else(none)
+    }
+
+    /// Returns the media type of a packed dataset's values, if there is such a dataset.
+    pub(crate) fn media_type(&self, dataset: &str) -> Option<&HeaderValue> {
+        self.media_types.get(dataset)
     }
 
     /// Returns the digits of the entity tag of what `target`, a path and query, answers.
@@ -113,15 +159,10 @@ impl ServedGeneration {
     pub(crate) fn envelope(&self) -> &[u8] {
         &self.envelope
     }
-
-    /// Returns the members that name the currency.
-    pub(crate) fn currency(&self) -> &[u8] {
-        &self.currency
-    }
 }
 
-fn method_of(generation: &Generation<Mapped>) -> nightshard_format::Result<Method> {
-    let configuration = &generation.manifest().configuration;
+fn method_of(manifest: &Manifest) -> nightshard_format::Result<Method> {
+    let configuration = &manifest.configuration;
     let name = configuration
         .get(METHOD_KEY)
         .and_then(serde_json::Value::as_str);
@@ -172,15 +213,6 @@ impl Serving {
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.headers
     }
-}
-
-/// Returns the days of which the data knows all rows: those after the last row, up to `as_of`, had
-/// none.
-fn known_days(manifest: &Manifest) -> nightshard_format::Result<DayRange> {
-    Ok(DayRange {
-        first: manifest.day_range()?.first,
-        last: manifest.as_of.parse()?,
-    })
 }
 
 /// Returns a header's value of text that is known to be printable.

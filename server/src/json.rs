@@ -52,6 +52,11 @@ impl Json {
         self.needs_comma = true;
     }
 
+    /// Writes what is a JSON value already.
+    pub(crate) fn raw(&mut self, value: &[u8]) {
+        self.word(value);
+    }
+
     /// Writes what begins a document, up to and with the colon of its last key.
     pub(crate) fn head(&mut self, head: &[u8]) {
         self.out.extend_from_slice(head);

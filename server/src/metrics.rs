@@ -34,6 +34,7 @@ pub(crate) enum Resource {
     MarketStatistics,
     MarketHistogram,
     Stores,
+    Packed,
     Search,
     Info,
     Batch,
@@ -42,7 +43,7 @@ pub(crate) enum Resource {
 }
 
 /// The names of resources, in the order of [`Resource`].
-const RESOURCES: [&str; 12] = [
+const RESOURCES: [&str; 13] = [
     "/v1/stores/{id}",
     "/v1/stores/{id}/statistics",
     "/v1/stores/{id}/histogram",
@@ -50,6 +51,7 @@ const RESOURCES: [&str; 12] = [
     "/v1/markets/{id}/statistics",
     "/v1/markets/{id}/histogram",
     "/v1/stores",
+    "/v1/datasets/{dataset}/{key}",
     "/v1/search",
     "/v1/info",
     "/v1/batch",
@@ -228,18 +230,20 @@ fn render_serving(serving: Option<&Serving>, text: &mut Text) {
     );
     let labels = format!("generation=\"{}\"", generation.id());
     text.sample("nightshard_selection", &labels, serving.selection());
+    let transactions = generation.find_transactions();
     for (name, help, day) in [
         (
             "nightshard_generation_last_day_timestamp_seconds",
-            "The beginning of the last day that has rows.",
-            generation.last_row(),
+            "The beginning of the last day that has rows, where there are transactions.",
+            transactions.map(|transactions| transactions.last_row),
         ),
         (
             "nightshard_generation_as_of_timestamp_seconds",
             "The beginning of the last business day, with rows or without.",
-            generation.days().last,
+            Some(generation.as_of()),
         ),
     ] {
+        let Some(day) = day else { continue };
         text.family(name, "gauge", help);
         text.sample(name, "", i64::from(day.0) * 86_400);
     }

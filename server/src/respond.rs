@@ -26,10 +26,12 @@ pub(crate) const AT_LEAST: HeaderName = HeaderName::from_static("nightshard-at-l
 const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
 
 /// What a body is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Content {
     None,
     Json,
+    /// A value of a packed dataset.
+    Value(HeaderValue),
     Problem,
     Text,
 }
@@ -64,6 +66,20 @@ impl Answer {
             encoding,
             etag,
             ..Self::new(StatusCode::OK, body, Content::Json)
+        }
+    }
+
+    /// Makes the answer that is a value of a packed dataset.
+    pub(crate) fn value(
+        body: Vec<u8>,
+        media_type: HeaderValue,
+        encoding: Encoding,
+        etag: u64,
+    ) -> Self {
+        Self {
+            encoding,
+            etag: Some(etag),
+            ..Self::new(StatusCode::OK, body, Content::Value(media_type))
         }
     }
 
@@ -137,7 +153,7 @@ impl Answer {
                 headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             }
         }
-        if self.encoding != Encoding::Identity && self.content == Content::Json {
+        if self.encoding != Encoding::Identity && self.content != Content::None {
             let name = HeaderValue::from_static(self.encoding.name());
             headers.insert(CONTENT_ENCODING, name);
         }
@@ -164,9 +180,10 @@ impl From<Problem> for Answer {
 }
 
 impl Content {
-    fn media_type(self) -> Option<HeaderValue> {
+    fn media_type(&self) -> Option<HeaderValue> {
         Some(HeaderValue::from_static(match self {
             Self::None => return None,
+            Self::Value(media_type) => return Some(media_type.clone()),
             Self::Json => "application/json",
             Self::Problem => "application/problem+json",
             Self::Text => "text/plain; charset=utf-8",

@@ -12,7 +12,10 @@ use nightshard_builder::{
     stores::StoreTable,
 };
 use nightshard_deploy::{Published, Repository, Selected, Staged};
-use nightshard_format::{calendar::Day, manifest::GenerationId};
+use nightshard_format::{
+    calendar::Day,
+    manifest::{GenerationId, Manifest},
+};
 use nightshard_storage::Location;
 use serde_json::json;
 
@@ -115,7 +118,7 @@ pub(crate) fn run(args: &BuildArgs) -> anyhow::Result<()> {
 
 /// What became of a build.
 pub(crate) struct Outcome {
-    manifest: nightshard_format::manifest::Manifest,
+    manifest: Manifest,
     published: Published,
     selected: Option<Selected>,
     repository: String,
@@ -135,10 +138,11 @@ impl Outcome {
             selected,
             ..
         } = self;
+        let transactions = manifest.transactions.as_ref();
         json!({
             "generation": manifest.id,
-            "rows": manifest.rows,
-            "stores": manifest.stores,
+            "rows": transactions.map(|transactions| &transactions.rows),
+            "stores": transactions.map(|transactions| transactions.stores),
             "blobs_new": published.blobs_new,
             "blobs_present": published.blobs_present,
             "blobs_mended": published.mended.len(),
@@ -155,7 +159,10 @@ impl Outcome {
             published,
             ..
         } = self;
-        let rows = &manifest.rows;
+        let transactions = manifest.transactions.as_ref();
+        let (rows, stores) = transactions
+            .map(|transactions| (transactions.rows.clone(), transactions.stores))
+            .unwrap_or_default();
         let count = |counts: &std::collections::BTreeMap<String, u64>| counts.values().sum::<u64>();
         let selected = match &self.selected {
             Some(selected) if selected.is_new => "selected",
@@ -171,7 +178,7 @@ impl Outcome {
             rows.used,
             count(&rows.rejected),
             count(&rows.excluded),
-            manifest.stores,
+            stores,
             published.blobs_new,
             published.bytes_new >> 10,
             published.blobs_present,
@@ -221,14 +228,18 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         scratch,
         staging: staging.create_inner()?,
     };
-    let built = engine::build(&plan, shown)?;
+    let mut built = engine::build(&plan, shown)?;
     warn_of_cut_rows(&built.report, shown);
-    warn_of_late_end(args.as_of, &built.manifest.days[1], shown);
-    let manifest = built.manifest.clone();
-    let staged = stage(built)?;
+    let transactions = built.manifest.transactions.as_ref();
+    if let Some(transactions) = transactions {
+        warn_of_late_end(args.as_of, &transactions.days[1], shown);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .build()?;
+    runtime.block_on(carry_packed(&repository, &mut built.manifest))?;
+    let manifest = built.manifest.clone();
+    let staged = stage(built)?;
     let (published, selected) = runtime.block_on(async {
         let published = repository.publish(&staged).await?;
         for damage in &published.mended {
@@ -250,6 +261,27 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         repository,
         seconds,
     })
+}
+
+/// Takes over the packed datasets of the repository's current generation: a night's build is of
+/// transactions alone and takes nothing else away.
+async fn carry_packed(repository: &Repository, manifest: &mut Manifest) -> anyhow::Result<()> {
+    let current = match repository.current_manifest().await {
+        Ok(current) => current,
+        Err(error) => {
+            // Said however quiet a build is asked to be: what is current goes unserved.
+            let _closed = writeln!(
+                std::io::stderr(),
+                "warning: packed datasets of the current generation are left out: {error}"
+            );
+            return Ok(());
+        }
+    };
+    if let Some((_, current)) = current {
+        manifest.carry_packed(&current);
+        manifest.id = manifest.compute_id()?;
+    }
+    Ok(())
 }
 
 /// Says where a row may be wrong that nothing else tells from a right one.

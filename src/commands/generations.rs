@@ -38,8 +38,11 @@ struct Row {
 #[derive(Debug, Serialize)]
 struct Facts {
     as_of: String,
-    stores: u64,
-    rows: u64,
+    /// Stores and rows of the transactions, where there are any.
+    stores: Option<u64>,
+    rows: Option<u64>,
+    /// Names of the packed datasets.
+    packed: Vec<String>,
     shards: u64,
     bytes: u64,
 }
@@ -103,13 +106,19 @@ fn row(listed: Listed) -> Row {
 }
 
 fn facts(manifest: &Manifest) -> Facts {
+    let transactions = manifest.transactions.as_ref();
     Facts {
         as_of: manifest.as_of.clone(),
-        stores: manifest.stores,
-        rows: manifest.rows.used,
+        stores: transactions.map(|transactions| transactions.stores),
+        rows: transactions.map(|transactions| transactions.rows.used),
+        packed: manifest.packed.keys().cloned().collect(),
         shards: manifest.shards.len() as u64,
         bytes: manifest.shards.iter().map(|entry| entry.size_bytes).sum(),
     }
+}
+
+fn count_or_dash(count: Option<u64>) -> String {
+    count.map_or_else(|| "-".into(), |count| HumanCount(count).to_string())
 }
 
 /// Returns what is wrong, without the name of the generation, which the row has.
@@ -124,6 +133,7 @@ fn table(rows: &[Row]) -> Table {
         Column::Text("generation"),
         Column::Number("stores"),
         Column::Number("rows"),
+        Column::Text("packed"),
         Column::Number("shards"),
         Column::Number("size"),
         Column::Text("selections"),
@@ -142,8 +152,9 @@ fn table(rows: &[Row]) -> Table {
         let selections = row.selections.iter().map(ToString::to_string);
         table.row([
             row.generation.to_string(),
-            fact(|facts| HumanCount(facts.stores).to_string()),
-            fact(|facts| HumanCount(facts.rows).to_string()),
+            fact(|facts| count_or_dash(facts.stores)),
+            fact(|facts| count_or_dash(facts.rows)),
+            fact(|facts| facts.packed.join(",")),
             fact(|facts| HumanCount(facts.shards).to_string()),
             fact(|facts| HumanBytes(facts.bytes).to_string()),
             selections.collect::<Vec<_>>().join(","),

@@ -11,7 +11,7 @@ use std::{
 /// One run of partitions has a shard for every month: years of data would hold more files open
 /// than a process may have. Writes are large, so opening costs nothing beside them.
 #[derive(Debug)]
-pub(super) struct AppendFile(pub(super) PathBuf);
+pub(crate) struct AppendFile(pub(super) PathBuf);
 
 impl Write for AppendFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

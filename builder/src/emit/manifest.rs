@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nightshard_format::{
     calendar::DayRange,
-    manifest::{Input, InputRole, MANIFEST_VERSION, Manifest, Rows},
+    manifest::{Input, InputRole, MANIFEST_VERSION, Manifest, Rows, Transactions},
 };
 
 use super::Staged;
@@ -52,14 +52,17 @@ pub fn manifest(plan: &BuildPlan, facts: Facts<'_>, shards: &[Staged]) -> Result
         // Replaced below: the id is a digest of the rest.
         id: format!("{as_of}-{:012}", 0).parse()?,
         as_of,
-        days: [days.first.to_string(), days.last.to_string()],
-        currency: facts.currency.to_owned(),
-        currency_exponent: currency::exponent(facts.currency),
-        rows: facts.rows,
-        stores: facts.stores as u64,
+        transactions: Some(Transactions {
+            days: [days.first.to_string(), days.last.to_string()],
+            currency: facts.currency.to_owned(),
+            currency_exponent: currency::exponent(facts.currency),
+            rows: facts.rows,
+            stores: facts.stores as u64,
+            card_key: plan.card_key.fingerprint(),
+        }),
+        packed: BTreeMap::new(),
         inputs: inputs(plan, facts.inputs),
         configuration,
-        card_key: plan.card_key.fingerprint(),
         shards: shards.iter().map(|shard| shard.entry.clone()).collect(),
     };
     manifest.id = manifest.compute_id()?;
@@ -77,6 +80,7 @@ fn inputs(plan: &BuildPlan, read: &[InputSummary]) -> Vec<Input> {
         .chain(stores)
         .map(|(role, blake3, size_bytes)| Input::File {
             role,
+            dataset: None,
             blake3,
             size_bytes,
         })

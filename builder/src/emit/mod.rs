@@ -12,5 +12,6 @@ pub use catalog::{StoreFacts, write_catalog};
 pub use manifest::{Facts, manifest};
 pub use ordered::OrderedSink;
 pub use search::write_search;
+pub(crate) use shard_set::ShardSet;
 pub use shard_set::{Staged, Staging};
 pub use store_shards::{StoreShards, write_market};

@@ -85,7 +85,7 @@ pub(super) struct CurrentRecord {
 }
 
 /// The shards of one dataset and run, one for each span, written at the same time.
-pub(super) struct ShardSet {
+pub(crate) struct ShardSet {
     folder: PathBuf,
     dataset: String,
     run: PartitionRun,
@@ -93,7 +93,7 @@ pub(super) struct ShardSet {
 }
 
 impl ShardSet {
-    pub(super) fn new(staging: &Staging, dataset: &str, run: PartitionRun) -> Self {
+    pub(crate) fn new(staging: &Staging, dataset: &str, run: PartitionRun) -> Self {
         let folder = staging.folder.clone();
         Self {
             folder,
@@ -108,7 +108,7 @@ impl ShardSet {
     }
 
     /// Returns the writer of `span`, started if it is new.
-    pub(super) fn writer(&mut self, span: Span) -> Result<&mut ShardWriter<AppendFile>> {
+    pub(crate) fn writer(&mut self, span: Span) -> Result<&mut ShardWriter<AppendFile>> {
         use std::collections::btree_map::Entry;
         match self.writers.entry(span) {
             Entry::Occupied(entry) => Ok(&mut entry.into_mut().1),
@@ -132,7 +132,7 @@ impl ShardSet {
         appended.map_err(|error| at(&self.folder, error))
     }
 
-    pub(super) fn finish(self) -> Result<Vec<Staged>> {
+    pub(crate) fn finish(self) -> Result<Vec<Staged>> {
         let Self {
             dataset,
             run,

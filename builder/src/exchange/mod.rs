@@ -13,7 +13,7 @@ mod exchanged;
 mod outbox;
 mod pages;
 mod scratch;
-mod spill;
+pub(crate) mod spill;
 
 pub use exchanged::{Exchanged, Visitor};
 pub use outbox::{DEFINED_AT_ONCE_MAX, Outbox};

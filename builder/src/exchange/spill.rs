@@ -13,22 +13,22 @@ const WRITE_BUFFER_LEN: usize = 1 << 20;
 
 /// Where one partition's segment lies in a spill.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SegmentRange {
-    pub(super) offset: u64,
-    pub(super) len_dictionary: u64,
-    pub(super) len_rows: u64,
+pub(crate) struct SegmentRange {
+    pub(crate) offset: u64,
+    pub(crate) len_dictionary: u64,
+    pub(crate) len_rows: u64,
 }
 
 /// The file being written.
 #[derive(Debug)]
-pub(super) struct SpillWriter {
+pub(crate) struct SpillWriter {
     file: BufWriter<File>,
     len: u64,
     folder: PathBuf,
 }
 
 impl SpillWriter {
-    pub(super) fn create(folder: &Path) -> Result<Self> {
+    pub(crate) fn create(folder: &Path) -> Result<Self> {
         let file = tempfile::tempfile_in(folder).map_err(Error::at(folder))?;
         Ok(Self {
             file: BufWriter::with_capacity(WRITE_BUFFER_LEN, file),
@@ -37,11 +37,11 @@ impl SpillWriter {
         })
     }
 
-    pub(super) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.len
     }
 
-    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.file
             .write_all(bytes)
             .map_err(Error::at(&self.folder))?;
@@ -49,7 +49,7 @@ impl SpillWriter {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<SpillReader> {
+    pub(crate) fn finish(self) -> Result<SpillReader> {
         let (folder, len) = (self.folder, self.len);
         let file = self.file.into_inner().map_err(|error| error.into_error());
         Ok(SpillReader {
@@ -62,18 +62,18 @@ impl SpillWriter {
 
 /// The finished file.
 #[derive(Debug)]
-pub(super) struct SpillReader {
+pub(crate) struct SpillReader {
     file: File,
     len: u64,
     folder: PathBuf,
 }
 
 impl SpillReader {
-    pub(super) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.len
     }
 
-    pub(super) fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
+    pub(crate) fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
         self.file
             .read_exact_at(bytes, offset)
             .map_err(Error::at(&self.folder))

@@ -38,6 +38,13 @@ impl<'r> Fields<'r> {
         self.padded(column).as_bytes()
     }
 
+    /// The text of a column that the file has, with any white space around it.
+    #[inline]
+    pub(crate) fn untrimmed(&self, column: usize) -> &'r [u8] {
+        let end = self.starts[column + 1].wrapping_sub(self.gap);
+        &self.text[self.starts[column] as usize..end as usize]
+    }
+
     /// The same, with what stands behind it.
     #[inline(always)]
     pub(crate) fn padded(&self, column: usize) -> Padded<'r> {

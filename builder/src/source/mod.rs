@@ -25,12 +25,13 @@ mod whole;
 
 pub use carried::Carried;
 pub use error::{Error, Result};
-pub(crate) use fields::Splitter;
+pub(crate) use fields::{Fields, Splitter};
 pub use inputs::Inputs;
 pub(crate) use padded::Padded;
 pub use parser::{Parser, RowsRead};
 pub(crate) use reader::BYTE_ORDER_MARK;
 pub use reader::{Block, InputSummary, Reader, ReaderOptions};
 pub(crate) use record::Dialect;
+pub(crate) use stream::Stream;
 pub(crate) use time::Moment;
 pub use whole::read_whole;

@@ -298,6 +298,13 @@ impl<'b> Iterator for Records<'b> {
     }
 }
 
+impl Records<'_> {
+    /// Where the next record begins, and on which line.
+    pub(crate) fn position(&self) -> (usize, u64) {
+        (self.position.min(self.bytes.len()), self.line)
+    }
+}
+
 impl<'b> Records<'b> {
     /// Takes the next whole lines without a quote, of `bytes_max` bytes or less, unless there are
     /// none; returns them with what stands behind them, how long they are, and the first's number.

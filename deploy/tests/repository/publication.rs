@@ -250,6 +250,42 @@ async fn of_two_selections_at_once_one_wins_and_the_other_is_a_conflict() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_from_an_earlier_selection_is_not_selected_over_a_later_one() {
+    let bench = Bench::new();
+    let repository = bench.repository();
+    let [first, other, own] = [0, 1, 2].map(|seed| bench.stage(3, 1, seed));
+    for staged in [&first, &other] {
+        repository.publish(staged).await.unwrap();
+    }
+    let published = repository.publish(&own).await.unwrap();
+    let base = repository
+        .select(&first.manifest.id)
+        .await
+        .unwrap()
+        .selection;
+    let (found, manifest) = repository.current_manifest().await.unwrap().unwrap();
+    assert_eq!((&found, &manifest), (&base, &first.manifest));
+
+    let later = repository
+        .select(&other.manifest.id)
+        .await
+        .unwrap()
+        .selection;
+    let error = repository.select_after(&published, Some(&base)).await;
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Conflict);
+    let error = repository.select_after(&published, None).await;
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(repository.current().await.unwrap(), Some(later.clone()));
+
+    let selected = repository.select_after(&published, Some(&later)).await;
+    let selected = selected.unwrap();
+    assert_eq!(selected.selection.number, SelectionNumber(3));
+    assert!(selected.is_new);
+    let again = repository.select_after(&published, Some(&selected.selection));
+    assert!(!again.await.unwrap().is_new);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_publishers_of_one_generation_both_succeed() {
     for _round in 0..5 {
         let bench = Bench::new();

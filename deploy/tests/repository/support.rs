@@ -17,7 +17,7 @@ use nightshard_deploy::{Environment, Repository, Staged};
 use nightshard_format::{
     calendar::{Day, Month},
     key::{self, PartitionRun},
-    manifest::{Manifest, Rows, ShardEntry},
+    manifest::{Manifest, Rows, ShardEntry, Transactions},
     record::{
         self, DayCards, EntityKind, MonthBuilder, MonthTotals, Posting, RankBy, StoreProfile,
         SummaryBuilder, encode_postings, encode_ranking, ranking_key,
@@ -141,18 +141,21 @@ fn finish(folder: &Path, tables: &Tables, last_day: Day, stores: u64, rows: u64)
         format_version: 1,
         id: format!("{last_day}-000000000000").parse().unwrap(),
         as_of: last_day.to_string(),
-        days: ["2018-01-01".into(), last_day.to_string()],
-        currency: "GBP".into(),
-        currency_exponent: 2,
-        rows: Rows {
-            read: rows,
-            used: rows,
-            ..Rows::default()
-        },
-        stores,
+        transactions: Some(Transactions {
+            days: ["2018-01-01".into(), last_day.to_string()],
+            currency: "GBP".into(),
+            currency_exponent: 2,
+            rows: Rows {
+                read: rows,
+                used: rows,
+                ..Rows::default()
+            },
+            stores,
+            card_key: "00".into(),
+        }),
+        packed: BTreeMap::new(),
         inputs: vec![],
         configuration: BTreeMap::new(),
-        card_key: "00".into(),
         shards,
     };
     let report = folder.join("gate.json");

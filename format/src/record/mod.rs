@@ -32,3 +32,16 @@ pub const SEARCH: &str = "search";
 pub const CATALOG: &str = "catalog";
 /// Dataset of the orders of stores: a [`Ranking`] in `current`.
 pub const RANKINGS: &str = "rankings";
+
+/// Names that no packed dataset may have: those of transactions, now and as designed.
+pub const RESERVED_DATASETS: [&str; 9] = [
+    STORES,
+    MARKETS,
+    SEARCH,
+    CATALOG,
+    RANKINGS,
+    "regions",
+    "categories",
+    "tiles",
+    "customers",
+];

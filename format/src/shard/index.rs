@@ -27,7 +27,7 @@ const COUNT_BITS: u32 = 8;
 /// One more than the largest offset that a line can hold.
 pub(super) const OFFSET_END: u64 = 1 << (u64::BITS - COUNT_BITS);
 /// Of a line's count of entries: records follow that have none.
-const MORE: u8 = 0x80;
+pub(super) const MORE: u8 = 0x80;
 
 /// Of 64 records, one may be too long for a narrower width.
 const LONG_SHARE: u64 = 64;

@@ -5,6 +5,7 @@
 
 pub(crate) mod batch;
 mod blocks;
+mod density;
 mod expression;
 mod index;
 mod layout;
@@ -18,6 +19,7 @@ mod verify;
 mod writer;
 
 pub use blocks::BLOCK_LEN;
+pub use density::Density;
 pub use layout::{DATASET_LEN_MAX, FORMAT_VERSION, Identity, Span};
 pub use mapped::Mapped;
 pub use reader::{Record, Records, Shard};

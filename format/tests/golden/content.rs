@@ -2,11 +2,16 @@
 //!
 //! A store `bar` has four rows in a year, a store `busy` a month that is rolled up.
 
+use std::collections::BTreeMap;
+
 use nightshard_format::{
     calendar::{Day, Month},
     histogram::{Cell, FineHistogram},
     key::{PartitionRun, hash, partition_of},
-    manifest::{Input, InputRole, MANIFEST_VERSION, Manifest, Rows, ShardEntry},
+    manifest::{
+        Input, InputRole, MANIFEST_VERSION, Manifest, OnDuplicate, Packed, Rows, ShardEntry,
+        Transactions,
+    },
     record::{
         self, DayCards, EntityKind, MonthBuilder, MonthTotals, Posting, RankBy, Run, StoreProfile,
         SummaryBuilder, encode_postings, encode_ranking, ranking_key,
@@ -72,13 +77,35 @@ pub(crate) fn shards() -> Vec<(&'static str, Vec<u8>)> {
 
 /// Returns the golden manifest: what its members are, every one of them.
 pub(crate) fn manifest() -> Manifest {
-    let input = |role, digit: &str, size_bytes| Input::File {
+    with_id(unnamed_manifest())
+}
+
+/// Returns the golden manifest of a generation without transactions.
+pub(crate) fn packed_manifest() -> Manifest {
+    let whole = unnamed_manifest();
+    with_id(Manifest {
+        transactions: None,
+        inputs: whole.inputs[2..].to_vec(),
+        configuration: BTreeMap::new(),
+        shards: whole.shards[..1].to_vec(),
+        ..whole
+    })
+}
+
+fn with_id(mut manifest: Manifest) -> Manifest {
+    manifest.id = manifest.compute_id().unwrap();
+    manifest
+}
+
+fn unnamed_manifest() -> Manifest {
+    let input = |role, dataset: Option<&str>, digit: &str, size_bytes| Input::File {
         role,
+        dataset: dataset.map(Into::into),
         blake3: digit.repeat(64),
         size_bytes,
     };
-    let shard = |span: &str, digit: &str| ShardEntry {
-        dataset: "stores".into(),
+    let shard = |dataset: &str, span: &str, digit: &str| ShardEntry {
+        dataset: dataset.into(),
         span: span.into(),
         first_partition: 0,
         end_partition: 1024,
@@ -88,29 +115,52 @@ pub(crate) fn manifest() -> Manifest {
     };
     Manifest {
         format_version: MANIFEST_VERSION,
-        id: "2018-03-31-ea0065b06afe".parse().unwrap(),
+        id: "2018-03-31-000000000000".parse().unwrap(),
         as_of: "2018-03-31".into(),
-        days: ["2018-03-01".into(), "2018-03-15".into()],
-        currency: "GBP".into(),
-        currency_exponent: 2,
-        rows: Rows {
-            read: 1_120,
-            used: 1_114,
-            rejected: [("impossible date".into(), 2)].into(),
-            excluded: [("after_as_of".into(), 1), ("duplicate".into(), 3)].into(),
-        },
-        stores: 2,
+        transactions: Some(Transactions {
+            days: ["2018-03-01".into(), "2018-03-15".into()],
+            currency: "GBP".into(),
+            currency_exponent: 2,
+            rows: Rows {
+                read: 1_120,
+                used: 1_114,
+                rejected: [("impossible date".into(), 2)].into(),
+                excluded: [("after_as_of".into(), 1), ("duplicate".into(), 3)].into(),
+            },
+            stores: 2,
+            card_key: "0123456789abcdef".into(),
+        }),
+        packed: [("prices".into(), prices())].into(),
         inputs: vec![
-            input(InputRole::Transactions, "c", 123_456),
-            input(InputRole::Stores, "a", 78),
+            input(InputRole::Transactions, None, "c", 123_456),
+            input(InputRole::Stores, None, "a", 78),
+            input(InputRole::Packed, Some("prices"), "b", 90),
         ],
         configuration: [
             ("histogram.method".into(), "v_optimal".into()),
             ("shards.runs".into(), 16.into()),
         ]
         .into(),
-        card_key: "0123456789abcdef".into(),
-        shards: vec![shard("2018-03", "1"), shard("current", "2")],
+        shards: vec![
+            shard("prices", "current", "3"),
+            shard("stores", "2018-03", "1"),
+            shard("stores", "current", "2"),
+        ],
+    }
+}
+
+fn prices() -> Packed {
+    Packed {
+        media_type: "application/json".into(),
+        key: "sku".into(),
+        values: vec!["price".into(), "name".into()],
+        on_duplicate: OnDuplicate::Last,
+        rows: Rows {
+            read: 3,
+            used: 2,
+            excluded: [("duplicate".into(), 1)].into(),
+            ..Rows::default()
+        },
     }
 }
 

@@ -58,11 +58,12 @@ fn write_golden_files() {
     for (name, written) in content::shards() {
         fs::write(path(name), written).unwrap();
     }
-    fs::write(
-        path("manifest.json"),
-        content::manifest().to_json().unwrap(),
-    )
-    .unwrap();
+    for (name, manifest) in [
+        ("manifest.json", content::manifest()),
+        ("packed-manifest.json", content::packed_manifest()),
+    ] {
+        fs::write(path(name), manifest.to_json().unwrap()).unwrap();
+    }
 }
 
 #[test]
@@ -337,36 +338,66 @@ fn a_ranking_lists_its_ids_in_order() {
 
 #[test]
 fn a_manifest_is_these_bytes() {
-    let manifest = content::manifest();
     // What is digested, written down by hand.
-    let (a, c, one, two) = (
-        "a".repeat(64),
-        "c".repeat(64),
-        "1".repeat(64),
-        "2".repeat(64),
+    let (a, b, c) = ("a".repeat(64), "b".repeat(64), "c".repeat(64));
+    let (one, two, three) = ("1".repeat(64), "2".repeat(64), "3".repeat(64));
+    let packed = [
+        r#""packed":{"prices":{"key":"sku","media_type":"application/json","#,
+        r#""on_duplicate":"last","rows":{"excluded":{"duplicate":1},"read":3,"rejected":{},"#,
+        r#""used":2},"values":["price","name"]}},"#,
+    ]
+    .concat();
+    let packed_input = format!(
+        r#"{{"blake3":"{b}","dataset":"prices","kind":"file","role":"packed","size_bytes":90}}"#
     );
-    let canonical = [
+    let packed_shard = [
+        &format!(r#"{{"blob":"{three}","dataset":"prices","end_partition":1024,"#),
+        r#""first_partition":0,"records":2,"size_bytes":384,"span":"current"}"#,
+    ]
+    .concat();
+    let whole = [
         r#"{"as_of":"2018-03-31","card_key":"0123456789abcdef","#,
         r#""configuration":{"histogram.method":"v_optimal","shards.runs":16},"#,
         r#""currency":"GBP","currency_exponent":2,"days":["2018-03-01","2018-03-15"],"#,
         r#""format_version":1,"inputs":["#,
         &format!(r#"{{"blake3":"{c}","kind":"file","role":"transactions","size_bytes":123456}},"#),
-        &format!(r#"{{"blake3":"{a}","kind":"file","role":"stores","size_bytes":78}}],"#),
+        &format!(r#"{{"blake3":"{a}","kind":"file","role":"stores","size_bytes":78}},"#),
+        &packed_input,
+        "],",
+        &packed,
         r#""rows":{"excluded":{"after_as_of":1,"duplicate":3},"read":1120,"#,
         r#""rejected":{"impossible date":2},"used":1114},"shards":["#,
-        &format!(r#"{{"blob":"{one}","dataset":"stores","end_partition":1024,"#),
+        &packed_shard,
+        &format!(r#",{{"blob":"{one}","dataset":"stores","end_partition":1024,"#),
         r#""first_partition":0,"records":2,"size_bytes":384,"span":"2018-03"},"#,
         &format!(r#"{{"blob":"{two}","dataset":"stores","end_partition":1024,"#),
         r#""first_partition":0,"records":2,"size_bytes":384,"span":"current"}],"#,
         r#""stores":2}"#,
     ]
     .concat();
-    let digest = blake3::hash(canonical.as_bytes()).to_hex();
-    assert_eq!(
-        manifest.id.as_str(),
-        format!("2018-03-31-{}", &digest[..12])
-    );
-    let json = golden("manifest.json");
-    assert_eq!(Manifest::from_json(&json).unwrap(), manifest);
-    assert!(manifest.to_json().unwrap() == json);
+    let packed_alone = [
+        r#"{"as_of":"2018-03-31","configuration":{},"format_version":1,"inputs":["#,
+        &packed_input,
+        "],",
+        &packed,
+        r#""shards":["#,
+        &packed_shard,
+        "]}",
+    ]
+    .concat();
+    for (name, manifest, canonical) in [
+        ("manifest.json", content::manifest(), whole),
+        (
+            "packed-manifest.json",
+            content::packed_manifest(),
+            packed_alone,
+        ),
+    ] {
+        let digest = blake3::hash(canonical.as_bytes()).to_hex();
+        let id = format!("2018-03-31-{}", &digest[..12]);
+        assert_eq!(manifest.id.as_str(), id);
+        let json = golden(name);
+        assert_eq!(Manifest::from_json(&json).unwrap(), manifest);
+        assert!(manifest.to_json().unwrap() == json);
+    }
 }

@@ -30,7 +30,7 @@ pub(super) struct Query {
 impl Query {
     /// Takes the parameters.
     pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
-        let days = lookup.served.days();
+        let days = lookup.served.transactions()?.days;
         let named: Option<Period> = parameters.take_parsed("period")?;
         let range = parameters.take_dates()?.range(days);
         if named.is_some() && range.is_some() {
@@ -55,12 +55,13 @@ impl Query {
         key: &[u8],
         series: &Series<'_>,
     ) -> Result<()> {
+        let transactions = lookup.served.transactions()?;
         let fine = series.bins(&self.window, lookup.work)?;
         let cells = fine
             .occupied(self.selection)
             .map_or(0, |(_, counts)| counts.len() as u64);
         lookup.work.spend(reduction_estimate_ns(cells, self.bins))?;
-        let rows = reduce(&fine, self.selection, self.bins, lookup.served.method());
+        let rows = reduce(&fine, self.selection, self.bins, transactions.method);
         let json = &mut *lookup.json;
         json.begin_object();
         json.key("id").bytes(key);
@@ -70,7 +71,7 @@ impl Query {
         }
         let name = SELECTIONS.iter().find(|(_, of)| *of == self.selection);
         json.key("of").optional_string(name.map(|(name, _)| *name));
-        json.members(lookup.served.currency());
+        json.members(&transactions.currency);
         json.key("rows").begin_array();
         for bin in rows {
             json.begin_object();

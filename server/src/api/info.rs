@@ -15,18 +15,25 @@ const ROW_NS: u64 = 1_000;
 pub(super) fn write_generation(parameters: Parameters<'_>, lookup: &mut Lookup<'_>) -> Result<()> {
     parameters.finish()?;
     let manifest = lookup.served.generation().manifest();
-    let days = lookup.served.days();
+    let transactions = lookup.served.find_transactions();
     let json = &mut *lookup.json;
     json.begin_object();
     json.key("format_version").integer(manifest.format_version);
-    json.key("first_date").display(days.first);
-    json.key("last_date").display(lookup.served.last_row());
-    json.members(lookup.served.currency());
-    json.key("stores").integer(manifest.stores);
-    json.key("rows").value(&manifest.rows);
+    if let Some((facts, transactions)) = transactions.zip(manifest.transactions.as_ref()) {
+        json.key("first_date").display(facts.days.first);
+        json.key("last_date").display(facts.last_row);
+        json.members(&facts.currency);
+        json.key("stores").integer(transactions.stores);
+        json.key("rows").value(&transactions.rows);
+    }
+    if !manifest.packed.is_empty() {
+        json.key("packed").value(&manifest.packed);
+    }
     json.key("inputs").integer(manifest.inputs.len() as u64);
     json.key("configuration").value(&manifest.configuration);
-    json.key("card_key").string(&manifest.card_key);
+    if let Some(transactions) = &manifest.transactions {
+        json.key("card_key").string(&transactions.card_key);
+    }
     json.key("shards").integer(manifest.shards.len() as u64);
     // No overflow: each is the length of a file that is mapped.
     let size_bytes: u64 = manifest.shards.iter().map(|shard| shard.size_bytes).sum();
@@ -42,6 +49,7 @@ pub(super) fn write_catalog(
     lookup: &mut Lookup<'_>,
 ) -> Result<()> {
     let served = lookup.served;
+    served.transactions()?;
     let name: &[u8] = match kind {
         EntityKind::Region => b"regions",
         _ => b"categories",

@@ -5,6 +5,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod cursor;
+pub(crate) mod datasets;
 mod histogram;
 mod info;
 pub(crate) mod parameters;
@@ -69,6 +70,7 @@ impl Lookup<'_> {
             Route::Series { dataset, key, part } => {
                 self.write_series(dataset, key, *part, parameters)
             }
+            Route::Packed { dataset, key } => datasets::write(dataset, key, parameters, self),
             Route::Stores => stores::write_list(parameters, self),
             Route::Search => search::write(parameters, self),
             Route::Generation => info::write_generation(parameters, self),
@@ -93,13 +95,14 @@ impl Lookup<'_> {
             Part::Histogram => Query::Histogram(histogram::Query::take(&mut parameters, self)?),
         };
         parameters.finish()?;
-        let series = Series::find(self.served.generation(), self.served.days(), dataset, key)?;
+        let days = self.served.transactions()?.days;
+        let series = Series::find(self.served.generation(), days, dataset, key)?;
         let series = series.ok_or_else(|| {
             let kind = if dataset == STORES { "store" } else { "market" };
             Problem::not_found(format!("there is no such {kind}"))
         })?;
         match query {
-            Query::Profile => stores::write_profile(self, key, &series),
+            Query::Profile => stores::write_profile(self, key, &series)?,
             Query::Statistics(query) => query.write(self, key, &series)?,
             Query::Histogram(query) => query.write(self, key, &series)?,
         }

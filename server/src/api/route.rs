@@ -17,6 +17,13 @@ pub(crate) enum Route<'a> {
         /// What of it.
         part: Part,
     },
+    /// A value of a packed dataset.
+    Packed {
+        /// The dataset.
+        dataset: Cow<'a, [u8]>,
+        /// Its key.
+        key: Cow<'a, [u8]>,
+    },
     /// The stores in order of size.
     Stores,
     /// Names and ids by what they begin with.
@@ -58,6 +65,10 @@ impl<'a> Route<'a> {
             ("v1", [Some("stores"), None, ..]) => Some(Self::Stores),
             ("v1", [Some("stores"), Some(id), part, None]) => Self::series(STORES, id, part),
             ("v1", [Some("markets"), Some(id), part, None]) => Self::series(MARKETS, id, part),
+            ("v1", [Some("datasets"), Some(dataset), Some(key), None]) => Some(Self::Packed {
+                dataset: percent_decode_str(dataset).into(),
+                key: percent_decode_str(key).into(),
+            }),
             ("v1", [Some("search"), None, ..]) => Some(Self::Search),
             ("v1", [Some("batch"), None, ..]) => Some(Self::Batch),
             ("v1", [Some("info"), Some(name), None, _]) => match name {
@@ -118,6 +129,19 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_a_packed_dataset_may_be_empty_or_hold_slashes() {
+        for (path, expected) in [
+            ("/v1/datasets/prices/a%2Fb%00", &b"a/b\0"[..]),
+            ("/v1/datasets/prices/", b""),
+        ] {
+            let Some(Route::Packed { dataset, key }) = Route::parse(path) else {
+                panic!("{path}");
+            };
+            assert_eq!((&*dataset, &*key), (&b"prices"[..], expected), "{path}");
+        }
+    }
+
+    #[test]
     fn paths_that_name_nothing_have_no_route() {
         for path in [
             "",
@@ -129,6 +153,9 @@ mod tests {
             "/v1/stores/a/statistics/x",
             "/v1/stores/a/statistics/",
             "/v1/search/x",
+            "/v1/datasets",
+            "/v1/datasets/prices",
+            "/v1/datasets/prices/a/b",
             "/v1/info",
             "/v1/info/passwords",
             "/healthz/",

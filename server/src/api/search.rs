@@ -40,6 +40,7 @@ pub(super) fn write(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>) -> 
     let asked = parameters.take("q");
     let kind = parameters.take_word("kind", &KINDS)?;
     let served = lookup.served;
+    served.transactions()?;
     let scope = [
         Some("search"),
         asked.as_deref(),

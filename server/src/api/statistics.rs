@@ -49,11 +49,12 @@ impl Query {
     /// Takes the parameters.
     pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
         let kind = parameters.take_word("group_by", &KINDS)?;
-        let asked = parameters.take_dates()?.range(lookup.served.days());
+        let days = lookup.served.transactions()?.days;
+        let asked = parameters.take_dates()?.range(days);
         let fills = parameters.take_word("fill", &[("none", false), ("zero", true)])?;
         Ok(Self {
             kind: kind.unwrap_or(PeriodKind::Month),
-            window: Window::new(asked, lookup.served.days()),
+            window: Window::new(asked, days),
             fills: fills.unwrap_or(false),
         })
     }
@@ -76,13 +77,14 @@ impl Query {
             rows = series::fill(rows, self.kind, &self.window);
         }
         lookup.work.spend(rows.len() as u64 * ROW_NS)?;
+        let transactions = lookup.served.transactions()?;
         let json = &mut *lookup.json;
         json.begin_object();
         json.key("id").bytes(key);
         let name = KINDS.iter().find(|(_, kind)| *kind == self.kind);
         json.key("group_by")
             .optional_string(name.map(|(name, _)| *name));
-        json.members(lookup.served.currency());
+        json.members(&transactions.currency);
         json.key("rows").begin_array();
         for row in &rows {
             write_row(json, row, self.window.cuts(row.period));

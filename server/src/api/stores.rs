@@ -20,7 +20,12 @@ const STORE_NS: u64 = 2_500;
 const LOCATION_UNITS: f64 = 1e7;
 
 /// Writes who a store or market is.
-pub(super) fn write_profile(lookup: &mut Lookup<'_>, key: &[u8], series: &Series<'_>) {
+pub(super) fn write_profile(
+    lookup: &mut Lookup<'_>,
+    key: &[u8],
+    series: &Series<'_>,
+) -> Result<()> {
+    let transactions = lookup.served.transactions()?;
     let summary = series.summary();
     let profile = &summary.profile;
     let totals = summary.statistics();
@@ -41,7 +46,7 @@ pub(super) fn write_profile(lookup: &mut Lookup<'_>, key: &[u8], series: &Series
         .float(profile.location.map(|(_, lon)| degrees(lon)));
     json.key("first_date").display(summary.days.first);
     json.key("last_date").display(summary.days.last);
-    json.members(lookup.served.currency());
+    json.members(&transactions.currency);
     json.key("count").integer(totals.count);
     json.key("sum").integer(totals.sum);
     json.key("cards").integer(summary.cards);
@@ -51,6 +56,7 @@ pub(super) fn write_profile(lookup: &mut Lookup<'_>, key: &[u8], series: &Series
         .for_each(|name| json.string(name));
     json.end_array();
     json.end_object();
+    Ok(())
 }
 
 /// Writes the stores of a region and a category, where given, the largest first.
@@ -60,6 +66,7 @@ pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>
     let category = parameters.take("category");
     let (region, category) = (region.as_deref(), category.as_deref());
     let served = lookup.served;
+    let transactions = served.transactions()?;
     let scope = [Some("stores"), Some(by.as_str()), region, category];
     let page = Page::take(&mut parameters, served.id(), &scope)?;
     parameters.finish()?;
@@ -86,7 +93,7 @@ pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>
     let json = &mut *lookup.json;
     json.begin_object();
     json.key("rank_by").string(by.as_str());
-    json.members(served.currency());
+    json.members(&transactions.currency);
     json.key("total").integer(len as u64);
     json.key("rows").begin_array();
     for id in positions.filter_map(|position| ranking?.get(position)) {

@@ -10,7 +10,7 @@ use nightshard_format::{
     calendar::{Day, Month},
     generation::Generation,
     key::{self, PartitionRun},
-    manifest::{GenerationId, Manifest, Rows, ShardEntry},
+    manifest::{GenerationId, Manifest, OnDuplicate, Packed, Rows, ShardEntry, Transactions},
     record::{
         CATALOG, DayCards, EntityKind, MARKET_ALL, MARKETS, MonthBuilder, MonthTotals, Posting,
         RANKINGS, RankBy, Run, SEARCH, STORES, StoreProfile, SummaryBuilder, encode_postings,
@@ -103,6 +103,46 @@ impl Fixture {
     pub(crate) fn write(&self, shops: &[Shop], payments: &[Payment]) -> GenerationId {
         let last = payments.iter().map(|payment| payment.day).max();
         self.write_as_of(last.unwrap(), shops, payments)
+    }
+
+    /// Writes a generation of the packed dataset `name` alone.
+    pub(crate) fn write_packed(
+        &self,
+        name: &str,
+        media_type: &str,
+        table: &[(&[u8], &[u8])],
+    ) -> GenerationId {
+        let records: Records = table
+            .iter()
+            .map(|(key, value)| ((key::hash(key), key.to_vec()), value.to_vec()))
+            .collect();
+        let shards = write_shards(self.folder.path(), name, Span::Current, &records, None);
+        let packed = Packed {
+            media_type: media_type.into(),
+            key: "key".into(),
+            values: vec![],
+            on_duplicate: OnDuplicate::Error,
+            rows: Rows {
+                read: records.len() as u64,
+                used: records.len() as u64,
+                ..Rows::default()
+            },
+        };
+        let mut manifest = Manifest {
+            format_version: 1,
+            id: "2018-03-05-000000000000".parse().unwrap(),
+            as_of: "2018-03-05".into(),
+            transactions: None,
+            packed: BTreeMap::new(),
+            inputs: vec![],
+            configuration: BTreeMap::new(),
+            shards: vec![],
+        };
+        manifest.put_packed(name, packed, [], shards);
+        manifest.id = manifest.compute_id().unwrap();
+        let id = manifest.id.clone();
+        self.manifests.lock().unwrap().insert(id.clone(), manifest);
+        id
     }
 
     /// Writes the generation of these rows as of a day.
@@ -399,14 +439,17 @@ fn manifest(
         format_version: 1,
         id: format!("{as_of}-000000000000").parse().unwrap(),
         as_of: as_of.to_string(),
-        days: [first.to_string(), last.to_string()],
-        currency: "GBP".into(),
-        currency_exponent: 2,
-        rows,
-        stores: shops.len() as u64,
+        transactions: Some(Transactions {
+            days: [first.to_string(), last.to_string()],
+            currency: "GBP".into(),
+            currency_exponent: 2,
+            rows,
+            stores: shops.len() as u64,
+            card_key: "00".into(),
+        }),
+        packed: BTreeMap::new(),
         inputs: vec![],
         configuration: BTreeMap::new(),
-        card_key: "00".into(),
         shards,
     };
     manifest.id = manifest.compute_id().unwrap();

@@ -12,5 +12,6 @@ mod fixture;
 mod harness;
 mod limits;
 mod oracle;
+mod packed;
 mod search;
 mod swap;

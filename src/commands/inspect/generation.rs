@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use indicatif::{HumanBytes, HumanCount};
-use nightshard_format::manifest::{Input, InputRole, Manifest, Rows, ShardEntry};
+use nightshard_format::manifest::{Input, InputRole, Manifest, Packed, Rows, ShardEntry};
 use serde::Serialize;
 
 use super::Shown;
@@ -15,18 +15,27 @@ pub(super) struct GenerationFacts<'a> {
     generation: &'a str,
     format_version: u32,
     as_of: &'a str,
+    #[serde(flatten)]
+    transactions: Option<TransactionFacts<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    packed: BTreeMap<&'a str, &'a Packed>,
+    inputs: &'a [Input],
+    configuration: &'a BTreeMap<String, serde_json::Value>,
+    bytes: u64,
+    spans: Vec<SpanFacts<'a>>,
+}
+
+/// What a manifest says of transactions.
+#[derive(Debug, Serialize)]
+struct TransactionFacts<'a> {
     days: &'a [String; 2],
     currency: &'a str,
     currency_exponent: u8,
     stores: u64,
     rows: &'a Rows,
-    inputs: &'a [Input],
-    configuration: &'a BTreeMap<String, serde_json::Value>,
     card_key: &'a str,
-    bytes: u64,
     bytes_per_store: Option<f64>,
     bytes_per_row: Option<f64>,
-    spans: Vec<SpanFacts<'a>>,
 }
 
 /// The shards of one dataset and span.
@@ -48,6 +57,16 @@ impl<'a> GenerationFacts<'a> {
             .filter(|entry| dataset.is_none_or(|dataset| entry.dataset == dataset))
             .collect();
         let bytes = shards.iter().map(|entry| entry.size_bytes).sum();
+        let is_shown = |name: &str| dataset.is_none_or(|dataset| name == dataset);
+        let packed = manifest.packed.iter().filter(|(name, _)| is_shown(name));
+        let packed: BTreeMap<&str, &Packed> = packed
+            .map(|(name, packed)| (name.as_str(), packed))
+            .collect();
+        let of_transactions = shards.iter();
+        let of_transactions = of_transactions
+            .filter(|entry| !manifest.packed.contains_key(&entry.dataset))
+            .map(|entry| entry.size_bytes);
+        let transactions = TransactionFacts::of(manifest, of_transactions.sum());
         let spans = shards
             .chunk_by(|left, right| (&left.dataset, &left.span) == (&right.dataset, &right.span))
             .map(SpanFacts::of);
@@ -55,17 +74,11 @@ impl<'a> GenerationFacts<'a> {
             generation: manifest.id.as_str(),
             format_version: manifest.format_version,
             as_of: &manifest.as_of,
-            days: &manifest.days,
-            currency: &manifest.currency,
-            currency_exponent: manifest.currency_exponent,
-            stores: manifest.stores,
-            rows: &manifest.rows,
+            transactions,
+            packed,
             inputs: &manifest.inputs,
             configuration: &manifest.configuration,
-            card_key: &manifest.card_key,
             bytes,
-            bytes_per_store: ratio(bytes, manifest.stores),
-            bytes_per_row: ratio(bytes, manifest.rows.used),
             spans: spans.collect(),
         }
     }
@@ -93,6 +106,41 @@ impl<'a> GenerationFacts<'a> {
     }
 }
 
+impl<'a> TransactionFacts<'a> {
+    /// Gathers the facts of a manifest's transactions, whose shards have so many bytes.
+    fn of(manifest: &'a Manifest, bytes: u64) -> Option<Self> {
+        let transactions = manifest.transactions.as_ref()?;
+        Some(Self {
+            days: &transactions.days,
+            currency: &transactions.currency,
+            currency_exponent: transactions.currency_exponent,
+            stores: transactions.stores,
+            rows: &transactions.rows,
+            card_key: &transactions.card_key,
+            bytes_per_store: ratio(bytes, transactions.stores),
+            bytes_per_row: ratio(bytes, transactions.rows.used),
+        })
+    }
+
+    fn lines(&self) -> [(&'static str, String); 6] {
+        let (per_store, per_row) = (decimal(self.bytes_per_store), decimal(self.bytes_per_row));
+        [
+            ("days", format!("{} to {}", self.days[0], self.days[1])),
+            (
+                "currency",
+                format!("{}, {} decimals", self.currency, self.currency_exponent),
+            ),
+            ("stores", HumanCount(self.stores).to_string()),
+            ("rows", rows_text(self.rows)),
+            ("card key", self.card_key.to_owned()),
+            (
+                "their size",
+                format!("{per_store} bytes a store, {per_row} a transaction"),
+            ),
+        ]
+    }
+}
+
 impl<'a> SpanFacts<'a> {
     /// Gathers the facts of shards of one dataset and span, at least one.
     fn of(shards: &[&'a ShardEntry]) -> Self {
@@ -109,30 +157,18 @@ impl<'a> SpanFacts<'a> {
 impl Shown for GenerationFacts<'_> {
     fn to_text(&self) -> String {
         let shards = self.spans.iter().map(|span| span.shards).sum();
-        let lines = [
+        let mut lines = vec![
             ("generation", self.generation.to_owned()),
             ("format", format!("version {}", self.format_version)),
             ("as of", self.as_of.to_owned()),
-            ("days", format!("{} to {}", self.days[0], self.days[1])),
-            (
-                "currency",
-                format!("{}, {} decimals", self.currency, self.currency_exponent),
-            ),
-            ("stores", HumanCount(self.stores).to_string()),
-            ("rows", rows_text(self.rows)),
-            ("inputs", inputs_text(self.inputs)),
-            ("card key", self.card_key.to_owned()),
-            (
-                "size",
-                format!(
-                    "{} in {} shards; {} bytes a store, {} a transaction",
-                    HumanBytes(self.bytes),
-                    HumanCount(shards),
-                    decimal(self.bytes_per_store),
-                    decimal(self.bytes_per_row),
-                ),
-            ),
         ];
+        let transactions = self.transactions.iter();
+        lines.extend(transactions.flat_map(TransactionFacts::lines));
+        let packed = self.packed.iter();
+        lines.extend(packed.map(|(name, packed)| ("packed", packed_text(name, packed))));
+        lines.push(("inputs", inputs_text(self.inputs)));
+        let (size, shards) = (HumanBytes(self.bytes), HumanCount(shards));
+        lines.push(("size", format!("{size} in {shards} shards")));
         let mut text = super::shard::labelled(&lines);
         for (name, value) in self.configuration {
             let _infallible = writeln!(text, "{:<12}{name} = {value}", "");
@@ -140,6 +176,16 @@ impl Shown for GenerationFacts<'_> {
         text.push('\n');
         text + &self.table().to_text()
     }
+}
+
+fn packed_text(name: &str, packed: &Packed) -> String {
+    let values = match &packed.values[..] {
+        [] => "all columns".to_owned(),
+        values => values.join(", "),
+    };
+    let (key, media_type) = (&packed.key, &packed.media_type);
+    let rows = rows_text(&packed.rows);
+    format!("{name}: {key} to {values} as {media_type}; {rows}")
 }
 
 fn rows_text(rows: &Rows) -> String {

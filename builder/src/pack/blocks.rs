@@ -1,0 +1,192 @@
+//! Files to blocks of whole rows.
+
+use std::{path::Path, sync::Arc};
+
+use memchr::{memchr, memchr_iter};
+
+use super::{PackPlan, columns::Columns, format::TableFormat};
+use crate::{
+    Error, Result,
+    source::{BYTE_ORDER_MARK, Dialect, Error as SourceError, InputSummary, Splitter, Stream},
+};
+
+/// The longest row.
+///
+/// # Units
+/// Bytes, without the line break. A quote that is never closed is looked for no longer.
+pub(super) const ROW_LEN_MAX: usize = 64 << 20;
+
+/// Rows of one file.
+#[derive(Debug)]
+pub(super) struct Block {
+    /// The number of the file.
+    pub(super) file: u32,
+    /// The line on which the first row begins.
+    pub(super) first_line: u64,
+    /// Whether no row of the file comes before.
+    pub(super) is_first: bool,
+    pub(super) bytes: Vec<u8>,
+    pub(super) table: Table,
+}
+
+/// How the rows of a block are divided and read.
+#[derive(Debug, Clone)]
+pub(super) enum Table {
+    Delimited(Dialect, Arc<Columns>),
+    JsonLines(Dialect),
+}
+
+/// Reads a file, and passes its blocks on until `take` wants no more.
+pub(super) fn read_file(
+    plan: &PackPlan,
+    (file, path): (u32, &Path),
+    block_len: usize,
+    take: &mut dyn FnMut(Block) -> bool,
+) -> Result<Option<InputSummary>> {
+    let mut reader = FileReader::open(plan, file, path)?;
+    let mut carried = Vec::new();
+    loop {
+        let (bytes, is_last) = reader.whole_rows(&mut carried, block_len)?;
+        let mut block = reader.block(plan, bytes)?;
+        reader.line += memchr_iter(b'\n', &block.bytes).count() as u64;
+        block.is_first = std::mem::take(&mut reader.is_first);
+        if !block.bytes.is_empty() && !take(block) {
+            return Ok(None);
+        }
+        if is_last {
+            break;
+        }
+    }
+    let (digest, size_bytes) = reader.stream.finish(path)?;
+    Ok(Some(InputSummary {
+        path: path.to_owned(),
+        digest,
+        size_bytes,
+        is_open_ended: false,
+    }))
+}
+
+struct FileReader<'a> {
+    path: &'a Path,
+    file: u32,
+    stream: Stream,
+    format: TableFormat,
+    /// Told by the header, where there is one.
+    table: Option<Table>,
+    /// The line on which the next block begins.
+    line: u64,
+    is_first: bool,
+}
+
+impl<'a> FileReader<'a> {
+    fn open(plan: &PackPlan, file: u32, path: &'a Path) -> Result<Self> {
+        Ok(Self {
+            path,
+            file,
+            stream: Stream::open(path)?,
+            format: plan.format.map_or_else(|| TableFormat::of_file(path), Ok)?,
+            table: None,
+            line: 1,
+            is_first: true,
+        })
+    }
+
+    fn dialect(&self) -> Dialect {
+        let (delimiter, quoted) = match self.format {
+            TableFormat::Delimited { delimiter } => (delimiter, true),
+            TableFormat::JsonLines => (b',', false),
+        };
+        Dialect {
+            delimiter,
+            quoted,
+            record_bytes_max: ROW_LEN_MAX,
+        }
+    }
+
+    /// Reads whole rows, about as long as a block should be, and whether they are the last; what
+    /// follows them is carried to the next.
+    fn whole_rows(&mut self, carried: &mut Vec<u8>, block_len: usize) -> Result<(Vec<u8>, bool)> {
+        let mut bytes = std::mem::take(carried);
+        loop {
+            // Twice as much each time, so that a long row is not looked through from its
+            // beginning too often.
+            let filled = bytes.len();
+            let target = filled + block_len.max(filled);
+            bytes.resize(target, 0);
+            let read = self.stream.fill(self.path, &mut bytes[filled..])?;
+            bytes.truncate(filled + read);
+            if filled + read < target {
+                return Ok((bytes, true));
+            }
+            let end = self.dialect().whole_records(&bytes);
+            if end > 0 {
+                carried.extend_from_slice(&bytes[end..]);
+                bytes.truncate(end);
+                return Ok((bytes, false));
+            }
+            if bytes.len() > ROW_LEN_MAX {
+                return Err(self.row_error(self.line, "the row exceeds 64 MiB"));
+            }
+        }
+    }
+
+    fn row_error(&self, line: u64, problem: &str) -> Error {
+        Error::Row {
+            path: self.path.to_owned(),
+            line,
+            problem: problem.into(),
+        }
+    }
+
+    /// Makes a block of whole rows, without the header.
+    fn block(&mut self, plan: &PackPlan, mut bytes: Vec<u8>) -> Result<Block> {
+        if self.line == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
+            bytes.drain(..BYTE_ORDER_MARK.len());
+        }
+        let table = match (&self.table, self.format) {
+            (Some(table), _) => table.clone(),
+            (None, TableFormat::JsonLines) => Table::JsonLines(self.dialect()),
+            (None, TableFormat::Delimited { .. }) => {
+                let (columns, rows) = self.header(plan, &bytes)?;
+                bytes.drain(..rows);
+                Table::Delimited(self.dialect(), Arc::new(columns))
+            }
+        };
+        self.table = Some(table.clone());
+        Ok(Block {
+            file: self.file,
+            first_line: self.line,
+            is_first: false,
+            bytes,
+            table,
+        })
+    }
+
+    /// Reads the header; returns where the rows begin, too.
+    fn header(&mut self, plan: &PackPlan, bytes: &[u8]) -> Result<(Columns, usize)> {
+        let path = || self.path.to_owned();
+        let mut records = self.dialect().records(bytes, 1);
+        let Some(header) = records.next() else {
+            return Err(SourceError::Empty { path: path() }.into());
+        };
+        let text = header.text.map_err(|reason| {
+            let problem = format!("the header: {}", reason.as_str());
+            self.row_error(header.line, &problem)
+        })?;
+        let text = text.as_bytes();
+        if memchr(0, text).is_some() {
+            return Err(SourceError::Binary { path: path() }.into());
+        }
+        if memchr(b'\r', text).is_some() {
+            return Err(SourceError::CarriageReturns { path: path() }.into());
+        }
+        if std::str::from_utf8(text).is_err() {
+            return Err(self.row_error(header.line, "the header is not UTF-8"));
+        }
+        let names = Splitter::new(self.dialect().delimiter).names(text);
+        let columns = Columns::find(plan, self.path, &names)?;
+        let (rows, line) = records.position();
+        self.line = line;
+        Ok((columns, rows))
+    }
+}

@@ -1,0 +1,73 @@
+//! `GET /v1/datasets/{dataset}/{key}`: the value of a packed dataset, as it is stored.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hyper::header::HeaderValue;
+use nightshard_format::shard::Span;
+use serde_json::value::RawValue;
+
+use super::{Lookup, check_length, parameters::Parameters};
+use crate::{
+    generation::ServedGeneration,
+    json::Json,
+    problem::{Problem, Result},
+};
+
+/// The time to copy a byte of a value, with reading it in, in nanoseconds for each thousand.
+const KILOBYTE_NS: u64 = 200;
+
+/// A value and what it is.
+pub(crate) struct Value<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) media_type: &'a HeaderValue,
+}
+
+impl<'a> Value<'a> {
+    /// Finds a value.
+    ///
+    /// # Errors
+    /// A problem if there is no such dataset or no such key in it.
+    pub(crate) fn find(served: &'a ServedGeneration, dataset: &[u8], key: &[u8]) -> Result<Self> {
+        let name = std::str::from_utf8(dataset).unwrap_or_default();
+        let media_type = served.media_type(name);
+        let media_type =
+            media_type.ok_or_else(|| Problem::not_found("there is no such packed dataset"))?;
+        let bytes = served.generation().get(name, Span::Current, key)?;
+        let bytes = bytes.ok_or_else(|| Problem::not_found("the dataset has no such key"))?;
+        Ok(Self { bytes, media_type })
+    }
+
+    /// Returns what it costs to copy the value, in nanoseconds.
+    pub(crate) fn copy_ns(&self) -> u64 {
+        self.bytes.len() as u64 / 1_000 * KILOBYTE_NS
+    }
+
+    /// Writes the value as a part of other JSON: as it is if it is said to be JSON and is, else as
+    /// a string, or in base64 where it is no text.
+    fn write(&self, json: &mut Json) {
+        let is_json = self.media_type.as_bytes().starts_with(b"application/json")
+            && serde_json::from_slice::<&RawValue>(self.bytes).is_ok();
+        if is_json {
+            json.raw(self.bytes);
+        } else if let Ok(text) = std::str::from_utf8(self.bytes) {
+            json.string(text);
+        } else {
+            json.begin_object();
+            json.key("base64").string(&STANDARD.encode(self.bytes));
+            json.end_object();
+        }
+    }
+}
+
+/// Writes a value as one of a batch's answers.
+pub(super) fn write(
+    dataset: &[u8],
+    key: &[u8],
+    parameters: Parameters<'_>,
+    lookup: &mut Lookup<'_>,
+) -> Result<()> {
+    parameters.finish()?;
+    let value = Value::find(lookup.served, dataset, key)?;
+    lookup.work.spend(value.copy_ns())?;
+    value.write(lookup.json);
+    check_length(lookup.json)
+}

@@ -1,0 +1,158 @@
+//! `nightshard scan`: the records of a dataset.
+
+use std::{
+    io::{BufWriter, ErrorKind, Write},
+    process::ExitCode,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use nightshard_deploy::Repository;
+use nightshard_format::{
+    manifest::GenerationId,
+    shard::{Mapped, Record, Search, Shard},
+};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use super::get::{check_dataset, manifest_of, open_current};
+
+/// List the records of a dataset: key, tab, value.
+///
+/// With an ordered index they are in the order of keys, else in that of the keys' hashes, where
+/// --prefix looks at every key. Tabs, line breaks, backslashes and bytes that are no text are
+/// escaped: \t, \n, \r, \\, \xff.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ScanArgs {
+    /// The repository.
+    #[arg(value_name = "URI")]
+    uri: String,
+    /// The dataset.
+    #[arg(value_name = "DATASET")]
+    dataset: String,
+    /// Only keys that begin with this.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    prefix: std::ffi::OsString,
+    /// At most so many records.
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Keys alone.
+    #[arg(long)]
+    keys: bool,
+    /// The generation [default: the current one].
+    #[arg(long, value_name = "ID")]
+    generation: Option<GenerationId>,
+    /// Print JSON lines; what is not UTF-8 is in base64 under key_base64 and value_base64.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Lists the records.
+pub(crate) fn run(args: ScanArgs) -> anyhow::Result<ExitCode> {
+    let repository = Repository::open(&args.uri)?;
+    let shards = Runtime::new()?.block_on(async {
+        let manifest = manifest_of(&repository, args.generation.as_ref()).await?;
+        check_dataset(&manifest, &args.dataset)?;
+        open_current(&repository, &manifest, &args.dataset).await
+    })?;
+    match args.list(&shards) {
+        // Whoever stops reading early is no error.
+        Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+        listed => listed.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<std::io::Error>();
+    error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+impl ScanArgs {
+    fn list(&self, shards: &[Shard<Mapped>]) -> anyhow::Result<()> {
+        let prefix = self.prefix.as_encoded_bytes();
+        let mut out = BufWriter::new(std::io::stdout().lock());
+        let mut left = self.limit.unwrap_or(u64::MAX);
+        let mut written = Ok(());
+        let mut visit = |record: Record<'_>| {
+            if left > 0 {
+                left -= 1;
+                written = self.write(&mut out, record);
+            }
+            written.is_ok() && left > 0
+        };
+        if shards.iter().all(Shard::has_ordered_index) {
+            Search::prefix(prefix).visit(shards, u64::MAX, |_term, record| visit(record))?;
+        } else {
+            let records = shards.iter().flat_map(Shard::iter);
+            for record in records {
+                let record = record?;
+                if record.key.starts_with(prefix) && !visit(record) {
+                    break;
+                }
+            }
+        }
+        written?;
+        Ok(out.flush()?)
+    }
+
+    fn write(&self, out: &mut impl Write, record: Record<'_>) -> std::io::Result<()> {
+        if self.json {
+            let mut line = serde_json::Map::new();
+            put(&mut line, "key", record.key);
+            if !self.keys {
+                put(&mut line, "value", record.value);
+            }
+            return writeln!(out, "{}", Value::Object(line));
+        }
+        write_escaped(out, record.key)?;
+        if !self.keys {
+            out.write_all(b"\t")?;
+            write_escaped(out, record.value)?;
+        }
+        out.write_all(b"\n")
+    }
+}
+
+fn put(line: &mut serde_json::Map<String, Value>, name: &str, bytes: &[u8]) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => line.insert(name.into(), json!(text)),
+        Err(_) => line.insert(format!("{name}_base64"), json!(STANDARD.encode(bytes))),
+    };
+}
+
+/// Writes bytes so that they stay in one line and one column.
+fn write_escaped(out: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '\t' => out.write_all(b"\\t")?,
+                '\n' => out.write_all(b"\\n")?,
+                '\r' => out.write_all(b"\\r")?,
+                '\\' => out.write_all(b"\\\\")?,
+                control if control.is_control() => {
+                    let mut buffer = [0; 4];
+                    for byte in control.encode_utf8(&mut buffer).bytes() {
+                        write!(out, "\\x{byte:02x}")?;
+                    }
+                }
+                other => write!(out, "{other}")?,
+            }
+        }
+        for byte in chunk.invalid() {
+            write!(out, "\\x{byte:02x}")?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_written_stays_in_its_column() {
+        let mut out = Vec::new();
+        write_escaped(&mut out, b"a\tb\nc\\d\r\0\xff\xc3\xa9").unwrap();
+        let expected = "a\\tb\\nc\\\\d\\r\\x00\\xffé";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}

@@ -1,0 +1,192 @@
+//! Packed tables on the command line: packed, found, listed, counted, kept.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
+mod support;
+
+use std::{fs, path::Path};
+
+use support::program::run;
+use tempfile::TempDir;
+
+/// A folder with a table, and the arguments that pack it into a repository there.
+fn table(folder: &Path, name: &str, text: &str, more: &[&str]) -> Vec<String> {
+    let file = folder.join(name);
+    fs::write(&file, text).unwrap();
+    let repository = folder.join("tables");
+    let mut arguments: Vec<String> = vec![
+        "pack".into(),
+        "--input".into(),
+        file.display().to_string(),
+        "--key".into(),
+        "sku".into(),
+        "--output".into(),
+        repository.display().to_string(),
+    ];
+    arguments.extend(more.iter().map(ToString::to_string));
+    arguments
+}
+
+const PRICES: &str = "sku,price,name\nsku-2,2.50,tea\nsku-1,1.50,milk\nother,0,\"a\tb\"\n";
+
+#[test]
+fn a_table_is_packed_and_its_values_are_found_listed_and_counted() {
+    let folder = TempDir::new().unwrap();
+    let more = [
+        "--dataset",
+        "prices",
+        "--ordered",
+        "--as-of",
+        "2018-03-05",
+        "--json",
+    ];
+    let packed = run(table(folder.path(), "prices.csv", PRICES, &more));
+    assert_eq!(packed.code, Some(0), "{packed:?}");
+    assert!(packed.stdout.contains("\"used\":3"), "{packed:?}");
+    let repository = folder.path().join("tables").display().to_string();
+
+    let got = run(["get", &repository, "prices", "sku-2"]);
+    let value = r#"{"sku":"sku-2","price":"2.50","name":"tea"}"#;
+    assert_eq!((got.code, &*got.stdout), (Some(0), value));
+    let none = run(["get", &repository, "prices", "sku-3"]);
+    assert_eq!(none.code, Some(1));
+    assert!(
+        none.stderr.contains("no key \"sku-3\" in prices"),
+        "{none:?}"
+    );
+    let unknown = run(["get", &repository, "others", "sku-3"]);
+    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+
+    let keys = run(["scan", &repository, "prices", "--keys"]);
+    assert_eq!(keys.stdout, "other\nsku-1\nsku-2\n");
+    let few = run([
+        "scan",
+        &repository,
+        "prices",
+        "--prefix",
+        "sku",
+        "--limit",
+        "1",
+    ]);
+    let expected = "sku-1\t{\"sku\":\"sku-1\",\"price\":\"1.50\",\"name\":\"milk\"}\n";
+    assert_eq!(few.stdout, expected);
+    let lines = run([
+        "scan",
+        &repository,
+        "prices",
+        "--prefix",
+        "o",
+        "--json",
+        "--keys",
+    ]);
+    assert_eq!(lines.stdout, "{\"key\":\"other\"}\n");
+
+    let stats = run(["stats", &repository, "--json"]).json();
+    let prices = &stats["datasets"]["prices"];
+    assert_eq!(
+        (&prices["records"], &prices["records_without_entry"]),
+        (&3.into(), &0.into())
+    );
+    let inspected = run(["inspect", &repository]);
+    assert!(
+        inspected.stdout.contains("prices: sku to all columns"),
+        "{inspected:?}"
+    );
+    let verified = run(["verify", &repository]);
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+}
+
+#[test]
+fn packing_again_replaces_the_dataset_alone_and_a_failure_changes_nothing() {
+    let folder = TempDir::new().unwrap();
+    let repository = folder.path().join("tables").display().to_string();
+    let pack = |name: &str, text: &str, more: &[&str]| run(table(folder.path(), name, text, more));
+    let first = pack(
+        "a.csv",
+        "sku,v\na,1\n",
+        &["--dataset", "one", "--value", "v"],
+    );
+    assert_eq!(first.code, Some(0), "{first:?}");
+    let second = pack(
+        "b.tsv",
+        "sku\tv\na\t2\n",
+        &["--dataset", "two", "--value", "v"],
+    );
+    assert_eq!(second.code, Some(0), "{second:?}");
+    let third = pack(
+        "c.jsonl",
+        "{\"sku\":\"a\",\"v\":3}\n",
+        &["--dataset", "one", "--value", "v"],
+    );
+    assert_eq!(third.code, Some(0), "{third:?}");
+    let again = pack(
+        "c.jsonl",
+        "{\"sku\":\"a\",\"v\":3}\n",
+        &["--dataset", "one", "--value", "v"],
+    );
+    assert!(again.stdout.contains("already current"), "{again:?}");
+    let value = |dataset: &str| run(["get", &repository, dataset, "a"]).stdout;
+    assert_eq!((value("one"), value("two")), ("3".into(), "2".into()));
+
+    for (text, more, code, expected) in [
+        (
+            "sku,v\na,1\na,2\n",
+            vec!["--dataset", "one"],
+            1,
+            "d.csv:3: key \"a\" is also at",
+        ),
+        (
+            "sku,v\na\n",
+            vec!["--dataset", "one"],
+            1,
+            "d.csv:2: the row has not 2 fields",
+        ),
+        (
+            "ku,v\na,1\n",
+            vec!["--dataset", "one"],
+            2,
+            "has no \"sku\": it has ku, v",
+        ),
+        (
+            "sku,v\na,1\n",
+            vec!["--dataset", "stores"],
+            2,
+            "--dataset: \"stores\" is not free",
+        ),
+        (
+            "sku,v\na,1\n",
+            vec!["--dataset", "one", "--as-of", "1999-01-01"],
+            2,
+            "--as-of",
+        ),
+        ("", vec!["--dataset", "one"], 1, "d.csv is empty"),
+    ] {
+        let more = [&more[..], &["-q"]].concat();
+        pack("d.csv", text, &more).failed(code, &[expected]);
+    }
+    assert_eq!((value("one"), value("two")), ("3".into(), "2".into()));
+}
+
+#[test]
+fn a_build_keeps_packed_datasets_and_a_pack_keeps_transactions() {
+    let folder = TempDir::new().unwrap();
+    let repository = folder.path().join("tables").display().to_string();
+    let rows = "tx_id,store_id,card_id,ts,amount_minor,currency\n1,bar,c1,2018-03-05,900,EUR\n";
+    let input = folder.path().join("rows.csv");
+    fs::write(&input, rows).unwrap();
+    let input = input.display().to_string();
+    let build = ["build", "-q", "--input", &input, "--output", &repository];
+    assert_eq!(run(build).code, Some(0));
+    let more = ["-q", "--dataset", "prices", "--value", "price"];
+    let packed = run(table(folder.path(), "prices.csv", PRICES, &more));
+    assert_eq!(packed.code, Some(0), "{packed:?}");
+    let rebuilt = run(build);
+    assert_eq!(rebuilt.code, Some(0), "{rebuilt:?}");
+    let facts = run(["inspect", &repository, "--json"]).json();
+    assert_eq!(
+        (&facts["stores"], &facts["as_of"]),
+        (&1.into(), &"2018-03-05".into())
+    );
+    assert_eq!(facts["packed"]["prices"]["rows"]["used"], 3);
+    assert_eq!(run(["get", &repository, "prices", "sku-1"]).stdout, "1.50");
+}
