@@ -12,6 +12,7 @@ mod prefetch;
 mod probe;
 mod reader;
 mod stored;
+mod transducer;
 mod verify;
 mod writer;
 
