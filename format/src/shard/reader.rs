@@ -186,9 +186,27 @@ impl<B: AsRef<[u8]>> Shard<B> {
     /// Returns the records in the order of [`key::order`].
     #[must_use]
     pub fn iter(&self) -> Records<'_> {
+        self.iter_from(0)
+    }
+
+    /// Returns the records from `offset` on, which [`Records::offset`] returned of this shard: for
+    /// whoever cannot keep a borrow of the shard between one record and the next.
+    ///
+    /// There are none behind the last offset; what is no record's beginning reads as damage.
+    #[must_use]
+    pub fn iter_from(&self, offset: u64) -> Records<'_> {
+        let all = self.section_bytes(&self.records);
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
         Records {
-            rest: Bytes::new(self.section_bytes(&self.records), "records"),
+            rest: Bytes::new(all.get(start..).unwrap_or_default(), "records"),
+            end: all.len(),
         }
+    }
+
+    /// Returns whether there is an ordered index, or no record that could be in one.
+    #[must_use]
+    pub fn is_ordered(&self) -> bool {
+        self.ordered_index.is_some() || self.is_empty()
     }
 
     /// Calls `visit` with each term of the ordered index that begins with `prefix`, in the
@@ -199,13 +217,30 @@ impl<B: AsRef<[u8]>> Shard<B> {
     pub fn visit_prefix<'a>(
         &'a self,
         prefix: &[u8],
+        visit: impl FnMut(&[u8], Record<'a>) -> bool,
+    ) -> Result<()> {
+        self.visit_prefix_after(prefix, None, visit)
+    }
+
+    /// Like [`Shard::visit_prefix`], from the first term behind `after` on.
+    ///
+    /// # Errors
+    /// As [`Shard::visit_prefix`].
+    pub fn visit_prefix_after<'a>(
+        &'a self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
         mut visit: impl FnMut(&[u8], Record<'a>) -> bool,
     ) -> Result<()> {
         let Some(section) = &self.ordered_index else {
             return Ok(());
         };
         let map = fst::Map::new(self.section_bytes(section)).map_err(index_error)?;
-        let mut terms = map.range().ge(prefix).into_stream();
+        let range = match after {
+            Some(after) if after >= prefix => map.range().gt(after),
+            _ => map.range().ge(prefix),
+        };
+        let mut terms = range.into_stream();
         while let Some((term, offset)) = terms.next() {
             if !term.starts_with(prefix) || !visit(term, self.record_at(offset)?) {
                 break;
@@ -238,9 +273,17 @@ impl<B: AsRef<[u8]>> Shard<B> {
 #[derive(Debug, Clone)]
 pub struct Records<'a> {
     rest: Bytes<'a>,
+    /// Bytes of all records.
+    end: usize,
 }
 
 impl<'a> Records<'a> {
+    /// Returns where the next record begins, for [`Shard::iter_from`].
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        (self.end - self.rest.rest().len()) as u64
+    }
+
     /// Reads the next record; nothing after a damaged one can be found again.
     pub(super) fn next_stored(&mut self) -> Option<Result<StoredRecord<'a>>> {
         if self.rest.is_empty() {
