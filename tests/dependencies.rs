@@ -13,7 +13,7 @@ use std::{
 use serde_json::Value;
 
 /// The edges between the workspace's packages: who may use whom.
-const EDGES: [(&str, &[&str]); 6] = [
+const EDGES: [(&str, &[&str]); 7] = [
     ("nightshard-format", &[]),
     ("nightshard-storage", &[]),
     (
@@ -26,6 +26,14 @@ const EDGES: [(&str, &[&str]); 6] = [
     ),
     (
         "nightshard-server",
+        &[
+            "nightshard-format",
+            "nightshard-storage",
+            "nightshard-deploy",
+        ],
+    ),
+    (
+        "nightshard-python",
         &[
             "nightshard-format",
             "nightshard-storage",

@@ -445,7 +445,7 @@ proptest! {
             prop_assert_eq!(digests(&pack(&reversed, &Quiet).unwrap()), digests(&a));
         }
         let shards = shards(&a);
-        prop_assert!(shards.iter().all(|shard| shard.has_ordered_index() == is_ordered));
+        prop_assert!(shards.iter().all(|shard| shard.is_ordered() == is_ordered));
         for prefix in ["", "a", "é"] {
             let mut found = Vec::new();
             Search::prefix(prefix.as_bytes()).visit(&shards, u64::MAX, |term, record| {

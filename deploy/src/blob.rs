@@ -29,17 +29,26 @@ impl fmt::Display for BlobRef {
     }
 }
 
-/// Maps the blob at `path` and reads every byte: length, digest, checksums, order, indexes.
+/// Maps the blob at `path` and checks its length.
 ///
 /// # Errors
-/// [`FormatError::Io`] if it cannot be mapped, else whatever is wrong with it.
-pub(crate) fn map_verified(path: &Path, entry: &ShardEntry) -> Result<Shard<Mapped>, FormatError> {
+/// As [`map_verified`].
+pub(crate) fn map_checked(path: &Path, entry: &ShardEntry) -> Result<Mapped, FormatError> {
     // Opening what is no regular file may wait for ever.
     if !std::fs::metadata(path)?.is_file() {
         return Err(damaged("it is no regular file".into()));
     }
     let mapped = Mapped::open(path)?;
     check_len(mapped.as_ref().len() as u64, entry)?;
+    Ok(mapped)
+}
+
+/// Maps the blob at `path` and reads every byte: length, digest, checksums, order, indexes.
+///
+/// # Errors
+/// [`FormatError::Io`] if it cannot be mapped, else whatever is wrong with it.
+pub(crate) fn map_verified(path: &Path, entry: &ShardEntry) -> Result<Shard<Mapped>, FormatError> {
+    let mapped = map_checked(path, entry)?;
     check_digest(blake3::hash(mapped.as_ref()), entry)?;
     let shard = Shard::open(mapped)?;
     shard.verify()?;

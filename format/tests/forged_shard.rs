@@ -237,12 +237,11 @@ fn a_point_index_of_other_records_is_found() {
         let verified = with_index_byte(at, byte);
         assert_found(verified, "point index", "not that of the records");
     }
-    // The shortest record.
-    assert_found(
-        with_index_byte(8, 9),
-        "point index",
-        "not that of the records",
-    );
+    // The shortest record: too short, and too long, of which no line says anything.
+    for (at, byte) in [(8, 9), (8, 11), (9, 1), (15, 0x80)] {
+        let verified = with_index_byte(at, byte);
+        assert_found(verified, "point index", "not that of the records");
+    }
     // More lines than records need.
     let mut parts = Parts::right();
     let index = &mut parts.sections[POINT_INDEX].bytes;

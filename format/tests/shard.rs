@@ -208,3 +208,33 @@ fn the_longest_key_and_empty_ones_are_found() {
             .all(|(key, value)| shard.get(key).unwrap() == Some(value))
     );
 }
+
+#[test]
+fn iteration_goes_on_where_it_was_left() {
+    let shard = Shard::open(write(&small(), ALL)).unwrap();
+    let mut offset = 0;
+    let mut read = Vec::new();
+    loop {
+        let mut records = shard.iter_from(offset);
+        assert_eq!(records.offset(), offset);
+        let Some(record) = records.next() else { break };
+        read.push(record.unwrap());
+        offset = records.offset();
+    }
+    assert!(read.into_iter().eq(shard.iter().map(Result::unwrap)));
+    assert!(shard.iter_from(offset + 1).next().is_none());
+    assert!(shard.iter_from(u64::MAX).next().is_none());
+}
+
+#[test]
+fn a_shard_without_terms_is_ordered_only_if_it_is_empty() {
+    let write = |records: usize| {
+        let mut file = Vec::new();
+        let mut writer = ShardWriter::new(&mut file, &identity(ALL)).unwrap();
+        (0..records).for_each(|_| writer.append(b"key", b"value").unwrap());
+        writer.finish().unwrap();
+        Shard::open(file).unwrap()
+    };
+    assert!(write(0).is_ordered());
+    assert!(!write(1).is_ordered());
+}

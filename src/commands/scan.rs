@@ -79,7 +79,7 @@ impl ScanArgs {
             }
             written.is_ok() && left > 0
         };
-        if shards.iter().all(Shard::has_ordered_index) {
+        if shards.iter().all(Shard::is_ordered) {
             Search::prefix(prefix).visit(shards, u64::MAX, |_term, record| visit(record))?;
         } else {
             let records = shards.iter().flat_map(Shard::iter);

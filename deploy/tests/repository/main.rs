@@ -4,4 +4,5 @@
 
 mod damage;
 mod publication;
+mod reading;
 mod support;

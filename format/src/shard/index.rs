@@ -335,6 +335,8 @@ pub(super) struct Lengths {
     longest: u64,
     /// Records that are longer than the shortest by [`LONG`] or more.
     long: u64,
+    /// The shortest of those added.
+    shortest_added: Option<u64>,
 }
 
 impl Lengths {
@@ -345,7 +347,13 @@ impl Lengths {
             shortest,
             longest: shortest,
             long: 0,
+            shortest_added: None,
         }
+    }
+
+    /// Returns whether the shortest is what it was said to be, now that all are added.
+    pub(super) fn is_shortest_right(&self) -> bool {
+        self.shortest_added.unwrap_or(0) == self.shortest
     }
 
     /// The lengths of all entries.
@@ -359,6 +367,8 @@ impl Lengths {
     pub(super) fn add(&mut self, len: u64) {
         self.count += 1;
         self.longest = self.longest.max(len);
+        let shortest = self.shortest_added.unwrap_or(len);
+        self.shortest_added = Some(shortest.min(len));
         self.long += u64::from(len.saturating_sub(self.shortest) >= LONG);
     }
 }

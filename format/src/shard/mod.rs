@@ -15,6 +15,7 @@ mod probe;
 mod reader;
 mod search;
 mod stored;
+mod transducer;
 mod verify;
 mod writer;
 

@@ -184,8 +184,20 @@ impl<B: AsRef<[u8]>> Shard<B> {
     /// Returns the records in the order of [`key::order`].
     #[must_use]
     pub fn iter(&self) -> Records<'_> {
+        self.iter_from(0)
+    }
+
+    /// Returns the records from `offset` on, which [`Records::offset`] returned of this shard: for
+    /// whoever cannot keep a borrow of the shard between one record and the next.
+    ///
+    /// There are none behind the last offset; what is no record's beginning reads as damage.
+    #[must_use]
+    pub fn iter_from(&self, offset: u64) -> Records<'_> {
+        let all = self.section_bytes(&self.records);
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
         Records {
-            rest: Bytes::new(self.section_bytes(&self.records), "records"),
+            rest: Bytes::new(all.get(start..).unwrap_or_default(), "records"),
+            end: all.len(),
         }
     }
 
@@ -214,9 +226,17 @@ impl<B: AsRef<[u8]>> Shard<B> {
 #[derive(Debug, Clone)]
 pub struct Records<'a> {
     rest: Bytes<'a>,
+    /// Bytes of all records.
+    end: usize,
 }
 
 impl<'a> Records<'a> {
+    /// Returns where the next record begins, for [`Shard::iter_from`].
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        (self.end - self.rest.rest().len()) as u64
+    }
+
     /// Reads the next record; nothing after a damaged one can be found again.
     pub(super) fn next_stored(&mut self) -> Option<Result<StoredRecord<'a>>> {
         if self.rest.is_empty() {

@@ -187,10 +187,10 @@ impl Search {
 }
 
 impl<B: AsRef<[u8]>> Shard<B> {
-    /// Returns whether the shard has terms to search for.
+    /// Returns whether there is an ordered index to search, or no record that could be in one.
     #[must_use]
-    pub fn has_ordered_index(&self) -> bool {
-        self.ordered_index.is_some()
+    pub fn is_ordered(&self) -> bool {
+        self.ordered_index.is_some() || self.is_empty()
     }
 }
 

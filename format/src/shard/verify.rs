@@ -8,6 +8,7 @@ use super::{
     index::{Entry, LINE_LEN, Lengths, LineBuilder, Shape},
     layout::SECTION_ALIGNMENT,
     reader::{index_error, to_index},
+    transducer,
 };
 use crate::{Error, Result, key};
 
@@ -58,7 +59,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
                 "their number is not the stated one",
             ));
         }
-        if Shape::of(&lengths, self.identity.run) == self.shape {
+        if lengths.is_shortest_right() && Shape::of(&lengths, self.identity.run) == self.shape {
             Ok(offsets)
         } else {
             Err(not_of_these_records())
@@ -70,8 +71,10 @@ impl<B: AsRef<[u8]>> Shard<B> {
         let Some(section) = &self.ordered_index else {
             return Ok(());
         };
-        let map = fst::Map::new(self.section_bytes(section)).map_err(index_error)?;
+        let bytes = self.section_bytes(section);
+        let map = fst::Map::new(bytes).map_err(index_error)?;
         map.as_fst().verify().map_err(index_error)?;
+        transducer::check(bytes, self.records.len_bytes)?;
         let damaged = |problem| Err(Error::corrupt("ordered index", problem));
         let mut last: Option<Vec<u8>> = None;
         let mut count = 0_u64;
@@ -87,6 +90,10 @@ impl<B: AsRef<[u8]>> Shard<B> {
             last.clear();
             last.extend_from_slice(term);
             count += 1;
+            // Few nodes can stand for more terms than anybody could wait for.
+            if count > section.len_items {
+                break;
+            }
         }
         if count == section.len_items {
             Ok(())

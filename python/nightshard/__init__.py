@@ -1,0 +1,10 @@
+"""Reads Nightshard's generations and shards in process.
+
+>>> import nightshard
+>>> stores = nightshard.open("repository")["stores"]
+>>> value = stores.get("s000157")
+"""
+
+from ._native import Dataset, Generation, NightshardError, open, open_shard
+
+__all__ = ["Dataset", "Generation", "NightshardError", "open", "open_shard"]

@@ -1,0 +1,78 @@
+//! What keys are looked up in.
+
+use std::sync::Arc;
+
+use nightshard_format::{
+    Result,
+    generation::Generation,
+    shard::{Mapped, Shard, Span},
+};
+
+/// One dataset and span of a generation, or one shard; clones share its maps.
+#[derive(Clone)]
+pub(crate) enum Table {
+    /// Part of a generation.
+    Part {
+        generation: Arc<Generation<Mapped>>,
+        dataset: String,
+        span: Span,
+    },
+    /// A shard by itself.
+    Single(Arc<Shard<Mapped>>),
+}
+
+impl Table {
+    /// Returns the shards, by partition.
+    pub(crate) fn shards(&self) -> &[Shard<Mapped>] {
+        match self {
+            Self::Part {
+                generation,
+                dataset,
+                span,
+            } => generation.span(dataset, *span),
+            Self::Single(shard) => std::slice::from_ref(shard),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Part { dataset, .. } => dataset,
+            Self::Single(shard) => &shard.identity().dataset,
+        }
+    }
+
+    pub(crate) fn span(&self) -> Span {
+        match self {
+            Self::Part { span, .. } => *span,
+            Self::Single(shard) => shard.identity().span,
+        }
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<&[u8]>> {
+        match self {
+            Self::Part {
+                generation,
+                dataset,
+                span,
+            } => generation.get(dataset, *span, key),
+            Self::Single(shard) => shard.get(key),
+        }
+    }
+
+    /// Returns the values of many keys, in their order.
+    pub(crate) fn get_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<&[u8]>>> {
+        let mut values = Vec::with_capacity(keys.len());
+        let visit = |_number, found| values.push(found);
+        match self {
+            Self::Part {
+                generation,
+                dataset,
+                span,
+            } => {
+                generation.get_many(dataset, *span, keys, visit);
+            }
+            Self::Single(shard) => shard.get_many(keys, visit),
+        }
+        values.into_iter().collect()
+    }
+}
