@@ -151,7 +151,7 @@ impl Checked {
     fn check_stores_of_months(&self, generation: &Generation<Mapped>) {
         let months = self.reference["monthly"].as_object().unwrap();
         for (month, facts) in months {
-            let shards = generation.span(STORES, month.parse().unwrap());
+            let shards = generation.table(STORES, month.parse().unwrap()).shards();
             let stores: u64 = shards.iter().map(|shard| shard.len()).sum();
             assert_eq!(stores, facts["stores"], "{month}");
         }

@@ -7,7 +7,7 @@ use nightshard_format::record::StoreProfile;
 
 use crate::{
     Error, Result,
-    source::{self, BYTE_ORDER_MARK, Dialect, Moment, ReaderOptions, Splitter},
+    source::{self, BYTE_ORDER_MARK, Dialect, Margins, Moment, ReaderOptions, Splitter},
     transaction::{TEXT_BYTES_MAX, Transaction},
 };
 
@@ -88,7 +88,7 @@ impl StoreTable {
     /// Adds the stores of a file; what is wrong is told with its line.
     fn add_all(&mut self, bytes: &[u8]) -> Result<(), (u64, String)> {
         let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-        let mut splitter = Splitter::new(DIALECT.delimiter);
+        let mut splitter = Splitter::new(DIALECT.delimiter, Margins::Trimmed);
         let mut columns: Option<Vec<usize>> = None;
         for record in DIALECT.records(bytes, 1) {
             let at = |problem: &str| (record.line, problem.to_owned());

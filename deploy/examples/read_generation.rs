@@ -43,14 +43,15 @@ pub(crate) async fn read(
 
     // All keys of a dataset, shard by shard.
     let mut stores = Vec::new();
-    for shard in generation.span(STORES, Span::Current) {
+    let table = generation.table(STORES, Span::Current);
+    for shard in table.shards() {
         for record in shard.iter() {
             stores.push(record?.key);
         }
     }
     // Many keys, which wait for memory together.
     let mut bytes = 0;
-    generation.get_many(STORES, Span::Current, &stores, |_number, found| {
+    table.get_many(&stores, |_number, found| {
         bytes += found.ok().flatten().map_or(0, <[u8]>::len);
     });
     writeln!(out, "{} stores, {bytes} bytes", stores.len())?;
@@ -59,7 +60,8 @@ pub(crate) async fn read(
     let term = format!("w{prefix}");
     let mut words = Vec::new();
     let search = Search::prefix(term.as_bytes());
-    generation.search(SEARCH, &search, u64::MAX, |_term, record| {
+    let terms = generation.table(SEARCH, Span::Current);
+    terms.search(&search, u64::MAX, |_term, record| {
         words.push(String::from_utf8_lossy(&record.key[1..]).into_owned());
         words.len() < 10
     })?;

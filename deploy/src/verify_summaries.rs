@@ -16,7 +16,7 @@ use rayon::prelude::*;
 /// [`Error::Corrupt`] naming the dataset and the key of what does not agree.
 pub(crate) fn check_summaries(generation: &Generation<Mapped>) -> Result<()> {
     for dataset in [record::STORES, record::MARKETS] {
-        let summaries = generation.span(dataset, Span::Current);
+        let summaries = generation.table(dataset, Span::Current).shards();
         let checked: Vec<Result<u64>> = summaries
             .par_iter()
             .map(|shard| check_shard(generation, dataset, shard))

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use crate::{
     Error, Result,
     calendar::Month,
-    key,
     manifest::{Manifest, ShardEntry},
     record::{MonthRecord, Summary},
-    shard::{Identity, Record, Search, Searched, Shard, Span, batch},
+    shard::{Identity, Shard, Span},
+    table::Table,
 };
 
 /// The shards of one span, by first partition.
@@ -69,14 +69,12 @@ impl<B: AsRef<[u8]>> Generation<B> {
         self.datasets.values().flat_map(BTreeMap::values).flatten()
     }
 
-    /// Returns the shards of one dataset and span.
+    /// Returns one dataset and span as a table; without any shard if there is no such.
     #[must_use]
-    pub fn span(&self, dataset: &str, span: Span) -> &[Shard<B>] {
-        let shards = self
-            .datasets
-            .get(dataset)
-            .and_then(|spans| spans.get(&span));
-        shards.map_or(&[], Vec::as_slice)
+    pub fn table(&self, dataset: &str, span: Span) -> Table<'_, B> {
+        let spans = self.datasets.get(dataset);
+        let shards = spans.and_then(|spans| spans.get(&span));
+        Table::new(shards.map_or(&[], Vec::as_slice))
     }
 
     /// Returns the value of `key` in a dataset and span, or `None` if there is none.
@@ -84,27 +82,7 @@ impl<B: AsRef<[u8]>> Generation<B> {
     /// # Errors
     /// [`Error::Corrupt`] if the record found is damaged.
     pub fn get(&self, dataset: &str, span: Span, key: &[u8]) -> Result<Option<&[u8]>> {
-        let hash = key::hash(key);
-        match shard_of(self.span(dataset, span), hash) {
-            Some(shard) => shard.get_hashed(hash, key),
-            None => Ok(None),
-        }
-    }
-
-    /// Looks up many keys of a dataset and span, and passes each one's number and value to
-    /// `visit`, in their order.
-    ///
-    /// # Complexity
-    /// The cache misses of many lookups are waited for together, whatever shards they fall into.
-    pub fn get_many<'a>(
-        &'a self,
-        dataset: &str,
-        span: Span,
-        keys: &[&[u8]],
-        visit: impl FnMut(usize, Result<Option<&'a [u8]>>),
-    ) {
-        let shards = self.span(dataset, span);
-        batch::get_many(keys, |hash| shard_of(shards, hash), visit);
+        self.table(dataset, span).get(key)
     }
 
     /// Returns the summary of a store or market, or `None` if it is not in the generation.
@@ -132,29 +110,6 @@ impl<B: AsRef<[u8]>> Generation<B> {
             .map(|bytes| MonthRecord::parse(month, bytes))
             .transpose()
     }
-
-    /// Passes the terms of a dataset's `current` span that are looked for to `visit`, ascending over
-    /// all shards, as [`Search::visit`] does.
-    ///
-    /// # Errors
-    /// [`Error::Corrupt`] if an index or a record is damaged.
-    pub fn search<'a>(
-        &'a self,
-        dataset: &str,
-        search: &Search,
-        work: u64,
-        visit: impl FnMut(&[u8], Record<'a>) -> bool,
-    ) -> Result<Searched> {
-        search.visit(self.span(dataset, Span::Current), work, visit)
-    }
-}
-
-/// Returns the shard that has the partition of a hash.
-fn shard_of<B: AsRef<[u8]>>(shards: &[Shard<B>], hash: u64) -> Option<&Shard<B>> {
-    let partition = key::partition_of(hash);
-    let after = shards.partition_point(|shard| shard.identity().run.first <= partition);
-    let shard = &shards[after.checked_sub(1)?];
-    shard.identity().run.contains(partition).then_some(shard)
 }
 
 fn check_identity<B: AsRef<[u8]>>(entry: &ShardEntry, shard: &Shard<B>) -> Result<()> {

@@ -17,6 +17,7 @@ pub mod manifest;
 pub mod record;
 pub mod shard;
 pub mod statistics;
+pub mod table;
 pub mod text;
 
 pub use error::{Error, Result};

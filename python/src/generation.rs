@@ -61,7 +61,7 @@ impl Generation {
         let parsed: Span = span
             .parse()
             .map_err(|error| to_python(&error as &nightshard_format::Error))?;
-        if self.0.span(name, parsed).is_empty() {
+        if self.0.table(name, parsed).shards().is_empty() {
             return Err(PyKeyError::new_err(format!("{name} {span}")));
         }
         Ok(Dataset::new(Table::Part {
@@ -76,7 +76,7 @@ impl Generation {
     }
 
     fn __contains__(&self, name: &str) -> bool {
-        !self.0.span(name, Span::Current).is_empty()
+        !self.0.table(name, Span::Current).shards().is_empty()
     }
 
     fn __repr__(&self) -> String {

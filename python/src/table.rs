@@ -29,7 +29,7 @@ impl Table {
                 generation,
                 dataset,
                 span,
-            } => generation.span(dataset, *span),
+            } => generation.table(dataset, *span).shards(),
             Self::Single(shard) => std::slice::from_ref(shard),
         }
     }
@@ -69,7 +69,7 @@ impl Table {
                 dataset,
                 span,
             } => {
-                generation.get_many(dataset, *span, keys, visit);
+                generation.table(dataset, *span).get_many(keys, visit);
             }
             Self::Single(shard) => shard.get_many(keys, visit),
         }

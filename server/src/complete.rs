@@ -110,7 +110,8 @@ fn ranked(generation: &Generation<Mapped>, key: &[u8]) -> Result<u64> {
 fn searched(generation: &Generation<Mapped>) -> Result<u64> {
     let (mut stores, mut damage) = (0, Ok(()));
     let ids = Search::prefix(&term_key(TermKind::Id, ""));
-    generation.search(SEARCH, &ids, u64::MAX, |_term, record| {
+    let table = generation.table(SEARCH, Span::Current);
+    table.search(&ids, u64::MAX, |_term, record| {
         for posting in Postings::new(record.value) {
             match posting {
                 Ok(posting) => stores += u64::from(posting.kind == EntityKind::Store),
@@ -125,7 +126,7 @@ fn searched(generation: &Generation<Mapped>) -> Result<u64> {
 /// Returns how many records of each month the summaries of a dataset name.
 fn months(generation: &Generation<Mapped>, dataset: &str) -> Result<BTreeMap<Month, u64>> {
     let mut named = BTreeMap::new();
-    for shard in generation.span(dataset, Span::Current) {
+    for shard in generation.table(dataset, Span::Current).shards() {
         for record in shard.iter() {
             for totals in Summary::parse(record?.value)?.months {
                 *named.entry(totals.month).or_default() += 1;
@@ -137,7 +138,7 @@ fn months(generation: &Generation<Mapped>, dataset: &str) -> Result<BTreeMap<Mon
 
 /// Returns how many records there are in all runs of a span.
 fn len(generation: &Generation<Mapped>, dataset: &str, span: Span) -> u64 {
-    let shards = generation.span(dataset, span);
+    let shards = generation.table(dataset, span).shards();
     shards.iter().map(|shard| shard.len()).sum()
 }
 

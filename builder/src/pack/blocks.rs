@@ -7,7 +7,9 @@ use memchr::{memchr, memchr_iter};
 use super::{PackPlan, columns::Columns, format::TableFormat};
 use crate::{
     Error, Result,
-    source::{BYTE_ORDER_MARK, Dialect, Error as SourceError, InputSummary, Splitter, Stream},
+    source::{
+        BYTE_ORDER_MARK, Dialect, Error as SourceError, InputSummary, Margins, Splitter, Stream,
+    },
 };
 
 /// The longest row.
@@ -183,7 +185,7 @@ impl<'a> FileReader<'a> {
         if std::str::from_utf8(text).is_err() {
             return Err(self.row_error(header.line, "the header is not UTF-8"));
         }
-        let names = Splitter::new(self.dialect().delimiter).names(text);
+        let names = Splitter::new(self.dialect().delimiter, Margins::Trimmed).names(text);
         let columns = Columns::find(plan, self.path, &names)?;
         let (rows, line) = records.position();
         self.line = line;

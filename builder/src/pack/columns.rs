@@ -64,15 +64,14 @@ impl Columns {
     /// Appends the value of a row.
     pub(super) fn put_value(&self, fields: Fields<'_>, out: &mut Vec<u8>) -> Result<(), String> {
         match &self.value {
-            Value::Text(column) => out.extend_from_slice(fields.untrimmed(*column)),
+            Value::Text(column) => out.extend_from_slice(fields.get(*column)),
             Value::Object(members) => {
                 for (column, before) in members {
                     out.extend_from_slice(before);
-                    let text =
-                        std::str::from_utf8(fields.untrimmed(*column)).map_err(|_other| {
-                            let (column, advice) = (column + 1, "one --value column keeps bytes");
-                            format!("column {column} is not UTF-8, as JSON has to be: {advice}")
-                        })?;
+                    let text = std::str::from_utf8(fields.get(*column)).map_err(|_other| {
+                        let (column, advice) = (column + 1, "one --value column keeps bytes");
+                        format!("column {column} is not UTF-8, as JSON has to be: {advice}")
+                    })?;
                     put_json_string(text, out);
                 }
                 out.push(b'}');

@@ -1,7 +1,7 @@
 //! Rows of values with a delimiter between.
 
 use super::{blocks::Block, columns::Columns, read::RowError};
-use crate::source::{Dialect, Splitter};
+use crate::source::{Dialect, Margins, Splitter};
 
 /// Parses the rows of a block, and passes line, key and value of each on.
 pub(super) fn parse(
@@ -9,7 +9,7 @@ pub(super) fn parse(
     block: &Block,
     mut take: impl FnMut(u64, &[u8], &[u8]) -> Result<(), RowError>,
 ) -> Result<(), RowError> {
-    let mut splitter = Splitter::new(dialect.delimiter);
+    let mut splitter = Splitter::new(dialect.delimiter, Margins::Kept);
     let mut value = Vec::new();
     for record in dialect.records(&block.bytes, block.first_line) {
         let line = record.line;
@@ -21,7 +21,7 @@ pub(super) fn parse(
         })?;
         value.clear();
         columns.put_value(fields, &mut value).map_err(wrong)?;
-        take(line, fields.untrimmed(columns.key), &value)?;
+        take(line, fields.get(columns.key), &value)?;
     }
     Ok(())
 }

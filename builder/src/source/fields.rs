@@ -7,7 +7,7 @@ use wide::u8x32;
 use super::Padded;
 use super::record::{Line, State, Text};
 
-/// A record whose fields are found, without the white space around them.
+/// A record whose fields are found.
 #[derive(Clone, Copy)]
 pub(crate) struct Fields<'r> {
     text: &'r [u8],
@@ -31,18 +31,11 @@ impl<'r> Fields<'r> {
         }
     }
 
-    /// The text of a column without surrounding ASCII white space; empty for a column that the
-    /// file lacks.
+    /// The text of a column, without surrounding ASCII white space unless [`Margins::Kept`]; empty for
+    /// a column that the file lacks.
     #[inline(always)]
     pub(crate) fn get(&self, column: usize) -> &'r [u8] {
         self.padded(column).as_bytes()
-    }
-
-    /// The text of a column that the file has, with any white space around it.
-    #[inline]
-    pub(crate) fn untrimmed(&self, column: usize) -> &'r [u8] {
-        let end = self.starts[column + 1].wrapping_sub(self.gap);
-        &self.text[self.starts[column] as usize..end as usize]
     }
 
     /// The same, with what stands behind it.
@@ -59,9 +52,20 @@ impl<'r> Fields<'r> {
     }
 }
 
+/// What becomes of the ASCII white space around a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Margins {
+    /// It is no part of the field.
+    #[default]
+    Trimmed,
+    /// It is.
+    Kept,
+}
+
 /// Fields that stand anywhere in a text.
 #[derive(Default)]
 pub(super) struct Spans {
+    margins: Margins,
     starts: Vec<u32>,
     ends: Vec<u32>,
 }
@@ -72,10 +76,11 @@ impl Spans {
         self.ends.clear();
     }
 
-    /// Adds a field without the white space around it.
+    /// Adds a field.
     #[inline]
     pub(super) fn push(&mut self, text: &[u8], field: Range<usize>) {
-        let is_blank = |at: &usize| text[*at].is_ascii_whitespace();
+        let is_blank =
+            |at: &usize| self.margins == Margins::Trimmed && text[*at].is_ascii_whitespace();
         let start = field.clone().find(|at| !is_blank(at));
         let start = start.unwrap_or(field.end);
         let end = (start..field.end).rfind(|at| !is_blank(at));
@@ -101,13 +106,16 @@ pub(crate) struct Splitter {
 }
 
 impl Splitter {
-    pub(crate) fn new(delimiter: u8) -> Self {
+    pub(crate) fn new(delimiter: u8, margins: Margins) -> Self {
         Self {
             delimiter,
             starts: Vec::new(),
             unquoted: Vec::new(),
             ends: Vec::new(),
-            spans: Spans::default(),
+            spans: Spans {
+                margins,
+                ..Spans::default()
+            },
         }
     }
 
@@ -221,7 +229,8 @@ impl Splitter {
             start = *end;
         }
         let all = self.spans.fields(&self.unquoted);
-        let is_padded = count >= columns && (columns..count).all(|it| all.get(it).is_empty());
+        let is_padded =
+            count >= columns && (columns..count).all(|it| all.get(it).trim_ascii().is_empty());
         is_padded.then_some(all)
     }
 }
@@ -282,7 +291,7 @@ mod tests {
     }
 
     fn split(text: Text<'_>, columns: usize) -> Option<Vec<String>> {
-        let mut splitter = Splitter::new(b',');
+        let mut splitter = Splitter::new(b',', Margins::Trimmed);
         let fields = splitter.split(text, columns)?;
         let text = |column| String::from_utf8(fields.get(column).to_vec()).unwrap();
         Some((0..=columns).map(text).collect())
@@ -309,6 +318,22 @@ mod tests {
             assert!(split(quoted(b"a,b,c"), 2).is_none());
             assert!(split(quoted(b"a"), 2).is_none());
             assert_eq!(split(quoted(b"a"), 1).unwrap(), ["a", ""]);
+        }
+    }
+
+    #[test]
+    fn margins_are_kept_or_not() {
+        for quoted in [plain, with_quotes] {
+            let mut splitter = Splitter::new(b',', Margins::Kept);
+            let fields = splitter.split(quoted(b" a ,\tb,  , "), 3).unwrap();
+            assert_eq!(
+                [0, 1, 2].map(|it| fields.get(it)),
+                [&b" a "[..], b"\tb", b"  "]
+            );
+            assert_eq!(
+                split(quoted(b" a ,\tb,  , "), 3).unwrap()[..3],
+                ["a", "b", ""]
+            );
         }
     }
 

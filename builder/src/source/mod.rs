@@ -25,7 +25,7 @@ mod whole;
 
 pub use carried::Carried;
 pub use error::{Error, Result};
-pub(crate) use fields::{Fields, Splitter};
+pub(crate) use fields::{Fields, Margins, Splitter};
 pub use inputs::Inputs;
 pub(crate) use padded::Padded;
 pub use parser::{Parser, RowsRead};

@@ -3,7 +3,7 @@
 use encoding_rs::Encoding;
 
 use super::columns::Columns;
-use super::fields::Splitter;
+use super::fields::{Margins, Splitter};
 use super::json::JsonReader;
 use super::lines::LineIndex;
 use super::reader::Block;
@@ -75,7 +75,7 @@ impl Parser {
         Self {
             encoding: layout.encoding(),
             is_utf8: layout.is_utf8(),
-            splitter: Splitter::new(layout.delimiter()),
+            splitter: Splitter::new(layout.delimiter(), Margins::Trimmed),
             index: LineIndex::new(layout.delimiter()),
             json: JsonReader::default(),
             rows: RowReader::new(layout, seed),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use memchr::{memchr, memchr_iter};
 
 use super::columns::Columns;
-use super::fields::Splitter;
+use super::fields::{Margins, Splitter};
 use super::record::{Dialect, End, Seen};
 use super::stream::Stream;
 use super::{Error, Inputs, Result};
@@ -377,7 +377,7 @@ impl OpenFile {
             let path = self.path.clone();
             return Err(Error::CarriageReturns { path });
         }
-        let names = Splitter::new(layout.delimiter()).names(header);
+        let names = Splitter::new(layout.delimiter(), Margins::Trimmed).names(header);
         Columns::of_header(layout, &names).map_err(|columns| Error::MissingColumns {
             path: self.path.clone(),
             columns,

@@ -3,7 +3,7 @@
 use nightshard_format::{
     generation::Generation,
     record::{EntityKind, Posting, Postings, SEARCH, STORES},
-    shard::{Mapped, Search},
+    shard::{Mapped, Search, Span},
     text::{TermKind, fold, is_whole_word, term_key, words},
 };
 
@@ -218,7 +218,8 @@ impl<'a> Finder<'a, '_> {
         let mut outcome = Ok(());
         let generation = self.generation;
         // The bounds on terms and postings bound the work, too.
-        generation.search(SEARCH, &Search::prefix(prefix), u64::MAX, |term, record| {
+        let table = generation.table(SEARCH, Span::Current);
+        table.search(&Search::prefix(prefix), u64::MAX, |term, record| {
             if found.is_cut() {
                 return false;
             }
