@@ -33,6 +33,8 @@ pub(crate) struct Built {
 pub(crate) fn build<R: Rival>(dataset: Dataset, folder: &Path) -> Result<Built> {
     let begun = Instant::now();
     R::build(dataset, folder)?;
+    // Not everybody does so, and it takes as long as writing.
+    files::sync(folder)?;
     Ok(Built {
         build_s: begun.elapsed().as_secs_f64(),
         peak_bytes: status_bytes("VmHWM")?,
