@@ -116,5 +116,5 @@ impl Dataset {
 
 /// Takes a random number to one below `end`.
 fn scale(random: u64, end: u64) -> u64 {
-    (u128::from(random) * u128::from(end) >> 64) as u64
+    ((u128::from(random) * u128::from(end)) >> 64) as u64
 }
