@@ -1,0 +1,68 @@
+//! Who stores the dataset, each in the way that suits it best.
+
+mod fst_map;
+mod hash_table;
+mod lmdb;
+mod nightshard;
+mod perfect_hash;
+mod redb_table;
+#[cfg(feature = "rocksdb")]
+mod rocks;
+#[cfg(feature = "sparkey")]
+mod sparkey;
+
+use std::path::Path;
+
+use anyhow::Result;
+
+#[cfg(feature = "rocksdb")]
+pub(crate) use self::rocks::{Plain, Rocks};
+#[cfg(feature = "sparkey")]
+pub(crate) use self::sparkey::Sparkey;
+pub(crate) use self::{
+    fst_map::Fst, hash_table::HashTable, lmdb::Lmdb, nightshard::Nightshard,
+    perfect_hash::PerfectHash, redb_table::Redb,
+};
+use crate::dataset::{Dataset, Key};
+
+/// How a rival is opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opening {
+    pub(crate) dataset: Dataset,
+    /// The data exceed memory by far.
+    pub(crate) cold: bool,
+    /// Maps are advised to be in huge pages.
+    pub(crate) huge: bool,
+}
+
+/// A read-only table.
+pub(crate) trait Rival: Sized {
+    /// It looks many keys up at once.
+    const BATCH: bool = false;
+    /// It compares the whole key.
+    const VERIFIES: bool = true;
+    /// It is in memory alone: building is opening.
+    const IN_MEMORY: bool = false;
+
+    /// Writes the dataset to a folder, durably.
+    fn build(dataset: Dataset, folder: &Path) -> Result<()>;
+
+    fn open(opening: Opening, folder: &Path) -> Result<Self>;
+
+    /// Reads everything once, as the lookups will.
+    fn warm(&self) -> Result<()>;
+
+    /// Passes the value of `key` to `read`.
+    fn get<T>(&self, key: &Key, read: impl FnOnce(&[u8]) -> T) -> Option<T>;
+
+    /// Passes the values of `keys` to `visit`, in their order.
+    fn get_many(&self, keys: &[&[u8]], visit: impl FnMut(Option<&[u8]>)) {
+        let _ = (keys, visit);
+        unimplemented!("it has no batches")
+    }
+
+    /// Bytes of what leads to the records, if that is known.
+    fn index_bytes(&self) -> Option<u64> {
+        None
+    }
+}
