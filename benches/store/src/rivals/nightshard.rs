@@ -16,7 +16,7 @@ use anyhow::Result;
 use nightshard_format::{
     generation::Generation,
     key::{self, PARTITIONS, PartitionRun},
-    manifest::{MANIFEST_VERSION, Manifest, ShardEntry},
+    manifest::{MANIFEST_VERSION, Manifest, OnDuplicate, Packed, Rows, ShardEntry},
     shard::{Identity, Mapped, ShardWriter, Span},
     table::Table,
 };
@@ -173,13 +173,25 @@ fn write_shard(
 
 fn manifest(mut shards: Vec<ShardEntry>) -> Result<Manifest> {
     shards.sort();
+    let records = shards.iter().map(|shard| shard.records).sum();
+    let packed = Packed {
+        media_type: "text/plain".into(),
+        key: "key".into(),
+        values: vec!["value".into()],
+        on_duplicate: OnDuplicate::Error,
+        rows: Rows {
+            read: records,
+            used: records,
+            ..Rows::default()
+        },
+    };
     let day = "2026-01-01".to_owned();
     let mut manifest = Manifest {
         format_version: MANIFEST_VERSION,
         id: format!("{day}-000000000000").parse()?,
         as_of: day,
         transactions: None,
-        packed: BTreeMap::new(),
+        packed: [(DATASET.to_owned(), packed)].into(),
         inputs: Vec::new(),
         configuration: BTreeMap::new(),
         shards,
