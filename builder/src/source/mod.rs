@@ -8,6 +8,7 @@
 mod amount;
 mod carried;
 mod columns;
+mod content;
 mod error;
 mod fields;
 mod inputs;
