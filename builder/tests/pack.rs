@@ -300,6 +300,22 @@ fn a_name_of_transactions_and_too_little_memory_are_wrong_options() {
 }
 
 #[test]
+fn a_disk_that_is_full_is_named() {
+    let table = format!("k,v\na,{}\n", "v".repeat(5 << 20));
+    let files = Files::write(&[("t.csv", table.as_bytes())]);
+    let mut plan = files.plan();
+    plan.runs = 1;
+    let shard = plan.staging.join("table-current-0000.shard");
+    std::os::unix::fs::symlink("/dev/full", shard).unwrap();
+    let error = pack(&plan, &Quiet).unwrap_err();
+    let Error::File { path, problem } = error else {
+        panic!("{error}");
+    };
+    assert!(path.starts_with(&plan.staging), "{}", path.display());
+    assert!(problem.contains("No space left"), "{problem}");
+}
+
+#[test]
 fn keys_and_values_of_any_length_survive() {
     let key = "k".repeat(65_535);
     let value = "v".repeat(5 << 20);
