@@ -300,6 +300,24 @@ fn a_name_of_transactions_and_too_little_memory_are_wrong_options() {
 }
 
 #[test]
+fn options_are_looked_at_before_any_file() {
+    let mut plan = Files::write(&[]).plan_kept();
+    plan.files = vec!["missing.csv".into()];
+    let wrong = |option: &str, change: fn(&mut PackPlan)| {
+        let mut plan = plan.clone();
+        change(&mut plan);
+        let error = pack(&plan, &Quiet).unwrap_err();
+        assert!(matches!(error, Error::Option { option: it, .. } if it == option));
+    };
+    wrong("--shards", |plan| plan.runs = 0);
+    wrong("--shards", |plan| plan.runs = 1_025);
+    wrong("--threads", |plan| plan.threads = 1_025);
+    wrong("--value", |plan| {
+        plan.values = vec!["v".into(), "w".into(), "v".into()];
+    });
+}
+
+#[test]
 fn a_disk_that_is_full_is_named() {
     let table = format!("k,v\na,{}\n", "v".repeat(5 << 20));
     let files = Files::write(&[("t.csv", table.as_bytes())]);

@@ -15,10 +15,11 @@ mod outbox;
 mod read;
 mod shards;
 
-use std::{path::PathBuf, time::Instant};
+use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 
-use nightshard_format::manifest::{
-    Input, InputRole, OnDuplicate, Packed, Rows, check_dataset_name,
+use nightshard_format::{
+    key::{PARTITIONS, PartitionRun},
+    manifest::{Input, InputRole, OnDuplicate, Packed, Rows, check_dataset_name},
 };
 use serde::Serialize;
 
@@ -33,6 +34,9 @@ use crate::{
 
 /// Least `--memory` of a pack, in bytes.
 pub const MEMORY_MIN: u64 = 1 << 20;
+
+/// Most `--threads` of a pack: one for each partition.
+pub const THREADS_MAX: usize = PARTITIONS as usize;
 
 /// What to pack, and within which bounds.
 #[derive(Debug, Clone)]
@@ -138,7 +142,17 @@ impl PackPlan {
         if self.memory_bytes < MEMORY_MIN {
             return Err(Error::option("--memory", "at least 1MiB is needed"));
         }
-        Ok(())
+        if self.threads > THREADS_MAX {
+            let problem = format!("at most {THREADS_MAX} are of use");
+            return Err(Error::option("--threads", problem));
+        }
+        PartitionRun::split(self.runs)
+            .map_err(|error| Error::option("--shards", error.to_string()))?;
+        let mut seen = BTreeSet::new();
+        match self.values.iter().find(|name| !seen.insert(*name)) {
+            Some(name) => Err(Error::option("--value", format!("{name:?} is given twice"))),
+            None => Ok(()),
+        }
     }
 
     /// Returns what the manifest says of the dataset.
