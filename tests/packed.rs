@@ -55,7 +55,7 @@ fn a_table_is_packed_and_its_values_are_found_listed_and_counted() {
         "{none:?}"
     );
     let unknown = run(["get", &repository, "others", "sku-3"]);
-    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+    unknown.failed(2, &["no dataset \"others\": the generation has prices"]);
 
     let keys = run(["scan", &repository, "prices", "--keys"]);
     assert_eq!(keys.stdout, "other\nsku-1\nsku-2\n");
