@@ -168,6 +168,21 @@ fn packing_again_replaces_the_dataset_alone_and_a_failure_changes_nothing() {
 }
 
 #[test]
+fn a_table_that_may_be_cut_in_its_last_row_is_named() {
+    let folder = TempDir::new().unwrap();
+    let warned = |name: &str, text: &str| {
+        let packed = run(table(folder.path(), name, text, &["--dataset", "prices"]));
+        assert_eq!(packed.code, Some(0), "{packed:?}");
+        let words = format!("{name}: ends without a line break; its last row may be cut");
+        packed.stderr.contains(&words)
+    };
+    assert!(!warned("whole.csv", PRICES));
+    assert!(warned("cut.csv", PRICES.trim_end()));
+    assert!(!warned("lines.jsonl", "{\"sku\":\"a\"}"));
+    assert!(!warned("header.csv", "sku\na\n"));
+}
+
+#[test]
 fn a_build_keeps_packed_datasets_and_a_pack_keeps_transactions() {
     let folder = TempDir::new().unwrap();
     let repository = folder.path().join("tables").display().to_string();

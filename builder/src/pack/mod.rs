@@ -91,6 +91,8 @@ pub struct PackReport {
     pub dataset: String,
     /// The input files, in order.
     pub inputs: Vec<PathBuf>,
+    /// Those of CSV or TSV that end without a line break: the last row of each may be cut.
+    pub without_line_end: Vec<PathBuf>,
     /// Threads that parsed and wrote.
     pub threads: usize,
     /// `--memory`, in bytes.
@@ -119,6 +121,7 @@ pub fn pack(plan: &PackPlan, progress: &dyn Progress) -> Result<PackedTable> {
     let spilled_bytes = read.deposits.iter().map(outbox::Deposit::spilled_bytes);
     let spilled_bytes = spilled_bytes.sum();
     let written = shards::write(plan, &read.deposits, progress)?;
+    let open_ended = read.inputs.iter().filter(|input| input.is_open_ended);
     Ok(PackedTable {
         packed: plan.describe(read.rows, written.duplicates),
         inputs: read.inputs.iter().map(|input| plan.input(input)).collect(),
@@ -127,6 +130,7 @@ pub fn pack(plan: &PackPlan, progress: &dyn Progress) -> Result<PackedTable> {
             release: env!("CARGO_PKG_VERSION").into(),
             dataset: plan.dataset.clone(),
             inputs: plan.files.clone(),
+            without_line_end: open_ended.map(|input| input.path.clone()).collect(),
             threads: plan.threads,
             memory_bytes: plan.memory_bytes,
             spilled_bytes,
