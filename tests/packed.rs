@@ -159,6 +159,12 @@ fn packing_again_replaces_the_dataset_alone_and_a_failure_changes_nothing() {
             2,
             "--as-of",
         ),
+        (
+            "\"a\x1b[31m\",\"b\nc\"\n1,2\n",
+            vec!["--dataset", "one"],
+            2,
+            "it has a [31m, b c",
+        ),
         ("", vec!["--dataset", "one"], 1, "d.csv is empty"),
     ] {
         let more = [&more[..], &["-q"]].concat();
