@@ -49,7 +49,8 @@ fn one_line(error: &anyhow::Error) -> String {
             line.push_str(&cause);
         }
     }
-    line.replace('\n', " ")
+    // Names that files have for columns are shown, and a terminal obeys what they hold.
+    line.replace(char::is_control, " ")
 }
 
 fn code(error: &anyhow::Error) -> u8 {

@@ -55,7 +55,7 @@ fn a_table_is_packed_and_its_values_are_found_listed_and_counted() {
         "{none:?}"
     );
     let unknown = run(["get", &repository, "others", "sku-3"]);
-    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+    unknown.failed(2, &["no dataset \"others\": the generation has prices"]);
 
     let keys = run(["scan", &repository, "prices", "--keys"]);
     assert_eq!(keys.stdout, "other\nsku-1\nsku-2\n");
@@ -159,12 +159,33 @@ fn packing_again_replaces_the_dataset_alone_and_a_failure_changes_nothing() {
             2,
             "--as-of",
         ),
+        (
+            "\"a\x1b[31m\",\"b\nc\"\n1,2\n",
+            vec!["--dataset", "one"],
+            2,
+            "it has a [31m, b c",
+        ),
         ("", vec!["--dataset", "one"], 1, "d.csv is empty"),
     ] {
         let more = [&more[..], &["-q"]].concat();
         pack("d.csv", text, &more).failed(code, &[expected]);
     }
     assert_eq!((value("one"), value("two")), ("3".into(), "2".into()));
+}
+
+#[test]
+fn a_table_that_may_be_cut_in_its_last_row_is_named() {
+    let folder = TempDir::new().unwrap();
+    let warned = |name: &str, text: &str| {
+        let packed = run(table(folder.path(), name, text, &["--dataset", "prices"]));
+        assert_eq!(packed.code, Some(0), "{packed:?}");
+        let words = format!("{name}: ends without a line break; its last row may be cut");
+        packed.stderr.contains(&words)
+    };
+    assert!(!warned("whole.csv", PRICES));
+    assert!(warned("cut.csv", PRICES.trim_end()));
+    assert!(!warned("lines.jsonl", "{\"sku\":\"a\"}"));
+    assert!(!warned("header.csv", "sku\na\n"));
 }
 
 #[test]

@@ -300,6 +300,40 @@ fn a_name_of_transactions_and_too_little_memory_are_wrong_options() {
 }
 
 #[test]
+fn options_are_looked_at_before_any_file() {
+    let mut plan = Files::write(&[]).plan_kept();
+    plan.files = vec!["missing.csv".into()];
+    let wrong = |option: &str, change: fn(&mut PackPlan)| {
+        let mut plan = plan.clone();
+        change(&mut plan);
+        let error = pack(&plan, &Quiet).unwrap_err();
+        assert!(matches!(error, Error::Option { option: it, .. } if it == option));
+    };
+    wrong("--shards", |plan| plan.runs = 0);
+    wrong("--shards", |plan| plan.runs = 1_025);
+    wrong("--threads", |plan| plan.threads = 1_025);
+    wrong("--value", |plan| {
+        plan.values = vec!["v".into(), "w".into(), "v".into()];
+    });
+}
+
+#[test]
+fn a_disk_that_is_full_is_named() {
+    let table = format!("k,v\na,{}\n", "v".repeat(5 << 20));
+    let files = Files::write(&[("t.csv", table.as_bytes())]);
+    let mut plan = files.plan();
+    plan.runs = 1;
+    let shard = plan.staging.join("table-current-0000.shard");
+    std::os::unix::fs::symlink("/dev/full", shard).unwrap();
+    let error = pack(&plan, &Quiet).unwrap_err();
+    let Error::File { path, problem } = error else {
+        panic!("{error}");
+    };
+    assert!(path.starts_with(&plan.staging), "{}", path.display());
+    assert!(problem.contains("No space left"), "{problem}");
+}
+
+#[test]
 fn keys_and_values_of_any_length_survive() {
     let key = "k".repeat(65_535);
     let value = "v".repeat(5 << 20);

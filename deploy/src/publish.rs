@@ -9,7 +9,7 @@ use nightshard_format::manifest::{GenerationId, Manifest, ShardEntry};
 use nightshard_storage::Error as StorageError;
 
 use crate::{
-    Error, Repository, Result,
+    BlobRef, Error, Repository, Result,
     blob::{check_bytes, check_len},
     bounded,
     error::one_line,
@@ -67,8 +67,9 @@ impl Repository {
     ///
     /// # Errors
     /// [`Error::Staged`] if the parts contradict each other, [`Error::BadBlob`] if a blob is
-    /// damaged and not staged, [`Error::Unusable`] for a damaged manifest in the place of this
-    /// one, [`Error::Storage`] if storing fails.
+    /// damaged and not staged, [`Error::MissingBlob`] if one is neither there nor staged,
+    /// [`Error::Unusable`] for a damaged manifest in the place of this one, [`Error::Storage`] if
+    /// storing fails.
     pub async fn publish(&self, staged: &Staged) -> Result<Published> {
         let manifest_json = staged.check()?;
         // Litter that cannot be cleared is no reason not to publish.
@@ -147,9 +148,10 @@ impl Repository {
             (Some(path), damage) => (path, damage),
             (None, Some(damage)) => return Err(damage),
             (None, None) => {
-                let blob = &entry.blob;
-                let problem_text = format!("blob {blob} is neither staged nor in the repository");
-                return Err(problem(problem_text));
+                return Err(Error::MissingBlob {
+                    blob: Box::new(BlobRef(entry.clone())),
+                    location: self.location().to_owned(),
+                });
             }
         };
         let metadata = tokio::fs::metadata(&path).await;

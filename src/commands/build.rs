@@ -4,7 +4,7 @@ use std::{io::Write, num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use anyhow::Context;
 use nightshard_builder::{
-    build::{BuildPlan, BuildReport, Built},
+    build::{BuildPlan, Built},
     engine,
     kernel::row::DAYS,
     layout::Layout,
@@ -229,7 +229,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         staging: staging.create_inner()?,
     };
     let mut built = engine::build(&plan, shown)?;
-    warn_of_cut_rows(&built.report, shown);
+    warn_of_cut_rows(&built.report.without_line_end, shown);
     let transactions = built.manifest.transactions.as_ref();
     if let Some(transactions) = transactions {
         warn_of_late_end(args.as_of, &transactions.days[1], shown);
@@ -285,8 +285,8 @@ async fn carry_packed(repository: &Repository, manifest: &mut Manifest) -> anyho
 }
 
 /// Says where a row may be wrong that nothing else tells from a right one.
-fn warn_of_cut_rows(report: &BuildReport, shown: &Shown) {
-    if let [first, more @ ..] = &report.without_line_end[..] {
+pub(super) fn warn_of_cut_rows(without_line_end: &[PathBuf], shown: &Shown) {
+    if let [first, more @ ..] = without_line_end {
         let more = match more.len() {
             0 => String::new(),
             more => format!(" (and {more} more, named in build.json)"),

@@ -97,7 +97,7 @@ pub(super) fn check_dataset(manifest: &Manifest, dataset: &str) -> Result<(), Us
     let mut known: Vec<&str> = shards.map(|entry| entry.dataset.as_str()).collect();
     known.dedup();
     Err(UsageError(format!(
-        "{dataset:?}: the generation has {}",
+        "no dataset {dataset:?}: the generation has {}",
         known.join(", ")
     )))
 }

@@ -14,6 +14,7 @@ use nightshard_format::{
 use nightshard_storage::Location;
 use serde_json::json;
 
+use super::build::warn_of_cut_rows;
 use crate::{exit::UsageError, output::print, progress::Shown, size, staging::StagingFolder};
 
 /// Pack a table into a dataset, by one of its columns, and select the generation that has it.
@@ -111,6 +112,7 @@ pub(crate) fn run(args: &PackArgs) -> anyhow::Result<()> {
     let plan = args.plan(scratch, staging.create_inner()?)?;
     let shown = Shown::new(args.quiet);
     let table = pack(&plan, &shown)?;
+    warn_of_cut_rows(&table.report.without_line_end, &shown);
     drop(shown);
     let packed = table.packed.clone();
     let staged = stage(manifest, &args.dataset, table)?;

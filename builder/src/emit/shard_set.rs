@@ -63,12 +63,9 @@ impl Staging {
         for of_run in records.chunk_by(|a, b| run_of(a) == run_of(b)) {
             let mut set = ShardSet::new(self, dataset, run_of(&of_run[0]));
             for record in of_run {
-                let writer = set.writer(Span::Current)?;
-                writer.append(&record.key, &record.value)?;
-                record
-                    .terms
-                    .iter()
-                    .try_for_each(|term| writer.add_term(term))?;
+                set.append(Span::Current, &record.key, &record.value)?;
+                let mut terms = record.terms.iter();
+                terms.try_for_each(|term| set.add_term(Span::Current, term))?;
             }
             staged.extend(set.finish()?);
         }
@@ -108,7 +105,7 @@ impl ShardSet {
     }
 
     /// Returns the writer of `span`, started if it is new.
-    pub(crate) fn writer(&mut self, span: Span) -> Result<&mut ShardWriter<AppendFile>> {
+    fn writer(&mut self, span: Span) -> Result<&mut ShardWriter<AppendFile>> {
         use std::collections::btree_map::Entry;
         match self.writers.entry(span) {
             Entry::Occupied(entry) => Ok(&mut entry.into_mut().1),
@@ -127,9 +124,15 @@ impl ShardSet {
         }
     }
 
-    pub(super) fn append(&mut self, span: Span, key: &[u8], value: &[u8]) -> Result<()> {
+    pub(crate) fn append(&mut self, span: Span, key: &[u8], value: &[u8]) -> Result<()> {
         let appended = self.writer(span)?.append(key, value);
         appended.map_err(|error| at(&self.folder, error))
+    }
+
+    /// Lets the record appended last be found by a term, too.
+    pub(crate) fn add_term(&mut self, span: Span, term: &[u8]) -> Result<()> {
+        let added = self.writer(span)?.add_term(term);
+        added.map_err(|error| at(&self.folder, error))
     }
 
     pub(crate) fn finish(self) -> Result<Vec<Staged>> {

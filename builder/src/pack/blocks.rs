@@ -47,9 +47,14 @@ pub(super) fn read_file(
 ) -> Result<Option<InputSummary>> {
     let mut reader = FileReader::open(plan, file, path)?;
     let mut carried = Vec::new();
+    let mut is_open_ended = false;
     loop {
         let (bytes, is_last) = reader.whole_rows(&mut carried, block_len)?;
         let mut block = reader.block(plan, bytes)?;
+        // A row of JSON that is cut is none: nothing else tells a cut row of fields from a whole.
+        is_open_ended |= is_last
+            && matches!(block.table, Table::Delimited(..))
+            && block.bytes.last().is_some_and(|byte| *byte != b'\n');
         reader.line += memchr_iter(b'\n', &block.bytes).count() as u64;
         block.is_first = std::mem::take(&mut reader.is_first);
         if !block.bytes.is_empty() && !take(block) {
@@ -64,7 +69,7 @@ pub(super) fn read_file(
         path: path.to_owned(),
         digest,
         size_bytes,
-        is_open_ended: false,
+        is_open_ended,
     }))
 }
 

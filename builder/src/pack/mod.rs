@@ -15,10 +15,11 @@ mod outbox;
 mod read;
 mod shards;
 
-use std::{path::PathBuf, time::Instant};
+use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 
-use nightshard_format::manifest::{
-    Input, InputRole, OnDuplicate, Packed, Rows, check_dataset_name,
+use nightshard_format::{
+    key::{PARTITIONS, PartitionRun},
+    manifest::{Input, InputRole, OnDuplicate, Packed, Rows, check_dataset_name},
 };
 use serde::Serialize;
 
@@ -33,6 +34,9 @@ use crate::{
 
 /// Least `--memory` of a pack, in bytes.
 pub const MEMORY_MIN: u64 = 1 << 20;
+
+/// Most `--threads` of a pack: one for each partition.
+pub const THREADS_MAX: usize = PARTITIONS as usize;
 
 /// What to pack, and within which bounds.
 #[derive(Debug, Clone)]
@@ -87,6 +91,8 @@ pub struct PackReport {
     pub dataset: String,
     /// The input files, in order.
     pub inputs: Vec<PathBuf>,
+    /// Those of CSV or TSV that end without a line break: the last row of each may be cut.
+    pub without_line_end: Vec<PathBuf>,
     /// Threads that parsed and wrote.
     pub threads: usize,
     /// `--memory`, in bytes.
@@ -115,6 +121,7 @@ pub fn pack(plan: &PackPlan, progress: &dyn Progress) -> Result<PackedTable> {
     let spilled_bytes = read.deposits.iter().map(outbox::Deposit::spilled_bytes);
     let spilled_bytes = spilled_bytes.sum();
     let written = shards::write(plan, &read.deposits, progress)?;
+    let open_ended = read.inputs.iter().filter(|input| input.is_open_ended);
     Ok(PackedTable {
         packed: plan.describe(read.rows, written.duplicates),
         inputs: read.inputs.iter().map(|input| plan.input(input)).collect(),
@@ -123,6 +130,7 @@ pub fn pack(plan: &PackPlan, progress: &dyn Progress) -> Result<PackedTable> {
             release: env!("CARGO_PKG_VERSION").into(),
             dataset: plan.dataset.clone(),
             inputs: plan.files.clone(),
+            without_line_end: open_ended.map(|input| input.path.clone()).collect(),
             threads: plan.threads,
             memory_bytes: plan.memory_bytes,
             spilled_bytes,
@@ -138,7 +146,17 @@ impl PackPlan {
         if self.memory_bytes < MEMORY_MIN {
             return Err(Error::option("--memory", "at least 1MiB is needed"));
         }
-        Ok(())
+        if self.threads > THREADS_MAX {
+            let problem = format!("at most {THREADS_MAX} are of use");
+            return Err(Error::option("--threads", problem));
+        }
+        PartitionRun::split(self.runs)
+            .map_err(|error| Error::option("--shards", error.to_string()))?;
+        let mut seen = BTreeSet::new();
+        match self.values.iter().find(|name| !seen.insert(*name)) {
+            Some(name) => Err(Error::option("--value", format!("{name:?} is given twice"))),
+            None => Ok(()),
+        }
     }
 
     /// Returns what the manifest says of the dataset.

@@ -84,10 +84,9 @@ fn write_run(
         };
         for of_key in entries.chunk_by(same_key) {
             let chosen = choose(plan, &rows, of_key)?;
-            let writer = set.writer(Span::Current)?;
-            writer.append(chosen.key, chosen.value)?;
+            set.append(Span::Current, chosen.key, chosen.value)?;
             if plan.is_ordered {
-                writer.add_term(chosen.key)?;
+                set.add_term(Span::Current, chosen.key)?;
             }
             duplicates += of_key.len() as u64 - 1;
         }

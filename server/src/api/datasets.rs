@@ -44,9 +44,8 @@ impl<'a> Value<'a> {
     /// Writes the value as a part of other JSON: as it is if it is said to be JSON and is, else as
     /// a string, or in base64 where it is no text.
     fn write(&self, json: &mut Json) {
-        let is_json = self.media_type.as_bytes().starts_with(b"application/json")
-            && serde_json::from_slice::<&RawValue>(self.bytes).is_ok();
-        if is_json {
+        let is_json = is_json(self.media_type.as_bytes());
+        if is_json && serde_json::from_slice::<&RawValue>(self.bytes).is_ok() {
             json.raw(self.bytes);
         } else if let Ok(text) = std::str::from_utf8(self.bytes) {
             json.string(text);
@@ -56,6 +55,12 @@ impl<'a> Value<'a> {
             json.end_object();
         }
     }
+}
+
+/// Returns whether a media type is `application/json`, in any case, with parameters or not.
+fn is_json(media_type: &[u8]) -> bool {
+    let kind = media_type.split(|byte| *byte == b';').next();
+    kind.is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(b"application/json"))
 }
 
 /// Writes a value as one of a batch's answers.

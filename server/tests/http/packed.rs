@@ -126,9 +126,12 @@ fn a_batch_has_json_as_json_text_as_text_and_bytes_in_base64() {
         { "path": "/v1/stores/a" },
     ]});
     let body = serde_json::to_vec(&body).unwrap();
+    let text = json!("{\"price\": 1.50}");
     for (media_type, first) in [
         ("application/json", json!({ "price": 1.5 })),
-        ("text/plain", json!("{\"price\": 1.50}")),
+        ("Application/JSON; charset=utf-8", json!({ "price": 1.5 })),
+        ("application/json-seq", text.clone()),
+        ("text/plain", text),
     ] {
         let (harness, _) = server(media_type);
         let reply = harness.connect().request("POST", "/v1/batch", &[], &body);
