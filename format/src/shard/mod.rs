@@ -8,6 +8,7 @@ pub(crate) mod batch;
 mod blocks;
 mod density;
 mod expression;
+mod fuzzy;
 mod index;
 mod layout;
 mod mapped;
