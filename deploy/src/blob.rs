@@ -5,7 +5,7 @@ use std::{fmt, fs::File, path::Path};
 use nightshard_format::{
     Error as FormatError,
     manifest::ShardEntry,
-    shard::{Mapped, Shard},
+    shard::{Mapped, MemoryPolicy, Shard},
 };
 
 /// A blob and what a manifest says of it.
@@ -33,12 +33,16 @@ impl fmt::Display for BlobRef {
 ///
 /// # Errors
 /// As [`map_verified`].
-pub(crate) fn map_checked(path: &Path, entry: &ShardEntry) -> Result<Mapped, FormatError> {
+pub(crate) fn map_checked(
+    path: &Path,
+    entry: &ShardEntry,
+    memory: MemoryPolicy,
+) -> Result<Mapped, FormatError> {
     // Opening what is no regular file may wait for ever.
     if !std::fs::metadata(path)?.is_file() {
         return Err(damaged("it is no regular file".into()));
     }
-    let mapped = Mapped::open(path)?;
+    let mapped = memory.map(path)?;
     check_len(mapped.as_ref().len() as u64, entry)?;
     Ok(mapped)
 }
@@ -47,11 +51,16 @@ pub(crate) fn map_checked(path: &Path, entry: &ShardEntry) -> Result<Mapped, For
 ///
 /// # Errors
 /// [`FormatError::Io`] if it cannot be mapped, else whatever is wrong with it.
-pub(crate) fn map_verified(path: &Path, entry: &ShardEntry) -> Result<Shard<Mapped>, FormatError> {
-    let mapped = map_checked(path, entry)?;
-    check_digest(blake3::hash(mapped.as_ref()), entry)?;
-    let shard = Shard::open(mapped)?;
-    shard.verify()?;
+pub(crate) fn map_verified(
+    path: &Path,
+    entry: &ShardEntry,
+    memory: MemoryPolicy,
+) -> Result<Shard<Mapped>, FormatError> {
+    let mapped = map_checked(path, entry, memory)?;
+    let check = || check_digest(blake3::hash(mapped.as_ref()), entry);
+    // What cannot be opened has other bytes than those of its name, most likely: that is said.
+    let shard = Shard::open(mapped.clone()).or_else(|error| check().and(Err(error)))?;
+    memory.walk(&shard, || check().and_then(|()| shard.verify()))?;
     Ok(shard)
 }
 

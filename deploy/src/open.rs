@@ -140,11 +140,11 @@ impl Repository {
 
     fn map_unverified(&self, entry: &ShardEntry) -> Result<Mapped> {
         let path = self.blob_path(entry)?;
-        map_checked(&path, entry).map_err(|source| self.bad_blob(entry, source))
+        map_checked(&path, entry, self.memory).map_err(|source| self.bad_blob(entry, source))
     }
 
     pub(crate) fn map_verified(&self, entry: &ShardEntry) -> Result<Shard<Mapped>> {
         let path = self.blob_path(entry)?;
-        map_verified(&path, entry).map_err(|source| self.bad_blob(entry, source))
+        map_verified(&path, entry, self.memory).map_err(|source| self.bad_blob(entry, source))
     }
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use nightshard_format::{
     Error as FormatError,
     manifest::{GenerationId, Manifest, ShardEntry},
+    shard::MemoryPolicy,
 };
 use nightshard_storage::{ObjectName, Storage};
 
@@ -30,6 +31,7 @@ pub struct Repository {
     pub(crate) environment: Arc<dyn Environment>,
     /// The highest selection known, 0 before the first.
     pub(crate) last_seen: Arc<AtomicU64>,
+    pub(crate) memory: MemoryPolicy,
 }
 
 /// How much of a blob is looked at.
@@ -81,7 +83,15 @@ impl Repository {
             storage,
             environment,
             last_seen: Arc::default(),
+            memory: MemoryPolicy::UNADVISED,
         }
+    }
+
+    /// Maps shards for what `memory` wants of them, huge pages above all; once they are open,
+    /// [`MemoryPolicy::advise_lookups`] has the rest done.
+    #[must_use]
+    pub fn with_memory(self, memory: MemoryPolicy) -> Self {
+        Self { memory, ..self }
     }
 
     /// Opens the repository at `uri`, which must be there.

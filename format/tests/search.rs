@@ -67,7 +67,10 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 fn words() -> impl Strategy<Value = BTreeSet<Vec<u8>>> {
-    let word = prop::collection::vec(prop::sample::select(vec!["a", "b", "\u{e4}", "\n"]), 0..6);
+    let word = prop::collection::vec(
+        prop::sample::select(vec!["a", "b", "\u{e4}", "\u{f6}", "\n"]),
+        0..6,
+    );
     prop::collection::btree_set(word.prop_map(|word| word.concat().into_bytes()), 0..60)
 }
 

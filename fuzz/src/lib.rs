@@ -10,11 +10,13 @@
 //!
 //! Both start from the golden files ([`seeds`]), and both change bytes in the ways of
 //! [`mutate`]: damage is mostly followed by writing every checksum anew ([`shard_file`]),
-//! without which hardly anything but checksums would be tested. Inputs that once failed are kept
+//! without which hardly anything but checksums would be tested. Searches are changed by pieces
+//! of expressions, in shards that are right. Inputs that once failed are kept
 //! in `regressions/` and run by `cargo test`.
 
 pub mod mutate;
 pub mod rng;
+mod search;
 pub mod seeds;
 pub mod shard_file;
 mod targets;

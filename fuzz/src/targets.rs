@@ -11,7 +11,7 @@ use nightshard_format::{
     shard::{Search, Searched, Shard},
 };
 
-use crate::{mutate, rng::Rng, seeds};
+use crate::{mutate, rng::Rng, search, seeds};
 
 /// What became of an input, so that drivers without coverage know whether one is new.
 pub type Outcome = u64;
@@ -30,7 +30,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 5] = [
     Target {
         name: "open_shard",
         run: open_shard,
@@ -54,6 +54,12 @@ pub const TARGETS: [Target; 4] = [
         run: values,
         seeds: seeds::values,
         mutate: mutate::bytes,
+    },
+    Target {
+        name: "search",
+        run: search::run,
+        seeds: search::seeds,
+        mutate: search::mutate,
     },
 ];
 

@@ -9,9 +9,22 @@ _T = TypeVar("_T")
 class NightshardError(Exception): ...
 
 def open(
-    path: str | os.PathLike[str], generation: str | None = None, verify: bool = True
+    path: str | os.PathLike[str],
+    generation: str | None = None,
+    verify: bool = True,
+    *,
+    records: str = "normal",
+    indexes: str = "on-demand",
+    huge_pages: str = "none",
 ) -> Generation: ...
-def open_shard(path: str | os.PathLike[str], verify: bool = True) -> Dataset: ...
+def open_shard(
+    path: str | os.PathLike[str],
+    verify: bool = True,
+    *,
+    records: str = "normal",
+    indexes: str = "on-demand",
+    huge_pages: str = "none",
+) -> Dataset: ...
 @final
 class Generation:
     @property

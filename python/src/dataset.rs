@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use nightshard_format::shard::{Mapped, Shard};
+use nightshard_format::shard::Shard;
 use pyo3::{
     exceptions::{PyKeyError, PyTypeError},
     prelude::*,
@@ -13,6 +13,7 @@ use crate::{
     cursor::{Records, Terms},
     error::{NightshardError, to_python},
     key::Key,
+    memory,
     table::Table,
 };
 
@@ -197,18 +198,30 @@ fn to_tuple<'py>(py: Python<'py>, key: &[u8], value: &[u8]) -> PyResult<Bound<'p
 }
 
 /// Opens one shard by itself, and reads every byte of it unless verify is false.
+///
+/// records, indexes and huge_pages are as in open.
 #[pyfunction]
-#[pyo3(signature = (path, verify = true))]
-pub(crate) fn open_shard(py: Python<'_>, path: PathBuf, verify: bool) -> PyResult<Dataset> {
+#[pyo3(signature = (path, verify = true, *, records = "normal", indexes = "on-demand", huge_pages = "none"))]
+pub(crate) fn open_shard(
+    py: Python<'_>,
+    path: PathBuf,
+    verify: bool,
+    records: &str,
+    indexes: &str,
+    huge_pages: &str,
+) -> PyResult<Dataset> {
+    let memory = memory::policy(records, indexes, huge_pages)?;
     let shard = py.detach(|| {
-        let shard = Shard::open(Mapped::open(&path)?)?;
+        let shard = Shard::open(memory.map(&path)?)?;
         if verify {
-            shard.verify()?;
+            memory.walk(&shard, || shard.verify())?;
         }
         Ok(shard)
     });
     let named = |error: nightshard_format::Error| {
         NightshardError::new_err(format!("{}: {error}", path.display()))
     };
-    Ok(Dataset::new(Table::Single(Arc::new(shard.map_err(named)?))))
+    let shard = shard.map_err(named)?;
+    memory::advise(py, memory, [&shard])?;
+    Ok(Dataset::new(Table::Single(Arc::new(shard))))
 }

@@ -6,7 +6,7 @@ use nightshard_deploy::{Error, Repository};
 use nightshard_format::{
     generation::Generation as Shards,
     manifest::{GenerationId, Manifest},
-    shard::{Mapped, Span},
+    shard::{Mapped, MemoryPolicy, Span},
 };
 use pyo3::{exceptions::PyKeyError, prelude::*};
 use tokio::runtime::{Builder, Runtime};
@@ -14,6 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::{
     dataset::Dataset,
     error::{NightshardError, to_python},
+    memory,
     table::Table,
 };
 
@@ -88,14 +89,22 @@ impl Generation {
 ///
 /// Every byte is read and verified, unless verify is false: then opening takes no time, and
 /// damage shows when it is met, or as wrong values.
+///
+/// records ("normal", "random"), indexes ("on-demand", "read-ahead", "prefault", "lock") and
+/// huge_pages ("none", "indexes", "all") say how files are kept in memory; what the system refuses
+/// of it is a RuntimeWarning.
 #[pyfunction]
-#[pyo3(signature = (path, generation = None, verify = true))]
+#[pyo3(signature = (path, generation = None, verify = true, *, records = "normal", indexes = "on-demand", huge_pages = "none"))]
 pub(crate) fn open(
     py: Python<'_>,
     path: PathBuf,
     generation: Option<String>,
     verify: bool,
+    records: &str,
+    indexes: &str,
+    huge_pages: &str,
 ) -> PyResult<Generation> {
+    let memory = memory::policy(records, indexes, huge_pages)?;
     let not_text = || NightshardError::new_err(format!("{} is not UTF-8", path.display()));
     let uri = path.to_str().ok_or_else(not_text)?;
     let id: Option<GenerationId> = generation
@@ -103,8 +112,9 @@ pub(crate) fn open(
         .transpose()
         .map_err(|error| to_python(&error as &nightshard_format::Error))?;
     let runtime = runtime().map_err(|error| to_python(&error))?;
-    let opened = py.detach(|| runtime.block_on(open_generation(uri, id, verify)));
+    let opened = py.detach(|| runtime.block_on(open_generation(uri, id, verify, memory)));
     let opened = opened.map_err(|error| to_python(&error))?;
+    memory::advise(py, memory, opened.shards().collect::<Vec<_>>())?;
     Ok(Generation(Arc::new(opened)))
 }
 
@@ -121,8 +131,9 @@ async fn open_generation(
     uri: &str,
     id: Option<GenerationId>,
     verify: bool,
+    memory: MemoryPolicy,
 ) -> Result<Shards<Mapped>, Error> {
-    let repository = Repository::open(uri)?;
+    let repository = Repository::open(uri)?.with_memory(memory);
     let id = match id {
         Some(id) => id,
         None => repository.current_generation().await?,

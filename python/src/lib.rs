@@ -9,6 +9,7 @@ mod dataset;
 mod error;
 mod generation;
 mod key;
+mod memory;
 mod table;
 
 use pyo3::prelude::*;

@@ -61,6 +61,30 @@ def test_verified_and_unverified_read_alike(repository: Path) -> None:
             assert dict(left) == dict(right)
 
 
+@pytest.mark.parametrize("records", ["normal", "random"])
+@pytest.mark.parametrize("indexes", ["on-demand", "read-ahead", "prefault", "lock"])
+@pytest.mark.parametrize("huge_pages", ["none", "indexes", "all"])
+def test_every_policy_of_memory_reads_alike(
+    repository: Path, records: str, indexes: str, huge_pages: str
+) -> None:
+    expected = dict(nightshard.open(repository)["stores"].items())
+    for verify in [True, False]:
+        generation = nightshard.open(
+            repository, verify=verify, records=records, indexes=indexes, huge_pages=huge_pages
+        )
+        assert dict(generation["stores"].items()) == expected
+    blob = next((repository / "blobs").iterdir())
+    shard = nightshard.open_shard(
+        blob, records=records, indexes=indexes, huge_pages=huge_pages
+    )
+    assert dict(shard.items()) == dict(nightshard.open_shard(blob).items())
+
+
+def test_what_is_no_policy_of_memory_is_named(repository: Path) -> None:
+    with pytest.raises(ValueError, match="indexes: .*`always`.*`prefault`"):
+        nightshard.open(repository, indexes="always")
+
+
 def test_iterators_outlive_what_they_came_from(repository: Path) -> None:
     expected = dict(nightshard.open(repository)["stores"].items())
     generation = nightshard.open(repository)

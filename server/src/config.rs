@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use nightshard_format::shard::MemoryPolicy;
 use serde::Deserialize;
 
 use crate::api::ANSWER_BYTES_MAX;
@@ -17,6 +18,8 @@ pub struct Config {
     pub limits: Limits,
     /// Which web pages of other origins may ask.
     pub cors: Cors,
+    /// How shards are kept in memory.
+    pub memory: MemoryPolicy,
     /// How many generations stay mapped, the current one included.
     pub keep_mapped: NonZeroUsize,
     /// How often the repository is asked for its selection.
@@ -30,6 +33,7 @@ impl Default for Config {
         Self {
             limits: Limits::default(),
             cors: Cors::default(),
+            memory: MemoryPolicy::default(),
             keep_mapped: NonZeroUsize::MIN.saturating_add(1),
             poll_ms: nonzero(1_000),
             drain_ms: 30_000,
@@ -172,6 +176,8 @@ const fn nonzero(value: u64) -> NonZeroU64 {
 
 #[cfg(test)]
 mod tests {
+    use nightshard_format::shard::{IndexResidence, RecordAccess};
+
     use super::*;
 
     #[test]
@@ -213,8 +219,13 @@ mod tests {
         assert_eq!(given.limits.header_bytes, 16_384);
         assert_eq!(given.poll(), Duration::from_millis(20));
         assert_eq!(given.keep_mapped.get(), 2);
+        let given: Config = serde_json::from_str(r#"{"memory": {"indexes": "lock"}}"#).unwrap();
+        assert_eq!(given.memory.indexes, IndexResidence::Lock);
+        assert_eq!(given.memory.records, RecordAccess::Random);
         for wrong in [
             r#"{"limit": {}}"#,
+            r#"{"memory": {"indexes": "always"}}"#,
+            r#"{"memory": {"index": "lock"}}"#,
             r#"{"limits": {"connections": 0}}"#,
             r#"{"keep_mapped": 0}"#,
         ] {

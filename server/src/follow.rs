@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nightshard_format::manifest::{GenerationId, Manifest};
+use nightshard_format::{
+    manifest::{GenerationId, Manifest},
+    shard::MemoryPolicy,
+};
 
 use crate::{
     error::{Error, Result},
@@ -24,6 +27,7 @@ pub struct Follower {
     switch: Arc<Switch>,
     metrics: Arc<Metrics>,
     poll: Duration,
+    memory: MemoryPolicy,
     failed: Option<Failed>,
     /// Generations that only requests hold still: the last holder unmaps them, and should not
     /// be a thread that serves connections.
@@ -53,12 +57,14 @@ impl Follower {
         switch: Arc<Switch>,
         metrics: Arc<Metrics>,
         poll: Duration,
+        memory: MemoryPolicy,
     ) -> Self {
         Self {
             source,
             switch,
             metrics,
             poll,
+            memory,
             failed: None,
             retiring: Vec::new(),
             said_nothing: false,
@@ -79,12 +85,12 @@ impl Follower {
     /// Looks once, on a thread that may block.
     async fn look(mut self) -> Self {
         let (source, switch) = (Arc::clone(&self.source), Arc::clone(&self.switch));
-        let metrics = Arc::clone(&self.metrics);
+        let (metrics, memory) = (Arc::clone(&self.metrics), self.memory);
         let retiring = std::mem::take(&mut self.retiring);
         let held = self.failed.take();
         let looked = tokio::task::spawn_blocking(move || {
             let retiring = still_read(retiring);
-            let (outcome, held) = attempt(&*source, &switch, &metrics, held);
+            let (outcome, held) = attempt(&*source, &switch, &metrics, memory, held);
             if !matches!(outcome, Ok(Outcome::Unchanged | Outcome::NothingSelected)) {
                 retain(&*source, &switch);
             }
@@ -156,6 +162,7 @@ fn attempt(
     source: &dyn Source,
     switch: &Switch,
     metrics: &Metrics,
+    memory: MemoryPolicy,
     held: Option<Failed>,
 ) -> (Attempt, Option<Failed>) {
     let selected = match source.current() {
@@ -174,7 +181,7 @@ fn attempt(
     if held.as_ref().is_some_and(waits) {
         return (Ok(Outcome::Unchanged), held);
     }
-    match serve(source, switch, metrics, number, &id) {
+    match serve(source, switch, metrics, memory, (number, &id)) {
         Ok(dropped) => (Ok(Outcome::Swapped(number, id, dropped)), None),
         Err(error) => (Err((Some(number), error)), held),
     }
@@ -185,8 +192,8 @@ fn serve(
     source: &dyn Source,
     switch: &Switch,
     metrics: &Metrics,
-    number: u64,
-    id: &GenerationId,
+    memory: MemoryPolicy,
+    (number, id): (u64, &GenerationId),
 ) -> Result<Vec<Arc<ServedGeneration>>> {
     if let Some(serving) = switch.selection().filter(|serving| *serving > number) {
         return Err(Error::Backwards {
@@ -200,13 +207,17 @@ fn serve(
     };
     let served = match mapped {
         Some(served) => served,
-        None => open(source, id)?,
+        None => open(source, id, memory)?,
     };
     metrics.swapped();
     Ok(switch.swap(Serving::new(served, number)))
 }
 
-fn open(source: &dyn Source, id: &GenerationId) -> Result<Arc<ServedGeneration>> {
+fn open(
+    source: &dyn Source,
+    id: &GenerationId,
+    memory: MemoryPolicy,
+) -> Result<Arc<ServedGeneration>> {
     let generation = source.open(id).map_err(|source| Error::Open {
         generation: id.clone(),
         source,
@@ -215,7 +226,7 @@ fn open(source: &dyn Source, id: &GenerationId) -> Result<Arc<ServedGeneration>>
         generation: id.clone(),
         source,
     };
-    let served = ServedGeneration::new(generation).map_err(refused)?;
+    let served = ServedGeneration::new(generation, memory).map_err(refused)?;
     if served.id() == id {
         Ok(Arc::new(served))
     } else {

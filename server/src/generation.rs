@@ -8,7 +8,7 @@ use nightshard_format::{
     generation::Generation,
     histogram::Method,
     manifest::{GenerationId, Manifest},
-    shard::{Mapped, Span},
+    shard::{Mapped, MemoryPolicy},
 };
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -77,21 +77,21 @@ impl TransactionFacts {
 }
 
 impl ServedGeneration {
-    /// Warms a verified generation and prepares it for being served.
+    /// Warms a verified generation as `memory` says, and prepares it for being served.
     ///
     /// # Errors
     /// [`nightshard_format::Error`] if something is missing of the generation, or if the
     /// manifest's days or method are not known here.
     ///
     /// # Complexity
-    /// The system reads summaries and indexes in meanwhile; months come as they are asked for.
-    pub fn new(generation: Generation<Mapped>) -> nightshard_format::Result<Self> {
+    /// Indexes are waited for if the policy is to prefault or lock them.
+    pub fn new(
+        generation: Generation<Mapped>,
+        memory: MemoryPolicy,
+    ) -> nightshard_format::Result<Self> {
         complete::check(&generation)?;
-        for shard in generation.shards() {
-            if shard.identity().span == Span::Current {
-                shard.bytes().advise_needed()?;
-            }
-            shard.bytes().advise_random()?;
+        for refused in memory.advise_lookups(generation.shards()) {
+            tracing::warn!("{refused}");
         }
         let manifest = generation.manifest();
         let id = manifest.id.as_str();

@@ -46,6 +46,7 @@ impl Server {
             Arc::clone(&self.shared.switch),
             Arc::clone(&self.shared.metrics),
             self.shared.config.poll(),
+            self.shared.config.memory,
         )
     }
 

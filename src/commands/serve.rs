@@ -11,7 +11,10 @@ use std::{
 
 use anyhow::Context;
 use nightshard_deploy::Repository;
-use nightshard_format::manifest::GenerationId;
+use nightshard_format::{
+    manifest::GenerationId,
+    shard::{HugePages, IndexResidence, MemoryPolicy, RecordAccess},
+};
 use nightshard_server::{RepositorySource, Server};
 use tokio::{
     net::TcpListener,
@@ -41,6 +44,33 @@ pub(crate) struct ServeArgs {
     /// How often the repository is asked for its selection, in milliseconds [default: 1000].
     #[arg(long, value_name = "N")]
     poll_ms: Option<NonZeroU64>,
+    #[command(flatten)]
+    memory: MemoryArgs,
+}
+
+/// How shards are kept in memory (docs/operations.md, "Memory").
+#[derive(Debug, clap::Args)]
+struct MemoryArgs {
+    /// How records are read in: random, for lookups, or normal [default: random].
+    #[arg(long, value_name = "ACCESS")]
+    records: Option<RecordAccess>,
+    /// When indexes are read in: on-demand, read-ahead, prefault or lock [default: read-ahead].
+    #[arg(long, value_name = "WHEN")]
+    indexes: Option<IndexResidence>,
+    /// What is read into huge pages: none, indexes or all [default: none].
+    #[arg(long, value_name = "WHAT")]
+    huge_pages: Option<HugePages>,
+}
+
+impl MemoryArgs {
+    /// Returns a policy with what was given changed.
+    fn change(&self, policy: MemoryPolicy) -> MemoryPolicy {
+        MemoryPolicy {
+            records: self.records.unwrap_or(policy.records),
+            indexes: self.indexes.unwrap_or(policy.indexes),
+            huge_pages: self.huge_pages.unwrap_or(policy.huge_pages),
+        }
+    }
 }
 
 /// An address taken, and what serves there.
@@ -82,11 +112,12 @@ pub(crate) fn run_bound(args: ServeArgs, bound: Bound) -> anyhow::Result<ExitCod
     let mut config = Config::read(args.config.as_deref())?.server;
     config.keep_mapped = args.keep_mapped.unwrap_or(config.keep_mapped);
     config.poll_ms = args.poll_ms.unwrap_or(config.poll_ms);
+    config.memory = args.memory.change(config.memory);
     // The file is right by itself: what is wrong comes from an option.
     config
         .check()
         .map_err(|problem| UsageError(format!("--poll-ms: {problem}")))?;
-    let repository = Repository::open(&args.from)?;
+    let repository = Repository::open(&args.from)?.with_memory(config.memory);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
     // Whoever runs this inside another command may have a subscriber already.
     let _set = tracing_subscriber::fmt()

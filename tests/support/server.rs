@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
     path::Path,
-    process::{Child, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
     time::{Duration, Instant},
@@ -43,7 +43,11 @@ impl TestServer {
 
     /// Starts a command that serves, and waits until it listens.
     pub(crate) fn spawn<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
-        let mut command = program::command(arguments);
+        Self::spawn_command(program::command(arguments))
+    }
+
+    /// Starts the program in whatever way, and waits until it listens.
+    pub(crate) fn spawn_command(mut command: Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -83,6 +87,11 @@ impl TestServer {
                 return line;
             }
         }
+    }
+
+    /// Returns the lines of the log that nobody has waited for yet.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.try_iter().collect()
     }
 
     /// Waits until the process ends by itself.

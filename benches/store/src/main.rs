@@ -16,6 +16,7 @@ use std::{
 
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
+use nightshard_format::shard::{HugePages, IndexResidence, MemoryPolicy, RecordAccess};
 use serde::Serialize;
 
 use crate::{
@@ -78,6 +79,15 @@ enum Command {
         seconds: u64,
         #[arg(long)]
         seed: u64,
+        /// How Nightshard's records are read in.
+        #[arg(long, default_value = "random")]
+        records: RecordAccess,
+        /// When Nightshard's indexes are read in.
+        #[arg(long, default_value = "on-demand")]
+        indexes: IndexResidence,
+        /// What is read into huge pages.
+        #[arg(long, default_value = "none")]
+        huge_pages: HugePages,
     },
     /// Prints keys and values, for a rival that is not here.
     Records,
@@ -101,10 +111,10 @@ fn main() -> Result<()> {
         keys,
         value_len: value,
     };
-    let opening = |cold, huge| Opening {
+    let opening = |cold, memory| Opening {
         dataset,
         cold,
-        huge,
+        memory,
     };
     match command {
         Command::Build { rival, folder } => run(
@@ -122,7 +132,15 @@ fn main() -> Result<()> {
             seed,
             huge,
         } => {
-            let opening = opening(false, huge);
+            let huge_pages = match huge {
+                true => HugePages::All,
+                false => HugePages::None,
+            };
+            let memory = MemoryPolicy {
+                huge_pages,
+                ..MemoryPolicy::UNADVISED
+            };
+            let opening = opening(false, memory);
             run(
                 rival,
                 &Measure {
@@ -139,8 +157,16 @@ fn main() -> Result<()> {
             folder,
             seconds,
             seed,
+            records,
+            indexes,
+            huge_pages,
         } => {
-            let (opening, time) = (opening(true, false), Duration::from_secs(seconds));
+            let memory = MemoryPolicy {
+                records,
+                indexes,
+                huge_pages,
+            };
+            let (opening, time) = (opening(true, memory), Duration::from_secs(seconds));
             run(
                 rival,
                 &Cold {

@@ -62,7 +62,7 @@ pub(crate) fn measure<R: Rival>(
     rounds: u64,
     seed: u64,
 ) -> Result<Measured> {
-    files::fill_cache(folder, opening.huge)?;
+    files::fill_cache(folder, opening.huge())?;
     let begun = Instant::now();
     let rival = R::open(opening, folder)?;
     let open_s = begun.elapsed().as_secs_f64();

@@ -1,15 +1,17 @@
 //! A read-only map of a whole file.
 
-use std::{fs::File, path::Path, sync::Arc};
+use std::{fs::File, io, ops::Range, path::Path, sync::Arc};
 
 use memmap2::{Advice, Mmap};
+use rustix::{fs::fadvise, mm::mlock};
 
 use crate::Result;
 
 /// The bytes of a file, mapped read-only.
 ///
 /// Pages come and go at the operating system's will, so that memory does not grow with data.
-/// Clones share the map, which goes with the last of them.
+/// Clones share the map, which goes with the last of them. How it is kept in memory is a
+/// [`MemoryPolicy`](super::MemoryPolicy)'s to say.
 #[derive(Debug, Clone)]
 pub struct Mapped(Arc<Mmap>);
 
@@ -19,7 +21,22 @@ impl Mapped {
     /// # Errors
     /// [`crate::Error::Io`] if the file cannot be opened or mapped.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::map(&File::open(path)?)
+    }
+
+    /// Maps the whole of `path` after dropping it from the page cache: what is read in anew is
+    /// read into the pages that are asked for from now on.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] if the file cannot be opened or mapped.
+    pub(super) fn open_anew(path: &Path) -> Result<Self> {
         let file = File::open(path)?;
+        // What is in use elsewhere stays, and so may everything: it is a wish.
+        let _refused = fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+        Self::map(&file)
+    }
+
+    fn map(file: &File) -> Result<Self> {
         #[expect(
             unsafe_code,
             reason = "mapping a file is inherently a promise about its writers"
@@ -27,34 +44,25 @@ impl Mapped {
         // SAFETY: published blobs are created whole under a name that is their digest, in a
         // private folder, and are never written or truncated after; they may only be unlinked
         // or replaced by a rename, which leaves a map intact.
-        let map = unsafe { Mmap::map(&file)? };
+        let map = unsafe { Mmap::map(file)? };
         Ok(Self(Arc::new(map)))
     }
 
-    /// Tells the operating system that lookups will be scattered, so that it reads no further
-    /// than the page asked for.
-    ///
-    /// # Errors
-    /// [`crate::Error::Io`] if the advice is refused.
-    pub fn advise_random(&self) -> Result<()> {
-        Ok(self.0.advise(Advice::Random)?)
+    /// Tells the operating system how the pages of `range` will be used.
+    pub(super) fn advise(&self, advice: Advice, range: Range<usize>) -> io::Result<()> {
+        self.0.advise_range(advice, range.start, range.len())
     }
 
-    /// Asks the operating system to keep what it reads of the file in huge pages, so that lookups
-    /// all over a large file do not wait for page tables.
-    ///
-    /// # Errors
-    /// [`crate::Error::Io`] if the advice is refused.
-    pub fn advise_huge(&self) -> Result<()> {
-        Ok(self.0.advise(Advice::HugePage)?)
-    }
-
-    /// Asks the operating system to read the file in, ahead of the first lookup.
-    ///
-    /// # Errors
-    /// [`crate::Error::Io`] if the advice is refused.
-    pub fn advise_needed(&self) -> Result<()> {
-        Ok(self.0.advise(Advice::WillNeed)?)
+    /// Reads the pages of `range` in and keeps them in memory as long as the map is there.
+    pub(super) fn lock(&self, range: Range<usize>) -> io::Result<()> {
+        let bytes = &self.0[range];
+        #[expect(unsafe_code, reason = "the call takes a pointer")]
+        // SAFETY: the bytes are mapped as long as `self` is; locking changes none of them. It
+        // ends with the map.
+        unsafe {
+            mlock(bytes.as_ptr().cast_mut().cast(), bytes.len())?;
+        }
+        Ok(())
     }
 }
 

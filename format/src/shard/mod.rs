@@ -3,13 +3,16 @@
 //! docs/format.md specifies every byte. A [`ShardWriter`] streams records in order into any
 //! [`std::io::Write`]; a [`Shard`] reads any bytes, a [`Mapped`] file among them.
 
+mod advise;
 pub(crate) mod batch;
 mod blocks;
 mod density;
 mod expression;
+mod fuzzy;
 mod index;
 mod layout;
 mod mapped;
+mod memory;
 mod prefetch;
 mod probe;
 mod reader;
@@ -23,6 +26,7 @@ pub use blocks::BLOCK_LEN;
 pub use density::Density;
 pub use layout::{DATASET_LEN_MAX, FORMAT_VERSION, Identity, Span};
 pub use mapped::Mapped;
+pub use memory::{HugePages, IndexResidence, MemoryPolicy, RecordAccess, Refused};
 pub use reader::{Record, Records, Shard};
 pub use search::{EDITS_MAX, FUZZY_LEN_MAX, Search, Searched};
 pub use writer::{ShardWriter, Written};

@@ -2,13 +2,9 @@
 
 use std::{cell::Cell, ops::Bound};
 
-use fst::{
-    Automaton, IntoStreamer, Streamer,
-    automaton::{AlwaysMatch, Levenshtein},
-    map::OpBuilder,
-};
+use fst::{Automaton, IntoStreamer, Streamer, automaton::AlwaysMatch, map::OpBuilder};
 
-use super::{Record, Shard, expression::Expression, reader::index_error};
+use super::{Record, Shard, expression::Expression, fuzzy::Fuzzy, reader::index_error};
 use crate::{Error, Result};
 
 /// The largest number of edits that [`Search::fuzzy`] allows.
@@ -16,9 +12,6 @@ pub const EDITS_MAX: u32 = 3;
 
 /// The longest term that [`Search::fuzzy`] takes, in characters.
 pub const FUZZY_LEN_MAX: usize = 64;
-
-/// States of the automaton for a fuzzy term, each of about 2 KiB.
-const FUZZY_STATES_MAX: usize = 8_000;
 
 /// Which terms are looked for.
 ///
@@ -62,7 +55,7 @@ pub struct Search {
 #[derive(Debug)]
 enum Pattern {
     All,
-    Fuzzy(Box<Levenshtein>),
+    Fuzzy(Fuzzy),
     Expression(Box<Expression>),
 }
 
@@ -114,7 +107,7 @@ impl Search {
     ///
     /// # Errors
     /// [`Error::Search`] for more than [`EDITS_MAX`] edits, or a term that is longer than
-    /// [`FUZZY_LEN_MAX`] or needs too many states.
+    /// [`FUZZY_LEN_MAX`].
     pub fn fuzzy(term: &str, edits: u32) -> Result<Self> {
         let problem = |problem: String| {
             Err(Error::Search {
@@ -122,19 +115,17 @@ impl Search {
                 problem,
             })
         };
-        if edits > EDITS_MAX {
+        let few = u8::try_from(edits).ok().filter(|_| edits <= EDITS_MAX);
+        let Some(few) = few else {
             return problem(format!("{edits} edits are more than {EDITS_MAX}"));
-        }
+        };
         if term.chars().nth(FUZZY_LEN_MAX).is_some() {
             return problem(format!("a term has more than {FUZZY_LEN_MAX} characters"));
         }
-        match Levenshtein::new_with_limit(term, edits, FUZZY_STATES_MAX) {
-            Ok(automaton) => Ok(Self {
-                pattern: Pattern::Fuzzy(Box::new(automaton)),
-                ..Self::all()
-            }),
-            Err(error) => problem(error.to_string()),
-        }
+        Ok(Self {
+            pattern: Pattern::Fuzzy(Fuzzy::new(term, few)),
+            ..Self::all()
+        })
     }
 
     /// Terms that a regular expression matches whole, in the
@@ -180,7 +171,7 @@ impl Search {
         let work = Work(Cell::new(work));
         match &self.pattern {
             Pattern::All => merge(shards, self, &Bounded(&AlwaysMatch, &work), visit),
-            Pattern::Fuzzy(fuzzy) => merge(shards, self, &Bounded(&**fuzzy, &work), visit),
+            Pattern::Fuzzy(fuzzy) => merge(shards, self, &Bounded(fuzzy, &work), visit),
             Pattern::Expression(regex) => merge(shards, self, &Bounded(&**regex, &work), visit),
         }
     }

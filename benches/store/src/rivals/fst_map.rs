@@ -41,7 +41,7 @@ impl Rival for Fst {
     }
 
     fn open(opening: Opening, folder: &Path) -> Result<Self> {
-        let map = |name| files::map(&folder.join(name), opening.huge);
+        let map = |name| files::map(&folder.join(name), opening.huge());
         Ok(Self {
             offsets: fst::Map::new(map("fst")?)?,
             values: Arena(map("values")?),

@@ -14,6 +14,7 @@ mod sparkey;
 use std::path::Path;
 
 use anyhow::Result;
+use nightshard_format::shard::{HugePages, MemoryPolicy};
 
 #[cfg(feature = "rocksdb")]
 pub(crate) use self::rocks::{Plain, Rocks};
@@ -31,8 +32,15 @@ pub(crate) struct Opening {
     pub(crate) dataset: Dataset,
     /// The data exceed memory by far.
     pub(crate) cold: bool,
-    /// Maps are advised to be in huge pages.
-    pub(crate) huge: bool,
+    /// How maps are kept in memory; what is no shard is advised of huge pages alone.
+    pub(crate) memory: MemoryPolicy,
+}
+
+impl Opening {
+    /// Whether maps are advised to be in huge pages.
+    pub(crate) fn huge(&self) -> bool {
+        self.memory.huge_pages == HugePages::All
+    }
 }
 
 /// A read-only table.

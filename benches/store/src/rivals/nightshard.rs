@@ -12,7 +12,7 @@ use std::{
     thread,
 };
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use nightshard_format::{
     generation::Generation,
     key::{self, PARTITIONS, PartitionRun},
@@ -68,16 +68,12 @@ impl Rival for Nightshard {
 
     fn open(opening: Opening, folder: &Path) -> Result<Self> {
         let manifest = Manifest::from_json(&fs::read(manifest_of(folder))?)?;
+        let memory = opening.memory;
         let generation = Generation::open::<anyhow::Error>(manifest, |entry| {
-            let mapped = Mapped::open(&folder.join(&entry.blob))?;
-            if opening.huge {
-                mapped.advise_huge()?;
-            }
-            if opening.cold {
-                mapped.advise_random()?;
-            }
-            Ok(mapped)
+            Ok(memory.map(&folder.join(&entry.blob))?)
         })?;
+        let refused = memory.advise_lookups(generation.shards());
+        ensure!(refused.is_empty(), "{}", refused[0]);
         let generation = Box::leak(Box::new(generation));
         Ok(Self(generation.table(DATASET, Span::Current)))
     }

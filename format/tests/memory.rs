@@ -1,0 +1,251 @@
+//! What policies of memory ask of the system, as the system tells it, and that they change
+//! nothing else.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
+use std::{
+    collections::HashSet,
+    fs,
+    ops::Range,
+    path::{Path, PathBuf},
+};
+
+use nightshard_format::{
+    key::{self, PARTITIONS, PartitionRun},
+    shard::{
+        HugePages, Identity, IndexResidence, Mapped, MemoryPolicy, RecordAccess, Search, Searched,
+        Shard, ShardWriter, Span,
+    },
+};
+
+/// Enough for a point index that is longer than a huge page.
+const RECORDS: u32 = 400_000;
+const PAGE_LEN: usize = 4 << 10;
+
+fn key(number: u32) -> [u8; 4] {
+    number.to_le_bytes()
+}
+
+/// Values differ in length, so that the index tells where each record begins.
+fn value(number: u32) -> Vec<u8> {
+    number.to_le_bytes()[..1 + number as usize % 3].to_vec()
+}
+
+/// A shard of some keys, of which few are terms.
+fn write(folder: &Path) -> PathBuf {
+    let run = PartitionRun {
+        first: 0,
+        end: PARTITIONS,
+    };
+    let identity = Identity {
+        dataset: "memory".into(),
+        span: Span::Current,
+        run,
+    };
+    let mut numbers: Vec<u32> = (0..RECORDS).collect();
+    numbers.sort_by_cached_key(|number| key::hash(&key(*number)));
+    let path = folder.join("shard");
+    let mut writer = ShardWriter::new(fs::File::create(&path).unwrap(), &identity).unwrap();
+    for number in numbers {
+        writer.append(&key(number), &value(number)).unwrap();
+        if number.is_multiple_of(1_000) {
+            writer.add_term(&key(number)).unwrap();
+        }
+    }
+    writer.finish().unwrap();
+    // What was not written out cannot be dropped from the page cache.
+    fs::File::open(&path).unwrap().sync_all().unwrap();
+    path
+}
+
+fn every_policy() -> Vec<MemoryPolicy> {
+    let mut policies = Vec::new();
+    for records in [RecordAccess::Random, RecordAccess::Normal] {
+        for indexes in [
+            IndexResidence::OnDemand,
+            IndexResidence::ReadAhead,
+            IndexResidence::Prefault,
+            IndexResidence::Lock,
+        ] {
+            for huge_pages in [HugePages::None, HugePages::Indexes, HugePages::All] {
+                policies.push(MemoryPolicy {
+                    records,
+                    indexes,
+                    huge_pages,
+                });
+            }
+        }
+    }
+    policies
+}
+
+/// A part of a map with one set of flags, as the system sees it.
+#[derive(Debug)]
+struct Part {
+    bytes: Range<usize>,
+    flags: HashSet<String>,
+    resident: usize,
+    locked: usize,
+}
+
+/// Returns the parts of a shard's map, in their order.
+fn parts(shard: &Shard<Mapped>) -> Vec<Part> {
+    let bytes = shard.bytes().as_ref();
+    let start = bytes.as_ptr() as usize;
+    let map = start..start + bytes.len();
+    let mut parts: Vec<Part> = Vec::new();
+    for line in fs::read_to_string("/proc/self/smaps").unwrap().lines() {
+        let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let hexadecimal = |text| usize::from_str_radix(text, 16).ok();
+        if let Some((first, end)) = name.split_once('-')
+            && let (Some(first), Some(end)) = (hexadecimal(first), hexadecimal(end))
+        {
+            parts.push(Part {
+                bytes: first..end,
+                flags: HashSet::new(),
+                resident: 0,
+                locked: 0,
+            });
+            continue;
+        }
+        let part = parts.last_mut().unwrap();
+        let kilobytes = || {
+            rest.trim()
+                .trim_end_matches(" kB")
+                .parse::<usize>()
+                .unwrap()
+                << 10
+        };
+        match name {
+            "Rss:" => part.resident = kilobytes(),
+            "Locked:" => part.locked = kilobytes(),
+            "VmFlags:" => part.flags = rest.split_whitespace().map(str::to_owned).collect(),
+            _ => {}
+        }
+    }
+    parts.retain(|part| map.contains(&part.bytes.start));
+    parts
+}
+
+/// Bytes of all sections whose name ends like this.
+fn len_of(shard: &Shard<Mapped>, name_end: &str) -> usize {
+    let sizes = shard.section_sizes();
+    let named = sizes.filter(|(name, ..)| name.ends_with(name_end));
+    let len: u64 = named.map(|(_, bytes, _)| bytes).sum();
+    usize::try_from(len).unwrap()
+}
+
+/// Bytes of the parts with a flag.
+fn flagged(parts: &[Part], flag: &str) -> usize {
+    let flagged = parts.iter().filter(|part| part.flags.contains(flag));
+    flagged.map(|part| part.bytes.len()).sum()
+}
+
+/// Whether `len` is that of whole pages around so many bytes.
+fn is_around(len: usize, bytes: usize) -> bool {
+    (bytes..bytes + 2 * PAGE_LEN).contains(&len)
+}
+
+fn has_huge_pages() -> bool {
+    let modes = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
+    modes.is_ok_and(|modes| !modes.contains("[never]"))
+}
+
+/// Compares what the system says with what was asked for.
+fn assert_advised(policy: MemoryPolicy, shard: &Shard<Mapped>) {
+    let parts = parts(shard);
+    let (file, indexes) = (shard.bytes().as_ref().len(), len_of(shard, "_index"));
+    let random = match policy.records {
+        RecordAccess::Random => file.next_multiple_of(PAGE_LEN),
+        RecordAccess::Normal => 0,
+    };
+    assert_eq!(flagged(&parts, "rr"), random, "{policy:?}");
+    assert_eq!(flagged(&parts, "sr"), 0, "{policy:?}");
+    // The ordered index is shorter than a huge page.
+    let large = len_of(shard, "point_index");
+    let huge = flagged(&parts, "hg");
+    match policy.huge_pages {
+        HugePages::Indexes if has_huge_pages() => assert!(is_around(huge, large), "{huge}"),
+        HugePages::All if has_huge_pages() => assert!(is_around(huge, file), "{huge}"),
+        _ => assert_eq!(huge, 0, "{policy:?}"),
+    }
+    let locked: usize = parts.iter().map(|part| part.locked).sum();
+    let resident: usize = parts.iter().map(|part| part.resident).sum();
+    match policy.indexes {
+        IndexResidence::Lock => {
+            assert!(is_around(flagged(&parts, "lo"), indexes), "{policy:?}");
+            assert!(is_around(locked, indexes), "{locked} of {indexes}");
+        }
+        IndexResidence::Prefault => {
+            assert!(resident >= indexes, "{resident} of {indexes}");
+            assert_eq!(locked, 0);
+        }
+        IndexResidence::OnDemand | IndexResidence::ReadAhead => assert_eq!(locked, 0),
+    }
+}
+
+/// Compares lookups, batches, searches and walks with what was written.
+fn assert_right(policy: MemoryPolicy, shard: &Shard<Mapped>) {
+    let numbers = (0..RECORDS + 9_000).step_by(97);
+    let keys: Vec<[u8; 4]> = numbers.map(key).collect();
+    let expected = |key: &[u8]| {
+        let number = u32::from_le_bytes(key.try_into().unwrap());
+        (number < RECORDS).then(|| value(number))
+    };
+    let borrowed: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+    shard.get_many(&borrowed, |number, found| {
+        let (key, found) = (borrowed[number], found.unwrap());
+        assert_eq!(found.map(<[u8]>::to_vec), expected(key), "{policy:?}");
+        assert_eq!(found, shard.get(key).unwrap());
+    });
+    let mut terms = 0;
+    let visit = |term: &[u8], record: nightshard_format::shard::Record<'_>| {
+        assert_eq!(Some(record.value.to_vec()), expected(term));
+        terms += 1;
+        true
+    };
+    let searched = Search::all().visit(std::slice::from_ref(shard), u64::MAX, visit);
+    assert_eq!(searched.unwrap(), Searched::Whole);
+    assert_eq!(terms, RECORDS / 1_000);
+    policy.walk(shard, || shard.verify()).unwrap();
+}
+
+#[test]
+fn each_policy_gets_what_it_asks_for_and_finds_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path());
+    for policy in every_policy() {
+        let shard = Shard::open(policy.map(&path).unwrap()).unwrap();
+        // Once more changes nothing: generations share maps.
+        for _ in 0..2 {
+            let refused = policy.advise_lookups([&shard]);
+            let is_lock = policy.indexes == IndexResidence::Lock;
+            // Where locking is limited there is less to see, and that was said.
+            if let [refused] = &refused[..] {
+                assert!(is_lock && refused.to_string().contains("ulimit -l"));
+                continue;
+            }
+            assert!(refused.is_empty(), "{refused:?}");
+            assert_advised(policy, &shard);
+        }
+        assert_right(policy, &shard);
+    }
+}
+
+#[test]
+fn indexes_are_prefaulted_before_anything_is_looked_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path());
+    for indexes in [IndexResidence::OnDemand, IndexResidence::Prefault] {
+        let policy = MemoryPolicy {
+            indexes,
+            ..MemoryPolicy::default()
+        };
+        let shard = Shard::open(policy.map(&path).unwrap()).unwrap();
+        assert!(policy.advise_lookups([&shard]).is_empty());
+        let resident: usize = parts(&shard).iter().map(|part| part.resident).sum();
+        let is_there = resident >= len_of(&shard, "_index");
+        assert_eq!(is_there, indexes == IndexResidence::Prefault, "{resident}");
+    }
+}
