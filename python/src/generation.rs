@@ -1,6 +1,11 @@
 //! `nightshard.Generation`: the datasets of one night.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, thread::available_parallelism};
+use std::{
+    collections::{BTreeMap, BTreeSet, btree_set},
+    path::PathBuf,
+    sync::Arc,
+    thread::available_parallelism,
+};
 
 use nightshard_deploy::{Error, Repository};
 use nightshard_format::{
@@ -80,8 +85,30 @@ impl Generation {
         !self.0.table(name, Span::Current).shards().is_empty()
     }
 
+    /// Iterates over the names of datasets that can be asked for by name alone.
+    fn __iter__(&self) -> Names {
+        let names = self.manifest().shards.iter().map(|entry| &entry.dataset);
+        let current = names.filter(|name| self.__contains__(name));
+        Names(current.cloned().collect::<BTreeSet<_>>().into_iter())
+    }
+
     fn __repr__(&self) -> String {
         format!("<nightshard.Generation {}>", self.id())
+    }
+}
+
+/// Names of datasets, ascending.
+#[pyclass(module = "nightshard")]
+pub(crate) struct Names(btree_set::IntoIter<String>);
+
+#[pymethods]
+impl Names {
+    fn __iter__(names: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        names
+    }
+
+    fn __next__(&mut self) -> Option<String> {
+        self.0.next()
     }
 }
 

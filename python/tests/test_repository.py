@@ -20,6 +20,7 @@ def test_the_selected_generation_is_opened(repository: Path) -> None:
     assert datasets["rankings"] == ["current"]
     assert "2018-03" in datasets["stores"] and "current" in datasets["stores"]
     assert "stores" in generation and "nothing" not in generation
+    assert list(generation) == ["catalog", "markets", "rankings", "search", "stores"]
     assert generation["stores"].span == "current"
     assert generation.dataset("stores", span="2018-03").span == "2018-03"
 

@@ -8,7 +8,7 @@ use hyper::{
     Response, StatusCode,
     header::{
         ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
-        HeaderValue, RETRY_AFTER, VARY,
+        HeaderValue, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
     },
 };
 
@@ -142,6 +142,8 @@ impl Answer {
         let headers = response.headers_mut();
         if let Some(kind) = self.content.media_type() {
             headers.insert(CONTENT_TYPE, kind);
+            // A value is of the type that it was packed with, whatever it looks like to a browser.
+            headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         }
         match self.etag {
             Some(etag) => {

@@ -46,6 +46,7 @@ fn values_are_answered_as_they_are_stored() {
         assert_eq!((reply.status, &reply.body[..]), (200, expected), "{path}");
         let media_type = "text/x-price; charset=utf-8";
         assert_eq!(reply.header("content-type"), Some(media_type));
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
         assert_eq!(reply.header("nightshard-generation"), Some(id.as_str()));
         let etag = reply.header("etag").unwrap();
 
