@@ -25,12 +25,13 @@ impl<B: AsRef<[u8]>> Shard<B> {
     }
 
     /// Checks the records, and that the point index is the one that a writer makes of them;
-    /// returns where they begin.
+    /// returns where they begin, if there are terms to lead there.
     fn verify_records(&self) -> Result<Vec<u64>> {
         let mut index = Unread(self.section_bytes(&self.point_index));
         let mut lines = LineBuilder::new(self.shape, |line| index.expect(line))?;
         let mut lengths = Lengths::new(self.shape.shortest());
-        let (mut offset, mut offsets) = (0, Vec::new());
+        let (mut offset, mut count, mut offsets) = (0, 0_u64, Vec::new());
+        let has_terms = self.ordered_index.is_some();
         let mut last: Option<(u64, &[u8])> = None;
         let mut records = self.iter();
         while let Some(stored) = records.next_stored().transpose()? {
@@ -49,11 +50,14 @@ impl<B: AsRef<[u8]>> Shard<B> {
             lines.push(Entry { hash, len })?;
             lengths.add(len);
             last = Some(order);
-            offsets.push(offset);
+            if has_terms {
+                offsets.push(offset);
+            }
             offset += len;
+            count += 1;
         }
         lines.finish()?;
-        if offsets.len() as u64 != self.len() {
+        if count != self.len() {
             return Err(Error::corrupt(
                 "records",
                 "their number is not the stated one",
