@@ -344,6 +344,56 @@ fn an_ordered_index_that_contradicts_the_records_is_found() {
     ));
 }
 
+/// Writes a map of all words of `letters` letters `a` and `b`, of which there are 2^letters, in a
+/// node each; all lead to the first record.
+fn words(letters: usize) -> Vec<u8> {
+    let nodes = [0, 0, b'b', b'a', 0x10, 2].into_iter();
+    let nodes = nodes.chain((1..letters).flat_map(|_| [1, 1, b'b', b'a', 0x10, 2]));
+    let mut bytes = [3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0].to_vec();
+    bytes.extend(nodes);
+    let root = bytes.len() as u64 - 1;
+    bytes.extend((1_u64 << letters).to_le_bytes());
+    bytes.extend(root.to_le_bytes());
+    let mut crc = !0_u32;
+    for byte in &bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = crc >> 1 ^ if crc & 1 == 1 { 0x82f6_3b78 } else { 0 };
+        }
+    }
+    let masked = (!crc).rotate_right(15).wrapping_add(0xa282_ead8);
+    bytes.extend(masked.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn more_terms_than_anybody_could_wait_for_are_refused() {
+    let with_words = |letters| {
+        let mut parts = Parts::right();
+        parts.sections[ORDERED_INDEX] = Section::new(3, 1_u64 << letters, words(letters));
+        parts.verify()
+    };
+    // Twelve records may have 3,072 terms.
+    with_words(11).unwrap();
+    for letters in [12, 60] {
+        assert_found(with_words(letters), "ordered index", "too many terms");
+    }
+    let mut parts = Parts::right();
+    parts.sections[ORDERED_INDEX] = Section::new(3, 1 << 11, words(60));
+    assert_found(parts.verify(), "ordered index", "not the stated one");
+}
+
+#[test]
+fn padding_that_is_not_zero_is_found_without_block_sums() {
+    let mut file = encode((0, 1024), &Parts::right().sections);
+    Shard::open(&file[..]).unwrap().verify().unwrap();
+    let records_len = Parts::right().sections[RECORDS].bytes.len();
+    assert_ne!(records_len % 64, 0);
+    file[64 + records_len] = 1;
+    let verified = Shard::open(&file[..]).unwrap().verify();
+    assert_found(verified, "padding", "not zero");
+}
+
 #[test]
 fn a_record_that_is_cut_short_is_found() {
     let mut parts = Parts::right();
