@@ -138,6 +138,13 @@ impl PackPlan {
         if self.memory_bytes < MEMORY_MIN {
             return Err(Error::option("--memory", "at least 1MiB is needed"));
         }
+        let mut values = self.values.iter().enumerate();
+        if let Some((_, twice)) = values.find(|(at, name)| self.values[..*at].contains(name)) {
+            return Err(Error::option(
+                "--value",
+                format!("{twice:?} is there twice"),
+            ));
+        }
         Ok(())
     }
 
