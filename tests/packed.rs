@@ -155,6 +155,12 @@ fn packing_again_replaces_the_dataset_alone_and_a_failure_changes_nothing() {
         ),
         (
             "sku,v\na,1\n",
+            vec!["--dataset", "one", "--value", "v", "sku", "v"],
+            2,
+            "--value: \"v\" is given twice",
+        ),
+        (
+            "sku,v\na,1\n",
             vec!["--dataset", "one", "--as-of", "1999-01-01"],
             2,
             "--as-of",
@@ -210,4 +216,21 @@ fn a_build_keeps_packed_datasets_and_a_pack_keeps_transactions() {
     );
     assert_eq!(facts["packed"]["prices"]["rows"]["used"], 3);
     assert_eq!(run(["get", &repository, "prices", "sku-1"]).stdout, "1.50");
+
+    // What finds a record by other terms than its key lists it no more often.
+    let named = folder.path().join("stores.csv");
+    fs::write(&named, "store_id,store_name\nbar,Walmart\n").unwrap();
+    let named = named.display().to_string();
+    assert_eq!(
+        run([&build[..], &["--stores", &named]].concat()).code,
+        Some(0)
+    );
+    for (prefix, expected) in [("w", "wwalmart\n"), ("i", "ibar\n"), ("wm", "")] {
+        let listed = run(["scan", &repository, "search", "--keys", "--prefix", prefix]);
+        assert_eq!(
+            (listed.code, &*listed.stdout),
+            (Some(0), expected),
+            "{prefix}"
+        );
+    }
 }

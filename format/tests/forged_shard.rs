@@ -344,6 +344,148 @@ fn an_ordered_index_that_contradicts_the_records_is_found() {
     ));
 }
 
+/// Writes a map of all words of `letters` letters `a` and `b`, of which there are 2^letters, in a
+/// node each; all lead to the first record.
+fn words(letters: usize) -> Vec<u8> {
+    let nodes = [0, 0, b'b', b'a', 0x10, 2].into_iter();
+    let nodes = nodes.chain((1..letters).flat_map(|_| [1, 1, b'b', b'a', 0x10, 2]));
+    let mut bytes = [3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0].to_vec();
+    bytes.extend(nodes);
+    let root = bytes.len() as u64 - 1;
+    bytes.extend((1_u64 << letters).to_le_bytes());
+    bytes.extend(root.to_le_bytes());
+    let mut crc = !0_u32;
+    for byte in &bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = crc >> 1 ^ if crc & 1 == 1 { 0x82f6_3b78 } else { 0 };
+        }
+    }
+    let masked = (!crc).rotate_right(15).wrapping_add(0xa282_ead8);
+    bytes.extend(masked.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn more_terms_than_anybody_could_wait_for_are_refused() {
+    let with_words = |letters| {
+        let mut parts = Parts::right();
+        parts.sections[ORDERED_INDEX] = Section::new(3, 1_u64 << letters, words(letters));
+        parts.verify()
+    };
+    // Twelve records may have 3,072 terms.
+    with_words(11).unwrap();
+    for letters in [12, 60] {
+        assert_found(with_words(letters), "ordered index", "too many terms");
+    }
+    let mut parts = Parts::right();
+    parts.sections[ORDERED_INDEX] = Section::new(3, 1 << 11, words(60));
+    assert_found(parts.verify(), "ordered index", "not the stated one");
+}
+
+#[test]
+fn padding_that_is_not_zero_is_found_without_block_sums() {
+    let mut file = encode((0, 1024), &Parts::right().sections);
+    Shard::open(&file[..]).unwrap().verify().unwrap();
+    let records_len = Parts::right().sections[RECORDS].bytes.len();
+    assert_ne!(records_len % 64, 0);
+    file[64 + records_len] = 1;
+    let verified = Shard::open(&file[..]).unwrap().verify();
+    assert_found(verified, "padding", "not zero");
+}
+
+/// Opens a right shard in which a change was made, and header and table were summed again.
+fn open_changed(change: impl FnOnce(&mut Vec<u8>)) -> nightshard_format::Result<()> {
+    let mut file = encode((0, 1024), &Parts::right().sections);
+    change(&mut file);
+    let checksum = xxh3_64(&file[..56]);
+    file[56..64].copy_from_slice(&checksum.to_le_bytes());
+    let checked = file.len() - 16;
+    let checksum = xxh3_64(&file[checked - 16 - 3 * 40..checked]);
+    file[checked..checked + 8].copy_from_slice(&checksum.to_le_bytes());
+    Shard::open(file).map(|_| ())
+}
+
+#[test]
+fn fields_of_the_header_out_of_their_bounds_are_found() {
+    open_changed(|_| {}).unwrap();
+    let changes: [(usize, &[u8]); 9] = [
+        // Flags and what is reserved.
+        (10, &[1]),
+        (11, &[0x80]),
+        (20, &[1]),
+        // No partition, the wrong way round, beyond the last.
+        (12, &[7, 0, 7, 0]),
+        (12, &[8, 0, 7, 0]),
+        (12, &[0, 0, 1, 4]),
+        // Names that are none: with a letter behind the end, with a capital, empty.
+        (24, b"forged\0x"),
+        (24, b"Forged"),
+        (24, &[0; 32]),
+    ];
+    for (at, bytes) in changes {
+        let opened = open_changed(|file| file[at..at + bytes.len()].copy_from_slice(bytes));
+        assert_found(opened, "header", "out of its bounds");
+    }
+    let with_span =
+        |code: u32| open_changed(|file| file[16..20].copy_from_slice(&code.to_le_bytes()));
+    // January of the year 1 and December of the year 9999 are the first and the last.
+    for code in [0, 13, 12 * 9_999 + 12] {
+        with_span(code).unwrap();
+    }
+    for code in [1, 12, 12 * 9_999 + 13, 1 << 31, u32::MAX] {
+        assert_found(with_span(code), "header", "no month");
+    }
+}
+
+#[test]
+fn fields_of_the_trailer_out_of_their_bounds_are_found() {
+    let reserved = open_changed(|file| {
+        let at = file.len() - 18;
+        file[at] = 1;
+    });
+    assert_found(reserved, "trailer", "a reserved field is set");
+    let newer = open_changed(|file| {
+        let at = file.len() - 20;
+        file[at] = 2;
+    });
+    assert!(matches!(newer, Err(Error::UnknownVersion { found: 2, .. })));
+}
+
+#[test]
+fn more_sections_than_there_may_be_are_refused() {
+    let with_sections = |count| {
+        let mut parts = Parts::right();
+        parts.sections.resize(count, Section::new(9, 0, Vec::new()));
+        parts.verify()
+    };
+    with_sections(64).unwrap();
+    assert_found(with_sections(65), "section table", "its length is wrong");
+}
+
+#[test]
+fn a_key_that_is_too_long_is_found() {
+    let of = |len| Parts::of(vec![vec![b'a'; len]]).verify();
+    assert_found(of(65_536), "record", "its key is too long");
+    // The index is not that of a record whose length takes so many bytes.
+    assert_found(of(65_535), "point index", "not that of the records");
+}
+
+#[test]
+fn keys_of_one_hash_out_of_order_are_found() {
+    // As tests/collisions.rs makes them.
+    let key = |last| {
+        let (a, b) = (0xbe4b_a423_396c_feb8_u64, 0xdb97_9083_e96d_d4de_u64);
+        [a, last, b, 0].map(u64::to_le_bytes).concat()
+    };
+    assert_eq!(hash(&key(1)), hash(&key(2)));
+    Parts::of(vec![key(1), key(2)]).verify().unwrap();
+    for keys in [[2, 1], [1, 1]] {
+        let verified = Parts::of(keys.map(key).to_vec()).verify();
+        assert_found(verified, "records", "out of order");
+    }
+}
+
 #[test]
 fn a_record_that_is_cut_short_is_found() {
     let mut parts = Parts::right();

@@ -168,6 +168,12 @@ fn a_writer_refuses_what_would_break_lookups() {
     writer.add_term(b"same").unwrap();
     writer.add_term(b"same").unwrap();
     assert!(writer.finish().is_err());
+    for (terms, is_right) in [(256_u16, true), (257, false)] {
+        let mut writer = ShardWriter::new(Vec::new(), &identity(ALL)).unwrap();
+        writer.append(b"key", b"").unwrap();
+        (0..terms).for_each(|term| writer.add_term(&term.to_le_bytes()).unwrap());
+        assert_eq!(writer.finish().is_ok(), is_right);
+    }
     for name in ["", "UPPER", "a/b", "a name", &"x".repeat(33)] {
         let wrong = Identity {
             dataset: name.into(),

@@ -18,8 +18,8 @@ use super::get::{check_dataset, manifest_of, open_current};
 
 /// List the records of a dataset: key, tab, value.
 ///
-/// With an ordered index they are in the order of keys, else in that of the keys' hashes, where
-/// --prefix looks at every key. Tabs, line breaks, backslashes and bytes that are no text are
+/// Those of a dataset packed with --ordered are in the order of keys, others in that of the keys'
+/// hashes, where --prefix looks at every key. Tabs, line breaks, backslashes and bytes that are no text are
 /// escaped: \t, \n, \r, \\, \xff.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ScanArgs {
@@ -49,12 +49,13 @@ pub(crate) struct ScanArgs {
 /// Lists the records.
 pub(crate) fn run(args: ScanArgs) -> anyhow::Result<ExitCode> {
     let repository = Repository::open(&args.uri)?;
-    let shards = Runtime::new()?.block_on(async {
+    let (shards, is_packed) = Runtime::new()?.block_on(async {
         let manifest = manifest_of(&repository, args.generation.as_ref()).await?;
         check_dataset(&manifest, &args.dataset)?;
-        open_current(&repository, &manifest, &args.dataset).await
+        let shards = open_current(&repository, &manifest, &args.dataset).await?;
+        anyhow::Ok((shards, manifest.packed.contains_key(&args.dataset)))
     })?;
-    match args.list(&shards) {
+    match args.list(&shards, is_packed) {
         // Whoever stops reading early is no error.
         Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
         listed => listed.map(|()| ExitCode::SUCCESS),
@@ -67,7 +68,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 impl ScanArgs {
-    fn list(&self, shards: &[Shard<Mapped>]) -> anyhow::Result<()> {
+    fn list(&self, shards: &[Shard<Mapped>], is_packed: bool) -> anyhow::Result<()> {
         let prefix = self.prefix.as_encoded_bytes();
         let mut out = BufWriter::new(std::io::stdout().lock());
         let mut left = self.limit.unwrap_or(u64::MAX);
@@ -79,7 +80,8 @@ impl ScanArgs {
             }
             written.is_ok() && left > 0
         };
-        if shards.iter().all(Shard::is_ordered) {
+        // Only of packed datasets are the terms the keys.
+        if is_packed && shards.iter().all(Shard::is_ordered) {
             Search::prefix(prefix).visit(shards, u64::MAX, |_term, record| visit(record))?;
         } else {
             let records = shards.iter().flat_map(Shard::iter);

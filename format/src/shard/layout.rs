@@ -27,6 +27,10 @@ pub(super) const SECTION_ALIGNMENT: usize = 64;
 /// More sections than any version defines; bounds what a hostile footer can make us read.
 pub(super) const SECTIONS_MAX: usize = 64;
 
+/// A shard has so many terms for each of its records at most, on average: whoever verifies one
+/// walks all of them, and a few nodes of an ordered index can stand for any number.
+pub(super) const TERMS_OF_RECORD_MAX: u64 = 256;
+
 /// The time that a shard covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Span {

@@ -8,7 +8,10 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use super::{
     blocks::BLOCK_LEN,
     index::{Entry, LINE_LEN, Lengths, LineBuilder, OFFSET_END, Shape},
-    layout::{HEADER_LEN, Identity, SECTION_ALIGNMENT, Section, SectionKind, TRAILER_LEN, Trailer},
+    layout::{
+        HEADER_LEN, Identity, SECTION_ALIGNMENT, Section, SectionKind, TERMS_OF_RECORD_MAX,
+        TRAILER_LEN, Trailer,
+    },
     stored,
 };
 use crate::{
@@ -232,7 +235,8 @@ impl<W: Write> ShardWriter<W> {
     /// Writes indexes, section table and trailer, and flushes.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if a term was added twice, [`Error::Io`] if writing fails.
+    /// [`Error::Invalid`] if a term was added twice, or records have more than 256 terms on
+    /// average, [`Error::Io`] if writing fails.
     pub fn finish(mut self) -> Result<Written> {
         let len_records = self.entries.len() as u64;
         let mut sections = vec![Section {
@@ -245,6 +249,11 @@ impl<W: Write> ShardWriter<W> {
         self.put_padding()?;
         sections.push(self.put_point_index()?);
         if !self.terms.is_empty() {
+            if self.terms.len() as u64 > len_records.saturating_mul(TERMS_OF_RECORD_MAX) {
+                let problem =
+                    format!("records have more than {TERMS_OF_RECORD_MAX} terms on average");
+                return Err(Error::invalid("ordered index", problem));
+            }
             let (items, bytes) = ordered_index(std::mem::take(&mut self.terms))?;
             sections.push(self.put_section(SectionKind::ORDERED_INDEX, items, &bytes)?);
         }

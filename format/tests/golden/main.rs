@@ -12,14 +12,15 @@
 mod content;
 mod plain;
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use nightshard_format::{
     calendar::{Day, DayRange, Month},
     histogram::FineHistogram,
+    key::{PartitionRun, hash, order, partition_of},
     manifest::Manifest,
     record::{EntityKind, MonthRecord, Postings, Ranking, Summary},
-    shard::{Search, Searched, Shard, Span},
+    shard::{Identity, Search, Searched, Shard, ShardWriter, Span},
 };
 
 fn path(name: &str) -> PathBuf {
@@ -91,6 +92,53 @@ fn headers_and_sections_are_as_specified() {
         for (key, value) in &read.records {
             assert_eq!(shard.get(key).unwrap(), Some(&value[..]));
         }
+    }
+}
+
+/// Writes records of these value lengths, as far as their keys fall into `run`, and has them read
+/// by the plain reader.
+fn assert_as_specified(run: PartitionRun, records: usize, value_len: impl Fn(usize) -> usize) {
+    let record = |at: usize| {
+        let value = (0..value_len(at)).map(|byte| (at ^ byte) as u8);
+        (format!("{at:06}").into_bytes(), value.collect::<Vec<u8>>())
+    };
+    let mut records: Vec<_> = (0..records).map(record).collect();
+    records.retain(|(key, _)| run.contains(partition_of(hash(key))));
+    records.sort_by(|(a, _), (b, _)| order(a).cmp(&order(b)));
+    let identity = Identity {
+        dataset: "shapes".into(),
+        span: Span::Current,
+        run,
+    };
+    let mut file = Vec::new();
+    let mut writer = ShardWriter::new(&mut file, &identity).unwrap();
+    for (key, value) in &records {
+        writer.append(key, value).unwrap();
+        writer.add_term(key).unwrap();
+    }
+    writer.finish().unwrap();
+    let read = plain::read_shard(&file);
+    assert!(read.records == records);
+    let terms = records.iter().map(|(key, _)| (key.clone(), key.clone()));
+    assert!(read.terms.into_iter().eq(terms.collect::<BTreeMap<_, _>>()));
+}
+
+/// The golden shards are small: none has a crowded line, a line of nine records, or a second
+/// block.
+#[test]
+fn shards_of_any_shape_are_as_specified() {
+    let run = |first, end| PartitionRun { first, end };
+    for run in [run(0, 1024), run(1, 1024), run(341, 682), run(1023, 1024)] {
+        assert_as_specified(run, 3_000, |_| 9);
+        assert_as_specified(run, 3_000, |at| at % 40);
+        assert_as_specified(run, 500, |at| at % 5 * 3_000);
+    }
+    // Up to one of 64 is too long, by that much; what is much too long is far in a narrow line.
+    for (many, excess) in [(10, 4_681), (11, 4_680), (11, 4_681), (10, 70_000)] {
+        // Lengths of values are written in two bytes.
+        assert_as_specified(run(0, 1024), 640, |at| {
+            if at < many { 200 + excess } else { 200 }
+        });
     }
 }
 
