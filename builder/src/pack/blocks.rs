@@ -4,6 +4,8 @@ use std::{path::Path, sync::Arc};
 
 use memchr::{memchr, memchr_iter};
 
+#[cfg(feature = "parquet")]
+use super::parquet::{self, RowGroup};
 use super::{PackPlan, columns::Columns, format::TableFormat};
 use crate::{
     Error, Result,
@@ -36,6 +38,9 @@ pub(super) struct Block {
 pub(super) enum Table {
     Delimited(Dialect, Arc<Columns>),
     JsonLines(Dialect),
+    /// What is read when the block is parsed: there are no bytes.
+    #[cfg(feature = "parquet")]
+    Parquet(RowGroup),
 }
 
 /// Reads a file, and passes its blocks on until `take` wants no more.
@@ -45,7 +50,18 @@ pub(super) fn read_file(
     block_len: usize,
     take: &mut dyn FnMut(Block) -> bool,
 ) -> Result<Option<InputSummary>> {
-    let mut reader = FileReader::open(plan, file, path)?;
+    let delimiter = match plan.format.map_or_else(|| TableFormat::of_file(path), Ok)? {
+        TableFormat::Delimited { delimiter } => Some(delimiter),
+        TableFormat::JsonLines => None,
+        #[cfg(feature = "parquet")]
+        TableFormat::Parquet => return parquet::read_file(plan, (file, path), take),
+        #[cfg(not(feature = "parquet"))]
+        TableFormat::Parquet => {
+            let problem = format!("{}: this program was built without Parquet", path.display());
+            return Err(Error::option("--format", problem));
+        }
+    };
+    let mut reader = FileReader::open(delimiter, file, path)?;
     let mut carried = Vec::new();
     loop {
         let (bytes, is_last) = reader.whole_rows(&mut carried, block_len)?;
@@ -72,7 +88,8 @@ struct FileReader<'a> {
     path: &'a Path,
     file: u32,
     stream: Stream,
-    format: TableFormat,
+    /// Between fields; of JSON lines none.
+    delimiter: Option<u8>,
     /// Told by the header, where there is one.
     table: Option<Table>,
     /// The line on which the next block begins.
@@ -81,12 +98,12 @@ struct FileReader<'a> {
 }
 
 impl<'a> FileReader<'a> {
-    fn open(plan: &PackPlan, file: u32, path: &'a Path) -> Result<Self> {
+    fn open(delimiter: Option<u8>, file: u32, path: &'a Path) -> Result<Self> {
         Ok(Self {
             path,
             file,
             stream: Stream::open(path)?,
-            format: plan.format.map_or_else(|| TableFormat::of_file(path), Ok)?,
+            delimiter,
             table: None,
             line: 1,
             is_first: true,
@@ -94,13 +111,9 @@ impl<'a> FileReader<'a> {
     }
 
     fn dialect(&self) -> Dialect {
-        let (delimiter, quoted) = match self.format {
-            TableFormat::Delimited { delimiter } => (delimiter, true),
-            TableFormat::JsonLines => (b',', false),
-        };
         Dialect {
-            delimiter,
-            quoted,
+            delimiter: self.delimiter.unwrap_or(b','),
+            quoted: self.delimiter.is_some(),
             record_bytes_max: ROW_LEN_MAX,
         }
     }
@@ -145,10 +158,10 @@ impl<'a> FileReader<'a> {
         if self.line == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
             bytes.drain(..BYTE_ORDER_MARK.len());
         }
-        let table = match (&self.table, self.format) {
+        let table = match (&self.table, self.delimiter) {
             (Some(table), _) => table.clone(),
-            (None, TableFormat::JsonLines) => Table::JsonLines(self.dialect()),
-            (None, TableFormat::Delimited { .. }) => {
+            (None, None) => Table::JsonLines(self.dialect()),
+            (None, Some(_)) => {
                 let (columns, rows) = self.header(plan, &bytes)?;
                 bytes.drain(..rows);
                 Table::Delimited(self.dialect(), Arc::new(columns))

@@ -12,6 +12,8 @@ mod delimited;
 mod format;
 mod json_lines;
 mod outbox;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod read;
 mod shards;
 

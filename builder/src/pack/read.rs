@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Bits of a row's place that tell its line.
-const LINE_BITS: u32 = 40;
+pub(super) const LINE_BITS: u32 = 40;
 /// The largest block, in bytes.
 const BLOCK_LEN_MAX: u64 = 1 << 20;
 /// The smallest block, in bytes.
@@ -197,6 +197,11 @@ impl Parsing<'_> {
                 delimited::parse((*dialect, columns), block, take)
             }
             Table::JsonLines(dialect) => self.members.parse(*dialect, block, take),
+            #[cfg(feature = "parquet")]
+            Table::Parquet(group) => {
+                self.members.see_all();
+                group.parse(block.first_line, take)
+            }
         };
         self.rows.fetch_add(rows, Relaxed);
         let path = || self.plan.files[block.file as usize].clone();

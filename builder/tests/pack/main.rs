@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod hostile;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod support;
+
 use std::{
-    collections::BTreeMap,
     fs,
     io::Write as _,
     path::{Path, PathBuf},
@@ -12,84 +16,13 @@ use std::{
 use nightshard_builder::{
     Error,
     build::Quiet,
-    pack::{PackPlan, PackedTable, TableFormat, pack},
+    pack::{PackPlan, TableFormat, pack},
 };
-use nightshard_format::{
-    manifest::OnDuplicate,
-    shard::{Mapped, Search, Shard},
-};
+use nightshard_format::{manifest::OnDuplicate, shard::Search};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-type Map = BTreeMap<Vec<u8>, Vec<u8>>;
-
-/// A folder with the files of a table.
-struct Files {
-    folder: TempDir,
-    paths: Vec<PathBuf>,
-}
-
-impl Files {
-    fn write(files: &[(&str, &[u8])]) -> Self {
-        let folder = TempDir::new().unwrap();
-        let write = |(name, bytes): &(&str, &[u8])| {
-            let path = folder.path().join(name);
-            fs::write(&path, bytes).unwrap();
-            path
-        };
-        let paths = files.iter().map(write).collect();
-        Self { folder, paths }
-    }
-
-    fn plan(&self) -> PackPlan {
-        PackPlan {
-            files: self.paths.clone(),
-            format: None,
-            dataset: "table".into(),
-            key: "k".into(),
-            values: vec![],
-            on_duplicate: OnDuplicate::Error,
-            is_ordered: false,
-            media_type: None,
-            runs: 4,
-            memory_bytes: 64 << 20,
-            threads: 2,
-            scratch: self.folder.path().to_owned(),
-            staging: tempfile::tempdir_in(self.folder.path()).unwrap().keep(),
-        }
-    }
-}
-
-fn shards(packed: &PackedTable) -> Vec<Shard<Mapped>> {
-    let open = |shard: &nightshard_builder::emit::Staged| {
-        let opened = Shard::open(Mapped::open(&shard.path).unwrap()).unwrap();
-        opened.verify().unwrap();
-        opened
-    };
-    packed.shards.iter().map(open).collect()
-}
-
-fn content(packed: &PackedTable) -> Map {
-    let shards = shards(packed);
-    let records = shards.iter().flat_map(Shard::iter).map(Result::unwrap);
-    records
-        .map(|record| (record.key.to_vec(), record.value.to_vec()))
-        .collect()
-}
-
-fn map(records: &[(&str, &str)]) -> Map {
-    let records = records.iter();
-    records
-        .map(|(key, value)| (key.as_bytes().to_vec(), value.as_bytes().to_vec()))
-        .collect()
-}
-
-fn problem(plan: &PackPlan) -> String {
-    let error = pack(plan, &Quiet).unwrap_err();
-    let text = error.to_string();
-    assert!(!text.contains('\n'), "{text}");
-    text
-}
+use support::{Files, Map, content, digests, map, problem, shards};
 
 #[test]
 fn values_are_one_column_several_or_whole_rows() {
@@ -205,85 +138,6 @@ fn a_key_that_is_there_twice_is_an_error_that_names_both_places_or_is_chosen() {
 }
 
 #[test]
-fn bad_input_is_an_error_of_one_line_that_names_file_and_line() {
-    let long = [b"k,v\n".as_slice(), &[b'x'; 65_536], b",1\n"].concat();
-    for (name, bytes, expected) in [
-        (
-            "t.csv",
-            &b"k,v\na,1\nb\n"[..],
-            "t.csv:3: the row has not 2 fields",
-        ),
-        (
-            "t.csv",
-            b"k,v\na,1,2\n",
-            "t.csv:2: the row has not 2 fields",
-        ),
-        ("t.csv", b"k,v\na,\xff\n", "t.csv:2: column 2 is not UTF-8"),
-        ("t.csv", b"k,v\na,\"1\n", "t.csv:2: quote never closed"),
-        (
-            "t.csv",
-            b"k,v\na,\"1\"2\n",
-            "t.csv:2: text after a closing quote",
-        ),
-        ("t.csv", b"", "t.csv is empty"),
-        ("t.csv", b"\n\n", "t.csv is empty"),
-        ("t.csv", b"k,v\n", "no usable row"),
-        ("t.csv", b"k\0,v\n", "is not a text file"),
-        ("t.csv", b"k,v\ra,1\r", "carriage returns"),
-        ("t.csv", b"a,b\n1,2\n", "--key: "),
-        ("t.csv", b"k,k\n1,2\n", "--key: "),
-        ("t.csv", b"k,v,v\n1,2,3\n", "--value: "),
-        ("t.csv", &long, "t.csv:2: the key has 65536 bytes"),
-        ("t.jsonl", b"", "no usable row"),
-        (
-            "t.jsonl",
-            b"{\"k\":1}\n{\"k\":1",
-            "t.jsonl:2: no JSON object",
-        ),
-        ("t.jsonl", b"{\"k\":1}\n[1]\n", "t.jsonl:2: no JSON object"),
-        (
-            "t.jsonl",
-            b"{\"k\":1}\n{\"k\":\"\xff\"}\n",
-            "t.jsonl:2: the row is not UTF-8",
-        ),
-        (
-            "t.jsonl",
-            b"{\"k\":1}\n{\"k\":null}\n",
-            "t.jsonl:2: the key is null",
-        ),
-        (
-            "t.jsonl",
-            b"{\"k\":1}\n{\"v\":2}\n",
-            "t.jsonl:2: the row has no \"k\"",
-        ),
-        (
-            "t.jsonl",
-            b"{\"a\":1,\"b\":2}\n",
-            "has no \"k\": it has a, b",
-        ),
-        ("t.jsonl", b"{\"k\":1,\"k\":2}\n", "\"k\" is there twice"),
-        (
-            "t.jsonl",
-            b"{\"k\":1,\"v\":1,\"v\":2}\n",
-            "\"v\" is there twice",
-        ),
-        ("t.dat", b"k,v\n", "--format: it is needed"),
-    ] {
-        let text = problem(&Files::write(&[(name, bytes)]).plan_kept());
-        assert!(text.contains(expected), "{text:?} has not {expected:?}");
-    }
-}
-
-impl Files {
-    /// A plan whose files outlive this.
-    fn plan_kept(self) -> PackPlan {
-        let plan = self.plan();
-        let _path = self.folder.keep();
-        plan
-    }
-}
-
-#[test]
 fn a_name_of_transactions_and_too_little_memory_are_wrong_options() {
     let files = Files::write(&[("t.csv", b"k,v\na,1\n")]);
     for (dataset, memory_bytes, option) in
@@ -314,12 +168,6 @@ fn keys_and_values_of_any_length_survive() {
         content(&packed),
         map(&[(&key, "1"), ("a", &value), ("", "")])
     );
-}
-
-/// Digests of the shards.
-fn digests(packed: &PackedTable) -> Vec<String> {
-    let shards = packed.shards.iter();
-    shards.map(|shard| shard.entry.blob.clone()).collect()
 }
 
 #[test]
