@@ -11,6 +11,7 @@ mod columns;
 mod delimited;
 mod format;
 mod json_lines;
+mod merge;
 mod outbox;
 #[cfg(feature = "parquet")]
 mod parquet;

@@ -197,6 +197,54 @@ fn more_rows_than_memory_give_the_same_bytes() {
     }
 }
 
+/// A partition of more rows than memory holds is merged from parts, whose order is that of all.
+#[test]
+fn few_keys_of_many_or_huge_rows_give_the_same_bytes() {
+    let mut table = String::from("k,v\n");
+    for row in 0..240_u64 {
+        let (key, len) = (row.wrapping_mul(7) % 3, 20_000 + row * 97 % 30_000);
+        let fill = char::from(b'a' + u8::try_from(row % 26).unwrap());
+        table.push_str(&format!(
+            "{key},{row}{}\n",
+            fill.to_string().repeat(len as usize)
+        ));
+    }
+    for row in 0..9000_u64 {
+        table.push_str(&format!("{},{row} {}\n", row % 5 % 4, "x".repeat(90)));
+    }
+    let files = Files::write(&[("t.csv", table.as_bytes())]);
+    let run = |memory_bytes, threads, on_duplicate| {
+        let plan = PackPlan {
+            values: vec!["v".into()],
+            is_ordered: true,
+            memory_bytes,
+            threads,
+            on_duplicate,
+            ..files.plan()
+        };
+        pack(&plan, &Quiet).map_err(|error| error.to_string())
+    };
+    for rule in [OnDuplicate::First, OnDuplicate::Last, OnDuplicate::Error] {
+        let large = run(1 << 30, 1, rule);
+        for threads in [1, 3] {
+            match (&large, run(1 << 20, threads, rule)) {
+                (Ok(large), Ok(small)) => {
+                    assert!(small.report.spilled_bytes > 4 << 20);
+                    assert_eq!(content(&small).len(), 4);
+                    assert_eq!(digests(&small), digests(large));
+                    assert_eq!(small.packed.rows, large.packed.rows);
+                }
+                (large, small) => {
+                    assert_eq!(rule, OnDuplicate::Error);
+                    let large = large.as_ref().unwrap_err();
+                    assert!(large.contains("is also at"), "{large}");
+                    assert_eq!(small.unwrap_err(), *large);
+                }
+            }
+        }
+    }
+}
+
 fn csv_field(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"\""))
 }
