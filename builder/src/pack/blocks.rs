@@ -1,6 +1,9 @@
 //! Files to blocks of whole rows.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use memchr::{memchr, memchr_iter};
 
@@ -19,6 +22,8 @@ use crate::{
 /// # Units
 /// Bytes, without the line break. A quote that is never closed is looked for no longer.
 pub(super) const ROW_LEN_MAX: usize = 64 << 20;
+/// The longest memory of a block that is kept for another, in bytes.
+const SPARE_LEN_MAX: usize = 4 << 20;
 
 /// Rows of one file.
 #[derive(Debug)]
@@ -43,11 +48,33 @@ pub(super) enum Table {
     Parquet(RowGroup),
 }
 
+/// The memory of blocks that were parsed, for those to come.
+#[derive(Debug, Default)]
+pub(super) struct Spare(Mutex<Vec<Vec<u8>>>);
+
+impl Spare {
+    /// Keeps the memory of a block; that of a long row is given back.
+    pub(super) fn keep(&self, mut bytes: Vec<u8>) {
+        if bytes.capacity() <= SPARE_LEN_MAX {
+            bytes.clear();
+            self.lock().push(bytes);
+        }
+    }
+
+    fn take(&self) -> Vec<u8> {
+        self.lock().pop().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Reads a file, and passes its blocks on until `take` wants no more.
 pub(super) fn read_file(
     plan: &PackPlan,
     (file, path): (u32, &Path),
-    block_len: usize,
+    (block_len, spare): (usize, &Spare),
     take: &mut dyn FnMut(Block) -> bool,
 ) -> Result<Option<InputSummary>> {
     let delimiter = match plan.format.map_or_else(|| TableFormat::of_file(path), Ok)? {
@@ -64,7 +91,7 @@ pub(super) fn read_file(
     let mut reader = FileReader::open(delimiter, file, path)?;
     let mut carried = Vec::new();
     loop {
-        let (bytes, is_last) = reader.whole_rows(&mut carried, block_len)?;
+        let (bytes, is_last) = reader.whole_rows(&mut carried, block_len, spare.take())?;
         let mut block = reader.block(plan, bytes)?;
         reader.line += memchr_iter(b'\n', &block.bytes).count() as u64;
         block.is_first = std::mem::take(&mut reader.is_first);
@@ -118,10 +145,15 @@ impl<'a> FileReader<'a> {
         }
     }
 
-    /// Reads whole rows, about as long as a block should be, and whether they are the last; what
+    /// Reads whole rows into `bytes`, about as long as a block should be, and whether they are the last; what
     /// follows them is carried to the next.
-    fn whole_rows(&mut self, carried: &mut Vec<u8>, block_len: usize) -> Result<(Vec<u8>, bool)> {
-        let mut bytes = std::mem::take(carried);
+    fn whole_rows(
+        &mut self,
+        carried: &mut Vec<u8>,
+        block_len: usize,
+        mut bytes: Vec<u8>,
+    ) -> Result<(Vec<u8>, bool)> {
+        bytes.append(carried);
         loop {
             // Twice as much each time, so that a long row is not looked through from its
             // beginning too often.

@@ -18,7 +18,8 @@ pub(super) const HEAD_LEN: usize = 8 + 2 + 4;
 /// The rows that one worker has parsed.
 pub(super) struct Outbox {
     partitions: Vec<Vec<u8>>,
-    len_bytes: usize,
+    /// What the rows take, with the room that they may grow into.
+    held_bytes: usize,
     budget_bytes: usize,
     scratch: PathBuf,
     spill: Option<SpillWriter>,
@@ -31,7 +32,7 @@ impl Outbox {
     pub(super) fn new(budget_bytes: usize, scratch: &Path) -> Self {
         Self {
             partitions: vec![Vec::new(); PARTITIONS.into()],
-            len_bytes: 0,
+            held_bytes: 0,
             budget_bytes,
             scratch: scratch.to_owned(),
             spill: None,
@@ -45,13 +46,14 @@ impl Outbox {
         let key_len = u16::try_from(key.len()).expect("the caller has looked");
         let value_len = u32::try_from(value.len()).expect("no row is so long");
         let rows = &mut self.partitions[partition];
+        let held_before = rows.capacity();
         rows.extend_from_slice(&order.to_le_bytes());
         rows.extend_from_slice(&key_len.to_le_bytes());
         rows.extend_from_slice(&value_len.to_le_bytes());
         rows.extend_from_slice(key);
         rows.extend_from_slice(value);
-        self.len_bytes += HEAD_LEN + key.len() + value.len();
-        if self.len_bytes >= self.budget_bytes {
+        self.held_bytes += rows.capacity() - held_before;
+        if self.held_bytes >= self.budget_bytes {
             self.spill()?;
         }
         Ok(())
@@ -71,7 +73,7 @@ impl Outbox {
         }
         self.spill = Some(spill);
         self.bounds.push(bounds);
-        self.len_bytes = 0;
+        self.held_bytes = 0;
         Ok(())
     }
 
@@ -116,9 +118,9 @@ impl Deposit {
     pub(super) fn take_part(&self, partition: u16, part: usize, out: &mut Vec<u8>) -> Result<()> {
         let Some(spill) = self.spill.as_ref().filter(|_| part < self.bounds.len()) else {
             let rows = std::mem::take(&mut *self.in_memory(partition));
-            match out.is_empty() {
-                true => *out = rows,
-                false => out.extend_from_slice(&rows),
+            match out.capacity() {
+                0 => *out = rows,
+                _ => out.extend_from_slice(&rows),
             }
             return Ok(());
         };

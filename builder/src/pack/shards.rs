@@ -69,13 +69,19 @@ fn write_run(
     let budget = plan.memory_bytes / 2 / plan.threads.max(1) as u64;
     let mut set = ShardSet::new(staging, &plan.dataset, run);
     let mut duplicates = 0;
+    // Kept from one partition to the next: memory that is touched first costs most.
+    let mut rows = Vec::new();
     for partition in run.first..run.end {
         let len_bytes = deposits.iter().map(|deposit| deposit.len_bytes(partition));
-        let write = match len_bytes.sum::<u64>() > budget {
-            false => write_held,
-            true => write_merged,
+        let len_bytes = len_bytes.sum::<u64>();
+        duplicates += if len_bytes <= budget {
+            rows.clear();
+            rows.reserve(usize::try_from(len_bytes).expect("it fits in memory"));
+            write_held(plan, deposits, partition, &mut rows, &mut set)?
+        } else {
+            rows = Vec::new();
+            write_merged(plan, deposits, partition, &mut set)?
         };
-        duplicates += write(plan, deposits, partition, &mut set)?;
     }
     Ok(Written {
         shards: set.finish()?,
@@ -83,26 +89,27 @@ fn write_run(
     })
 }
 
-/// Writes a partition that fits in memory; returns how many rows do not count.
+/// Writes a partition that fits into `rows`; returns how many do not count.
 fn write_held(
     plan: &PackPlan,
     deposits: &[Deposit],
     partition: u16,
+    rows: &mut Vec<u8>,
     set: &mut ShardSet,
 ) -> Result<u64> {
-    let mut rows = Vec::new();
     for deposit in deposits {
         for part in 0..deposit.parts() {
-            deposit.take_part(partition, part, &mut rows)?;
+            deposit.take_part(partition, part, rows)?;
         }
     }
-    let entries = sorted(&rows);
+    let rows = &*rows;
+    let entries = sorted(rows);
     let same_key = |a: &Entry, b: &Entry| {
-        a.hash == b.hash && Row::at(&rows, a.start).key == Row::at(&rows, b.start).key
+        a.hash == b.hash && Row::at(rows, a.start).key == Row::at(rows, b.start).key
     };
     let mut duplicates = 0;
     for of_key in entries.chunk_by(same_key) {
-        let at = |entry: &Entry| Row::at(&rows, entry.start);
+        let at = |entry: &Entry| Row::at(rows, entry.start);
         let (first, last) = (at(&of_key[0]), at(&of_key[of_key.len() - 1]));
         if let Some(second) = of_key.get(1) {
             check_twice(plan, first.key, first.order, at(second).order)?;

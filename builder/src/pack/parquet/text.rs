@@ -1,5 +1,7 @@
 //! Values of Parquet files as text and as JSON.
 
+use std::ops::RangeInclusive;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use nightshard_format::calendar::Day;
 use parquet::data_type::Int96;
@@ -12,6 +14,9 @@ const SECONDS_IN_DAY: i64 = 86_400;
 const NANOS_IN_SECOND: i64 = 1_000_000_000;
 /// 1970-01-01, in days since the beginning of the Julian period.
 const EPOCH_JULIAN: i64 = 2_440_588;
+
+/// The days of the years 1 to 9999, since 1970-01-01.
+const DAYS: RangeInclusive<i32> = -719_162..=2_932_896;
 
 /// What a value is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,12 +167,9 @@ fn uuid(bytes: &[u8]) -> String {
 
 /// Returns a date of the years 1 to 9999.
 fn date(days: i64) -> Result<String, String> {
-    let day = i32::try_from(days).ok().map(Day);
-    let first = Day::from_civil(1, 1, 1);
-    let last = Day::from_civil(9999, 12, 31);
-    let day = day.filter(|day| first <= Some(*day) && Some(*day) <= last);
+    let day = i32::try_from(days).ok().filter(|day| DAYS.contains(day));
     let day = day.ok_or_else(|| format!("day {days} since 1970 is not of the years 1 to 9999"))?;
-    Ok(day.to_string())
+    Ok(Day(day).to_string())
 }
 
 /// Returns a time of the day, with as many digits after the second as it needs.
