@@ -206,7 +206,7 @@ fn few_keys_of_many_or_huge_rows_give_the_same_bytes() {
         let fill = char::from(b'a' + u8::try_from(row % 26).unwrap());
         table.push_str(&format!(
             "{key},{row}{}\n",
-            fill.to_string().repeat(len as usize)
+            fill.to_string().repeat(usize::try_from(len).unwrap())
         ));
     }
     for row in 0..9000_u64 {
