@@ -40,7 +40,7 @@ pub struct Published {
     pub is_new: bool,
     /// Blobs that were stored.
     pub blobs_new: u64,
-    /// Blobs that were there before, and right.
+    /// Blobs that were there before, and right as far as they were looked at.
     pub blobs_present: u64,
     /// Bytes of the blobs that were stored.
     pub bytes_new: u64,
@@ -61,13 +61,15 @@ impl Repository {
     /// Publishes a generation, without selecting it.
     ///
     /// Nothing that is there already is stored again, so publishing a second time, or after a
-    /// publisher died, stores what is missing only. Blobs that are there are read, and damaged
-    /// ones replaced by the staged bytes: else every later generation would build on the damage.
+    /// publisher died, stores what is missing only. Staged blobs that are there are read, and
+    /// damaged ones replaced by the staged bytes: else every later generation would build on the
+    /// damage. Of blobs that are taken over from another generation and not staged, only the length
+    /// is looked at: nothing here could mend them, and who serves them reads them first.
     /// `build.json` and the reports of whoever came first stay.
     ///
     /// # Errors
-    /// [`Error::Staged`] if the parts contradict each other, [`Error::BadBlob`] if a blob is
-    /// damaged and not staged, [`Error::MissingBlob`] if one is neither there nor staged,
+    /// [`Error::Staged`] if the parts contradict each other, [`Error::BadBlob`] if a blob is of the
+    /// wrong length and not staged, [`Error::MissingBlob`] if one is neither there nor staged,
     /// [`Error::Unusable`] for a damaged manifest in the place of this one, [`Error::Storage`] if
     /// storing fails.
     pub async fn publish(&self, staged: &Staged) -> Result<Published> {
@@ -135,7 +137,11 @@ impl Repository {
         entry: &ShardEntry,
         path: Option<PathBuf>,
     ) -> Result<Stored> {
-        let damage = match self.blob_state(entry, Check::Bytes).await? {
+        let check = match path {
+            Some(_) => Check::Bytes,
+            None => Check::Length,
+        };
+        let damage = match self.blob_state(entry, check).await? {
             BlobState::Right => return Ok(Stored::Present),
             BlobState::Absent => None,
             BlobState::Damaged(source) => Some(self.bad_blob(entry, source)),

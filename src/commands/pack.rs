@@ -22,7 +22,7 @@ use crate::{exit::UsageError, output::print, progress::Shown, size, staging::Sta
 /// Whatever else the repository's current generation has stays in it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PackArgs {
-    /// Files or folders: CSV, TSV or JSON lines, plain, .gz or .zst. May be repeated.
+    /// Files or folders: CSV, TSV or JSON lines, plain, .gz or .zst; Parquet. May be repeated.
     #[arg(long, value_name = "URI", num_args = 1.., required = true)]
     input: Vec<String>,
     /// The dataset: 1 to 32 of a-z, 0-9, _ and -.
@@ -40,7 +40,7 @@ pub(crate) struct PackArgs {
     /// Let keys be found by what they begin with, and in their order.
     #[arg(long)]
     ordered: bool,
-    /// csv, tsv or jsonl [default: what the names of the files say].
+    /// csv, tsv, jsonl or parquet [default: what the names of the files say].
     #[arg(long, value_name = "FORMAT", value_parser = parse_format)]
     format: Option<TableFormat>,
     /// What values are [default: text/plain for one column, else application/json].
@@ -87,7 +87,7 @@ enum Rule {
 }
 
 fn parse_format(name: &str) -> Result<TableFormat, &'static str> {
-    TableFormat::named(name).ok_or("formats are csv, tsv and jsonl")
+    TableFormat::named(name).ok_or("formats are csv, tsv, jsonl and parquet")
 }
 
 fn parse_media_type(text: &str) -> Result<String, String> {
@@ -166,10 +166,10 @@ impl PackArgs {
             _ => None,
         };
         // All together, for what is wrong with them; one by one, for the order as given.
-        Inputs::resolve_beside(&self.input, output.as_deref())?;
+        Inputs::resolve_tables(&self.input, output.as_deref())?;
         let mut files = Vec::new();
         for input in &self.input {
-            let inputs = Inputs::resolve_beside(&[input], output.as_deref())?;
+            let inputs = Inputs::resolve_tables(&[input], output.as_deref())?;
             files.extend_from_slice(inputs.files());
         }
         let threads = self

@@ -1,9 +1,14 @@
 //! Files to blocks of whole rows.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use memchr::{memchr, memchr_iter};
 
+#[cfg(feature = "parquet")]
+use super::parquet::{self, RowGroup};
 use super::{PackPlan, columns::Columns, format::TableFormat};
 use crate::{
     Error, Result,
@@ -17,6 +22,8 @@ use crate::{
 /// # Units
 /// Bytes, without the line break. A quote that is never closed is looked for no longer.
 pub(super) const ROW_LEN_MAX: usize = 64 << 20;
+/// The longest memory of a block that is kept for another, in bytes.
+const SPARE_LEN_MAX: usize = 4 << 20;
 
 /// Rows of one file.
 #[derive(Debug)]
@@ -36,20 +43,56 @@ pub(super) struct Block {
 pub(super) enum Table {
     Delimited(Dialect, Arc<Columns>),
     JsonLines(Dialect),
+    /// What is read when the block is parsed: there are no bytes.
+    #[cfg(feature = "parquet")]
+    Parquet(RowGroup),
+}
+
+/// The memory of blocks that were parsed, for those to come.
+#[derive(Debug, Default)]
+pub(super) struct Spare(Mutex<Vec<Vec<u8>>>);
+
+impl Spare {
+    /// Keeps the memory of a block; that of a long row is given back.
+    pub(super) fn keep(&self, mut bytes: Vec<u8>) {
+        if bytes.capacity() <= SPARE_LEN_MAX {
+            bytes.clear();
+            self.lock().push(bytes);
+        }
+    }
+
+    fn take(&self) -> Vec<u8> {
+        self.lock().pop().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Reads a file, and passes its blocks on until `take` wants no more.
 pub(super) fn read_file(
     plan: &PackPlan,
     (file, path): (u32, &Path),
-    block_len: usize,
+    (block_len, spare): (usize, &Spare),
     take: &mut dyn FnMut(Block) -> bool,
 ) -> Result<Option<InputSummary>> {
-    let mut reader = FileReader::open(plan, file, path)?;
+    let delimiter = match plan.format.map_or_else(|| TableFormat::of_file(path), Ok)? {
+        TableFormat::Delimited { delimiter } => Some(delimiter),
+        TableFormat::JsonLines => None,
+        #[cfg(feature = "parquet")]
+        TableFormat::Parquet => return parquet::read_file(plan, (file, path), take),
+        #[cfg(not(feature = "parquet"))]
+        TableFormat::Parquet => {
+            let problem = format!("{}: this program was built without Parquet", path.display());
+            return Err(Error::option("--format", problem));
+        }
+    };
+    let mut reader = FileReader::open(delimiter, file, path)?;
     let mut carried = Vec::new();
     let mut is_open_ended = false;
     loop {
-        let (bytes, is_last) = reader.whole_rows(&mut carried, block_len)?;
+        let (bytes, is_last) = reader.whole_rows(&mut carried, block_len, spare.take())?;
         let mut block = reader.block(plan, bytes)?;
         // A row of JSON that is cut is none: nothing else tells a cut row of fields from a whole.
         is_open_ended |= is_last
@@ -77,7 +120,8 @@ struct FileReader<'a> {
     path: &'a Path,
     file: u32,
     stream: Stream,
-    format: TableFormat,
+    /// Between fields; of JSON lines none.
+    delimiter: Option<u8>,
     /// Told by the header, where there is one.
     table: Option<Table>,
     /// The line on which the next block begins.
@@ -86,12 +130,12 @@ struct FileReader<'a> {
 }
 
 impl<'a> FileReader<'a> {
-    fn open(plan: &PackPlan, file: u32, path: &'a Path) -> Result<Self> {
+    fn open(delimiter: Option<u8>, file: u32, path: &'a Path) -> Result<Self> {
         Ok(Self {
             path,
             file,
             stream: Stream::open(path)?,
-            format: plan.format.map_or_else(|| TableFormat::of_file(path), Ok)?,
+            delimiter,
             table: None,
             line: 1,
             is_first: true,
@@ -99,21 +143,22 @@ impl<'a> FileReader<'a> {
     }
 
     fn dialect(&self) -> Dialect {
-        let (delimiter, quoted) = match self.format {
-            TableFormat::Delimited { delimiter } => (delimiter, true),
-            TableFormat::JsonLines => (b',', false),
-        };
         Dialect {
-            delimiter,
-            quoted,
+            delimiter: self.delimiter.unwrap_or(b','),
+            quoted: self.delimiter.is_some(),
             record_bytes_max: ROW_LEN_MAX,
         }
     }
 
-    /// Reads whole rows, about as long as a block should be, and whether they are the last; what
+    /// Reads whole rows into `bytes`, about as long as a block should be, and whether they are the last; what
     /// follows them is carried to the next.
-    fn whole_rows(&mut self, carried: &mut Vec<u8>, block_len: usize) -> Result<(Vec<u8>, bool)> {
-        let mut bytes = std::mem::take(carried);
+    fn whole_rows(
+        &mut self,
+        carried: &mut Vec<u8>,
+        block_len: usize,
+        mut bytes: Vec<u8>,
+    ) -> Result<(Vec<u8>, bool)> {
+        bytes.append(carried);
         loop {
             // Twice as much each time, so that a long row is not looked through from its
             // beginning too often.
@@ -150,10 +195,10 @@ impl<'a> FileReader<'a> {
         if self.line == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
             bytes.drain(..BYTE_ORDER_MARK.len());
         }
-        let table = match (&self.table, self.format) {
+        let table = match (&self.table, self.delimiter) {
             (Some(table), _) => table.clone(),
-            (None, TableFormat::JsonLines) => Table::JsonLines(self.dialect()),
-            (None, TableFormat::Delimited { .. }) => {
+            (None, None) => Table::JsonLines(self.dialect()),
+            (None, Some(_)) => {
                 let (columns, rows) = self.header(plan, &bytes)?;
                 bytes.drain(..rows);
                 Table::Delimited(self.dialect(), Arc::new(columns))

@@ -11,12 +11,12 @@ pub(super) struct Columns {
     /// How many columns there are.
     pub(super) count: usize,
     pub(super) key: usize,
-    value: Value,
+    pub(super) value: Value,
 }
 
 /// What a value is made of.
 #[derive(Debug)]
-enum Value {
+pub(super) enum Value {
     /// The text of one column.
     Text(usize),
     /// A JSON object of these columns, each with what stands before its value.
@@ -90,7 +90,7 @@ pub(super) fn member_start(is_first: bool, name: &str) -> Vec<u8> {
 }
 
 /// Appends text as a JSON string.
-fn put_json_string(text: &str, out: &mut Vec<u8>) {
+pub(super) fn put_json_string(text: &str, out: &mut Vec<u8>) {
     let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
     if text.bytes().all(is_plain) {
         out.push(b'"');

@@ -14,17 +14,20 @@ pub enum TableFormat {
     },
     /// One JSON object a line.
     JsonLines,
+    /// Parquet, of flat columns.
+    Parquet,
 }
 
 impl TableFormat {
     /// The formats by the names that options and files have for them.
-    const NAMES: [(&str, Self); 6] = [
+    const NAMES: [(&str, Self); 7] = [
         ("csv", Self::Delimited { delimiter: b',' }),
         ("txt", Self::Delimited { delimiter: b',' }),
         ("tsv", Self::Delimited { delimiter: b'\t' }),
         ("jsonl", Self::JsonLines),
         ("ndjson", Self::JsonLines),
         ("json", Self::JsonLines),
+        ("parquet", Self::Parquet),
     ];
 
     /// Returns the format of this name.

@@ -2,13 +2,14 @@
 
 use std::{
     borrow::Cow,
+    collections::BTreeMap,
     fmt,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use serde::{
     Deserialize, Deserializer as _,
-    de::{Error as _, MapAccess, Visitor},
+    de::{Error as _, IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::{Deserializer, value::RawValue};
 
@@ -68,9 +69,10 @@ impl<'a> Members<'a> {
                 .map_err(|_other| wrong("the row is not UTF-8".into()))?;
             let row = Row::read(text, self).map_err(wrong)?;
             let Some(key) = row.key else {
-                let names: Vec<String> = row.names.into_iter().map(Cow::into_owned).collect();
                 return Err(match is_first {
-                    true => RowError::NoKey { names },
+                    true => RowError::NoKey {
+                        names: names(text).map_err(wrong)?,
+                    },
                     false => wrong(format!("the row has no {:?}", self.key)),
                 });
             };
@@ -149,8 +151,13 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 struct Row<'a> {
     key: Option<&'a RawValue>,
     values: Vec<Option<&'a RawValue>>,
-    /// The names of all members, where they are of interest.
-    names: Vec<Cow<'a, str>>,
+}
+
+/// Returns the names of all members of an object.
+fn names(text: &str) -> Result<Vec<String>, String> {
+    let members: BTreeMap<String, IgnoredAny> =
+        serde_json::from_str(text).map_err(|error| plain(&error))?;
+    Ok(members.into_keys().collect())
 }
 
 impl<'a> Row<'a> {
@@ -177,8 +184,9 @@ impl<'de> Visitor<'de> for Reader<'_> {
         let mut row = Row {
             key: None,
             values: vec![None; values.len()],
-            names: Vec::new(),
         };
+        // All are of interest only where all are kept.
+        let mut names = Vec::new();
         while let Some(Name(name)) = map.next_key()? {
             let raw: &RawValue = map.next_value()?;
             let mut is_again = name == *key && row.key.replace(raw).is_some();
@@ -188,13 +196,13 @@ impl<'de> Visitor<'de> for Reader<'_> {
             if is_again {
                 return Err(A::Error::custom(format!("{name:?} is there twice")));
             }
-            row.names.push(name);
-        }
-        if values.is_empty() {
-            row.names.sort_unstable();
-            if let Some(pair) = row.names.windows(2).find(|pair| pair[0] == pair[1]) {
-                return Err(A::Error::custom(format!("{:?} is there twice", pair[0])));
+            if values.is_empty() {
+                names.push(name);
             }
+        }
+        names.sort_unstable();
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(A::Error::custom(format!("{:?} is there twice", pair[0])));
         }
         Ok(row)
     }

@@ -11,7 +11,10 @@ mod columns;
 mod delimited;
 mod format;
 mod json_lines;
+mod merge;
 mod outbox;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod read;
 mod shards;
 

@@ -14,7 +14,7 @@ use nightshard_format::key::KEY_LEN_MAX;
 
 use super::{
     PackPlan,
-    blocks::{Block, Table, read_file},
+    blocks::{Block, Spare, Table, read_file},
     columns, delimited,
     json_lines::Members,
     outbox::{Deposit, Outbox},
@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Bits of a row's place that tell its line.
-const LINE_BITS: u32 = 40;
+pub(super) const LINE_BITS: u32 = 40;
 /// The largest block, in bytes.
 const BLOCK_LEN_MAX: u64 = 1 << 20;
 /// The smallest block, in bytes.
@@ -90,6 +90,7 @@ struct Parsing<'a> {
     members: Members<'a>,
     rows: AtomicU64,
     failures: Failures,
+    spare: Spare,
 }
 
 /// Reads all files.
@@ -103,6 +104,7 @@ pub(super) fn read(plan: &PackPlan, progress: &dyn Progress) -> Result<Read> {
         members: Members::of(plan),
         rows: AtomicU64::new(0),
         failures: Failures::default(),
+        spare: Spare::default(),
     };
     let (send, receive) = sync_channel(workers);
     let receive = Mutex::new(receive);
@@ -110,7 +112,7 @@ pub(super) fn read(plan: &PackPlan, progress: &dyn Progress) -> Result<Read> {
         let run = || scope.spawn(|| parsing.work(&receive, workers));
         let running: Vec<_> = (0..workers).map(|_| run()).collect();
         let mut take = |block| !parsing.failures.any.load(Relaxed) && send.send(block).is_ok();
-        let inputs = read_files(plan, progress, &mut take);
+        let inputs = read_files(plan, progress, &parsing.spare, &mut take);
         drop(send);
         let joined = running.into_iter().map(|worker| {
             let joined = worker.join();
@@ -140,6 +142,7 @@ pub(super) fn read(plan: &PackPlan, progress: &dyn Progress) -> Result<Read> {
 fn read_files(
     plan: &PackPlan,
     progress: &dyn Progress,
+    spare: &Spare,
     take: &mut dyn FnMut(Block) -> bool,
 ) -> Result<Vec<InputSummary>> {
     let sizes = plan.files.iter().map(std::fs::metadata);
@@ -151,7 +154,7 @@ fn read_files(
     let block_len = usize::try_from(block_len).expect("it is small");
     let mut inputs = Vec::new();
     for (file, path) in (0..).zip(&plan.files) {
-        match read_file(plan, (file, path), block_len, take)? {
+        match read_file(plan, (file, path), (block_len, spare), take)? {
             Some(summary) => {
                 progress.advance(summary.size_bytes);
                 inputs.push(summary);
@@ -176,6 +179,7 @@ impl Parsing<'_> {
             if let Err((line, error)) = self.parse(&block, &mut outbox) {
                 self.failures.add(place(block.file, line), error);
             }
+            self.spare.keep(block.bytes);
         }
     }
 
@@ -197,6 +201,11 @@ impl Parsing<'_> {
                 delimited::parse((*dialect, columns), block, take)
             }
             Table::JsonLines(dialect) => self.members.parse(*dialect, block, take),
+            #[cfg(feature = "parquet")]
+            Table::Parquet(group) => {
+                self.members.see_all();
+                group.parse(block.first_line, take)
+            }
         };
         self.rows.fetch_add(rows, Relaxed);
         let path = || self.plan.files[block.file as usize].clone();

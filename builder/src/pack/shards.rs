@@ -1,17 +1,12 @@
 //! Writing: each run of partitions to a shard, all runs at once.
 
-use std::cmp::Ordering;
-
-use nightshard_format::{
-    key::{self, PartitionRun},
-    manifest::OnDuplicate,
-    shard::Span,
-};
+use nightshard_format::{key::PartitionRun, manifest::OnDuplicate, shard::Span};
 use rayon::prelude::*;
 
 use super::{
     PackPlan,
-    outbox::{Deposit, Row},
+    merge::Merge,
+    outbox::{Deposit, Entry, Row, sorted},
     read::file_and_line,
 };
 use crate::{
@@ -71,25 +66,22 @@ fn write_run(
     run: PartitionRun,
     deposits: &[Deposit],
 ) -> Result<Written> {
+    let budget = plan.memory_bytes / 2 / plan.threads.max(1) as u64;
     let mut set = ShardSet::new(staging, &plan.dataset, run);
     let mut duplicates = 0;
+    // Kept from one partition to the next: memory that is touched first costs most.
+    let mut rows = Vec::new();
     for partition in run.first..run.end {
-        let mut rows = Vec::new();
-        for deposit in deposits {
-            deposit.take(partition, &mut rows)?;
-        }
-        let entries = sorted(&rows);
-        let same_key = |a: &Entry, b: &Entry| {
-            a.hash == b.hash && Row::at(&rows, a.start).key == Row::at(&rows, b.start).key
+        let len_bytes = deposits.iter().map(|deposit| deposit.len_bytes(partition));
+        let len_bytes = len_bytes.sum::<u64>();
+        duplicates += if len_bytes <= budget {
+            rows.clear();
+            rows.reserve(usize::try_from(len_bytes).expect("it fits in memory"));
+            write_held(plan, deposits, partition, &mut rows, &mut set)?
+        } else {
+            rows = Vec::new();
+            write_merged(plan, deposits, partition, &mut set)?
         };
-        for of_key in entries.chunk_by(same_key) {
-            let chosen = choose(plan, &rows, of_key)?;
-            set.append(Span::Current, chosen.key, chosen.value)?;
-            if plan.is_ordered {
-                set.add_term(Span::Current, chosen.key)?;
-            }
-            duplicates += of_key.len() as u64 - 1;
-        }
     }
     Ok(Written {
         shards: set.finish()?,
@@ -97,56 +89,91 @@ fn write_run(
     })
 }
 
-/// Where a row begins, and what it is ordered by first.
-struct Entry {
-    hash: u64,
-    start: usize,
-}
-
-/// Returns the rows in the order of (hash, key, place).
-fn sorted(rows: &[u8]) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    let mut start = 0;
-    while start < rows.len() {
-        let row = Row::at(rows, start);
-        let hash = key::hash(row.key);
-        entries.push(Entry { hash, start });
-        start += row.len();
-    }
-    entries.sort_unstable_by(|a, b| {
-        a.hash.cmp(&b.hash).then_with(|| {
-            let (a, b) = (Row::at(rows, a.start), Row::at(rows, b.start));
-            let by_key: Ordering = a.key.cmp(b.key);
-            by_key.then(a.order.cmp(&b.order))
-        })
-    });
-    entries
-}
-
-/// Chooses among rows of one key, which are in the order of their places.
-fn choose<'r>(plan: &PackPlan, rows: &'r [u8], of_key: &[Entry]) -> Result<Row<'r>> {
-    let (first, last) = (of_key[0].start, of_key[of_key.len() - 1].start);
-    let (first, last) = (Row::at(rows, first), Row::at(rows, last));
-    match plan.on_duplicate {
-        OnDuplicate::First => Ok(first),
-        OnDuplicate::Last => Ok(last),
-        OnDuplicate::Error if of_key.len() == 1 => Ok(first),
-        OnDuplicate::Error => {
-            let second = Row::at(rows, of_key[1].start);
-            let (path, line) = file_and_line(plan, second.order);
-            let (earlier, earlier_line) = file_and_line(plan, first.order);
-            let shown = &first.key[..first.key.len().min(SHOWN_KEY_LEN)];
-            let shown = String::from_utf8_lossy(shown);
-            let earlier = earlier.display();
-            let problem = format!(
-                "key {shown:?} is also at {earlier}:{earlier_line}: \
-                 --on-duplicate first or last chooses"
-            );
-            Err(Error::Row {
-                path,
-                line,
-                problem,
-            })
+/// Writes a partition that fits into `rows`; returns how many do not count.
+fn write_held(
+    plan: &PackPlan,
+    deposits: &[Deposit],
+    partition: u16,
+    rows: &mut Vec<u8>,
+    set: &mut ShardSet,
+) -> Result<u64> {
+    for deposit in deposits {
+        for part in 0..deposit.parts() {
+            deposit.take_part(partition, part, rows)?;
         }
     }
+    let rows = &*rows;
+    let entries = sorted(rows);
+    let same_key = |a: &Entry, b: &Entry| {
+        a.hash == b.hash && Row::at(rows, a.start).key == Row::at(rows, b.start).key
+    };
+    let mut duplicates = 0;
+    for of_key in entries.chunk_by(same_key) {
+        let at = |entry: &Entry| Row::at(rows, entry.start);
+        let (first, last) = (at(&of_key[0]), at(&of_key[of_key.len() - 1]));
+        if let Some(second) = of_key.get(1) {
+            check_twice(plan, first.key, first.order, at(second).order)?;
+        }
+        let chosen = match plan.on_duplicate {
+            OnDuplicate::Last => last,
+            _ => first,
+        };
+        append(plan, set, chosen.key, chosen.value)?;
+        duplicates += of_key.len() as u64 - 1;
+    }
+    Ok(duplicates)
+}
+
+/// As [`write_held`], of a partition of any size.
+fn write_merged(
+    plan: &PackPlan,
+    deposits: &[Deposit],
+    partition: u16,
+    set: &mut ShardSet,
+) -> Result<u64> {
+    let mut merge = Merge::new(deposits, partition, &plan.scratch)?;
+    let mut value = Vec::new();
+    let mut duplicates = 0;
+    let mut next = merge.next()?;
+    while let Some(mut chosen) = next {
+        next = merge.next()?;
+        while let Some(row) = next.take_if(|row| row.key == chosen.key) {
+            check_twice(plan, &chosen.key, chosen.order, row.order)?;
+            if plan.on_duplicate == OnDuplicate::Last {
+                chosen = row;
+            }
+            duplicates += 1;
+            next = merge.next()?;
+        }
+        merge.value(&chosen, &mut value)?;
+        append(plan, set, &chosen.key, &value)?;
+    }
+    Ok(duplicates)
+}
+
+fn append(plan: &PackPlan, set: &mut ShardSet, key: &[u8], value: &[u8]) -> Result<()> {
+    set.append(Span::Current, key, value)?;
+    if plan.is_ordered {
+        set.add_term(Span::Current, key)?;
+    }
+    Ok(())
+}
+
+/// Refuses a second row of a key, unless the plan chooses one.
+fn check_twice(plan: &PackPlan, key: &[u8], first: u64, second: u64) -> Result<()> {
+    if plan.on_duplicate != OnDuplicate::Error {
+        return Ok(());
+    }
+    let (path, line) = file_and_line(plan, second);
+    let (earlier, earlier_line) = file_and_line(plan, first);
+    let shown = String::from_utf8_lossy(&key[..key.len().min(SHOWN_KEY_LEN)]);
+    let earlier = earlier.display();
+    let problem = format!(
+        "key {shown:?} is also at {earlier}:{earlier_line}: --on-duplicate first or last chooses"
+    );
+    Err(Error::Row {
+        path,
+        line,
+        problem,
+    })
 }

@@ -110,6 +110,14 @@ pub enum Error {
         /// What the decompressor says.
         source: io::Error,
     },
+    /// A Parquet file that is none, or whose bytes are wrong.
+    #[error("{}: this Parquet file cannot be read: {problem}", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Somebody writes to the file.
     #[error("{} changed while it was read", path.display())]
     Changed {

@@ -10,7 +10,9 @@ use percent_encoding::percent_decode_str;
 use super::{Error, Result};
 
 /// Names that a folder's transactions may end in, before `.gz` or `.zst`.
-const EXTENSIONS: [&str; 6] = ["csv", "tsv", "txt", "jsonl", "ndjson", "json"];
+const EXTENSIONS: &[&str] = &["csv", "tsv", "txt", "jsonl", "ndjson", "json"];
+/// Names that tables to be packed may have besides, which no compressor adds to.
+const TABLE_EXTENSIONS: &[&str] = &["parquet"];
 
 /// The sorted input files of a build.
 ///
@@ -26,6 +28,8 @@ pub struct Inputs {
     size_bytes: u64,
     /// Device and number of the folder that the build writes into.
     output: Option<(u64, u64)>,
+    /// Names that files of folders may end in beside [`EXTENSIONS`].
+    extensions: &'static [&'static str],
 }
 
 impl Inputs {
@@ -46,9 +50,27 @@ impl Inputs {
     /// # Errors
     /// As [`Inputs::resolve`].
     pub fn resolve_beside<S: AsRef<str>>(uris: &[S], output: Option<&Path>) -> Result<Self> {
+        Self::resolve_named(uris, output, &[])
+    }
+
+    /// As [`Inputs::resolve_beside`], for tables to be packed: takes files in folders that end in
+    /// `.parquet`, too.
+    ///
+    /// # Errors
+    /// As [`Inputs::resolve`].
+    pub fn resolve_tables<S: AsRef<str>>(uris: &[S], output: Option<&Path>) -> Result<Self> {
+        Self::resolve_named(uris, output, TABLE_EXTENSIONS)
+    }
+
+    fn resolve_named<S: AsRef<str>>(
+        uris: &[S],
+        output: Option<&Path>,
+        extensions: &'static [&'static str],
+    ) -> Result<Self> {
         let output = output.and_then(|path| fs::metadata(path).ok());
         let mut inputs = Self {
             output: output.as_ref().map(identity),
+            extensions,
             ..Self::default()
         };
         for uri in uris {
@@ -125,7 +147,7 @@ impl Inputs {
                 } else {
                     self.add_folder(&path)?;
                 }
-            } else if holds_transactions(&name) {
+            } else if self.holds_rows(&name) {
                 let metadata = read(&path, fs::metadata(&path))?;
                 if !metadata.is_file() {
                     self.ignore(&path);
@@ -144,6 +166,13 @@ impl Inputs {
 
     fn ignore(&mut self, path: &Path) {
         self.ignored.push(path.to_string_lossy().as_ref().into());
+    }
+
+    /// Whether a file of this name in a folder is taken for rows.
+    fn holds_rows(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        let ends_in = |extension: &&str| name.ends_with(&format!(".{extension}"));
+        holds_transactions(&name) || self.extensions.iter().any(ends_in)
     }
 
     /// Whether a folder is the build's output or looks like one of another build: its reports end
@@ -188,13 +217,12 @@ fn local_path(uri: &str) -> Result<PathBuf> {
     }
 }
 
-/// Whether a file of this name in a folder is taken for transactions.
+/// Whether a file of this name, in small letters, is taken for transactions.
 fn holds_transactions(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
     let plain = name
         .strip_suffix(".gz")
         .or_else(|| name.strip_suffix(".zst"))
-        .unwrap_or(&name);
+        .unwrap_or(name);
     !plain.ends_with(".stores.csv")
         && plain
             .rsplit_once('.')

@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod hostile;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod support;
+
 use std::{
-    collections::BTreeMap,
     fs,
     io::Write as _,
     path::{Path, PathBuf},
@@ -12,84 +16,13 @@ use std::{
 use nightshard_builder::{
     Error,
     build::Quiet,
-    pack::{PackPlan, PackedTable, TableFormat, pack},
+    pack::{PackPlan, TableFormat, pack},
 };
-use nightshard_format::{
-    manifest::OnDuplicate,
-    shard::{Mapped, Search, Shard},
-};
+use nightshard_format::{manifest::OnDuplicate, shard::Search};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-type Map = BTreeMap<Vec<u8>, Vec<u8>>;
-
-/// A folder with the files of a table.
-struct Files {
-    folder: TempDir,
-    paths: Vec<PathBuf>,
-}
-
-impl Files {
-    fn write(files: &[(&str, &[u8])]) -> Self {
-        let folder = TempDir::new().unwrap();
-        let write = |(name, bytes): &(&str, &[u8])| {
-            let path = folder.path().join(name);
-            fs::write(&path, bytes).unwrap();
-            path
-        };
-        let paths = files.iter().map(write).collect();
-        Self { folder, paths }
-    }
-
-    fn plan(&self) -> PackPlan {
-        PackPlan {
-            files: self.paths.clone(),
-            format: None,
-            dataset: "table".into(),
-            key: "k".into(),
-            values: vec![],
-            on_duplicate: OnDuplicate::Error,
-            is_ordered: false,
-            media_type: None,
-            runs: 4,
-            memory_bytes: 64 << 20,
-            threads: 2,
-            scratch: self.folder.path().to_owned(),
-            staging: tempfile::tempdir_in(self.folder.path()).unwrap().keep(),
-        }
-    }
-}
-
-fn shards(packed: &PackedTable) -> Vec<Shard<Mapped>> {
-    let open = |shard: &nightshard_builder::emit::Staged| {
-        let opened = Shard::open(Mapped::open(&shard.path).unwrap()).unwrap();
-        opened.verify().unwrap();
-        opened
-    };
-    packed.shards.iter().map(open).collect()
-}
-
-fn content(packed: &PackedTable) -> Map {
-    let shards = shards(packed);
-    let records = shards.iter().flat_map(Shard::iter).map(Result::unwrap);
-    records
-        .map(|record| (record.key.to_vec(), record.value.to_vec()))
-        .collect()
-}
-
-fn map(records: &[(&str, &str)]) -> Map {
-    let records = records.iter();
-    records
-        .map(|(key, value)| (key.as_bytes().to_vec(), value.as_bytes().to_vec()))
-        .collect()
-}
-
-fn problem(plan: &PackPlan) -> String {
-    let error = pack(plan, &Quiet).unwrap_err();
-    let text = error.to_string();
-    assert!(!text.contains('\n'), "{text}");
-    text
-}
+use support::{Files, Map, content, digests, map, problem, shards};
 
 #[test]
 fn values_are_one_column_several_or_whole_rows() {
@@ -205,85 +138,6 @@ fn a_key_that_is_there_twice_is_an_error_that_names_both_places_or_is_chosen() {
 }
 
 #[test]
-fn bad_input_is_an_error_of_one_line_that_names_file_and_line() {
-    let long = [b"k,v\n".as_slice(), &[b'x'; 65_536], b",1\n"].concat();
-    for (name, bytes, expected) in [
-        (
-            "t.csv",
-            &b"k,v\na,1\nb\n"[..],
-            "t.csv:3: the row has not 2 fields",
-        ),
-        (
-            "t.csv",
-            b"k,v\na,1,2\n",
-            "t.csv:2: the row has not 2 fields",
-        ),
-        ("t.csv", b"k,v\na,\xff\n", "t.csv:2: column 2 is not UTF-8"),
-        ("t.csv", b"k,v\na,\"1\n", "t.csv:2: quote never closed"),
-        (
-            "t.csv",
-            b"k,v\na,\"1\"2\n",
-            "t.csv:2: text after a closing quote",
-        ),
-        ("t.csv", b"", "t.csv is empty"),
-        ("t.csv", b"\n\n", "t.csv is empty"),
-        ("t.csv", b"k,v\n", "no usable row"),
-        ("t.csv", b"k\0,v\n", "is not a text file"),
-        ("t.csv", b"k,v\ra,1\r", "carriage returns"),
-        ("t.csv", b"a,b\n1,2\n", "--key: "),
-        ("t.csv", b"k,k\n1,2\n", "--key: "),
-        ("t.csv", b"k,v,v\n1,2,3\n", "--value: "),
-        ("t.csv", &long, "t.csv:2: the key has 65536 bytes"),
-        ("t.jsonl", b"", "no usable row"),
-        (
-            "t.jsonl",
-            b"{\"k\":1}\n{\"k\":1",
-            "t.jsonl:2: no JSON object",
-        ),
-        ("t.jsonl", b"{\"k\":1}\n[1]\n", "t.jsonl:2: no JSON object"),
-        (
-            "t.jsonl",
-            b"{\"k\":1}\n{\"k\":\"\xff\"}\n",
-            "t.jsonl:2: the row is not UTF-8",
-        ),
-        (
-            "t.jsonl",
-            b"{\"k\":1}\n{\"k\":null}\n",
-            "t.jsonl:2: the key is null",
-        ),
-        (
-            "t.jsonl",
-            b"{\"k\":1}\n{\"v\":2}\n",
-            "t.jsonl:2: the row has no \"k\"",
-        ),
-        (
-            "t.jsonl",
-            b"{\"a\":1,\"b\":2}\n",
-            "has no \"k\": it has a, b",
-        ),
-        ("t.jsonl", b"{\"k\":1,\"k\":2}\n", "\"k\" is there twice"),
-        (
-            "t.jsonl",
-            b"{\"k\":1,\"v\":1,\"v\":2}\n",
-            "\"v\" is there twice",
-        ),
-        ("t.dat", b"k,v\n", "--format: it is needed"),
-    ] {
-        let text = problem(&Files::write(&[(name, bytes)]).plan_kept());
-        assert!(text.contains(expected), "{text:?} has not {expected:?}");
-    }
-}
-
-impl Files {
-    /// A plan whose files outlive this.
-    fn plan_kept(self) -> PackPlan {
-        let plan = self.plan();
-        let _path = self.folder.keep();
-        plan
-    }
-}
-
-#[test]
 fn a_name_of_transactions_and_too_little_memory_are_wrong_options() {
     let files = Files::write(&[("t.csv", b"k,v\na,1\n")]);
     for (dataset, memory_bytes, option) in
@@ -350,12 +204,6 @@ fn keys_and_values_of_any_length_survive() {
     );
 }
 
-/// Digests of the shards.
-fn digests(packed: &PackedTable) -> Vec<String> {
-    let shards = packed.shards.iter();
-    shards.map(|shard| shard.entry.blob.clone()).collect()
-}
-
 #[test]
 fn more_rows_than_memory_give_the_same_bytes() {
     let mut table = String::from("k,v\n");
@@ -380,6 +228,54 @@ fn more_rows_than_memory_give_the_same_bytes() {
         let small = run(1 << 20, threads);
         assert!(small.report.spilled_bytes > 1 << 20);
         assert_eq!(digests(&small), digests(&large));
+    }
+}
+
+/// A partition of more rows than memory holds is merged from parts, whose order is that of all.
+#[test]
+fn few_keys_of_many_or_huge_rows_give_the_same_bytes() {
+    let mut table = String::from("k,v\n");
+    for row in 0..240_u64 {
+        let (key, len) = (row.wrapping_mul(7) % 3, 20_000 + row * 97 % 30_000);
+        let fill = char::from(b'a' + u8::try_from(row % 26).unwrap());
+        table.push_str(&format!(
+            "{key},{row}{}\n",
+            fill.to_string().repeat(usize::try_from(len).unwrap())
+        ));
+    }
+    for row in 0..9000_u64 {
+        table.push_str(&format!("{},{row} {}\n", row % 5 % 4, "x".repeat(90)));
+    }
+    let files = Files::write(&[("t.csv", table.as_bytes())]);
+    let run = |memory_bytes, threads, on_duplicate| {
+        let plan = PackPlan {
+            values: vec!["v".into()],
+            is_ordered: true,
+            memory_bytes,
+            threads,
+            on_duplicate,
+            ..files.plan()
+        };
+        pack(&plan, &Quiet).map_err(|error| error.to_string())
+    };
+    for rule in [OnDuplicate::First, OnDuplicate::Last, OnDuplicate::Error] {
+        let large = run(1 << 30, 1, rule);
+        for threads in [1, 3] {
+            match (&large, run(1 << 20, threads, rule)) {
+                (Ok(large), Ok(small)) => {
+                    assert!(small.report.spilled_bytes > 4 << 20);
+                    assert_eq!(content(&small).len(), 4);
+                    assert_eq!(digests(&small), digests(large));
+                    assert_eq!(small.packed.rows, large.packed.rows);
+                }
+                (large, small) => {
+                    assert_eq!(rule, OnDuplicate::Error);
+                    let large = large.as_ref().unwrap_err();
+                    assert!(large.contains("is also at"), "{large}");
+                    assert_eq!(small.unwrap_err(), *large);
+                }
+            }
+        }
     }
 }
 

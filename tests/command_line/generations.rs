@@ -1,0 +1,121 @@
+//! Generations that are damaged, listed, and selected by two at once.
+
+use std::{
+    fs,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use serde_json::json;
+
+use crate::serving::{HEADER, Serving, rows};
+use crate::support::repository::TestRepository;
+
+#[test]
+fn damage_is_found_and_named_with_exit_code_1() {
+    let serving = Serving::start();
+    let manifest = serving.repository.manifest(&serving.generation);
+    let blob = manifest["shards"][0]["blob"].as_str().unwrap();
+    let path = serving.repository.path().join("blobs").join(blob);
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    // Another file in its place: a blob is never written to.
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, bytes).unwrap();
+    let outcome = serving.repository.run("verify", &["--quiet"]);
+    outcome.failed(1, &[blob]);
+    let outcome = serving.repository.run("verify", &["--json"]);
+    assert_eq!(outcome.code, Some(1));
+    assert_eq!(outcome.json()["damage"].as_array().unwrap().len(), 1);
+
+    // Building the same rows again puts the blob right, and says so.
+    let build = serving.repository.build([&serving.good], &[]).succeeded();
+    assert!(build.stderr.starts_with("mended: "), "{build:?}");
+    assert!(build.stderr.contains(blob), "{build:?}");
+    serving.repository.run("verify", &["--quiet"]).succeeded();
+}
+
+#[test]
+fn generations_show_selections_and_what_is_wrong_with_the_highest() {
+    let repository = TestRepository::new();
+    for rows in [rows(0..50), rows(0..60)] {
+        let input = repository.write("input.csv", HEADER.to_owned() + &rows);
+        repository.build([&input], &[]).succeeded();
+    }
+    let list = || repository.run("generations", &[]).succeeded().stdout;
+    let lines = list();
+    let lines: Vec<&str> = lines.lines().collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert!(lines[1].ends_with("  1           previous"), "{lines:?}");
+    assert!(lines[2].ends_with("  2           current"), "{lines:?}");
+
+    let third = repository
+        .path()
+        .join("selections/00000000000000000003.json");
+    let missing = json!({
+        "number": 3, "generation": "2018-01-01-0123456789ab", "nonce": "", "at": "", "by": "",
+    });
+    for (content, problem) in [
+        (
+            "{".to_owned(),
+            "cannot use selections/00000000000000000003.json",
+        ),
+        (
+            missing.to_string(),
+            "selection 3 names generation 2018-01-01-0123456789ab, which is not here",
+        ),
+    ] {
+        fs::write(&third, content).unwrap();
+        let listed = list();
+        let last = listed.lines().last().unwrap();
+        assert!(last.starts_with(problem), "{listed}");
+        assert!(last.contains("select a generation"), "{listed}");
+        assert_eq!(listed.matches("previous").count(), 1, "{listed}");
+        let json = repository.run("generations", &["--json"]).succeeded();
+        let json = json.json();
+        assert!(json["problem"].as_str().unwrap().starts_with(problem));
+    }
+}
+
+#[test]
+fn who_selects_at_the_same_time_as_another_loses_and_is_told_with_exit_code_4() {
+    let repository = TestRepository::new();
+    let ours = repository.write("ours.csv", HEADER.to_owned() + &rows(0..60));
+    let theirs = repository.write("theirs.csv", HEADER.to_owned() + &rows(0..50));
+    let options = ["--no-select"];
+    let ours = repository.build_json([&ours], &options)["generation"].take();
+    let theirs = repository.build_json([&theirs], &options)["generation"].take();
+    let ours = ours.as_str().unwrap();
+
+    // The other writer comes once ours has looked for the last selection and has its own aside,
+    // and before that gets its name, or else we try again.
+    let selections = repository.path().join("selections");
+    fs::create_dir(&selections).unwrap();
+    let next = selections.join("00000000000000000001.json");
+    let record = json!({
+        "number": 1, "generation": theirs, "nonce": "", "at": "", "by": "somebody else",
+    });
+    let record = repository.write("theirs.json", record.to_string());
+    for _attempt in 0..1_000 {
+        let has_ended = AtomicBool::new(false);
+        let (was_first, outcome) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                while repository.litter().is_empty() && !has_ended.load(Relaxed) {}
+                fs::hard_link(&record, &next).is_ok()
+            });
+            let outcome = repository.run("select", &[ours]);
+            has_ended.store(true, Relaxed);
+            (other.join().unwrap(), outcome)
+        });
+        if was_first {
+            outcome.failed(4, &["selection 1 was written by somebody else"]);
+            assert_eq!(repository.current(), theirs.as_str().unwrap());
+            assert_eq!(repository.litter(), Vec::<PathBuf>::new());
+            return;
+        }
+        outcome.succeeded();
+        fs::remove_file(&next).unwrap();
+    }
+    panic!("the other writer always came too late");
+}

@@ -1,0 +1,14 @@
+//! The command line with bad input, full disks and wrong options: one line that names what is at
+//! fault, the right exit code, the old generation still served, and nothing left behind.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
+mod disks;
+mod generations;
+mod inputs;
+mod options;
+mod rejected;
+mod results;
+mod serving;
+#[path = "../support/mod.rs"]
+mod support;
