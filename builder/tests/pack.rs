@@ -73,7 +73,12 @@ fn content(packed: &PackedTable) -> Map {
     let shards = shards(packed);
     let records = shards.iter().flat_map(Shard::iter).map(Result::unwrap);
     records
-        .map(|record| (record.key.to_vec(), record.value.to_vec()))
+        .map(|record| {
+            (
+                record.key.to_vec(),
+                record.value.read().unwrap().into_owned(),
+            )
+        })
         .collect()
 }
 

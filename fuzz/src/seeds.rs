@@ -122,7 +122,7 @@ pub fn values() -> Vec<Vec<u8>> {
             let record = record.expect("golden files are right");
             for kind in 0..4 {
                 let mut value = vec![kind];
-                value.extend_from_slice(record.value);
+                value.extend_from_slice(record.value.stored());
                 values.push(value);
             }
         }

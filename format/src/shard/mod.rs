@@ -5,7 +5,9 @@
 
 pub(crate) mod batch;
 mod blocks;
+mod compress;
 mod density;
+mod dictionary;
 mod expression;
 mod index;
 mod layout;
@@ -13,16 +15,21 @@ mod mapped;
 mod prefetch;
 mod probe;
 mod reader;
+mod samples;
 mod search;
 mod stored;
 mod transducer;
+mod value;
 mod verify;
 mod writer;
 
 pub use blocks::BLOCK_LEN;
 pub use density::Density;
+pub use dictionary::DICTIONARY_LEN_MAX;
 pub use layout::{DATASET_LEN_MAX, FORMAT_VERSION, Identity, Span};
 pub use mapped::Mapped;
 pub use reader::{Record, Records, Shard};
+pub use samples::Samples;
 pub use search::{EDITS_MAX, FUZZY_LEN_MAX, Search, Searched};
+pub use value::{COMPRESSED_LEN_MAX, Value};
 pub use writer::{ShardWriter, Written};
