@@ -1,6 +1,6 @@
 //! The dictionary that a shard's values were compressed with (docs/format.md, "Dictionary").
 
-use std::{cell::RefCell, sync::OnceLock};
+use std::{cell::RefCell, fmt};
 
 use zstd_safe::{DCtx, DDict, DParameter, FrameFormat};
 
@@ -13,29 +13,13 @@ use crate::{Error, Result};
 /// Bytes.
 pub const DICTIONARY_LEN_MAX: usize = 1 << 20;
 
-/// What a dictionary begins with; without that, zstd takes any bytes for one.
-const MAGIC: [u8; 4] = 0xec30_a437_u32.to_le_bytes();
+/// A dictionary made ready for decompression.
+pub(super) struct Dictionary(DDict<'static>);
 
-/// A dictionary made ready for decompression, once it is needed; `None` if it is damaged.
-pub(super) struct Digested(OnceLock<Option<DDict<'static>>>);
-
-impl Digested {
-    pub(super) const fn new() -> Self {
-        Self(OnceLock::new())
+impl fmt::Debug for Dictionary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Dictionary")
     }
-}
-
-impl std::fmt::Debug for Digested {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Digested")
-    }
-}
-
-/// A dictionary in its section.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Dictionary<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) digested: &'a Digested,
 }
 
 thread_local! {
@@ -51,20 +35,34 @@ fn context() -> DCtx<'static> {
     context
 }
 
-impl Dictionary<'_> {
+impl Dictionary {
+    /// Makes a dictionary of the bytes of its section.
+    ///
+    /// This is done when a shard is opened, since it takes microseconds, and lookups then find
+    /// all that they need in one place.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if they are none, or are not as the section says.
+    pub(super) fn digest(section: &Section, bytes: &[u8]) -> Result<Self> {
+        if section.len_items != 1 || bytes.len() > DICTIONARY_LEN_MAX {
+            return Err(Error::corrupt("dictionary", "its size is out of bounds"));
+        }
+        // Without that, zstd takes any bytes for a dictionary.
+        let digested = zstd_safe::get_dict_id(bytes).and_then(|_id| DDict::try_create(bytes));
+        digested
+            .map(Self)
+            .ok_or_else(|| Error::corrupt("dictionary", "it is none of zstd"))
+    }
+
     /// Decompresses a frame of `len` bytes, for which the caller has memory.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if the dictionary is none, or the frame yields anything else.
+    /// [`Error::Corrupt`] if the frame yields anything else.
     pub(super) fn decompress(&self, frame: &[u8], len: usize) -> Result<Vec<u8>> {
-        let digested = self.digested.0.get_or_init(|| digest(self.bytes));
-        let digested = digested
-            .as_ref()
-            .ok_or_else(|| Error::corrupt("dictionary", "it is none of zstd"))?;
         // Only what a frame yields is written to: a length that is a lie costs no memory.
         let mut value = Vec::with_capacity(len);
         let yielded = CONTEXT
-            .with_borrow_mut(|context| context.decompress_using_ddict(&mut value, frame, digested));
+            .with_borrow_mut(|context| context.decompress_using_ddict(&mut value, frame, &self.0));
         match yielded {
             Ok(yielded) if yielded == len => Ok(value),
             Ok(_) => Err(Error::corrupt("value", "its length is not the stated one")),
@@ -75,18 +73,4 @@ impl Dictionary<'_> {
             }
         }
     }
-}
-
-/// Checks what is said of a dictionary's section.
-pub(super) fn check_section(section: &Section) -> Result<()> {
-    if section.len_items == 1 && section.len_bytes <= DICTIONARY_LEN_MAX as u64 {
-        Ok(())
-    } else {
-        Err(Error::corrupt("dictionary", "its size is out of bounds"))
-    }
-}
-
-fn digest(bytes: &[u8]) -> Option<DDict<'static>> {
-    bytes.starts_with(&MAGIC).then_some(())?;
-    DDict::try_create(bytes)
 }

@@ -2,7 +2,7 @@
 
 use super::{
     batch, blocks,
-    dictionary::{self, Dictionary, Digested},
+    dictionary::Dictionary,
     index::Shape,
     layout::{
         CODEC_COMPRESSED, ENTRY_LEN, HEADER_LEN, Identity, SECTION_ALIGNMENT, SECTIONS_MAX,
@@ -30,7 +30,7 @@ pub struct Shard<B> {
     pub(super) ordered_index: Option<Section>,
     pub(super) block_sums: Option<Section>,
     /// There is one exactly if values are compressed.
-    dictionary: Option<(Section, Box<Digested>)>,
+    dictionary: Option<Box<Dictionary>>,
 }
 
 /// One key and its value.
@@ -49,7 +49,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
     /// [`Error::NotAShard`], [`Error::UnknownVersion`] or [`Error::Corrupt`].
     ///
     /// # Complexity
-    /// Constant: nothing but the first and the last bytes is read.
+    /// Constant: nothing but the first and the last bytes is read, and a dictionary of values.
     pub fn open(bytes: B) -> Result<Self> {
         let all = bytes.as_ref();
         let header = all
@@ -93,9 +93,9 @@ impl<B: AsRef<[u8]>> Shard<B> {
             let problem = "it is there exactly if values are compressed";
             return Err(Error::corrupt("dictionary", problem));
         }
-        dictionary
-            .as_ref()
-            .map_or(Ok(()), dictionary::check_section)?;
+        let dictionary = dictionary
+            .map(|section| Dictionary::digest(&section, section_of(all, &section)))
+            .transpose()?;
         let shape = Shape::decode(section_of(all, &point_index), identity.run)?;
         Ok(Self {
             identity,
@@ -105,7 +105,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
             shape,
             ordered_index,
             block_sums,
-            dictionary: dictionary.map(|section| (section, Box::new(Digested::new()))),
+            dictionary: dictionary.map(Box::new),
             bytes,
         })
     }
@@ -216,7 +216,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
         let all = self.section_bytes(&self.records);
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         Records {
-            dictionary: self.dictionary(),
+            dictionary: self.dictionary.as_deref(),
             rest: Bytes::new(all.get(start..).unwrap_or_default(), "records"),
             end: all.len(),
         }
@@ -233,18 +233,10 @@ impl<B: AsRef<[u8]>> Shard<B> {
         Probe::new(hash, &self.shape, index, self.section_bytes(&self.records))
     }
 
-    /// Returns what is needed to read values, if they are compressed.
-    #[inline]
-    fn dictionary(&self) -> Option<Dictionary<'_>> {
-        let (section, digested) = self.dictionary.as_ref()?;
-        let bytes = self.section_bytes(section);
-        Some(Dictionary { bytes, digested })
-    }
-
     /// Returns the value of a record that was found in this shard.
     #[inline]
     pub(super) fn value<'a>(&'a self, stored: StoredRecord<'a>) -> Value<'a> {
-        Value::new(stored.value, self.dictionary())
+        Value::new(stored.value, self.dictionary.as_deref())
     }
 
     /// Reads the record that an index says is at `offset`.
@@ -254,14 +246,14 @@ impl<B: AsRef<[u8]>> Shard<B> {
             .get(to_index(offset)?..)
             .ok_or_else(|| Error::corrupt("point index", "it leads outside the records"))?;
         let stored = StoredRecord::read(&mut Bytes::new(start, "record"))?;
-        Ok(stored.record(self.dictionary()))
+        Ok(stored.record(self.dictionary.as_deref()))
     }
 }
 
 /// The records of a shard, in the order of [`key::order`].
 #[derive(Debug, Clone)]
 pub struct Records<'a> {
-    dictionary: Option<Dictionary<'a>>,
+    dictionary: Option<&'a Dictionary>,
     rest: Bytes<'a>,
     /// Bytes of all records.
     end: usize,

@@ -96,7 +96,7 @@ impl<'a> StoredRecord<'a> {
     }
 
     /// Returns the record as others see it, with what its value may be compressed with.
-    pub(super) fn record(self, dictionary: Option<Dictionary<'a>>) -> Record<'a> {
+    pub(super) fn record(self, dictionary: Option<&'a Dictionary>) -> Record<'a> {
         Record {
             key: self.key,
             value: Value::new(self.value, dictionary),

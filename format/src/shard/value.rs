@@ -32,7 +32,7 @@ pub const COMPRESSED_LEN_MAX: usize = 16 << 20;
 pub struct Value<'a> {
     stored: &'a [u8],
     /// With which the value may be compressed.
-    dictionary: Option<Dictionary<'a>>,
+    dictionary: Option<&'a Dictionary>,
 }
 
 impl<'a> From<&'a [u8]> for Value<'a> {
@@ -44,7 +44,7 @@ impl<'a> From<&'a [u8]> for Value<'a> {
 
 impl<'a> Value<'a> {
     #[inline]
-    pub(super) fn new(stored: &'a [u8], dictionary: Option<Dictionary<'a>>) -> Self {
+    pub(super) fn new(stored: &'a [u8], dictionary: Option<&'a Dictionary>) -> Self {
         Self { stored, dictionary }
     }
 
@@ -75,7 +75,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    fn read_with(self, dictionary: Dictionary<'a>) -> Result<Cow<'a, [u8]>> {
+    fn read_with(self, dictionary: &Dictionary) -> Result<Cow<'a, [u8]>> {
         match self.parts()? {
             (0, value) => Ok(Cow::Borrowed(value)),
             (len, frame) => dictionary.decompress(frame, len).map(Cow::Owned),
@@ -107,11 +107,13 @@ impl<'a> Value<'a> {
     /// Returns the length of what is compressed, or 0, and what comes after it.
     fn parts(self) -> Result<(usize, &'a [u8])> {
         let mut bytes = Bytes::new(self.stored, "value");
-        let len = bytes.length()?;
-        if len > COMPRESSED_LEN_MAX {
-            let problem = format!("{len} bytes are more than are ever compressed");
-            return Err(Error::corrupt("value", problem));
+        let len = bytes.varint()?;
+        match usize::try_from(len) {
+            Ok(len) if len <= COMPRESSED_LEN_MAX => Ok((len, bytes.rest())),
+            _ => {
+                let problem = format!("{len} bytes are more than are ever compressed");
+                Err(Error::corrupt("value", problem))
+            }
         }
-        Ok((len, bytes.rest()))
     }
 }

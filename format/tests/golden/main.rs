@@ -341,6 +341,28 @@ fn a_ranking_lists_its_ids_in_order() {
 }
 
 #[test]
+fn compressed_values_are_those_that_were_written() {
+    let (shard, plain) = open("prices-current.shard");
+    let sections = [(1, 1, 1, 32), (2, 0, 1, 32), (5, 0, 1, 1), (4, 0, 1, 1)];
+    assert_eq!(plain.sections, sections);
+    let mut frames = 0;
+    for (key, value) in content::price_list(30) {
+        assert_eq!(plain.value(&key), value);
+        let found = shard.get(&key).unwrap().unwrap();
+        assert_eq!(*found.read().unwrap(), *value);
+        assert_eq!(found.len().unwrap(), value.len());
+        match found.stored() {
+            [0, stored @ ..] => assert_eq!(stored, value),
+            frame => {
+                assert!(frame.len() < value.len());
+                frames += 1;
+            }
+        }
+    }
+    assert_eq!(frames, 30);
+}
+
+#[test]
 fn a_manifest_is_these_bytes() {
     // What is digested, written down by hand.
     let (a, b, c) = ("a".repeat(64), "b".repeat(64), "c".repeat(64));
