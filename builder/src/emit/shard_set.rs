@@ -89,6 +89,8 @@ pub(crate) struct ShardSet {
     folder: PathBuf,
     dataset: String,
     run: PartitionRun,
+    /// With which values are compressed, where they are.
+    dictionary: Option<Vec<u8>>,
     writers: BTreeMap<Span, (PathBuf, ShardWriter<AppendFile>)>,
 }
 
@@ -99,8 +101,14 @@ impl ShardSet {
             folder,
             dataset: dataset.to_owned(),
             run,
+            dictionary: None,
             writers: BTreeMap::new(),
         }
+    }
+
+    /// Has the values of the shards compressed with a dictionary, if there is one.
+    pub(crate) fn compressing(self, dictionary: Option<Vec<u8>>) -> Self {
+        Self { dictionary, ..self }
     }
 
     pub(super) fn run(&self) -> PartitionRun {
@@ -120,8 +128,14 @@ impl ShardSet {
                     span,
                     run: self.run,
                 };
-                let writer = ShardWriter::new(AppendFile(path.clone()), &identity)
-                    .map_err(|error| at(&path, error))?;
+                let file = AppendFile(path.clone());
+                let writer = match &self.dictionary {
+                    None => ShardWriter::new(file, &identity),
+                    Some(dictionary) => {
+                        ShardWriter::compressing(file, &identity, dictionary.clone())
+                    }
+                };
+                let writer = writer.map_err(|error| at(&path, error))?;
                 Ok(&mut entry.insert((path, writer)).1)
             }
         }

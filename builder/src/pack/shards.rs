@@ -5,12 +5,12 @@ use std::cmp::Ordering;
 use nightshard_format::{
     key::{self, PartitionRun},
     manifest::OnDuplicate,
-    shard::Span,
+    shard::{Samples, Span},
 };
 use rayon::prelude::*;
 
 use super::{
-    PackPlan,
+    Compression, PackPlan,
     outbox::{Deposit, Row},
     read::file_and_line,
 };
@@ -71,31 +71,80 @@ fn write_run(
     run: PartitionRun,
     deposits: &[Deposit],
 ) -> Result<Written> {
-    let mut set = ShardSet::new(staging, &plan.dataset, run);
-    let mut duplicates = 0;
-    for partition in run.first..run.end {
-        let mut rows = Vec::new();
-        for deposit in deposits {
-            deposit.take(partition, &mut rows)?;
-        }
-        let entries = sorted(&rows);
-        let same_key = |a: &Entry, b: &Entry| {
-            a.hash == b.hash && Row::at(&rows, a.start).key == Row::at(&rows, b.start).key
-        };
-        for of_key in entries.chunk_by(same_key) {
-            let chosen = choose(plan, &rows, of_key)?;
-            let writer = set.writer(Span::Current)?;
-            writer.append(chosen.key, chosen.value)?;
-            if plan.is_ordered {
-                writer.add_term(chosen.key)?;
+    let mut partitions = run.first..run.end;
+    let mut ahead = Vec::new();
+    let dictionary = match plan.compression {
+        Compression::None => None,
+        Compression::Zstd => {
+            let mut samples = Samples::new();
+            while !samples.is_full()
+                && let Some(partition) = partitions.next()
+            {
+                let partition = Partition::take(plan, deposits, partition)?;
+                partition.rows().for_each(|row| samples.add(row.value));
+                ahead.push(partition);
             }
-            duplicates += of_key.len() as u64 - 1;
+            samples.dictionary()?
         }
+    };
+    let mut set = ShardSet::new(staging, &plan.dataset, run).compressing(dictionary);
+    let mut duplicates = 0;
+    let mut write = |partition: Partition| -> Result<()> {
+        for row in partition.rows() {
+            let writer = set.writer(Span::Current)?;
+            writer.append(row.key, row.value)?;
+            if plan.is_ordered {
+                writer.add_term(row.key)?;
+            }
+        }
+        duplicates += partition.duplicates;
+        Ok(())
+    };
+    ahead.into_iter().try_for_each(&mut write)?;
+    for partition in partitions {
+        write(Partition::take(plan, deposits, partition)?)?;
     }
     Ok(Written {
         shards: set.finish()?,
         duplicates,
     })
+}
+
+/// The rows of a partition.
+struct Partition {
+    bytes: Vec<u8>,
+    /// Where those begin that count, in the order of (hash, key).
+    chosen: Vec<usize>,
+    /// How many do not, because another one with their key does.
+    duplicates: u64,
+}
+
+impl Partition {
+    /// Takes the rows of a partition from where they were deposited.
+    fn take(plan: &PackPlan, deposits: &[Deposit], partition: u16) -> Result<Self> {
+        let mut bytes = Vec::new();
+        for deposit in deposits {
+            deposit.take(partition, &mut bytes)?;
+        }
+        let entries = sorted(&bytes);
+        let same_key = |a: &Entry, b: &Entry| {
+            a.hash == b.hash && Row::at(&bytes, a.start).key == Row::at(&bytes, b.start).key
+        };
+        let of_keys = entries.chunk_by(same_key);
+        let chosen = of_keys.map(|of_key| choose(plan, &bytes, of_key));
+        let chosen = chosen.collect::<Result<Vec<usize>>>()?;
+        Ok(Self {
+            duplicates: (entries.len() - chosen.len()) as u64,
+            chosen,
+            bytes,
+        })
+    }
+
+    /// Returns the rows that count.
+    fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        let starts = self.chosen.iter();
+        starts.map(|start| Row::at(&self.bytes, *start))
+    }
 }
 
 /// Where a row begins, and what it is ordered by first.
@@ -124,16 +173,16 @@ fn sorted(rows: &[u8]) -> Vec<Entry> {
     entries
 }
 
-/// Chooses among rows of one key, which are in the order of their places.
-fn choose<'r>(plan: &PackPlan, rows: &'r [u8], of_key: &[Entry]) -> Result<Row<'r>> {
+/// Chooses among rows of one key, which are in the order of their places, and returns where the
+/// one that counts begins.
+fn choose(plan: &PackPlan, rows: &[u8], of_key: &[Entry]) -> Result<usize> {
     let (first, last) = (of_key[0].start, of_key[of_key.len() - 1].start);
-    let (first, last) = (Row::at(rows, first), Row::at(rows, last));
     match plan.on_duplicate {
         OnDuplicate::First => Ok(first),
         OnDuplicate::Last => Ok(last),
         OnDuplicate::Error if of_key.len() == 1 => Ok(first),
         OnDuplicate::Error => {
-            let second = Row::at(rows, of_key[1].start);
+            let (first, second) = (Row::at(rows, first), Row::at(rows, of_key[1].start));
             let (path, line) = file_and_line(plan, second.order);
             let (earlier, earlier_line) = file_and_line(plan, first.order);
             let shown = &first.key[..first.key.len().min(SHOWN_KEY_LEN)];
