@@ -9,8 +9,9 @@ use crate::{Error, Result, bytes::put_varint};
 /// give the same bytes.
 const ZSTD_VERSION: u32 = 10_507;
 
-/// How much work goes into frames: more saves hardly a byte (docs/decisions/0016).
-const LEVEL: i32 = 9;
+/// How much work goes into frames: more saves a few bytes in many times the time
+/// (docs/decisions/0016).
+const LEVEL: i32 = 3;
 
 /// Compresses one value after the other with one dictionary.
 pub(super) struct Compressor {

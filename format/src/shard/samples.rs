@@ -4,11 +4,9 @@ use super::compress::Compressor;
 use crate::Result;
 
 /// More samples than these make a dictionary hardly better, and take longer.
-const SAMPLES_LEN_MAX: usize = 4 << 20;
+const SAMPLES_LEN_MAX: usize = 1 << 20;
 /// A longer value is as well compressed by itself: no dictionary is made of more of it.
 const SAMPLE_LEN_MAX: usize = 32 << 10;
-/// The longest dictionary that is made.
-const DICTIONARY_LEN: usize = 64 << 10;
 /// A dictionary is at most this part of the samples that it is made of.
 const DICTIONARY_SHARE: usize = 16;
 /// One sample in so many is not trained with but tested with.
@@ -74,7 +72,7 @@ impl Samples {
 
 /// Makes a dictionary; `None` if there is too little to make one of.
 fn train(samples: &[u8], lens: &[usize]) -> Option<Vec<u8>> {
-    let mut dictionary = Vec::with_capacity(DICTIONARY_LEN.min(samples.len() / DICTIONARY_SHARE));
+    let mut dictionary = Vec::with_capacity(samples.len() / DICTIONARY_SHARE);
     zstd_safe::train_from_buffer(&mut dictionary, samples, lens).ok()?;
     Some(dictionary)
 }
