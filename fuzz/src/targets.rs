@@ -134,6 +134,9 @@ fn lookup(data: &[u8]) -> Outcome {
         if let Ok(Some(value)) = found {
             let at = value.stored().as_ptr() as usize - data.as_ptr() as usize;
             assert_eq!(&data[at - key.len()..at], key, "the value of another key");
+            if let (Ok(read), Ok(len)) = (value.read(), value.len()) {
+                assert_eq!(read.len(), len, "a value of another length");
+            }
         }
         let said = found
             .as_ref()
