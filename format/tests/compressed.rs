@@ -98,7 +98,7 @@ proptest! {
         prop_assert_eq!(&listed, &records);
         for (key, value) in &records {
             let found = shard.get_checked(key).unwrap().unwrap();
-            prop_assert_eq!(found.len().unwrap(), value.len());
+            prop_assert_eq!(found.len_bytes().unwrap(), value.len());
             prop_assert!(found.stored().len() <= value.len() + 1);
             match found.in_place() {
                 Ok(stored) => prop_assert_eq!(stored, value),
@@ -175,7 +175,7 @@ fn every_flipped_bit_of_a_compressed_shard_is_an_error_and_no_lookup_panics() {
             assert!(shard.verify().is_err(), "byte {at} bit {bit}");
             for key in records.keys() {
                 if let Ok(Some(value)) = shard.get(key) {
-                    let _damaged = (value.read(), value.in_place(), value.len());
+                    let _damaged = (value.read(), value.in_place(), value.len_bytes());
                 }
             }
         }

@@ -93,7 +93,10 @@ fn assert_whole(shard: &Shard<&[u8]>) {
     for record in &records {
         let found = shard.get_checked(record.key).expect("it is verified");
         let value = record.value.read().expect("it is verified");
-        assert_eq!(value.len(), record.value.len().expect("it is verified"));
+        assert_eq!(
+            value.len(),
+            record.value.len_bytes().expect("it is verified")
+        );
         assert_eq!(found.map(Value::stored), Some(record.value.stored()));
         let longer = [record.key, b"\0"].concat();
         let has_longer = keys.contains(&&longer[..]);
@@ -134,7 +137,7 @@ fn lookup(data: &[u8]) -> Outcome {
         if let Ok(Some(value)) = found {
             let at = value.stored().as_ptr() as usize - data.as_ptr() as usize;
             assert_eq!(&data[at - key.len()..at], key, "the value of another key");
-            if let (Ok(read), Ok(len)) = (value.read(), value.len()) {
+            if let (Ok(read), Ok(len)) = (value.read(), value.len_bytes()) {
                 assert_eq!(read.len(), len, "a value of another length");
             }
         }

@@ -87,7 +87,7 @@ impl<'a> Value<'a> {
     /// # Errors
     /// [`Error::Corrupt`] if nothing is.
     #[inline]
-    pub fn len(self) -> Result<usize> {
+    pub fn len_bytes(self) -> Result<usize> {
         if self.dictionary.is_none() {
             return Ok(self.stored.len());
         }

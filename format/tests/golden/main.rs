@@ -350,7 +350,7 @@ fn compressed_values_are_those_that_were_written() {
         assert_eq!(plain.value(&key), value);
         let found = shard.get(&key).unwrap().unwrap();
         assert_eq!(*found.read().unwrap(), *value);
-        assert_eq!(found.len().unwrap(), value.len());
+        assert_eq!(found.len_bytes().unwrap(), value.len());
         match found.stored() {
             [0, stored @ ..] => assert_eq!(stored, value),
             frame => {

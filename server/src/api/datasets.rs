@@ -50,7 +50,7 @@ impl<'a> Value<'a> {
             Ok(_) => KILOBYTE_NS,
             Err(_) => COMPRESSED_KILOBYTE_NS,
         };
-        work.spend(self.found.len()? as u64 / 1_000 * kilobyte_ns)?;
+        work.spend(self.found.len_bytes()? as u64 / 1_000 * kilobyte_ns)?;
         Ok(self.found.read()?)
     }
 
