@@ -15,7 +15,7 @@ use std::{fmt::Write as _, fs, path::Path, sync::Arc, time::Instant};
 
 use nightshard_builder::{
     build::{Quiet, RUNS_DEFAULT},
-    pack::{PackPlan, pack},
+    pack::{self, PackPlan, pack},
 };
 use nightshard_format::manifest::OnDuplicate;
 use parquet::{
@@ -111,6 +111,7 @@ fn plan(input: &Path, staging: &Path, threads: usize) -> PackPlan {
         values: Vec::new(),
         on_duplicate: OnDuplicate::Error,
         is_ordered: false,
+        compression: pack::Compression::None,
         media_type: None,
         runs: RUNS_DEFAULT,
         memory_bytes: 1 << 30,

@@ -97,6 +97,53 @@ fn a_table_is_packed_and_its_values_are_found_listed_and_counted() {
 }
 
 #[test]
+fn compressed_values_are_told_and_read_like_others() {
+    let mut rows = String::from("sku,price,name\n");
+    for row in 0..4_000 {
+        rows.push_str(&format!(
+            "sku-{row},{row}.50,a name that many things have\n"
+        ));
+    }
+    let folder = TempDir::new().unwrap();
+    let options = [
+        "--dataset",
+        "prices",
+        "--compression",
+        "zstd",
+        "--shards",
+        "2",
+    ];
+    let packed = run(table(folder.path(), "prices.csv", &rows, &options));
+    assert_eq!(packed.code, Some(0), "{packed:?}");
+    let repository = folder.path().join("tables").display().to_string();
+    let stats = run(["stats", &repository, "--json"]).json();
+    let prices = &stats["datasets"]["prices"];
+    assert_eq!(
+        (&prices["shards_compressed"], &prices["shards"]),
+        (&2.into(), &2.into())
+    );
+    assert!(prices["section_bytes"]["dictionary"].as_u64() > Some(0));
+    let value = r#"{"sku":"sku-7","price":"7.50","name":"a name that many things have"}"#;
+    let got = run(["get", &repository, "prices", "sku-7"]);
+    assert_eq!((got.code, &*got.stdout), (Some(0), value));
+    let listed = run(["scan", &repository, "prices", "--prefix", "sku-7", "--json"]);
+    assert_eq!(listed.stdout.lines().count(), 111);
+    assert!(listed.stdout.contains(r#"7.50\",\"name\":"#), "{listed:?}");
+    let inspected = run([
+        "inspect",
+        &repository,
+        "--dataset",
+        "prices",
+        "--key",
+        "sku-7",
+    ]);
+    let hexadecimal: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+    assert!(inspected.stdout.contains(&hexadecimal), "{inspected:?}");
+    let verified = run(["verify", &repository]);
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+}
+
+#[test]
 fn packing_again_replaces_the_dataset_alone_and_a_failure_changes_nothing() {
     let folder = TempDir::new().unwrap();
     let repository = folder.path().join("tables").display().to_string();

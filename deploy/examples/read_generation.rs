@@ -35,9 +35,13 @@ pub(crate) async fn read(
     let generation = repository.open_generation(&id, &mut verified).await?;
     writeln!(out, "generation {id}")?;
 
-    // One key: the value is bytes of the map, not a copy.
+    // One key: the value is bytes of the map, not a copy. What nightshard pack has compressed is
+    // read by value.read().
     match generation.get(STORES, Span::Current, store.as_bytes())? {
-        Some(value) => writeln!(out, "{store}: {} cards", Summary::parse(value)?.cards)?,
+        Some(value) => {
+            let summary = Summary::parse(value.in_place()?)?;
+            writeln!(out, "{store}: {} cards", summary.cards)?;
+        }
         None => writeln!(out, "{store}: not there")?,
     }
 
@@ -52,7 +56,7 @@ pub(crate) async fn read(
     // Many keys, which wait for memory together.
     let mut bytes = 0;
     table.get_many(&stores, |_number, found| {
-        bytes += found.ok().flatten().map_or(0, <[u8]>::len);
+        bytes += found.ok().flatten().map_or(0, |value| value.stored().len());
     });
     writeln!(out, "{} stores, {bytes} bytes", stores.len())?;
 

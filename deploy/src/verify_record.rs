@@ -11,13 +11,14 @@ use nightshard_format::{
 ///
 /// Records of datasets unknown here are bytes to this release, and right as such.
 pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()> {
+    let value = record.value.in_place();
     let checked = match (identity.dataset.as_str(), identity.span) {
-        (record::STORES | record::MARKETS, Span::Current) => check_summary(record.value),
-        (record::STORES | record::MARKETS, Span::Month(month)) => {
-            MonthRecord::parse(month, record.value).and_then(|record| record.verify())
-        }
-        (record::RANKINGS | record::CATALOG, Span::Current) => check_ranking(record.value),
-        (record::SEARCH, Span::Current) => check_postings(record.value),
+        (record::STORES | record::MARKETS, Span::Current) => value.and_then(check_summary),
+        (record::STORES | record::MARKETS, Span::Month(month)) => value
+            .and_then(|value| MonthRecord::parse(month, value))
+            .and_then(|record| record.verify()),
+        (record::RANKINGS | record::CATALOG, Span::Current) => value.and_then(check_ranking),
+        (record::SEARCH, Span::Current) => value.and_then(check_postings),
         _ => return Ok(()),
     };
     checked.map_err(|error| {
@@ -127,7 +128,7 @@ mod tests {
         };
         let record = Record {
             key: b"the key",
-            value,
+            value: value.into(),
         };
         let error = check_record(&identity, record)
             .map_or_else(|error| error.to_string(), |()| String::new());

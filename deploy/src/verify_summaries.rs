@@ -43,7 +43,7 @@ fn check_shard(
     let mut months = 0;
     for record in shard.iter() {
         let Record { key, value } = record?;
-        let summary = Summary::parse(value)?;
+        let summary = Summary::parse(value.in_place()?)?;
         if let Some(problem) = contradiction(generation, dataset, key, &summary)? {
             let key = String::from_utf8_lossy(key);
             return Err(damaged(format!("{dataset} {key:?}: {problem}")));

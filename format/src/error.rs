@@ -26,6 +26,9 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A value that is to be read in place is compressed.
+    #[error("the value is compressed: it cannot be read in place")]
+    Compressed,
     /// A writer was given something that the format cannot hold.
     #[error("cannot write {structure}: {problem}")]
     Invalid {

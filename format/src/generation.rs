@@ -7,7 +7,7 @@ use crate::{
     calendar::Month,
     manifest::{Manifest, ShardEntry},
     record::{MonthRecord, Summary},
-    shard::{Identity, Shard, Span},
+    shard::{Identity, Shard, Span, Value},
     table::Table,
 };
 
@@ -81,33 +81,34 @@ impl<B: AsRef<[u8]>> Generation<B> {
     ///
     /// # Errors
     /// [`Error::Corrupt`] if the record found is damaged.
-    pub fn get(&self, dataset: &str, span: Span, key: &[u8]) -> Result<Option<&[u8]>> {
+    pub fn get(&self, dataset: &str, span: Span, key: &[u8]) -> Result<Option<Value<'_>>> {
         self.table(dataset, span).get(key)
     }
 
     /// Returns the summary of a store or market, or `None` if it is not in the generation.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if the record found is damaged.
+    /// [`Error::Corrupt`] if the record found is damaged, [`Error::Compressed`] if it is compressed.
     pub fn summary(&self, dataset: &str, key: &[u8]) -> Result<Option<Summary>> {
-        self.get(dataset, Span::Current, key)?
-            .map(Summary::parse)
+        let found = self.get(dataset, Span::Current, key)?;
+        found
+            .map(|value| Summary::parse(value.in_place()?))
             .transpose()
     }
 
     /// Returns the month record of a store or market, or `None` for a month without rows.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if the record found is damaged.
+    /// [`Error::Corrupt`] if the record found is damaged, [`Error::Compressed`] if it is compressed.
     pub fn month(
         &self,
         dataset: &str,
         key: &[u8],
         month: Month,
     ) -> Result<Option<MonthRecord<'_>>> {
-        let bytes = self.get(dataset, Span::Month(month), key)?;
-        bytes
-            .map(|bytes| MonthRecord::parse(month, bytes))
+        let found = self.get(dataset, Span::Month(month), key)?;
+        found
+            .map(|value| MonthRecord::parse(month, value.in_place()?))
             .transpose()
     }
 }

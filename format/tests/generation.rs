@@ -65,8 +65,8 @@ fn assert_refused(shards: Vec<(ShardEntry, Vec<u8>)>, expected: &str) {
 fn a_shard_that_is_not_the_one_named_is_refused() {
     let right = || shard("one", Span::Current, (0, 1024));
     let generation = open(vec![right()]).unwrap();
-    let found = generation.get("one", Span::Current, &[7]);
-    assert_eq!(found.unwrap(), Some(&b""[..]));
+    let found = generation.get("one", Span::Current, &[7]).unwrap();
+    assert_eq!(found.unwrap().in_place().unwrap(), b"");
     let march = Span::Month(Month::new(2018, 3).unwrap());
     let others = [
         shard("two", Span::Current, (0, 1024)),

@@ -195,13 +195,18 @@ fn assert_right(policy: MemoryPolicy, shard: &Shard<Mapped>) {
     };
     let borrowed: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
     shard.get_many(&borrowed, |number, found| {
-        let (key, found) = (borrowed[number], found.unwrap());
-        assert_eq!(found.map(<[u8]>::to_vec), expected(key), "{policy:?}");
-        assert_eq!(found, shard.get(key).unwrap());
+        let key = borrowed[number];
+        for found in [found, shard.get(key)] {
+            let found = found.unwrap().map(|value| value.in_place().unwrap());
+            assert_eq!(found, expected(key).as_deref(), "{policy:?}");
+        }
     });
     let mut terms = 0;
     let visit = |term: &[u8], record: nightshard_format::shard::Record<'_>| {
-        assert_eq!(Some(record.value.to_vec()), expected(term));
+        assert_eq!(
+            Some(record.value.in_place().unwrap()),
+            expected(term).as_deref()
+        );
         terms += 1;
         true
     };

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use nightshard_format::{
     key::{self, PARTITIONS, PartitionRun},
-    shard::{Identity, Shard, ShardWriter, Span},
+    shard::{Identity, Samples, Shard, ShardWriter, Span},
 };
 
 /// Keys that seeds hold, to be looked for whatever has become of them.
@@ -65,6 +65,7 @@ fn golden(extension: &str) -> Vec<Vec<u8>> {
 pub fn shards() -> Vec<Vec<u8>> {
     let mut shards = golden("shard");
     // Lengths that make distances of no, two and four bytes; and shards of few and no records.
+    shards.extend([0, 2, 60].map(compressed));
     for (records, value_len) in [
         (60, |_number| 5),
         (60, |number| number % 7),
@@ -80,21 +81,53 @@ pub fn shards() -> Vec<Vec<u8>> {
     shards
 }
 
-fn made_up(records: usize, value_len: fn(usize) -> usize, has_terms: bool) -> Vec<u8> {
-    let identity = Identity {
+fn identity() -> Identity {
+    Identity {
         dataset: "made-up".into(),
         span: Span::Current,
         run: PartitionRun {
             first: 0,
             end: PARTITIONS,
         },
+    }
+}
+
+/// Returns a shard whose values are compressed, all but the empty one and one that is short.
+fn compressed(records: usize) -> Vec<u8> {
+    let value = |number: usize| match number {
+        0 => String::new(),
+        1 => "short".into(),
+        _ => format!(
+            "the {number}th of some values, whose square is {}",
+            number * number
+        ),
     };
+    let mut samples = Samples::new();
+    (0..400).for_each(|number| samples.add(value(number).as_bytes()));
+    let dictionary = samples.dictionary().expect("memory suffices");
+    let dictionary = dictionary.expect("the values are alike");
     let mut keys: Vec<_> = (0..records)
         .map(|number| (numbered_key(number), number))
         .collect();
     keys.sort_by(|(left, _), (right, _)| key::order(left).cmp(&key::order(right)));
     let mut file = Vec::new();
-    let mut writer = ShardWriter::new(&mut file, &identity).expect("a vector takes anything");
+    let writer = ShardWriter::compressing(&mut file, &identity(), dictionary);
+    let mut writer = writer.expect("the dictionary is one");
+    for (key, number) in keys {
+        let appended = writer.append(&key, value(number).as_bytes());
+        appended.expect("keys are in order");
+    }
+    writer.finish().expect("there are no terms");
+    file
+}
+
+fn made_up(records: usize, value_len: fn(usize) -> usize, has_terms: bool) -> Vec<u8> {
+    let mut keys: Vec<_> = (0..records)
+        .map(|number| (numbered_key(number), number))
+        .collect();
+    keys.sort_by(|(left, _), (right, _)| key::order(left).cmp(&key::order(right)));
+    let mut file = Vec::new();
+    let mut writer = ShardWriter::new(&mut file, &identity()).expect("a vector takes anything");
     for (key, number) in keys {
         let value = vec![b'v'; value_len(number)];
         writer.append(&key, &value).expect("keys are in order");
@@ -122,7 +155,7 @@ pub fn values() -> Vec<Vec<u8>> {
             let record = record.expect("golden files are right");
             for kind in 0..4 {
                 let mut value = vec![kind];
-                value.extend_from_slice(record.value);
+                value.extend_from_slice(record.value.stored());
                 values.push(value);
             }
         }

@@ -8,7 +8,7 @@ use nightshard_format::{
     histogram::FineHistogram,
     manifest::Manifest,
     record::{MonthRecord, Postings, Ranking, Summary},
-    shard::{Search, Searched, Shard},
+    shard::{Search, Searched, Shard, Value},
 };
 
 use crate::{mutate, rng::Rng, search, seeds};
@@ -91,13 +91,19 @@ fn assert_whole(shard: &Shard<&[u8]>) {
     let mut in_batch = 0;
     shard.get_many(&keys, |number, found| {
         assert_eq!(number, in_batch);
-        assert_eq!(found.expect("it is verified"), Some(records[number].value));
+        let found = found.expect("it is verified").map(Value::stored);
+        assert_eq!(found, Some(records[number].value.stored()));
         in_batch += 1;
     });
     assert_eq!(in_batch, keys.len());
     for record in &records {
         let found = shard.get_checked(record.key).expect("it is verified");
-        assert_eq!(found, Some(record.value));
+        let value = record.value.read().expect("it is verified");
+        assert_eq!(
+            value.len(),
+            record.value.len_bytes().expect("it is verified")
+        );
+        assert_eq!(found.map(Value::stored), Some(record.value.stored()));
         let longer = [record.key, b"\0"].concat();
         let has_longer = keys.contains(&&longer[..]);
         assert_eq!(
@@ -128,14 +134,18 @@ fn lookup(data: &[u8]) -> Outcome {
     let mut singly = Vec::new();
     for key in &keys {
         let found = shard.get(key);
+        let stored = |value: Option<Value<'_>>| value.map(|value| value.stored().to_vec());
         match (&found, shard.get_checked(key)) {
-            (Ok(value), Ok(checked)) => assert_eq!(*value, checked),
+            (Ok(value), Ok(checked)) => assert_eq!(stored(*value), stored(checked)),
             (Ok(Some(_)) | Err(_), Err(_)) => {}
             (found, checked) => panic!("{found:?}, but {checked:?} when it is checked"),
         }
         if let Ok(Some(value)) = found {
-            let at = value.as_ptr() as usize - data.as_ptr() as usize;
+            let at = value.stored().as_ptr() as usize - data.as_ptr() as usize;
             assert_eq!(&data[at - key.len()..at], key, "the value of another key");
+            if let (Ok(read), Ok(len)) = (value.read(), value.len_bytes()) {
+                assert_eq!(read.len(), len, "a value of another length");
+            }
         }
         let said = found
             .as_ref()
@@ -145,7 +155,9 @@ fn lookup(data: &[u8]) -> Outcome {
     }
     let borrowed: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
     shard.get_many(&borrowed, |number, found| match (&singly[number], found) {
-        (Ok(single), Ok(found)) => assert_eq!(*single, found),
+        (Ok(single), Ok(found)) => {
+            assert_eq!(single.map(Value::stored), found.map(Value::stored))
+        }
         (Err(_), Err(_)) => {}
         (single, found) => panic!("{single:?} alone, but {found:?} among many"),
     });

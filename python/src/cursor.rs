@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use nightshard_format::{
     Result,
-    shard::{Search, Searched},
+    shard::{Record, Search, Searched},
 };
 
 use crate::table::Table;
@@ -33,13 +33,16 @@ impl Records {
         }
     }
 
-    /// Passes the next record's key and value to `visit`; nothing is behind a damaged one.
-    pub(crate) fn next<T>(&mut self, visit: impl FnOnce(&[u8], &[u8]) -> T) -> Option<Result<T>> {
+    /// Passes the next record to `visit`; nothing is behind a damaged one.
+    pub(crate) fn next<T>(
+        &mut self,
+        visit: impl FnOnce(Record<'_>) -> Result<T>,
+    ) -> Option<Result<T>> {
         while let Some(shard) = self.table.shards().get(self.shard) {
             let mut records = shard.iter_from(self.offset);
             if let Some(record) = records.next() {
                 self.offset = records.offset();
-                return Some(record.map(|record| visit(record.key, record.value)));
+                return Some(record.and_then(visit));
             }
             (self.shard, self.offset) = (self.shard + 1, 0);
         }
@@ -86,6 +89,7 @@ impl Terms {
         }
         let (ahead, mut bytes) = (&mut self.ahead, 0);
         let mut last: Option<Vec<u8>> = None;
+        let mut damage = Ok(());
         let searched = search.visit(self.table.shards(), u64::MAX, |term, record| {
             let is_new = last.as_deref() != Some(term);
             if is_new && (ahead.len() >= TERMS_AT_ONCE || bytes >= BYTES_AT_ONCE) {
@@ -94,10 +98,16 @@ impl Terms {
             if is_new {
                 last = Some(term.to_vec());
             }
-            bytes += record.value.len();
-            ahead.push_back((record.key.to_vec(), record.value.to_vec()));
-            true
+            match record.value.read() {
+                Ok(value) => {
+                    bytes += value.len();
+                    ahead.push_back((record.key.to_vec(), value.into_owned()));
+                }
+                Err(error) => damage = Err(error),
+            }
+            damage.is_ok()
         })?;
+        damage?;
         self.is_at_end = searched == Searched::Whole;
         self.last = last.or(self.last.take());
         Ok(())

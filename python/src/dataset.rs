@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use nightshard_format::shard::Shard;
+use nightshard_format::shard::{Record, Shard, Value};
 use pyo3::{
     exceptions::{PyKeyError, PyTypeError},
     prelude::*,
@@ -19,7 +19,8 @@ use crate::{
 
 /// The keys and values of one dataset and span, mapped into memory.
 ///
-/// Keys are bytes, or str that stands for its UTF-8. Values are copies of the mapped bytes.
+/// Keys are bytes, or str that stands for its UTF-8. Values are copies of the mapped bytes,
+/// decompressed if need be.
 #[pyclass(frozen, mapping, module = "nightshard")]
 pub(crate) struct Dataset(Table);
 
@@ -30,8 +31,9 @@ impl Dataset {
 
     fn find<'py>(&self, py: Python<'py>, key: &Key) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let found = self.0.get(key.as_ref());
-        let found = found.map_err(|error| to_python(&error))?;
-        Ok(found.map(|value| PyBytes::new(py, value)))
+        let value = found.and_then(|found| found.map(Value::read).transpose());
+        let value = value.map_err(|error| to_python(&error))?;
+        Ok(value.map(|value| PyBytes::new(py, &value)))
     }
 }
 
@@ -83,7 +85,7 @@ impl Dataset {
         let values = values.map_err(|error| to_python(&error))?;
         let copies = values
             .into_iter()
-            .map(|value| value.map(|value| PyBytes::new(py, value)));
+            .map(|value| value.map(|value| PyBytes::new(py, &value)));
         PyList::new(py, copies.collect::<Vec<_>>())
     }
 
@@ -153,7 +155,7 @@ impl Keys {
     }
 
     fn __next__<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        let key = self.0.next(|key, _value| PyBytes::new(py, key));
+        let key = self.0.next(|record| Ok(PyBytes::new(py, record.key)));
         key.transpose().map_err(|error| to_python(&error))
     }
 }
@@ -169,10 +171,9 @@ impl Pairs {
     }
 
     fn __next__<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        let pair = self.0.next(|key, value| to_tuple(py, key, value));
-        pair.transpose()
-            .map_err(|error| to_python(&error))?
-            .transpose()
+        let read = |Record { key, value }: Record<'_>| Ok(to_tuple(py, key, &value.read()?));
+        let pair = self.0.next(read).transpose();
+        pair.map_err(|error| to_python(&error))?.transpose()
     }
 }
 

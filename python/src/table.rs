@@ -1,11 +1,11 @@
 //! What keys are looked up in.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use nightshard_format::{
     Result,
     generation::Generation,
-    shard::{Mapped, Shard, Span},
+    shard::{Mapped, Shard, Span, Value},
 };
 
 /// One dataset and span of a generation, or one shard; clones share its maps.
@@ -48,7 +48,7 @@ impl Table {
         }
     }
 
-    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<&[u8]>> {
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Value<'_>>> {
         match self {
             Self::Part {
                 generation,
@@ -60,7 +60,7 @@ impl Table {
     }
 
     /// Returns the values of many keys, in their order.
-    pub(crate) fn get_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<&[u8]>>> {
+    pub(crate) fn get_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Cow<'_, [u8]>>>> {
         let mut values = Vec::with_capacity(keys.len());
         let visit = |_number, found| values.push(found);
         match self {
@@ -73,6 +73,9 @@ impl Table {
             }
             Self::Single(shard) => shard.get_many(keys, visit),
         }
-        values.into_iter().collect()
+        let values = values.into_iter();
+        values
+            .map(|found: Result<_>| found?.map(Value::read).transpose())
+            .collect()
     }
 }

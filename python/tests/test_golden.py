@@ -21,7 +21,7 @@ def test_a_small_month_is_these_bytes(golden: Path) -> None:
 
 def test_every_golden_shard_is_read_whole(golden: Path) -> None:
     paths = sorted(golden.glob("*.shard"))
-    assert len(paths) == 5
+    assert len(paths) == 6
     for path in paths:
         dataset = nightshard.open_shard(str(path))
         pairs = dict(dataset.items())
@@ -29,6 +29,13 @@ def test_every_golden_shard_is_read_whole(golden: Path) -> None:
         assert list(dataset) == list(dataset.keys()) == list(pairs)
         assert dataset.get_many(pairs) == list(pairs.values())
         assert {key: dataset[key] for key in dataset} == pairs
+
+
+def test_compressed_values_are_read_as_they_were_packed(golden: Path) -> None:
+    prices = nightshard.open_shard(golden / "prices-current.shard")
+    tea = b'{"sku":"sku-0","name":"tea","price":"0.00","stock":0}'
+    assert prices["sku-0"] == prices.get("sku-0") == dict(prices.items())[b"sku-0"] == tea
+    assert prices.get_many(["sku-0", "nothing", "none"]) == [tea, None, b""]
 
 
 def test_terms_are_scanned_in_their_order(golden: Path) -> None:

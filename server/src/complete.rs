@@ -74,7 +74,10 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
 /// Returns the regions or categories that there are.
 fn list(generation: &Generation<Mapped>, name: &str) -> Result<Vec<String>> {
     let list = generation.get(CATALOG, Span::Current, name.as_bytes())?;
-    let Some(list) = list.map(Ranking::parse).transpose()? else {
+    let Some(list) = list
+        .map(|list| Ranking::parse(list.in_place()?))
+        .transpose()?
+    else {
         return Err(missing(format!("it has no list of {name}")));
     };
     let ids = (0..list.len()).filter_map(|position| list.get(position));
@@ -102,25 +105,26 @@ fn has_ranking(
 /// Returns how many stores a ranking has.
 fn ranked(generation: &Generation<Mapped>, key: &[u8]) -> Result<u64> {
     let ranking = generation.get(RANKINGS, Span::Current, key)?;
-    let ranking = ranking.map(Ranking::parse).transpose()?;
+    let ranking = ranking.map(|ranking| Ranking::parse(ranking.in_place()?));
+    let ranking = ranking.transpose()?;
     Ok(ranking.map_or(0, |ranking| ranking.len() as u64))
 }
 
 /// Returns how many stores the search finds by their ids.
 fn searched(generation: &Generation<Mapped>) -> Result<u64> {
-    let (mut stores, mut damage) = (0, Ok(()));
+    let (mut stores, mut counted) = (0, Ok(()));
     let ids = Search::prefix(&term_key(TermKind::Id, ""));
     let table = generation.table(SEARCH, Span::Current);
     table.search(&ids, u64::MAX, |_term, record| {
-        for posting in Postings::new(record.value) {
-            match posting {
-                Ok(posting) => stores += u64::from(posting.kind == EntityKind::Store),
-                Err(error) => damage = Err(error),
+        counted = record.value.in_place().and_then(|postings| {
+            for posting in Postings::new(postings) {
+                stores += u64::from(posting?.kind == EntityKind::Store);
             }
-        }
-        damage.is_ok()
+            Ok(())
+        });
+        counted.is_ok()
     })?;
-    damage.map(|()| stores)
+    counted.map(|()| stores)
 }
 
 /// Returns how many records of each month the summaries of a dataset name.
@@ -128,7 +132,7 @@ fn months(generation: &Generation<Mapped>, dataset: &str) -> Result<BTreeMap<Mon
     let mut named = BTreeMap::new();
     for shard in generation.table(dataset, Span::Current).shards() {
         for record in shard.iter() {
-            for totals in Summary::parse(record?.value)?.months {
+            for totals in Summary::parse(record?.value.in_place()?)?.months {
                 *named.entry(totals.month).or_default() += 1;
             }
         }

@@ -245,7 +245,7 @@ impl<'a> Exchange<'a> {
         self.encode(json, Some(etag), &mut work)
     }
 
-    /// Answers with a value as it is stored.
+    /// Answers with a value as it was packed.
     fn value(
         &self,
         value: Value<'_>,
@@ -256,9 +256,9 @@ impl<'a> Exchange<'a> {
         if matches_any(&self.parts.headers) {
             return Ok(Answer::not_modified(etag, Encoding::Identity));
         }
-        work.spend(value.copy_ns())?;
+        let bytes = value.read(work)?.into_owned();
         let accepted = Encoding::accepted(&self.parts.headers);
-        let (body, encoding) = accepted.encode(value.bytes.to_vec(), work)?;
+        let (body, encoding) = accepted.encode(bytes, work)?;
         Ok(Answer::value(
             body,
             value.media_type.clone(),

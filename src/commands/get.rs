@@ -54,7 +54,7 @@ pub(crate) fn run(args: GetArgs) -> anyhow::Result<ExitCode> {
     let shard = runtime.block_on(repository.open_shard(entry))?;
     let value = shard.get(key)?.ok_or_else(absent)?;
     let mut out = std::io::stdout().lock();
-    match out.write_all(value).and_then(|()| out.flush()) {
+    match out.write_all(&value.read()?).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(ExitCode::SUCCESS),
     }

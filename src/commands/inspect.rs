@@ -134,7 +134,7 @@ fn show_record(args: &InspectArgs, shard: &Shard<Mapped>, key: &[u8]) -> anyhow:
     let value = shard
         .get(key)?
         .ok_or_else(|| absent(key, &format!("{} {}", identity.dataset, identity.span)))?;
-    show(args, &RecordFacts::decode(identity, key, value)?)
+    show(args, &RecordFacts::decode(identity, key, &value.read()?)?)
 }
 
 fn show(args: &InspectArgs, facts: &impl Shown) -> anyhow::Result<()> {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io::Write, num::NonZeroUsize, path::PathBuf, time::UNIX_EPOCH};
 
 use nightshard_builder::{
-    pack::{PackPlan, PackedTable, TableFormat, pack},
+    pack::{Compression, PackPlan, PackedTable, TableFormat, pack},
     source::Inputs,
 };
 use nightshard_deploy::{Environment, Published, Repository, Selected, Staged, SystemEnvironment};
@@ -40,6 +40,9 @@ pub(crate) struct PackArgs {
     /// Let keys be found by what they begin with, and in their order.
     #[arg(long)]
     ordered: bool,
+    /// How values are stored. Whatever it is, they are read alike.
+    #[arg(long, value_enum, default_value_t = Stored::None)]
+    compression: Stored,
     /// csv, tsv, jsonl or parquet [default: what the names of the files say].
     #[arg(long, value_name = "FORMAT", value_parser = parse_format)]
     format: Option<TableFormat>,
@@ -84,6 +87,15 @@ enum Rule {
     First,
     /// The last.
     Last,
+}
+
+/// How values are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Stored {
+    /// As they are: the fastest to read.
+    None,
+    /// By zstd with a dictionary for each shard, where that makes values shorter by a fifth.
+    Zstd,
 }
 
 fn parse_format(name: &str) -> Result<TableFormat, &'static str> {
@@ -190,6 +202,10 @@ impl PackArgs {
                 Rule::Last => OnDuplicate::Last,
             },
             is_ordered: self.ordered,
+            compression: match self.compression {
+                Stored::None => Compression::None,
+                Stored::Zstd => Compression::Zstd,
+            },
             media_type: self.media_type.clone(),
             runs: self.shards,
             memory_bytes: self.memory,

@@ -72,7 +72,7 @@ impl ScanArgs {
         let prefix = self.prefix.as_encoded_bytes();
         let mut out = BufWriter::new(std::io::stdout().lock());
         let mut left = self.limit.unwrap_or(u64::MAX);
-        let mut written = Ok(());
+        let mut written = anyhow::Ok(());
         let mut visit = |record: Record<'_>| {
             if left > 0 {
                 left -= 1;
@@ -96,21 +96,21 @@ impl ScanArgs {
         Ok(out.flush()?)
     }
 
-    fn write(&self, out: &mut impl Write, record: Record<'_>) -> std::io::Result<()> {
+    fn write(&self, out: &mut impl Write, record: Record<'_>) -> anyhow::Result<()> {
         if self.json {
             let mut line = serde_json::Map::new();
             put(&mut line, "key", record.key);
             if !self.keys {
-                put(&mut line, "value", record.value);
+                put(&mut line, "value", &record.value.read()?);
             }
-            return writeln!(out, "{}", Value::Object(line));
+            return Ok(writeln!(out, "{}", Value::Object(line))?);
         }
         write_escaped(out, record.key)?;
         if !self.keys {
             out.write_all(b"\t")?;
-            write_escaped(out, record.value)?;
+            write_escaped(out, &record.value.read()?)?;
         }
-        out.write_all(b"\n")
+        Ok(out.write_all(b"\n")?)
     }
 }
 

@@ -38,6 +38,7 @@ struct Facts {
     shards: u64,
     records: u64,
     bytes: u64,
+    shards_compressed: u64,
     section_bytes: BTreeMap<&'static str, u64>,
     point_index_bytes_per_key: Option<f64>,
     lines: u64,
@@ -78,6 +79,7 @@ impl Facts {
     fn add(&mut self, shard: &Shard<Mapped>) {
         self.shards += 1;
         self.records += shard.len();
+        self.shards_compressed += u64::from(shard.is_compressed());
         self.bytes += shard.bytes().as_ref().len() as u64;
         for (name, bytes, _items) in shard.section_sizes() {
             *self.section_bytes.entry(name).or_default() += bytes;
@@ -107,6 +109,7 @@ fn table(facts: &BTreeMap<String, Facts>) -> Table {
         Column::Number("records"),
         Column::Number("size"),
         Column::Number("values and keys"),
+        Column::Number("compressed"),
         Column::Number("point index"),
         Column::Number("bytes/key"),
         Column::Number("ordered index"),
@@ -123,6 +126,7 @@ fn table(facts: &BTreeMap<String, Facts>) -> Table {
             HumanCount(facts.records).to_string(),
             HumanBytes(facts.bytes).to_string(),
             bytes("records"),
+            format!("{} of {}", facts.shards_compressed, facts.shards),
             bytes("point_index"),
             per_key.map_or_else(|| "-".into(), |bytes| format!("{bytes:.2}")),
             bytes("ordered_index"),

@@ -86,6 +86,8 @@ pub(crate) struct ShardSet {
     folder: PathBuf,
     dataset: String,
     run: PartitionRun,
+    /// With which values are compressed, where they are.
+    dictionary: Option<Vec<u8>>,
     writers: BTreeMap<Span, (PathBuf, ShardWriter<AppendFile>)>,
 }
 
@@ -96,8 +98,14 @@ impl ShardSet {
             folder,
             dataset: dataset.to_owned(),
             run,
+            dictionary: None,
             writers: BTreeMap::new(),
         }
+    }
+
+    /// Has the values of shards that are not begun compressed with a dictionary, if there is one.
+    pub(crate) fn compress(&mut self, dictionary: Option<Vec<u8>>) {
+        self.dictionary = dictionary;
     }
 
     pub(super) fn run(&self) -> PartitionRun {
@@ -117,8 +125,14 @@ impl ShardSet {
                     span,
                     run: self.run,
                 };
-                let writer = ShardWriter::new(AppendFile(path.clone()), &identity)
-                    .map_err(|error| at(&path, error))?;
+                let file = AppendFile(path.clone());
+                let writer = match &self.dictionary {
+                    None => ShardWriter::new(file, &identity),
+                    Some(dictionary) => {
+                        ShardWriter::compressing(file, &identity, dictionary.clone())
+                    }
+                };
+                let writer = writer.map_err(|error| at(&path, error))?;
                 Ok(&mut entry.insert((path, writer)).1)
             }
         }

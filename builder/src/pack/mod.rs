@@ -16,6 +16,7 @@ mod outbox;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod read;
+mod run_writer;
 mod shards;
 
 use std::{collections::BTreeSet, path::PathBuf, time::Instant};
@@ -40,6 +41,15 @@ pub const MEMORY_MIN: u64 = 1 << 20;
 
 /// Most `--threads` of a pack: one for each partition.
 pub const THREADS_MAX: usize = PARTITIONS as usize;
+/// How values are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// As they are, so that they are read in place.
+    None,
+    /// By zstd with a dictionary for each shard, in shards where that pays.
+    Zstd,
+}
 
 /// What to pack, and within which bounds.
 #[derive(Debug, Clone)]
@@ -58,6 +68,8 @@ pub struct PackPlan {
     pub on_duplicate: OnDuplicate,
     /// Whether keys can be found in their order, too.
     pub is_ordered: bool,
+    /// How values are stored.
+    pub compression: Compression,
     /// What values are; without one, text for one column and JSON otherwise.
     pub media_type: Option<String>,
     /// Runs that the partitions are cut into, a shard each.
@@ -100,6 +112,8 @@ pub struct PackReport {
     pub threads: usize,
     /// `--memory`, in bytes.
     pub memory_bytes: u64,
+    /// How values were to be stored.
+    pub compression: Compression,
     /// What was written to the scratch folder for want of memory, in bytes.
     pub spilled_bytes: u64,
     /// Seconds in all.
@@ -136,6 +150,7 @@ pub fn pack(plan: &PackPlan, progress: &dyn Progress) -> Result<PackedTable> {
             without_line_end: open_ended.map(|input| input.path.clone()).collect(),
             threads: plan.threads,
             memory_bytes: plan.memory_bytes,
+            compression: plan.compression,
             spilled_bytes,
             seconds: started.elapsed().as_secs_f64(),
         },

@@ -1,6 +1,6 @@
 //! Writing: each run of partitions to a shard, all runs at once.
 
-use nightshard_format::{key::PartitionRun, manifest::OnDuplicate, shard::Span};
+use nightshard_format::{key::PartitionRun, manifest::OnDuplicate};
 use rayon::prelude::*;
 
 use super::{
@@ -8,11 +8,12 @@ use super::{
     merge::Merge,
     outbox::{Deposit, Entry, Row, sorted},
     read::file_and_line,
+    run_writer::RunWriter,
 };
 use crate::{
     Error, Result,
     build::Progress,
-    emit::{ShardSet, Staged, Staging},
+    emit::{Staged, Staging},
 };
 
 /// So much of a key is shown in a message.
@@ -67,7 +68,7 @@ fn write_run(
     deposits: &[Deposit],
 ) -> Result<Written> {
     let budget = plan.memory_bytes / 2 / plan.threads.max(1) as u64;
-    let mut set = ShardSet::new(staging, &plan.dataset, run);
+    let mut writer = RunWriter::new(plan, staging, run);
     let mut duplicates = 0;
     // Kept from one partition to the next: memory that is touched first costs most.
     let mut rows = Vec::new();
@@ -77,14 +78,14 @@ fn write_run(
         duplicates += if len_bytes <= budget {
             rows.clear();
             rows.reserve(usize::try_from(len_bytes).expect("it fits in memory"));
-            write_held(plan, deposits, partition, &mut rows, &mut set)?
+            write_held(plan, deposits, partition, &mut rows, &mut writer)?
         } else {
             rows = Vec::new();
-            write_merged(plan, deposits, partition, &mut set)?
+            write_merged(plan, deposits, partition, &mut writer)?
         };
     }
     Ok(Written {
-        shards: set.finish()?,
+        shards: writer.finish()?,
         duplicates,
     })
 }
@@ -95,7 +96,7 @@ fn write_held(
     deposits: &[Deposit],
     partition: u16,
     rows: &mut Vec<u8>,
-    set: &mut ShardSet,
+    writer: &mut RunWriter<'_>,
 ) -> Result<u64> {
     for deposit in deposits {
         for part in 0..deposit.parts() {
@@ -118,7 +119,7 @@ fn write_held(
             OnDuplicate::Last => last,
             _ => first,
         };
-        append(plan, set, chosen.key, chosen.value)?;
+        writer.append(chosen.key, chosen.value)?;
         duplicates += of_key.len() as u64 - 1;
     }
     Ok(duplicates)
@@ -129,7 +130,7 @@ fn write_merged(
     plan: &PackPlan,
     deposits: &[Deposit],
     partition: u16,
-    set: &mut ShardSet,
+    writer: &mut RunWriter<'_>,
 ) -> Result<u64> {
     let mut merge = Merge::new(deposits, partition, &plan.scratch)?;
     let mut value = Vec::new();
@@ -146,17 +147,9 @@ fn write_merged(
             next = merge.next()?;
         }
         merge.value(&chosen, &mut value)?;
-        append(plan, set, &chosen.key, &value)?;
+        writer.append(&chosen.key, &value)?;
     }
     Ok(duplicates)
-}
-
-fn append(plan: &PackPlan, set: &mut ShardSet, key: &[u8], value: &[u8]) -> Result<()> {
-    set.append(Span::Current, key, value)?;
-    if plan.is_ordered {
-        set.add_term(Span::Current, key)?;
-    }
-    Ok(())
 }
 
 /// Refuses a second row of a key, unless the plan chooses one.

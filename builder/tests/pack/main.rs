@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod compression;
 mod hostile;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -16,7 +17,7 @@ use std::{
 use nightshard_builder::{
     Error,
     build::Quiet,
-    pack::{PackPlan, TableFormat, pack},
+    pack::{Compression, PackPlan, TableFormat, pack},
 };
 use nightshard_format::{manifest::OnDuplicate, shard::Search};
 use proptest::prelude::*;
@@ -326,6 +327,7 @@ proptest! {
         ),
         rule in 0..3_usize,
         is_ordered: bool,
+        is_compressed: bool,
         runs in 1..9_u16,
     ) {
         let folder = TempDir::new().unwrap();
@@ -342,6 +344,10 @@ proptest! {
             values: vec!["v".into()],
             on_duplicate,
             is_ordered,
+            compression: match is_compressed {
+                true => Compression::Zstd,
+                false => Compression::None,
+            },
             media_type: None,
             runs,
             memory_bytes,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use nightshard_builder::{
     build::Quiet,
-    pack::{PackPlan, PackedTable, pack},
+    pack::{Compression, PackPlan, PackedTable, pack},
 };
 use nightshard_format::{
     manifest::OnDuplicate,
@@ -45,6 +45,7 @@ impl Files {
             runs: 4,
             memory_bytes: 64 << 20,
             threads: 2,
+            compression: Compression::None,
             scratch: self.folder.path().to_owned(),
             staging: tempfile::tempdir_in(self.folder.path()).unwrap().keep(),
         }
@@ -71,7 +72,12 @@ pub(crate) fn content(packed: &PackedTable) -> Map {
     let shards = shards(packed);
     let records = shards.iter().flat_map(Shard::iter).map(Result::unwrap);
     records
-        .map(|record| (record.key.to_vec(), record.value.to_vec()))
+        .map(|record| {
+            (
+                record.key.to_vec(),
+                record.value.read().unwrap().into_owned(),
+            )
+        })
         .collect()
 }
 

@@ -1,6 +1,6 @@
 //! Many lookups at once, which wait for memory together.
 
-use super::{Shard, probe::Probe};
+use super::{Shard, Value, probe::Probe};
 use crate::{Result, key};
 
 /// So many lookups are under way at once: more than the cache misses that a core can wait for,
@@ -12,26 +12,26 @@ const UNDER_WAY: usize = 32;
 pub(crate) fn get_many<'a, B: AsRef<[u8]> + 'a>(
     keys: &[&[u8]],
     shard_of: impl Fn(u64) -> Option<&'a Shard<B>>,
-    mut visit: impl FnMut(usize, Result<Option<&'a [u8]>>),
+    mut visit: impl FnMut(usize, Result<Option<Value<'a>>>),
 ) {
-    let mut probes: [Option<Probe<'a>>; UNDER_WAY] = [None; UNDER_WAY];
+    let mut probes: [Option<(&'a Shard<B>, Probe<'a>)>; UNDER_WAY] = [None; UNDER_WAY];
     for (first, keys) in (0..).step_by(UNDER_WAY).zip(keys.chunks(UNDER_WAY)) {
         for (probe, key) in probes.iter_mut().zip(keys) {
             let hash = key::hash(key);
-            *probe = shard_of(hash).map(|shard| shard.probe(hash));
-            probe.inspect(|probe| probe.touch_line());
+            *probe = shard_of(hash).map(|shard| (shard, shard.probe(hash)));
+            probe.inspect(|(_, probe)| probe.touch_line());
         }
         let under_way = &probes[..keys.len()];
         under_way
             .iter()
             .flatten()
-            .for_each(|probe| probe.touch_record());
+            .for_each(|(_, probe)| probe.touch_record());
         for ((number, probe), key) in (first..).zip(under_way).zip(keys) {
-            let found = probe.map_or(Ok(None), |probe| probe.find(key));
-            visit(
-                number,
-                found.map(|found| found.map(|stored| stored.record.value)),
-            );
+            let found = probe.map_or(Ok(None), |(shard, probe)| {
+                let found = probe.find(key)?;
+                Ok(found.map(|stored| shard.value(stored)))
+            });
+            visit(number, found);
         }
     }
 }

@@ -184,22 +184,31 @@ impl SectionKind {
     pub(super) const POINT_INDEX: Self = Self(2);
     pub(super) const ORDERED_INDEX: Self = Self(3);
     pub(super) const BLOCK_SUMS: Self = Self(4);
+    pub(super) const DICTIONARY: Self = Self(5);
 
     /// All that this release knows.
-    pub(super) const KNOWN: [Self; 4] = [
+    pub(super) const KNOWN: [Self; 5] = [
         Self::RECORDS,
         Self::POINT_INDEX,
         Self::ORDERED_INDEX,
         Self::BLOCK_SUMS,
+        Self::DICTIONARY,
     ];
 
     pub(super) fn is_known(self) -> bool {
         Self::KNOWN.contains(&self)
     }
+
+    /// Returns whether this release reads sections of this kind that are encoded so.
+    fn has_codec(self, codec: u16) -> bool {
+        codec == CODEC_PLAIN || (self == Self::RECORDS && codec == CODEC_COMPRESSED)
+    }
 }
 
-/// How a section's bytes are encoded: only as they are, so far.
+/// A section's bytes are as they are.
 pub(super) const CODEC_PLAIN: u16 = 0;
+/// The values among records are compressed, each by itself.
+pub(super) const CODEC_COMPRESSED: u16 = 1;
 /// How a section is summed: xxh3-64, so far.
 pub(super) const CHECKSUM_XXH3_64: u16 = 1;
 
@@ -207,6 +216,7 @@ pub(super) const CHECKSUM_XXH3_64: u16 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Section {
     pub(super) kind: SectionKind,
+    pub(super) codec: u16,
     pub(super) offset: u64,
     pub(super) len_bytes: u64,
     pub(super) len_items: u64,
@@ -216,7 +226,7 @@ pub(super) struct Section {
 impl Section {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.kind.0.to_le_bytes());
-        out.extend_from_slice(&CODEC_PLAIN.to_le_bytes());
+        out.extend_from_slice(&self.codec.to_le_bytes());
         out.extend_from_slice(&CHECKSUM_XXH3_64.to_le_bytes());
         for field in [self.offset, self.len_bytes, self.len_items, self.checksum] {
             out.extend_from_slice(&field.to_le_bytes());
@@ -227,7 +237,7 @@ impl Section {
         let kind = SectionKind(bytes.u32()?);
         let (codec, checksum) = (bytes.u16()?, bytes.u16()?);
         // What is skipped may be encoded and summed in ways that are not known, either.
-        if kind.is_known() && codec != CODEC_PLAIN {
+        if kind.is_known() && !kind.has_codec(codec) {
             return Err(Error::corrupt(
                 "section table",
                 format!("codec {codec} is not known"),
@@ -241,6 +251,7 @@ impl Section {
         }
         Ok(Self {
             kind,
+            codec,
             offset: bytes.u64()?,
             len_bytes: bytes.u64()?,
             len_items: bytes.u64()?,

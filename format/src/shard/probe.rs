@@ -86,7 +86,7 @@ impl<'a> Probe<'a> {
         while candidates != 0 {
             let place = line.place(candidates.trailing_zeros());
             let stored = StoredRecord::read(&mut self.at(place)?)?;
-            if stored.record.key == key {
+            if stored.key == key {
                 return Ok(Some(stored));
             }
             candidates &= candidates - 1;
@@ -106,7 +106,7 @@ impl<'a> Probe<'a> {
         let len_behind = len_behind.ok_or_else(outside)?;
         while bytes.rest().len() > len_behind {
             let stored = StoredRecord::read(&mut bytes)?;
-            if stored.record.key == key {
+            if stored.key == key {
                 return Ok(Some(stored));
             }
         }
@@ -191,7 +191,7 @@ mod tests {
             probe.touch_line();
             probe.touch_record();
             let found = probe.find(key).unwrap().unwrap();
-            assert_eq!(found.record.key, key);
+            assert_eq!(found.key, key);
             assert_eq!(found.check().unwrap().value.len(), *value_len);
             let missing = [&key[..], b"!"].concat();
             assert!(probe.find(&missing).unwrap().is_none());
@@ -244,7 +244,7 @@ mod tests {
                         let probe = Probe::new(*hash, &shape, &index, &bytes);
                         probe.touch_record();
                         if let Ok(Some(found)) = probe.find(key) {
-                            assert_eq!(found.record.key, key);
+                            assert_eq!(found.key, key);
                         }
                     }
                 }

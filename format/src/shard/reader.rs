@@ -2,13 +2,15 @@
 
 use super::{
     batch, blocks,
+    dictionary::Dictionary,
     index::Shape,
     layout::{
-        ENTRY_LEN, HEADER_LEN, Identity, SECTION_ALIGNMENT, SECTIONS_MAX, Section, SectionKind,
-        TERMS_OF_RECORD_MAX, TRAILER_LEN, Trailer,
+        CODEC_COMPRESSED, ENTRY_LEN, HEADER_LEN, Identity, SECTION_ALIGNMENT, SECTIONS_MAX,
+        Section, SectionKind, TERMS_OF_RECORD_MAX, TRAILER_LEN, Trailer,
     },
     probe::Probe,
     stored::StoredRecord,
+    value::Value,
 };
 use crate::{Error, Result, bytes::Bytes, key};
 
@@ -27,15 +29,17 @@ pub struct Shard<B> {
     pub(super) shape: Shape,
     pub(super) ordered_index: Option<Section>,
     pub(super) block_sums: Option<Section>,
+    /// There is one exactly if values are compressed.
+    dictionary: Option<Box<Dictionary>>,
 }
 
 /// One key and its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
     /// The key.
     pub key: &'a [u8],
     /// The value.
-    pub value: &'a [u8],
+    pub value: Value<'a>,
 }
 
 impl<B: AsRef<[u8]>> Shard<B> {
@@ -45,7 +49,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
     /// [`Error::NotAShard`], [`Error::UnknownVersion`] or [`Error::Corrupt`].
     ///
     /// # Complexity
-    /// Constant: nothing but the first and the last bytes is read.
+    /// Constant: nothing but the first and the last bytes is read, and a dictionary of values.
     pub fn open(bytes: B) -> Result<Self> {
         let all = bytes.as_ref();
         let header = all
@@ -91,6 +95,14 @@ impl<B: AsRef<[u8]>> Shard<B> {
         }
         let block_sums = find(SectionKind::BLOCK_SUMS);
         block_sums.as_ref().map_or(Ok(()), blocks::check_section)?;
+        let dictionary = find(SectionKind::DICTIONARY);
+        if dictionary.is_some() != (records.codec == CODEC_COMPRESSED) {
+            let problem = "it is there exactly if values are compressed";
+            return Err(Error::corrupt("dictionary", problem));
+        }
+        let dictionary = dictionary
+            .map(|section| Dictionary::digest(&section, section_of(all, &section)))
+            .transpose()?;
         let shape = Shape::decode(section_of(all, &point_index), identity.run)?;
         Ok(Self {
             identity,
@@ -100,6 +112,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
             shape,
             ordered_index,
             block_sums,
+            dictionary: dictionary.map(Box::new),
             bytes,
         })
     }
@@ -136,10 +149,17 @@ impl<B: AsRef<[u8]>> Shard<B> {
                 SectionKind::POINT_INDEX => "point_index",
                 SectionKind::ORDERED_INDEX => "ordered_index",
                 SectionKind::BLOCK_SUMS => "block_sums",
+                SectionKind::DICTIONARY => "dictionary",
                 _ => "unknown",
             };
             (name, section.len_bytes, section.len_items)
         })
+    }
+
+    /// Returns whether values are compressed, as far as that makes them shorter.
+    #[must_use]
+    pub fn is_compressed(&self) -> bool {
+        self.dictionary.is_some()
     }
 
     /// Returns the value of `key`, or `None` if there is no such key.
@@ -149,7 +169,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
     ///
     /// # Complexity
     /// One cache miss for the index and one for the record, on average.
-    pub fn get(&self, key: &[u8]) -> Result<Option<&[u8]>> {
+    pub fn get(&self, key: &[u8]) -> Result<Option<Value<'_>>> {
         self.get_hashed(key::hash(key), key)
     }
 
@@ -158,9 +178,9 @@ impl<B: AsRef<[u8]>> Shard<B> {
     /// # Errors
     /// As [`Shard::get`].
     #[inline]
-    pub fn get_hashed(&self, hash: u64, key: &[u8]) -> Result<Option<&[u8]>> {
+    pub fn get_hashed(&self, hash: u64, key: &[u8]) -> Result<Option<Value<'_>>> {
         let found = self.probe(hash).find(key)?;
-        Ok(found.map(|stored| stored.record.value))
+        Ok(found.map(|stored| self.value(stored)))
     }
 
     /// Returns the value of `key` after comparing the check of its record.
@@ -170,10 +190,10 @@ impl<B: AsRef<[u8]>> Shard<B> {
     ///
     /// # Errors
     /// As [`Shard::get`], and [`Error::Corrupt`] for a record whose check does not match.
-    pub fn get_checked(&self, key: &[u8]) -> Result<Option<&[u8]>> {
+    pub fn get_checked(&self, key: &[u8]) -> Result<Option<Value<'_>>> {
         let found = self.probe(key::hash(key)).find(key)?;
-        let checked = found.map(|stored| stored.check()).transpose()?;
-        Ok(checked.map(|record| record.value))
+        let checked = found.map(StoredRecord::check).transpose()?;
+        Ok(checked.map(|stored| self.value(stored)))
     }
 
     /// Looks up many keys, and passes each one's number and value to `visit`, in their order.
@@ -183,7 +203,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
     pub fn get_many<'a>(
         &'a self,
         keys: &[&[u8]],
-        visit: impl FnMut(usize, Result<Option<&'a [u8]>>),
+        visit: impl FnMut(usize, Result<Option<Value<'a>>>),
     ) {
         batch::get_many(keys, |_hash| Some(self), visit);
     }
@@ -203,6 +223,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
         let all = self.section_bytes(&self.records);
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         Records {
+            dictionary: self.dictionary.as_deref(),
             rest: Bytes::new(all.get(start..).unwrap_or_default(), "records"),
             end: all.len(),
         }
@@ -219,19 +240,27 @@ impl<B: AsRef<[u8]>> Shard<B> {
         Probe::new(hash, &self.shape, index, self.section_bytes(&self.records))
     }
 
+    /// Returns the value of a record that was found in this shard.
+    #[inline]
+    pub(super) fn value<'a>(&'a self, stored: StoredRecord<'a>) -> Value<'a> {
+        Value::new(stored.value, self.dictionary.as_deref())
+    }
+
     /// Reads the record that an index says is at `offset`.
     pub(super) fn record_at(&self, offset: u64) -> Result<Record<'_>> {
         let records = self.section_bytes(&self.records);
         let start = records
             .get(to_index(offset)?..)
             .ok_or_else(|| Error::corrupt("point index", "it leads outside the records"))?;
-        Ok(StoredRecord::read(&mut Bytes::new(start, "record"))?.record)
+        let stored = StoredRecord::read(&mut Bytes::new(start, "record"))?;
+        Ok(stored.record(self.dictionary.as_deref()))
     }
 }
 
 /// The records of a shard, in the order of [`key::order`].
 #[derive(Debug, Clone)]
 pub struct Records<'a> {
+    dictionary: Option<&'a Dictionary>,
     rest: Bytes<'a>,
     /// Bytes of all records.
     end: usize,
@@ -262,7 +291,7 @@ impl<'a> Iterator for Records<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let stored = self.next_stored()?;
-        Some(stored.map(|stored| stored.record))
+        Some(stored.map(|stored| stored.record(self.dictionary)))
     }
 }
 

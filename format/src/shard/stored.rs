@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use super::Record;
+use super::{Record, Value, dictionary::Dictionary};
 use crate::{
     Error, Result,
     bytes::{Bytes, put_varint},
@@ -27,9 +27,11 @@ pub(super) fn check_of(parts: &[&[u8]]) -> [u8; CHECK_LEN] {
 }
 
 /// A record whose check was not yet compared.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StoredRecord<'a> {
-    pub(super) record: Record<'a>,
+    pub(super) key: &'a [u8],
+    /// What stands for the value.
+    pub(super) value: &'a [u8],
     /// All of it, with its check.
     bytes: &'a [u8],
 }
@@ -48,13 +50,11 @@ impl<'a> StoredRecord<'a> {
         if key_len > KEY_LEN_MAX {
             return Err(Error::corrupt("record", "its key is too long"));
         }
-        let record = Record {
-            key: bytes.take(key_len)?,
-            value: bytes.take(value_len)?,
-        };
+        let (key, value) = (bytes.take(key_len)?, bytes.take(value_len)?);
         bytes.take(CHECK_LEN)?;
         Ok(Self {
-            record,
+            key,
+            value,
             bytes: &all[..all.len() - bytes.rest().len()],
         })
     }
@@ -82,11 +82,12 @@ impl<'a> StoredRecord<'a> {
         let key_start = 1 + (ends.trailing_zeros() as usize + 1) / 8;
         let value_start = key_start + key.len();
         let bytes = bytes.get(..value_start + value_len as usize + CHECK_LEN)?;
-        let record = Record {
+        let found = Self {
             key: &bytes[key_start..value_start],
             value: &bytes[value_start..bytes.len() - CHECK_LEN],
+            bytes,
         };
-        (record.key == key).then_some(Self { record, bytes })
+        (found.key == key).then_some(found)
     }
 
     /// Bytes of the whole record.
@@ -94,15 +95,21 @@ impl<'a> StoredRecord<'a> {
         self.bytes.len() as u64
     }
 
+    /// Returns the record as others see it, with what its value may be compressed with.
+    pub(super) fn record(self, dictionary: Option<&'a Dictionary>) -> Record<'a> {
+        Record {
+            key: self.key,
+            value: Value::new(self.value, dictionary),
+        }
+    }
+
     /// Returns the record if its check is right.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if it is not.
-    pub(super) fn check(&self) -> Result<Record<'a>> {
+    pub(super) fn check(self) -> Result<Self> {
         match self.bytes.split_last_chunk::<CHECK_LEN>() {
-            Some((checked, check)) if xxh3_64(checked).to_le_bytes().starts_with(check) => {
-                Ok(self.record)
-            }
+            Some((checked, check)) if xxh3_64(checked).to_le_bytes().starts_with(check) => Ok(self),
             _ => Err(Error::corrupt("record", "its check does not match")),
         }
     }
@@ -126,15 +133,10 @@ mod tests {
                 bytes.extend([0xff; GLANCE_LEN]);
                 let read = StoredRecord::read(&mut Bytes::new(&bytes, "test")).unwrap();
                 assert_eq!(read.len(), end as u64);
-                assert_eq!(
-                    read.check().unwrap(),
-                    Record {
-                        key: &key,
-                        value: &value
-                    }
-                );
+                let checked = read.check().unwrap();
+                assert_eq!((checked.key, checked.value), (&key[..], &value[..]));
                 match StoredRecord::glance(&bytes, &key) {
-                    Some(seen) => assert_eq!((seen.record, seen.len()), (read.record, read.len())),
+                    Some(seen) => assert_eq!(seen, read),
                     None => assert!(key_len >= 128, "{key_len} {value_len}"),
                 }
                 let longer = [&key[..], &[7]].concat();

@@ -13,7 +13,8 @@ use super::{
 use crate::{Error, Result, key};
 
 impl<B: AsRef<[u8]>> Shard<B> {
-    /// Reads every byte and checks it: checksums, padding, records and their order, both indexes.
+    /// Reads every byte and checks it: checksums, padding, records and their order, values
+    /// that are compressed, both indexes.
     ///
     /// # Errors
     /// [`Error::Corrupt`], naming the structure at fault.
@@ -35,8 +36,8 @@ impl<B: AsRef<[u8]>> Shard<B> {
         let mut last: Option<(u64, &[u8])> = None;
         let mut records = self.iter();
         while let Some(stored) = records.next_stored().transpose()? {
-            let record = stored.check()?;
-            let order = key::order(record.key);
+            let stored = stored.check()?;
+            let order = key::order(stored.key);
             if !self.identity.run.contains(key::partition_of(order.0)) {
                 return Err(Error::corrupt(
                     "records",
@@ -46,6 +47,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
             if last.is_some_and(|last| last >= order) {
                 return Err(Error::corrupt("records", "keys are out of order"));
             }
+            self.value(stored).read()?;
             let (hash, len) = (order.0, stored.len());
             lines.push(Entry { hash, len })?;
             lengths.add(len);

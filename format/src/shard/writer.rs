@@ -7,10 +7,11 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::{
     blocks::BLOCK_LEN,
+    compress::Compressor,
     index::{Entry, LINE_LEN, Lengths, LineBuilder, OFFSET_END, Shape},
     layout::{
-        HEADER_LEN, Identity, SECTION_ALIGNMENT, Section, SectionKind, TERMS_OF_RECORD_MAX,
-        TRAILER_LEN, Trailer,
+        CODEC_COMPRESSED, CODEC_PLAIN, HEADER_LEN, Identity, SECTION_ALIGNMENT, Section,
+        SectionKind, TERMS_OF_RECORD_MAX, TRAILER_LEN, Trailer,
     },
     stored,
 };
@@ -52,8 +53,9 @@ pub struct Written {
 ///
 /// let shard = Shard::open(file)?;
 /// shard.verify()?;
-/// assert_eq!(shard.get(b"france")?, Some(&b"paris"[..]));
-/// assert_eq!(shard.get(b"spain")?, None);
+/// let found = shard.get(b"france")?.expect("it was appended");
+/// assert_eq!(found.in_place()?, b"paris");
+/// assert!(shard.get(b"spain")?.is_none());
 /// # Ok::<(), nightshard_format::Error>(())
 /// ```
 pub struct ShardWriter<W> {
@@ -62,6 +64,8 @@ pub struct ShardWriter<W> {
     offset: u64,
     digest: Hasher,
     section_checksum: Xxh3,
+    /// Of values, unless they are stored as they are.
+    compressor: Option<Compressor>,
     /// Every record, in order.
     entries: Vec<Entry>,
     /// Where the last record begins.
@@ -82,12 +86,26 @@ impl<W: Write> ShardWriter<W> {
     /// # Errors
     /// [`Error::Invalid`] for a name that is none, [`Error::Io`] if writing fails.
     pub fn new(output: W, identity: &Identity) -> Result<Self> {
+        Self::start(output, identity, None)
+    }
+
+    /// Starts a shard whose values are compressed with a dictionary, which [`super::Samples`] make,
+    /// as far as that makes them shorter.
+    ///
+    /// # Errors
+    /// As [`ShardWriter::new`], and [`Error::Invalid`] for a dictionary that is none.
+    pub fn compressing(output: W, identity: &Identity, dictionary: Vec<u8>) -> Result<Self> {
+        Self::start(output, identity, Some(Compressor::new(dictionary)?))
+    }
+
+    fn start(output: W, identity: &Identity, compressor: Option<Compressor>) -> Result<Self> {
         let mut writer = Self {
             output,
             identity: identity.clone(),
             offset: 0,
             digest: Hasher::new(),
             section_checksum: Xxh3::new(),
+            compressor,
             entries: Vec::new(),
             last_offset: 0,
             terms: Vec::new(),
@@ -108,6 +126,17 @@ impl<W: Write> ShardWriter<W> {
     pub fn append(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let hash = key::hash(key);
         self.check_order(key, hash)?;
+        let Some(mut compressor) = self.compressor.take() else {
+            return self.append_stored(hash, key, value);
+        };
+        let stored = compressor.store(value);
+        let appended = stored.and_then(|stored| self.append_stored(hash, key, stored));
+        self.compressor = Some(compressor);
+        appended
+    }
+
+    /// Appends a record whose value is as it is to be stored.
+    fn append_stored(&mut self, hash: u64, key: &[u8], value: &[u8]) -> Result<()> {
         let offset = self.offset - HEADER_LEN as u64;
         let mut lengths = std::mem::take(&mut self.lengths);
         lengths.clear();
@@ -193,6 +222,7 @@ impl<W: Write> ShardWriter<W> {
     fn put_section(&mut self, kind: SectionKind, items: u64, bytes: &[u8]) -> Result<Section> {
         let section = Section {
             kind,
+            codec: CODEC_PLAIN,
             offset: self.offset,
             len_bytes: bytes.len() as u64,
             len_items: items,
@@ -217,6 +247,7 @@ impl<W: Write> ShardWriter<W> {
         lines.finish()?;
         Ok(Section {
             kind: SectionKind::POINT_INDEX,
+            codec: CODEC_PLAIN,
             offset,
             len_bytes: self.offset - offset,
             len_items: entries.len() as u64,
@@ -239,8 +270,13 @@ impl<W: Write> ShardWriter<W> {
     /// average, [`Error::Io`] if writing fails.
     pub fn finish(mut self) -> Result<Written> {
         let len_records = self.entries.len() as u64;
+        let dictionary = self.compressor.take().map(Compressor::into_dictionary);
         let mut sections = vec![Section {
             kind: SectionKind::RECORDS,
+            codec: match dictionary {
+                None => CODEC_PLAIN,
+                Some(_) => CODEC_COMPRESSED,
+            },
             offset: HEADER_LEN as u64,
             len_bytes: self.offset - HEADER_LEN as u64,
             len_items: len_records,
@@ -256,6 +292,9 @@ impl<W: Write> ShardWriter<W> {
             }
             let (items, bytes) = ordered_index(std::mem::take(&mut self.terms))?;
             sections.push(self.put_section(SectionKind::ORDERED_INDEX, items, &bytes)?);
+        }
+        if let Some(dictionary) = dictionary {
+            sections.push(self.put_section(SectionKind::DICTIONARY, 1, &dictionary)?);
         }
         sections.push(self.put_block_sums()?);
         let mut table = Vec::new();

@@ -16,7 +16,7 @@ use nightshard_format::{
         self, DayCards, EntityKind, MonthBuilder, MonthTotals, Posting, RankBy, Run, StoreProfile,
         SummaryBuilder, encode_postings, encode_ranking, ranking_key,
     },
-    shard::{Identity, ShardWriter, Span},
+    shard::{Identity, Samples, ShardWriter, Span},
     statistics::Statistics,
     text::rotations,
 };
@@ -72,6 +72,7 @@ pub(crate) fn shards() -> Vec<(&'static str, Vec<u8>)> {
             "rankings-current.shard",
             shard(record::RANKINGS, Span::Current, lower, rankings()),
         ),
+        ("prices-current.shard", compressed(whole)),
     ]
 }
 
@@ -178,6 +179,46 @@ fn shard(dataset: &str, span: Span, run: PartitionRun, mut records: Vec<Record>)
         for term in terms {
             writer.add_term(&term).unwrap();
         }
+    }
+    writer.finish().unwrap();
+    file
+}
+
+/// Returns what is packed of prices: keys and values, of which the first two are not compressed.
+pub(crate) fn price_list(rows: u32) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut prices = vec![
+        (b"none".to_vec(), vec![]),
+        (b"odd".to_vec(), (0..=255).rev().collect()),
+    ];
+    for row in 0..rows {
+        let (name, pence) = (["tea", "milk", "bread"][row as usize % 3], row * 7 % 100);
+        let value = format!(
+            r#"{{"sku":"sku-{row}","name":"{name}","price":"{}.{pence:02}","stock":{}}}"#,
+            row % 11,
+            row * row % 1_009
+        );
+        prices.push((format!("sku-{row}").into_bytes(), value.into_bytes()));
+    }
+    prices
+}
+
+/// Returns a shard of prices that are compressed, with a dictionary made of more prices.
+fn compressed(run: PartitionRun) -> Vec<u8> {
+    let mut samples = Samples::new();
+    let more = price_list(400);
+    more[2..].iter().for_each(|(_, value)| samples.add(value));
+    let dictionary = samples.dictionary().unwrap().unwrap();
+    let identity = Identity {
+        dataset: "prices".into(),
+        span: Span::Current,
+        run,
+    };
+    let mut records = price_list(30);
+    records.sort_by_key(|(key, _)| (hash(key), key.clone()));
+    let mut file = Vec::new();
+    let mut writer = ShardWriter::compressing(&mut file, &identity, dictionary).unwrap();
+    for (key, value) in records {
+        writer.append(&key, &value).unwrap();
     }
     writer.finish().unwrap();
     file

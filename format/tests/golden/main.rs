@@ -42,6 +42,10 @@ fn open(name: &str) -> (Shard<Vec<u8>>, plain::Shard) {
     (shard, read)
 }
 
+fn in_place<'a>(shard: &'a Shard<Vec<u8>>, key: &[u8]) -> &'a [u8] {
+    shard.get(key).unwrap().unwrap().in_place().unwrap()
+}
+
 fn march() -> Month {
     Month::new(2018, 3).unwrap()
 }
@@ -90,7 +94,7 @@ fn headers_and_sections_are_as_specified() {
         };
         assert_eq!(identity.span, expected);
         for (key, value) in &read.records {
-            assert_eq!(shard.get(key).unwrap(), Some(&value[..]));
+            assert_eq!(in_place(&shard, key), value);
         }
     }
 }
@@ -159,7 +163,7 @@ fn a_small_month_is_these_bytes() {
         &[4, 0xf3, 0x03, 0xc9, 0x11], // two amounts
         &[1, 1, 18],                  // a new card, and one after nine days
     ];
-    assert_eq!(shard.get(b"bar").unwrap(), Some(&expected.concat()[..]));
+    assert_eq!(in_place(&shard, b"bar"), &expected.concat()[..]);
 }
 
 /// Returns what the package reads of a month: totals, cards, and for each day its number, count
@@ -215,7 +219,7 @@ fn a_busy_month_has_these_figures() {
     };
     assert_eq!(plain::read_month(plain.value(b"busy")), expected);
 
-    let record = shard.get(b"busy").unwrap().unwrap();
+    let record = in_place(&shard, b"busy");
     let record = MonthRecord::parse(march(), record).unwrap();
     let days = vec![(1, 1_100, 623_400), (2, 9, 142), (15, 3, 9_993)];
     assert_eq!(read(&record), (statistics, 13, days));
@@ -256,7 +260,7 @@ fn a_market_has_its_days_by_totals() {
         roll_up: None,
     };
     assert_eq!(plain::read_month(plain.value(b"all")), expected);
-    let record = shard.get(b"all").unwrap().unwrap();
+    let record = in_place(&shard, b"all");
     let record = MonthRecord::parse(march(), record).unwrap();
     assert_eq!(read(&record), (statistics, 200, vec![(31, 2, 249)]));
 }
@@ -291,7 +295,7 @@ fn a_summary_has_these_figures() {
     };
     assert_eq!(plain::read_summary(plain.value(b"bar"), year + 2), expected);
 
-    let summary = Summary::parse(shard.get(b"bar").unwrap().unwrap()).unwrap();
+    let summary = Summary::parse(in_place(&shard, b"bar")).unwrap();
     let profile = &summary.profile;
     assert_eq!(profile.name.as_deref(), Some("Bär"));
     assert_eq!(
@@ -357,7 +361,7 @@ fn a_searched_word_leads_to_its_postings() {
     assert_eq!(searched.unwrap(), Searched::Whole);
     assert_eq!(found, plain.terms[1..]);
     let kinds = [EntityKind::Store, EntityKind::Store, EntityKind::Region];
-    let read = Postings::new(shard.get(word).unwrap().unwrap()).map(Result::unwrap);
+    let read = Postings::new(in_place(&shard, word)).map(Result::unwrap);
     let read: Vec<_> = read.map(|posting| (posting.kind, posting.id)).collect();
     assert_eq!(read.len(), 4);
     for ((kind, (_, id)), read) in kinds.into_iter().zip(postings).zip(read) {
@@ -378,10 +382,32 @@ fn a_ranking_lists_its_ids_in_order() {
     assert!(keys.eq(expected), "{:?}", plain.records);
     for (key, value) in &plain.records {
         assert_eq!(plain::read_ranking(value), ids);
-        let ranking = Ranking::parse(shard.get(key).unwrap().unwrap()).unwrap();
+        let ranking = Ranking::parse(in_place(&shard, key)).unwrap();
         assert!((0..3).map(|at| ranking.get(at)).eq(ids.map(Some)));
         assert_eq!(ranking.len(), 3);
     }
+}
+
+#[test]
+fn compressed_values_are_those_that_were_written() {
+    let (shard, plain) = open("prices-current.shard");
+    let sections = [(1, 1, 1, 32), (2, 0, 1, 32), (5, 0, 1, 1), (4, 0, 1, 1)];
+    assert_eq!(plain.sections, sections);
+    let mut frames = 0;
+    for (key, value) in content::price_list(30) {
+        assert_eq!(plain.value(&key), value);
+        let found = shard.get(&key).unwrap().unwrap();
+        assert_eq!(*found.read().unwrap(), *value);
+        assert_eq!(found.len_bytes().unwrap(), value.len());
+        match found.stored() {
+            [0, stored @ ..] => assert_eq!(stored, value),
+            frame => {
+                assert!(frame.len() < value.len());
+                frames += 1;
+            }
+        }
+    }
+    assert_eq!(frames, 30);
 }
 
 #[test]

@@ -63,6 +63,7 @@ pub(crate) fn read_shard(file: &[u8]) -> Shard {
         terms: Vec::new(),
     };
     let mut offsets = Vec::new();
+    let mut dictionary = None;
     let mut end = 64;
     for entry in file[table_offset..table_offset + table_len].chunks(40) {
         let (kind, items) = (u32_at(entry, 0), u64_at(entry, 24));
@@ -79,11 +80,13 @@ pub(crate) fn read_shard(file: &[u8]) -> Shard {
             2 => check_point_index(section, &shard, &offsets),
             4 => check_block_sums(&file[..start], section),
             3 => read_ordered_index(section, &mut shard, &offsets),
+            5 => dictionary = Some(section),
             _ => {}
         }
         let expected = match kind {
             3 => shard.terms.len(),
             4 => start.div_ceil(65_536),
+            5 => 1,
             _ => shard.records.len(),
         };
         assert_eq!(items, expected as u64);
@@ -92,6 +95,13 @@ pub(crate) fn read_shard(file: &[u8]) -> Shard {
         end, table_offset,
         "the table is where the last section ends"
     );
+    assert_eq!(shard.sections[0].1 == 1, dictionary.is_some());
+    if let Some(dictionary) = dictionary {
+        assert_eq!(dictionary[..4], 0xec30_a437_u32.to_le_bytes());
+        for (_, value) in &mut shard.records {
+            *value = decompress(value, dictionary);
+        }
+    }
     shard
 }
 
@@ -116,6 +126,22 @@ fn read_records(section: &[u8], shard: &mut Shard) -> Vec<u64> {
     let run = u64::from(first)..u64::from(end);
     assert!(places.iter().all(|place| run.contains(&(place.0 >> 54))));
     offsets
+}
+
+/// Returns the value that is stored as `rest` in records of codec 1.
+fn decompress(mut rest: &[u8], dictionary: &[u8]) -> Vec<u8> {
+    let len = length(&mut rest);
+    if len == 0 {
+        return rest.to_vec();
+    }
+    assert!(len <= 16 << 20);
+    // No checksum, no size, no id of a dictionary, and a window.
+    assert_eq!(rest[0], 0, "descriptor of the frame");
+    let frame = [&0xfd2f_b528_u32.to_le_bytes()[..], rest].concat();
+    let mut decompressor = zstd::bulk::Decompressor::with_dictionary(dictionary).unwrap();
+    let value = decompressor.decompress(&frame, len).unwrap();
+    assert_eq!(value.len(), len);
+    value
 }
 
 /// Checks that the index finds every record, and has nothing else.

@@ -60,8 +60,9 @@ pub(super) fn write_catalog(
         &[Some("info"), Some(kind.as_str())],
     )?;
     parameters.finish()?;
-    let bytes = served.generation().get(CATALOG, Span::Current, name)?;
-    let ids = bytes.map(Ranking::parse).transpose()?;
+    let found = served.generation().get(CATALOG, Span::Current, name)?;
+    let ids = found.map(|ids| Ranking::parse(ids.in_place()?));
+    let ids = ids.transpose()?;
     let len = ids.map_or(0, |ids| ids.len());
     let positions = page.positions(len);
     lookup.work.spend(positions.len() as u64 * ROW_NS)?;

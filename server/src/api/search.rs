@@ -9,7 +9,7 @@ use nightshard_format::{
 
 use super::{Lookup, cursor::Page, parameters::Parameters};
 use crate::{
-    problem::{Problem, Result},
+    problem::{Failure, Problem, Result},
     work::Work,
 };
 
@@ -223,7 +223,8 @@ impl<'a> Finder<'a, '_> {
             if found.is_cut() {
                 return false;
             }
-            outcome = self.visit(is_wanted(term), record.value, found);
+            let postings = record.value.in_place().map_err(Failure::from);
+            outcome = postings.and_then(|postings| self.visit(is_wanted(term), postings, found));
             outcome.is_ok()
         })?;
         outcome

@@ -121,8 +121,9 @@ pub(super) fn ranking<'a>(
     category: Option<&str>,
 ) -> Result<Option<Ranking<'a>>> {
     let key = ranking_key(by, region, category);
-    let bytes = served.generation().get(RANKINGS, Span::Current, &key)?;
-    Ok(bytes.map(Ranking::parse).transpose()?)
+    let found = served.generation().get(RANKINGS, Span::Current, &key)?;
+    let ranking = found.map(|ranking| Ranking::parse(ranking.in_place()?));
+    Ok(ranking.transpose()?)
 }
 
 fn write_store(json: &mut Json, served: &ServedGeneration, id: &[u8]) -> Result<()> {

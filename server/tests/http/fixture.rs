@@ -105,18 +105,20 @@ impl Fixture {
         self.write_as_of(last.unwrap(), shops, payments)
     }
 
-    /// Writes a generation of the packed dataset `name` alone.
+    /// Writes a generation of the packed dataset `name` alone, compressed if there is a dictionary.
     pub(crate) fn write_packed(
         &self,
         name: &str,
         media_type: &str,
         table: &[(&[u8], &[u8])],
+        dictionary: Option<&[u8]>,
     ) -> GenerationId {
         let records: Records = table
             .iter()
             .map(|(key, value)| ((key::hash(key), key.to_vec()), value.to_vec()))
             .collect();
-        let shards = write_shards(self.folder.path(), name, Span::Current, &records, None);
+        let folder = self.folder.path();
+        let shards = write_shards(folder, name, Span::Current, &records, None, dictionary);
         let packed = Packed {
             media_type: media_type.into(),
             key: "key".into(),
@@ -179,7 +181,7 @@ impl Fixture {
                 } else {
                     None
                 };
-                write_shards(self.folder.path(), dataset, *span, records, terms)
+                write_shards(self.folder.path(), dataset, *span, records, terms, None)
             })
             .collect();
         let manifest = manifest(as_of, shops, payments, shards);
@@ -385,6 +387,7 @@ fn write_shards(
     span: Span,
     records: &Records,
     terms: Option<&Terms>,
+    dictionary: Option<&[u8]>,
 ) -> Vec<ShardEntry> {
     let mut entries = Vec::new();
     for run in PartitionRun::split(3).unwrap() {
@@ -394,7 +397,13 @@ fn write_shards(
             run,
         };
         let mut bytes = Vec::new();
-        let mut writer = ShardWriter::new(&mut bytes, &identity).unwrap();
+        let writer = match dictionary {
+            None => ShardWriter::new(&mut bytes, &identity),
+            Some(dictionary) => {
+                ShardWriter::compressing(&mut bytes, &identity, dictionary.to_vec())
+            }
+        };
+        let mut writer = writer.unwrap();
         for ((hash, key), value) in records {
             if run.contains(key::partition_of(*hash)) {
                 writer.append(key, value).unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nightshard_format::manifest::GenerationId;
+use nightshard_format::{manifest::GenerationId, shard::Samples};
 use serde_json::json;
 
 use crate::{
@@ -14,6 +14,11 @@ const LONG: &[u8] = &[b'x'; 100_000];
 
 /// A server of one packed dataset, under selection 1.
 fn server(media_type: &str) -> (Harness, GenerationId) {
+    server_of(media_type, None)
+}
+
+/// The same, with values that are compressed if there is a dictionary.
+fn server_of(media_type: &str, dictionary: Option<&[u8]>) -> (Harness, GenerationId) {
     let fixture = Arc::new(Fixture::new());
     let table: [(&[u8], &[u8]); 7] = [
         (b"", b"of the empty key"),
@@ -24,14 +29,25 @@ fn server(media_type: &str) -> (Harness, GenerationId) {
         (b"text", b"not \"JSON\""),
         (b"long", LONG),
     ];
-    let id = fixture.write_packed("prices", media_type, &table);
+    let id = fixture.write_packed("prices", media_type, &table, dictionary);
     fixture.select(1, &id);
     (Harness::ready(config(), fixture, 1), id)
 }
 
 #[test]
-fn values_are_answered_as_they_are_stored() {
-    let (harness, id) = server("text/x-price; charset=utf-8");
+fn values_are_answered_as_they_were_packed() {
+    let mut samples = Samples::new();
+    for pence in 0..1_000 {
+        let price = format!(r#"{{"price": {pence}.50, "of bytes": "of the empty key"}}"#);
+        samples.add(price.as_bytes());
+    }
+    let dictionary = samples.dictionary().unwrap().unwrap();
+    for dictionary in [None, Some(&dictionary[..])] {
+        assert_answered(server_of("text/x-price; charset=utf-8", dictionary));
+    }
+}
+
+fn assert_answered((harness, id): (Harness, GenerationId)) {
     let mut client = harness.connect();
     for (path, expected) in [
         ("a", &b"{\"price\": 1.50}"[..]),

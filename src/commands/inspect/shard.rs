@@ -18,6 +18,7 @@ pub(super) struct ShardFacts {
     end_partition: u16,
     records: u64,
     bytes: u64,
+    is_compressed: bool,
     sections: Vec<SectionFacts>,
 }
 
@@ -40,6 +41,7 @@ impl ShardFacts {
             end_partition: identity.run.end,
             records: shard.len(),
             bytes: shard.bytes().as_ref().len() as u64,
+            is_compressed: shard.is_compressed(),
             sections: sections
                 .map(|(name, bytes, items)| SectionFacts { name, items, bytes })
                 .collect(),
@@ -58,6 +60,13 @@ impl Shown for ShardFacts {
             ),
             ("records", HumanCount(self.records).to_string()),
             ("size", HumanBytes(self.bytes).to_string()),
+            (
+                "values",
+                match self.is_compressed {
+                    true => "compressed".into(),
+                    false => "as they are".into(),
+                },
+            ),
         ]);
         let mut table = Table::new(&[
             Column::Text("section"),

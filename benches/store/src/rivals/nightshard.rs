@@ -17,7 +17,7 @@ use nightshard_format::{
     generation::Generation,
     key::{self, PARTITIONS, PartitionRun},
     manifest::{MANIFEST_VERSION, Manifest, OnDuplicate, Packed, Rows, ShardEntry},
-    shard::{Identity, Mapped, ShardWriter, Span},
+    shard::{Identity, Mapped, ShardWriter, Span, Value},
     table::Table,
 };
 
@@ -88,12 +88,14 @@ impl Rival for Nightshard {
     #[inline]
     fn get<T>(&self, key: &Key, read: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let found = self.0.get(key);
-        found.expect("shards are whole").map(read)
+        let value = found.expect("shards are whole")?;
+        Some(read(value.in_place().expect("nothing is compressed")))
     }
 
     fn get_many(&self, keys: &[&[u8]], mut visit: impl FnMut(Option<&[u8]>)) {
-        let visit = |_number, found: nightshard_format::Result<Option<_>>| {
-            visit(found.expect("shards are whole"));
+        let visit = |_number, found: nightshard_format::Result<Option<Value<'_>>>| {
+            let value = found.expect("shards are whole");
+            visit(value.map(|value| value.in_place().expect("nothing is compressed")));
         };
         self.0.get_many(keys, visit);
     }
