@@ -13,6 +13,13 @@
 //! without which hardly anything but checksums would be tested. Searches are changed by pieces
 //! of expressions, in shards that are right. Inputs that once failed are kept
 //! in `regressions/` and run by `cargo test`.
+//!
+//! Prefetching, alone and in batches, is run by Miri, which also needs nightly and maps no files:
+//!
+//! ```sh
+//! MIRIFLAGS=-Zmiri-disable-isolation \
+//!     cargo +nightly miri test -p nightshard-format --lib -- shard::stored table
+//! ```
 
 pub mod mutate;
 pub mod rng;

@@ -102,6 +102,9 @@ fn find(searchable: &Searchable, search: &Search, work: u64, count: usize) -> (F
     (found, ended.expect("the shards are right"))
 }
 
+/// Tells whether a term is looked for.
+type Matcher<'a> = Box<dyn Fn(&[u8]) -> bool + 'a>;
+
 /// What an input asks for.
 #[derive(Debug)]
 enum Asked<'a> {
@@ -147,7 +150,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Returns what tells whether a term is looked for; `None` where that is not known.
-    fn matcher(&self) -> Option<Box<dyn Fn(&[u8]) -> bool + '_>> {
+    fn matcher(&self) -> Option<Matcher<'_>> {
         Some(match self {
             Self::Prefix(prefix) => Box::new(|term| term.starts_with(prefix)),
             Self::Range(from, to) => Box::new(|term| {

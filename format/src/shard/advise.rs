@@ -27,8 +27,14 @@ impl MemoryPolicy {
             HugePages::None => Mapped::open(path),
             HugePages::Indexes | HugePages::All => Mapped::open_anew(path),
         }?;
-        // Opening reads a page at either end. A refusal is seen when lookups are advised.
-        let _refused = mapped.advise(self.access(), 0..mapped.as_ref().len());
+        // Opening reads a page at either end, and what comes with it stays in the pages that it is
+        // read into. A refusal is seen when lookups are advised.
+        let advice = match self.huge_pages {
+            HugePages::None => self.access(),
+            HugePages::Indexes => Advice::Random,
+            HugePages::All => Advice::HugePage,
+        };
+        let _refused = mapped.advise(advice, 0..mapped.as_ref().len());
         Ok(mapped)
     }
 

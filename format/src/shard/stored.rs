@@ -121,8 +121,11 @@ mod tests {
 
     #[test]
     fn a_glance_sees_what_reading_does_or_nothing() {
+        // Miri would take hours for the longer ones.
+        let value_len_max = if cfg!(miri) { 128 } else { usize::MAX };
+        let value_lens = [0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152];
         for key_len in [0, 1, 2, 16, 127, 128, 300] {
-            for value_len in [0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152] {
+            for value_len in value_lens.into_iter().filter(|len| *len <= value_len_max) {
                 let (key, value) = (vec![7; key_len], vec![9; value_len]);
                 let mut bytes = Vec::new();
                 put_lengths(&mut bytes, &key, &value);
