@@ -26,6 +26,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod base;
 mod blob;
 mod bounded;
 mod environment;
@@ -39,6 +40,7 @@ mod verify;
 mod verify_record;
 mod verify_summaries;
 
+pub use base::Base;
 pub use blob::BlobRef;
 pub use environment::{Environment, SystemEnvironment};
 pub use error::{Error, ErrorKind, Result};
