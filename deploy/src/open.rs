@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use nightshard_format::{
-    generation::Generation,
+    generation::{Generation, check_identity},
     manifest::{GenerationId, Manifest, ShardEntry},
     shard::{Mapped, Shard},
 };
@@ -97,7 +97,14 @@ impl Repository {
     /// [`Error::MissingBlob`] or [`Error::BadBlob`].
     pub async fn open_shard(&self, entry: &ShardEntry) -> Result<Shard<Mapped>> {
         let (repository, entry) = (self.clone(), entry.clone());
-        bounded::blocking(move || repository.map_verified(&entry)).await?
+        bounded::blocking(move || repository.map_entry(&entry)).await?
+    }
+
+    /// Maps and verifies a blob, which must be of what the entry says.
+    pub(crate) fn map_entry(&self, entry: &ShardEntry) -> Result<Shard<Mapped>> {
+        let shard = self.map_verified(entry)?;
+        check_identity(entry, &shard).map_err(|source| self.bad_blob(entry, source))?;
+        Ok(shard)
     }
 
     /// Opens a generation whose blobs are local files, without reading them: only their structure

@@ -112,7 +112,11 @@ impl<B: AsRef<[u8]>> Generation<B> {
     }
 }
 
-fn check_identity<B: AsRef<[u8]>>(entry: &ShardEntry, shard: &Shard<B>) -> Result<()> {
+/// Checks that a shard is what an entry of a manifest says it is.
+///
+/// # Errors
+/// [`Error::Corrupt`] if it is another one.
+pub fn check_identity<B: AsRef<[u8]>>(entry: &ShardEntry, shard: &Shard<B>) -> Result<()> {
     let identity = shard.identity();
     let same = identity.dataset == entry.dataset
         && identity.span == entry.span.parse()?

@@ -171,6 +171,10 @@ fn is_dataset_name(name: &[u8]) -> bool {
             .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
 }
 
+/// The most terms that an ordered index has for each record, on average. A few nodes of a transducer
+/// can stand for more terms than anybody could wait for; words have half as many rotations at most.
+pub(super) const TERMS_PER_RECORD_MAX: u64 = 256;
+
 /// What a section holds. Readers skip kinds that they do not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SectionKind(pub(super) u32);

@@ -5,7 +5,7 @@ use super::{
     index::Shape,
     layout::{
         ENTRY_LEN, HEADER_LEN, Identity, SECTION_ALIGNMENT, SECTIONS_MAX, Section, SectionKind,
-        TRAILER_LEN, Trailer,
+        TERMS_PER_RECORD_MAX, TRAILER_LEN, Trailer,
     },
     probe::Probe,
     stored::StoredRecord,
@@ -80,6 +80,13 @@ impl<B: AsRef<[u8]>> Shard<B> {
             return Err(Error::corrupt(
                 "point index",
                 "its size does not fit its records",
+            ));
+        }
+        let terms_max = records.len_items.saturating_mul(TERMS_PER_RECORD_MAX);
+        if ordered_index.is_some_and(|index| index.len_items > terms_max) {
+            return Err(Error::corrupt(
+                "ordered index",
+                "it has more terms than its records may have",
             ));
         }
         let block_sums = find(SectionKind::BLOCK_SUMS);

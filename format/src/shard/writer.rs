@@ -8,7 +8,10 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use super::{
     blocks::BLOCK_LEN,
     index::{Entry, LINE_LEN, Lengths, LineBuilder, OFFSET_END, Shape},
-    layout::{HEADER_LEN, Identity, SECTION_ALIGNMENT, Section, SectionKind, TRAILER_LEN, Trailer},
+    layout::{
+        HEADER_LEN, Identity, SECTION_ALIGNMENT, Section, SectionKind, TERMS_PER_RECORD_MAX,
+        TRAILER_LEN, Trailer,
+    },
     stored,
 };
 use crate::{
@@ -244,6 +247,10 @@ impl<W: Write> ShardWriter<W> {
         }];
         self.put_padding()?;
         sections.push(self.put_point_index()?);
+        if self.terms.len() as u64 > len_records.saturating_mul(TERMS_PER_RECORD_MAX) {
+            let problem = format!("more than {TERMS_PER_RECORD_MAX} terms a record");
+            return Err(Error::invalid("ordered index", problem));
+        }
         if !self.terms.is_empty() {
             let (items, bytes) = ordered_index(std::mem::take(&mut self.terms))?;
             sections.push(self.put_section(SectionKind::ORDERED_INDEX, items, &bytes)?);
