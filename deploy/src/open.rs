@@ -43,6 +43,11 @@ impl VerifiedBlobs {
         self.maps.is_empty()
     }
 
+    /// Forgets a blob, by its digest: it was found damaged, and is to be read again.
+    pub fn forget(&mut self, blob: &str) {
+        self.maps.remove(blob);
+    }
+
     /// Forgets the blobs that none of the generations still served has.
     pub fn retain<'a>(&mut self, live: impl IntoIterator<Item = &'a Manifest>) {
         let shards = live.into_iter().flat_map(|manifest| &manifest.shards);

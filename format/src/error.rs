@@ -26,6 +26,9 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// The shard was found damaged while it was in use, and answers nothing since.
+    #[error("the shard was found damaged and is refused")]
+    Refused,
     /// A writer was given something that the format cannot hold.
     #[error("cannot write {structure}: {problem}")]
     Invalid {

@@ -1,6 +1,6 @@
 //! A read-only map of a whole file.
 
-use std::{fs::File, path::Path, sync::Arc};
+use std::{fs::File, ops::Range, path::Path, sync::Arc};
 
 use memmap2::{Advice, Mmap};
 
@@ -47,6 +47,15 @@ impl Mapped {
     /// [`crate::Error::Io`] if the advice is refused.
     pub fn advise_huge(&self) -> Result<()> {
         Ok(self.0.advise(Advice::HugePage)?)
+    }
+
+    /// Asks the operating system to read a part of the file in at once, rather than page by page.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] if the advice is refused, or the part does not lie within the file.
+    pub fn advise_needed_part(&self, part: Range<usize>) -> Result<()> {
+        let (offset, len) = (part.start, part.len());
+        Ok(self.0.advise_range(Advice::WillNeed, offset, len)?)
     }
 
     /// Asks the operating system to read the file in, ahead of the first lookup.
