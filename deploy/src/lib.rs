@@ -29,6 +29,7 @@
 mod base;
 mod blob;
 mod bounded;
+mod diff;
 mod environment;
 mod error;
 mod names;
@@ -42,6 +43,7 @@ mod verify_summaries;
 
 pub use base::Base;
 pub use blob::BlobRef;
+pub use diff::{Side, TableDiff, diff};
 pub use environment::{Environment, SystemEnvironment};
 pub use error::{Error, ErrorKind, Result};
 pub use open::VerifiedBlobs;

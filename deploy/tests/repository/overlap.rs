@@ -42,7 +42,9 @@ impl Environment for Interrupted {
     /// A nonce is drawn when all that a selection is made from was read, and nothing written yet.
     fn nonce(&self) -> String {
         let other = self.0.lock().unwrap().pop();
-        other.map(run);
+        if let Some(other) = other {
+            run(other);
+        }
         SystemEnvironment.nonce()
     }
 
