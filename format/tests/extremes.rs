@@ -65,7 +65,7 @@ fn colliding(sum: u64) -> Vec<Vec<u8>> {
     // With a low half of 1 the product is the high half itself, and twice that is wanted.
     let twice = sum.wrapping_sub(1_u64.swap_bytes());
     if twice.is_multiple_of(2) {
-        keys.extend([0, 1 << 63].map(|top| key_of(1, twice / 2 ^ top)));
+        keys.extend([0, 1 << 63].map(|top| key_of(1, (twice / 2) ^ top)));
     }
     keys
 }

@@ -18,8 +18,8 @@ use nightshard_format::{
 
 use crate::{generation::ServedGeneration, metrics::Metrics, switch::Switch};
 
-/// So many blocks are read between two rests: a mebibyte, which takes a tenth of a millisecond in
-/// memory, and is one read of a disk.
+/// So many blocks are read between two rests: a mebibyte, which takes a quarter of a millisecond
+/// in memory, and is one read of a disk.
 const PIECE_BLOCKS: usize = 16;
 /// How long to wait where nothing is served.
 const REST: Duration = Duration::from_secs(1);
@@ -65,7 +65,10 @@ impl Scrubber {
 
     /// Reads until dropped; at once done if nothing is to be read.
     pub async fn run(self) {
-        while self.bytes_per_second > 0 {
+        if self.bytes_per_second == 0 {
+            return;
+        }
+        loop {
             let files = self.files();
             if files.is_empty() {
                 tokio::time::sleep(REST).await;
