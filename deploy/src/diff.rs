@@ -59,7 +59,7 @@ struct Piece {
 /// One for each dataset and span of either, ascending; those of `dataset` alone where it is given.
 ///
 /// # Errors
-/// [`Error::MissingBlob`] or [`Error::BadBlob`] for a file that cannot be used.
+/// [`crate::Error::MissingBlob`] or [`crate::Error::BadBlob`] for a file that cannot be used.
 pub async fn diff(
     from: Side,
     to: Side,
