@@ -281,3 +281,74 @@ fn a_build_keeps_packed_datasets_and_a_pack_keeps_transactions() {
         );
     }
 }
+
+#[test]
+fn what_changed_between_two_generations_is_counted_and_named() {
+    let folder = TempDir::new().unwrap();
+    let repository = folder.path().join("tables").display().to_string();
+    let pack = |name: &str, text: &str, more: &[&str]| {
+        let more = [&["-q", "--value", "v", "--dataset"], more].concat();
+        let packed = run(table(folder.path(), name, text, &more));
+        assert_eq!(packed.code, Some(0), "{packed:?}");
+    };
+    pack("a.csv", "sku,v\nsame,1\ngone,2\nother,3\n", &["one"]);
+    run(["diff", &repository]).failed(1, &["no generation was current before", "--from"]);
+    pack("b.csv", "sku,v\na,1\n", &["two", "--shards", "4"]);
+    let diff = |more: &[&str]| run([&["diff", &repository], more].concat());
+    let added = diff(&[]);
+    assert!(
+        added
+            .stdout
+            .contains("two      current      1        0        0          0"),
+        "{added:?}"
+    );
+    assert!(!added.stdout.contains("one "), "{added:?}");
+
+    // Cut into other shards, so that no file is the same.
+    pack(
+        "c.csv",
+        "sku,v\nsame,1\nother,4\nnew\ttab,5\n",
+        &["one", "--shards", "3"],
+    );
+    let changed = diff(&["--keys", "--dataset", "one"]);
+    assert_eq!(changed.code, Some(0), "{changed:?}");
+    for line in [
+        "one      current      1        1        1          1",
+        "added\tone\tcurrent\tnew\\ttab",
+        "removed\tone\tcurrent\tgone",
+        "changed\tone\tcurrent\tother",
+    ] {
+        assert!(
+            changed.stdout.lines().any(|known| known == line),
+            "{line}\n{changed:?}"
+        );
+    }
+    let json = diff(&["--json", "--keys", "--limit", "2"]).json();
+    let tables = json["tables"].as_array().unwrap();
+    let counts = |table: &serde_json::Value| {
+        let names = ["added", "removed", "changed", "unchanged", "shards_read"];
+        names.map(|name| table[name].as_u64().unwrap())
+    };
+    assert_eq!(counts(&tables[0])[..4], [1, 1, 1, 1]);
+    assert_eq!(tables[0]["keys"].as_array().unwrap().len(), 2);
+    // Files that are the same are not read.
+    assert_eq!(counts(&tables[1]), [0, 0, 0, 1, 0]);
+    assert!(json["members"]["inputs"].is_array(), "{json}");
+
+    let ids = run(["generations", &repository, "--json"]).json();
+    let id = |at: usize| {
+        ids["generations"][at]["generation"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let (first, last) = (id(0), id(2));
+    let backwards = diff(&["--from", &last, "--to", &first, "--json"]).json();
+    let tables = backwards["tables"].as_array().unwrap();
+    assert_eq!(counts(&tables[0])[..4], [1, 1, 1, 1]);
+    assert_eq!(counts(&tables[1])[..4], [0, 1, 0, 0]);
+    // A repository and itself.
+    let same = diff(&[&repository]);
+    assert!(same.stdout.contains("every record is the same"), "{same:?}");
+    diff(&["--dataset", "none"]).failed(2, &["--dataset \"none\""]);
+}

@@ -26,8 +26,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod base;
 mod blob;
 mod bounded;
+mod diff;
 mod environment;
 mod error;
 mod names;
@@ -39,7 +41,9 @@ mod verify;
 mod verify_record;
 mod verify_summaries;
 
+pub use base::Base;
 pub use blob::BlobRef;
+pub use diff::{Side, TableDiff, diff};
 pub use environment::{Environment, SystemEnvironment};
 pub use error::{Error, ErrorKind, Result};
 pub use open::VerifiedBlobs;

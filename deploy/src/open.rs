@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use nightshard_format::{
-    generation::Generation,
+    generation::{Generation, check_identity},
     manifest::{GenerationId, Manifest, ShardEntry},
     shard::{Mapped, Shard},
 };
@@ -41,6 +41,11 @@ impl VerifiedBlobs {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.maps.is_empty()
+    }
+
+    /// Forgets a blob, by its digest: it was found damaged, and is to be read again.
+    pub fn forget(&mut self, blob: &str) {
+        self.maps.remove(blob);
     }
 
     /// Forgets the blobs that none of the generations still served has.
@@ -97,7 +102,14 @@ impl Repository {
     /// [`Error::MissingBlob`] or [`Error::BadBlob`].
     pub async fn open_shard(&self, entry: &ShardEntry) -> Result<Shard<Mapped>> {
         let (repository, entry) = (self.clone(), entry.clone());
-        bounded::blocking(move || repository.map_verified(&entry)).await?
+        bounded::blocking(move || repository.map_entry(&entry)).await?
+    }
+
+    /// Maps and verifies a blob, which must be of what the entry says.
+    pub(crate) fn map_entry(&self, entry: &ShardEntry) -> Result<Shard<Mapped>> {
+        let shard = self.map_verified(entry)?;
+        check_identity(entry, &shard).map_err(|source| self.bad_blob(entry, source))?;
+        Ok(shard)
     }
 
     /// Opens a generation whose blobs are local files, without reading them: only their structure

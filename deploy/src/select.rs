@@ -89,18 +89,6 @@ impl Repository {
         Ok(selection.generation)
     }
 
-    /// Returns the highest selection and the manifest that it names, or `None` before the first.
-    ///
-    /// # Errors
-    /// As [`Repository::current`] and [`Repository::manifest`].
-    pub async fn current_manifest(&self) -> Result<Option<(Selection, Manifest)>> {
-        let Some(selection) = self.current().await? else {
-            return Ok(None);
-        };
-        let manifest = self.manifest(&selection.generation).await?;
-        Ok(Some((selection, manifest)))
-    }
-
     /// Makes a generation the current one, once its manifest is there and all its blobs were read
     /// and are right: a server would refuse any other.
     ///
@@ -125,32 +113,6 @@ impl Repository {
         self.select_checked(id, Check::Length).await
     }
 
-    /// Makes a generation that was just published the current one, as [`Repository::select`] does,
-    /// if `base`, which it was made from, is still the highest selection.
-    ///
-    /// # Errors
-    /// As [`Repository::select`]; [`Error::Conflict`] if another one was selected meanwhile, of
-    /// which this generation knows nothing.
-    pub async fn select_after(
-        &self,
-        published: &Published,
-        base: Option<&Selection>,
-    ) -> Result<Selected> {
-        let manifest = self.manifest(&published.generation).await?;
-        self.check_blobs(&manifest, Check::Length).await?;
-        match base {
-            Some(base) if base.generation == published.generation => Ok(Selected {
-                selection: base.clone(),
-                is_new: false,
-            }),
-            _ => {
-                let number = base.map_or(0, |base| base.number.0);
-                self.write_next(SelectionNumber(number), &published.generation)
-                    .await
-            }
-        }
-    }
-
     async fn select_checked(&self, id: &GenerationId, check: Check) -> Result<Selected> {
         let manifest = self.manifest(id).await?;
         self.check_blobs(&manifest, check).await?;
@@ -168,7 +130,11 @@ impl Repository {
     }
 
     /// Writes the selection of the number after `last`.
-    async fn write_next(&self, last: SelectionNumber, id: &GenerationId) -> Result<Selected> {
+    pub(crate) async fn write_next(
+        &self,
+        last: SelectionNumber,
+        id: &GenerationId,
+    ) -> Result<Selected> {
         let selection = Selection {
             number: SelectionNumber(last.0.saturating_add(1)),
             generation: id.clone(),
@@ -222,7 +188,7 @@ impl Repository {
         }
     }
 
-    async fn check_blobs(&self, manifest: &Manifest, check: Check) -> Result<()> {
+    pub(crate) async fn check_blobs(&self, manifest: &Manifest, check: Check) -> Result<()> {
         bounded::run(&manifest.shards, |entry| {
             let (repository, entry) = (self.clone(), entry.clone());
             async move {
@@ -243,7 +209,7 @@ impl Repository {
     /// Returns the highest number, from the highest known on: there are no gaps.
     ///
     /// Whoever follows a repository asks every second, and selections are never removed.
-    async fn last_number(&self) -> Result<Option<SelectionNumber>> {
+    pub(crate) async fn last_number(&self) -> Result<Option<SelectionNumber>> {
         let mut last = SelectionNumber(self.last_seen.load(Ordering::Relaxed));
         if last.0 == 0 || !self.has_selection(last).await? {
             match self.numbers().await?.last() {
@@ -294,7 +260,7 @@ impl Repository {
         .await
     }
 
-    async fn selection(&self, number: SelectionNumber) -> Result<Option<Selection>> {
+    pub(crate) async fn selection(&self, number: SelectionNumber) -> Result<Option<Selection>> {
         let name = names::selection(number)?;
         let Some(bytes) = self.storage.get(&name, SELECTION_LEN_MAX).await? else {
             return Ok(None);

@@ -29,6 +29,9 @@ pub enum Error {
     /// A value that is to be read in place is compressed.
     #[error("the value is compressed: it cannot be read in place")]
     Compressed,
+    /// The shard was found damaged while it was in use, and answers nothing since.
+    #[error("the shard was found damaged and is refused")]
+    Refused,
     /// A writer was given something that the format cannot hold.
     #[error("cannot write {structure}: {problem}")]
     Invalid {

@@ -69,6 +69,15 @@ impl<B: AsRef<[u8]>> Generation<B> {
         self.datasets.values().flat_map(BTreeMap::values).flatten()
     }
 
+    /// Returns the shard of an entry of the manifest, or `None` if it is not one of those.
+    #[must_use]
+    pub fn shard(&self, entry: &ShardEntry) -> Option<&Shard<B>> {
+        let spans = self.datasets.get(&entry.dataset)?;
+        let shards = spans.get(&entry.span.parse().ok()?)?;
+        let is_it = |shard: &&Shard<B>| shard.identity().run.first == entry.first_partition;
+        shards.iter().find(is_it)
+    }
+
     /// Returns one dataset and span as a table; without any shard if there is no such.
     #[must_use]
     pub fn table(&self, dataset: &str, span: Span) -> Table<'_, B> {
@@ -113,7 +122,11 @@ impl<B: AsRef<[u8]>> Generation<B> {
     }
 }
 
-fn check_identity<B: AsRef<[u8]>>(entry: &ShardEntry, shard: &Shard<B>) -> Result<()> {
+/// Checks that a shard is what an entry of a manifest says it is.
+///
+/// # Errors
+/// [`Error::Corrupt`] if it is another one.
+pub fn check_identity<B: AsRef<[u8]>>(entry: &ShardEntry, shard: &Shard<B>) -> Result<()> {
     let identity = shard.identity();
     let same = identity.dataset == entry.dataset
         && identity.span == entry.span.parse()?

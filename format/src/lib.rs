@@ -9,6 +9,7 @@
 
 pub mod bytes;
 pub mod calendar;
+pub mod diff;
 mod error;
 pub mod generation;
 pub mod histogram;

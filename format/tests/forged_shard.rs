@@ -263,6 +263,16 @@ fn an_ordered_index_that_contradicts_the_records_is_found() {
     forge(&terms, 2).unwrap();
     assert_found(forge(&terms, 1), "ordered index", "not the stated one");
     assert_found(forge(&terms, 3), "ordered index", "not the stated one");
+    // Whatever the index says, no more terms are walked than the records may have.
+    let too_many = "too many terms for its records";
+    for items in [12 * 256 + 1, u64::MAX] {
+        assert_found(forge(&terms, items), "ordered index", too_many);
+    }
+    assert_found(
+        forge(&terms, 12 * 256),
+        "ordered index",
+        "not the stated one",
+    );
     for outside in [offsets[1] + 1, 1 << 20] {
         let verified = forge(&[(b"a", outside)], 1);
         assert_found(verified, "ordered index", "leads to no record");

@@ -20,6 +20,8 @@ pub struct Config {
     pub cors: Cors,
     /// How shards are kept in memory.
     pub memory: MemoryPolicy,
+    /// How files in use are read again.
+    pub scrub: Scrub,
     /// How many generations stay mapped, the current one included.
     pub keep_mapped: NonZeroUsize,
     /// How often the repository is asked for its selection.
@@ -34,6 +36,7 @@ impl Default for Config {
             limits: Limits::default(),
             cors: Cors::default(),
             memory: MemoryPolicy::default(),
+            scrub: Scrub::default(),
             keep_mapped: NonZeroUsize::MIN.saturating_add(1),
             poll_ms: nonzero(1_000),
             drain_ms: 30_000,
@@ -81,6 +84,11 @@ impl Config {
                 "limits.idle_timeout_ms",
                 limits.idle_timeout_ms.get(),
                 1..=TIME_MS_MAX,
+            ),
+            (
+                "scrub.bytes_per_second",
+                self.scrub.bytes_per_second,
+                0..=1 << 40,
             ),
             // One answer of full length must find room.
             (
@@ -165,6 +173,22 @@ impl Limits {
 pub struct Cors {
     /// Origins such as `https://example.org`, or `*` for all.
     pub origins: Vec<String>,
+}
+
+/// How files in use are read again, to find what a disk or memory has lost since.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Scrub {
+    /// How much is read; 0: nothing.
+    pub bytes_per_second: u64,
+}
+
+impl Default for Scrub {
+    fn default() -> Self {
+        Self {
+            bytes_per_second: 8 << 20,
+        }
+    }
 }
 
 const fn nonzero(value: u64) -> NonZeroU64 {

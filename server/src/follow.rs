@@ -173,7 +173,8 @@ fn attempt(
         return (Ok(Outcome::NothingSelected), None);
     };
     let serving = switch.selection();
-    if serving == Some(number) {
+    let damaged = forget_damaged(source, switch);
+    if serving == Some(number) && !damaged {
         return (Ok(Outcome::Unchanged), None);
     }
     let held = held.filter(|failed| failed.selection.is_none_or(|failed| failed == number));
@@ -185,6 +186,19 @@ fn attempt(
         Ok(dropped) => (Ok(Outcome::Swapped(number, id, dropped)), None),
         Err(error) => (Err((Some(number), error)), held),
     }
+}
+
+/// Has the source forget what was found damaged of the current generation; returns whether
+/// anything was.
+fn forget_damaged(source: &dyn Source, switch: &Switch) -> bool {
+    let kept = switch.load();
+    let current = kept.iter().map(|kept| kept.current.generation());
+    let mut damaged = false;
+    for entry in current.flat_map(|served| served.refused()) {
+        source.forget(&entry.blob);
+        damaged = true;
+    }
+    damaged
 }
 
 /// Opens, verifies and swaps; returns what is no longer kept.
@@ -202,7 +216,8 @@ fn serve(
         });
     }
     let mapped = match switch.load().as_ref().map(|kept| kept.find(id.as_str())) {
-        Some(Pinned::Kept(served)) => Some(Arc::clone(served)),
+        // A damaged one is opened anew: its file may have been mended.
+        Some(Pinned::Kept(served)) if served.refused().next().is_none() => Some(Arc::clone(served)),
         _ => None,
     };
     let served = match mapped {

@@ -7,8 +7,8 @@ use nightshard_format::{
     calendar::{Day, DayRange},
     generation::Generation,
     histogram::Method,
-    manifest::{GenerationId, Manifest},
-    shard::{Mapped, MemoryPolicy},
+    manifest::{GenerationId, Manifest, ShardEntry},
+    shard::{Mapped, MemoryPolicy, Shard},
 };
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -124,6 +124,15 @@ impl ServedGeneration {
     /// Returns the generation.
     pub(crate) fn generation(&self) -> &Generation<Mapped> {
         &self.generation
+    }
+
+    /// Returns the shards that were found damaged while they were served.
+    pub(crate) fn refused(&self) -> impl Iterator<Item = &ShardEntry> {
+        let entries = self.generation.manifest().shards.iter();
+        entries.filter(|entry| {
+            let shard = self.generation.shard(entry);
+            shard.is_some_and(Shard::is_refused)
+        })
     }
 
     /// Returns the last business day.

@@ -8,8 +8,8 @@ use tokio::{
 };
 
 use crate::{
-    config::Config, connection, follow::Follower, problem::Problem, respond, service::Shared,
-    source::Source, switch::Switch,
+    config::Config, connection, follow::Follower, problem::Problem, respond, scrub::Scrubber,
+    service::Shared, source::Source, switch::Switch,
 };
 
 /// How long accepting rests when the system has no more sockets to give.
@@ -47,6 +47,16 @@ impl Server {
             Arc::clone(&self.shared.metrics),
             self.shared.config.poll(),
             self.shared.config.memory,
+        )
+    }
+
+    /// Returns what reads the files in use again, once it runs.
+    #[must_use]
+    pub fn scrubber(&self) -> Scrubber {
+        Scrubber::new(
+            Arc::clone(&self.shared.switch),
+            Arc::clone(&self.shared.metrics),
+            self.shared.config.scrub.bytes_per_second,
         )
     }
 

@@ -3,10 +3,10 @@
 use std::{
     fmt::Write,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use hyper::StatusCode;
@@ -85,6 +85,12 @@ pub(crate) struct Metrics {
     connections_refused: AtomicU64,
     swaps: AtomicU64,
     candidates_failed: AtomicU64,
+    scrub_blocks: AtomicU64,
+    scrub_bytes: AtomicU64,
+    scrub_damage: AtomicU64,
+    scrub_rounds: AtomicU64,
+    /// When the last round over all files ended.
+    scrub_round_end: Mutex<Option<Instant>>,
 }
 
 impl Metrics {
@@ -128,6 +134,23 @@ impl Metrics {
     /// Counts a candidate that could not be served.
     pub(crate) fn candidate_failed(&self) {
         self.candidates_failed.fetch_add(1, Relaxed);
+    }
+
+    /// Counts blocks of files in use that were read again.
+    pub(crate) fn scrubbed(&self, blocks: u64, bytes: u64) {
+        self.scrub_blocks.fetch_add(blocks, Relaxed);
+        self.scrub_bytes.fetch_add(bytes, Relaxed);
+    }
+
+    /// Counts a file in use that is damaged.
+    pub(crate) fn damage_found(&self) {
+        self.scrub_damage.fetch_add(1, Relaxed);
+    }
+
+    /// Counts that all files in use were read again.
+    pub(crate) fn scrub_round_ended(&self) {
+        self.scrub_rounds.fetch_add(1, Relaxed);
+        *lock(&self.scrub_round_end) = Some(Instant::now());
     }
 
     /// Returns everything, as Prometheus reads it.
@@ -179,9 +202,38 @@ impl Metrics {
                 "Attempts at a selection that failed.",
                 &self.candidates_failed,
             ),
+            (
+                "nightshard_scrub_blocks_total",
+                "counter",
+                "Blocks of files in use that were read again.",
+                &self.scrub_blocks,
+            ),
+            (
+                "nightshard_scrub_bytes_total",
+                "counter",
+                "Bytes of files in use that were read again.",
+                &self.scrub_bytes,
+            ),
+            (
+                "nightshard_scrub_damage_total",
+                "counter",
+                "Files in use that were found damaged.",
+                &self.scrub_damage,
+            ),
+            (
+                "nightshard_scrub_rounds_total",
+                "counter",
+                "Times that all files in use were read again.",
+                &self.scrub_rounds,
+            ),
         ] {
             text.family(name, kind, help);
             text.sample(name, "", counter.load(Relaxed));
+        }
+        if let Some(end) = *lock(&self.scrub_round_end) {
+            let name = "nightshard_scrub_round_age_seconds";
+            text.family(name, "gauge", "Since all files in use were read again.");
+            text.sample(name, "", end.elapsed().as_secs());
         }
         render_serving(serving, &mut text);
         text.0
@@ -247,6 +299,11 @@ fn render_serving(serving: Option<&Serving>, text: &mut Text) {
         text.family(name, "gauge", help);
         text.sample(name, "", i64::from(day.0) * 86_400);
     }
+}
+
+/// Takes a lock under which nothing can fail halfway.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Returns microseconds as exact decimal seconds.

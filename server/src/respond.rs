@@ -249,6 +249,10 @@ pub(crate) fn no_such_path(path: &str) -> Problem {
 
 /// Logs damage found in spite of all checksums, and returns what its finder is told.
 pub(crate) fn damage(error: &nightshard_format::Error) -> Problem {
+    // Whoever refused the shard has logged it.
+    if matches!(error, nightshard_format::Error::Refused) {
+        return Problem::unavailable("the file that holds this was found damaged");
+    }
     static FOUND: AtomicU64 = AtomicU64::new(0);
     let number = FOUND.fetch_add(1, Relaxed) + 1;
     tracing::error!(number, %error, "a record could not be read");

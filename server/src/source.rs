@@ -39,6 +39,12 @@ pub trait Source: Send + Sync + 'static {
     /// If it cannot be read, or is not what it says it is.
     fn open(&self, id: &GenerationId) -> Result<Generation<Mapped>, SourceError>;
 
+    /// Forgets a blob that was found damaged while it was in use, so that it is opened and verified
+    /// anew.
+    fn forget(&self, blob: &str) {
+        let _nothing_kept = blob;
+    }
+
     /// Forgets whatever is kept for generations other than those of `live`.
     fn retain(&self, live: &[&Manifest]) {
         let _nothing_kept = live;
@@ -127,6 +133,12 @@ impl Source for RepositorySource {
         let opened = self.runtime.block_on(opening);
         self.put_verified(verified);
         Ok(opened?)
+    }
+
+    fn forget(&self, blob: &str) {
+        let mut verified = self.take_verified();
+        verified.forget(blob);
+        self.put_verified(verified);
     }
 
     fn retain(&self, live: &[&Manifest]) {

@@ -11,7 +11,7 @@ use nightshard_builder::{
     source::Inputs,
     stores::StoreTable,
 };
-use nightshard_deploy::{Published, Repository, Selected, Staged};
+use nightshard_deploy::{Base, Published, Repository, Selected, Staged};
 use nightshard_format::{
     calendar::Day,
     manifest::{GenerationId, Manifest},
@@ -228,7 +228,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         scratch,
         staging: staging.create_inner()?,
     };
-    let mut built = engine::build(&plan, shown)?;
+    let built = engine::build(&plan, shown)?;
     warn_of_cut_rows(&built.report.without_line_end, shown);
     let transactions = built.manifest.transactions.as_ref();
     if let Some(transactions) = transactions {
@@ -237,25 +237,24 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .build()?;
-    runtime.block_on(carry_packed(&repository, &mut built.manifest))?;
-    let manifest = built.manifest.clone();
-    let staged = stage(built)?;
+    let mut staged = stage(built)?;
     let (published, selected) = runtime.block_on(async {
-        let published = repository.publish(&staged).await?;
-        for damage in &published.mended {
-            // Said however quiet a build is asked to be: a disk that loses bytes loses more.
-            let _closed = writeln!(std::io::stderr(), "mended: {damage}");
-        }
-        let selected = match args.no_select {
-            true => None,
-            false => Some(repository.select_published(&published).await?),
+        let base = repository.base().await?;
+        carry_packed(&base, &mut staged.manifest)?;
+        let done = match args.no_select {
+            true => (repository.publish(&staged).await?, None),
+            false => {
+                let (published, selected) = repository.publish_from(base, &mut staged).await?;
+                (published, Some(selected))
+            }
         };
-        anyhow::Ok((published, selected))
+        anyhow::Ok(done)
     })?;
+    warn_of_mended(&published);
     let seconds = started.elapsed().as_secs_f64();
     let repository = repository.location().to_owned();
     Ok(Outcome {
-        manifest,
+        manifest: staged.manifest,
         published,
         selected,
         repository,
@@ -265,23 +264,30 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
 
 /// Takes over the packed datasets of the repository's current generation: a night's build is of
 /// transactions alone and takes nothing else away.
-async fn carry_packed(repository: &Repository, manifest: &mut Manifest) -> anyhow::Result<()> {
-    let current = match repository.current_manifest().await {
-        Ok(current) => current,
+fn carry_packed(base: &Base, manifest: &mut Manifest) -> anyhow::Result<()> {
+    match &base.manifest {
+        Ok(Some(current)) => {
+            manifest.carry_packed(current);
+            manifest.id = manifest.compute_id()?;
+        }
+        Ok(None) => {}
         Err(error) => {
             // Said however quiet a build is asked to be: what is current goes unserved.
             let _closed = writeln!(
                 std::io::stderr(),
                 "warning: packed datasets of the current generation are left out: {error}"
             );
-            return Ok(());
         }
-    };
-    if let Some((_, current)) = current {
-        manifest.carry_packed(&current);
-        manifest.id = manifest.compute_id()?;
     }
     Ok(())
+}
+
+/// Says which blobs were damaged.
+pub(super) fn warn_of_mended(published: &Published) {
+    for damage in &published.mended {
+        // Said however quiet this is asked to be: a disk that loses bytes loses more.
+        let _closed = writeln!(std::io::stderr(), "mended: {damage}");
+    }
 }
 
 /// Says where a row may be wrong that nothing else tells from a right one.

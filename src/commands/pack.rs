@@ -1,12 +1,14 @@
 //! `nightshard pack`: any table into a dataset of a repository.
 
-use std::{collections::BTreeMap, io::Write, num::NonZeroUsize, path::PathBuf, time::UNIX_EPOCH};
+use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf, time::UNIX_EPOCH};
 
 use nightshard_builder::{
     pack::{Compression, PackPlan, PackedTable, TableFormat, pack},
     source::Inputs,
 };
-use nightshard_deploy::{Environment, Published, Repository, Selected, Staged, SystemEnvironment};
+use nightshard_deploy::{
+    Base, Environment, Published, Repository, Selected, Staged, SystemEnvironment,
+};
 use nightshard_format::{
     calendar::Day,
     manifest::{MANIFEST_VERSION, Manifest, OnDuplicate, Packed, check_media_type},
@@ -14,7 +16,7 @@ use nightshard_format::{
 use nightshard_storage::Location;
 use serde_json::json;
 
-use super::build::warn_of_cut_rows;
+use super::build::{warn_of_cut_rows, warn_of_mended};
 use crate::{exit::UsageError, output::print, progress::Shown, size, staging::StagingFolder};
 
 /// Pack a table into a dataset, by one of its columns, and select the generation that has it.
@@ -113,11 +115,15 @@ pub(crate) fn run(args: &PackArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .build()?;
-    let current = runtime.block_on(repository.current_manifest())?;
-    let (base, manifest) = current.unzip();
-    let manifest = match manifest {
+    let base = runtime.block_on(repository.base())?;
+    let current = base.manifest?;
+    let manifest = match current.clone() {
         Some(manifest) => args.check_day(&manifest).map(|()| manifest)?,
         None => args.first_manifest()?,
+    };
+    let base = Base {
+        manifest: Ok(current),
+        ..base
     };
     let scratch = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
     let staging = StagingFolder::create(&args.output, &scratch)?;
@@ -127,19 +133,18 @@ pub(crate) fn run(args: &PackArgs) -> anyhow::Result<()> {
     warn_of_cut_rows(&table.report.without_line_end, &shown);
     drop(shown);
     let packed = table.packed.clone();
-    let staged = stage(manifest, &args.dataset, table)?;
+    let mut staged = stage(manifest, &args.dataset, table)?;
     let (published, selected) = runtime.block_on(async {
-        let published = repository.publish(&staged).await?;
-        for damage in &published.mended {
-            // Said however quiet this is asked to be: a disk that loses bytes loses more.
-            let _closed = writeln!(std::io::stderr(), "mended: {damage}");
-        }
-        let selected = match args.no_select {
-            true => None,
-            false => Some(repository.select_after(&published, base.as_ref()).await?),
+        let done = match args.no_select {
+            true => (repository.publish(&staged).await?, None),
+            false => {
+                let (published, selected) = repository.publish_from(base, &mut staged).await?;
+                (published, Some(selected))
+            }
         };
-        anyhow::Ok((published, selected))
+        anyhow::Ok(done)
     })?;
+    warn_of_mended(&published);
     args.tell(&packed, &published, selected.as_ref())
 }
 

@@ -114,7 +114,8 @@ impl ScanArgs {
     }
 }
 
-fn put(line: &mut serde_json::Map<String, Value>, name: &str, bytes: &[u8]) {
+/// Adds bytes to a line of JSON, in base64 where they are no text.
+pub(super) fn put(line: &mut serde_json::Map<String, Value>, name: &str, bytes: &[u8]) {
     match std::str::from_utf8(bytes) {
         Ok(text) => line.insert(name.into(), json!(text)),
         Err(_) => line.insert(format!("{name}_base64"), json!(STANDARD.encode(bytes))),
@@ -122,7 +123,7 @@ fn put(line: &mut serde_json::Map<String, Value>, name: &str, bytes: &[u8]) {
 }
 
 /// Writes bytes so that they stay in one line and one column.
-fn write_escaped(out: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {
+pub(super) fn write_escaped(out: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
             match character {

@@ -148,6 +148,7 @@ async fn serve(
     let announcing = tokio::spawn(announce(server.switch().subscribe()));
     let source = RepositorySource::new(repository, Handle::current());
     let following = tokio::spawn(server.follower(Arc::new(source)).run());
+    let scrubbing = tokio::spawn(server.scrubber().run());
     let drained = server
         .serve(listener, async move {
             tokio::select! {
@@ -157,6 +158,7 @@ async fn serve(
         })
         .await;
     following.abort();
+    scrubbing.abort();
     announcing.abort();
     Ok(drained)
 }

@@ -263,6 +263,63 @@ async fn right_blobs_under_the_wrong_entry_are_found() {
     assert_eq!(verification.damage.len(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn files_under_each_others_names_are_found() {
+    let bench = Bench::new();
+    let (repository, staged) = published(&bench).await;
+    let later = bench.stage(5, 2, 1);
+    repository.publish(&later).await.unwrap();
+    let find = |staged: &Staged, dataset: &str, span: &str| {
+        let mut shards = staged.manifest.shards.iter();
+        let is_it = |entry: &&ShardEntry| entry.dataset == dataset && entry.span == span;
+        shards.find(is_it).unwrap().clone()
+    };
+    let month = find(&staged, "stores", "2018-02");
+    // Of another generation, another dataset, another span.
+    for other in [
+        find(&later, "stores", "2018-02"),
+        find(&staged, "search", "current"),
+        find(&staged, "stores", "current"),
+    ] {
+        assert_ne!(month.blob, other.blob);
+        let [path, other_path] = [&month, &other].map(|entry| bench.blob(&entry.blob));
+        let aside = path.with_extension("aside");
+        let swap = || {
+            fs::rename(&path, &aside).unwrap();
+            fs::rename(&other_path, &path).unwrap();
+            fs::rename(&aside, &other_path).unwrap();
+        };
+        swap();
+        let id = &staged.manifest.id;
+        for entry in [&month, &other] {
+            let error = repository.open_shard(entry).await.unwrap_err();
+            assert!(matches!(error, Error::BadBlob { .. }), "{error}");
+            assert!(error.to_string().contains(&entry.blob), "{error}");
+        }
+        let mut verified = VerifiedBlobs::new();
+        let opened = repository.open_generation(id, &mut verified).await;
+        assert_eq!(opened.unwrap_err().kind(), ErrorKind::Data);
+        let verification = repository.verify(id, |_progress| {}).await.unwrap();
+        let mut damaged = verification.damage.iter();
+        assert!(damaged.any(|damage| damage.shard.as_ref() == Some(&month)));
+        swap();
+        let verification = repository.verify(id, |_progress| {}).await.unwrap();
+        assert_eq!(verification.damage, []);
+        // Under an entry that says something else, the right file is the wrong one.
+        let wrong = ShardEntry {
+            dataset: other.dataset.clone(),
+            span: if other.span == month.span {
+                "2018-01".into()
+            } else {
+                other.span.clone()
+            },
+            ..month.clone()
+        };
+        let error = repository.open_shard(&wrong).await.unwrap_err();
+        assert!(error.to_string().contains(&month.blob), "{error}");
+    }
+}
+
 /// A forgery of records, and what is to be found of it.
 type Forgery = (fn(&mut Tables), &'static str);
 

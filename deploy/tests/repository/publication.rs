@@ -258,30 +258,27 @@ async fn what_was_made_from_an_earlier_selection_is_not_selected_over_a_later_on
         repository.publish(staged).await.unwrap();
     }
     let published = repository.publish(&own).await.unwrap();
-    let base = repository
-        .select(&first.manifest.id)
-        .await
-        .unwrap()
-        .selection;
-    let (found, manifest) = repository.current_manifest().await.unwrap().unwrap();
-    assert_eq!((&found, &manifest), (&base, &first.manifest));
+    let before = repository.base().await.unwrap();
+    repository.select(&first.manifest.id).await.unwrap();
+    let base = repository.base().await.unwrap();
+    assert_eq!(base.number, SelectionNumber(1));
+    let manifest = base.manifest.as_ref().unwrap();
+    assert_eq!(manifest.as_ref(), Some(&first.manifest));
 
-    let later = repository
-        .select(&other.manifest.id)
-        .await
-        .unwrap()
-        .selection;
-    let error = repository.select_after(&published, Some(&base)).await;
-    assert_eq!(error.unwrap_err().kind(), ErrorKind::Conflict);
-    let error = repository.select_after(&published, None).await;
-    assert_eq!(error.unwrap_err().kind(), ErrorKind::Conflict);
-    assert_eq!(repository.current().await.unwrap(), Some(later.clone()));
+    let later = repository.select(&other.manifest.id).await.unwrap();
+    for base in [&before, &base] {
+        let error = repository.select_after(&published, base).await;
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Conflict);
+    }
+    let current = repository.current().await.unwrap();
+    assert_eq!(current, Some(later.selection));
 
-    let selected = repository.select_after(&published, Some(&later)).await;
-    let selected = selected.unwrap();
+    let base = repository.base().await.unwrap();
+    let selected = repository.select_after(&published, &base).await.unwrap();
     assert_eq!(selected.selection.number, SelectionNumber(3));
     assert!(selected.is_new);
-    let again = repository.select_after(&published, Some(&selected.selection));
+    let base = repository.base().await.unwrap();
+    let again = repository.select_after(&published, &base);
     assert!(!again.await.unwrap().is_new);
 }
 

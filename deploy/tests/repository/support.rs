@@ -27,7 +27,7 @@ use nightshard_format::{
 use nightshard_storage::{Error, LocalFolder, ObjectName, Result, Storage};
 
 /// Keys and values of one dataset and span.
-type Table = BTreeMap<Vec<u8>, Vec<u8>>;
+pub(crate) type Table = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// The tables of a generation.
 pub(crate) type Tables = BTreeMap<(&'static str, Span), Table>;
@@ -174,7 +174,7 @@ pub(crate) fn with_id(mut manifest: Manifest) -> Manifest {
     manifest
 }
 
-fn write_shard(
+pub(crate) fn write_shard(
     folder: &Path,
     dataset: &str,
     span: Span,
@@ -283,7 +283,7 @@ impl Bench {
         stage_forged(&self.new_folder(), 5, 2, 0, forge)
     }
 
-    fn new_folder(&self) -> PathBuf {
+    pub(crate) fn new_folder(&self) -> PathBuf {
         let number = self.staged.fetch_add(1, Ordering::SeqCst);
         let folder = self.folder.path().join(format!("staged-{number}"));
         fs::create_dir(&folder).unwrap();

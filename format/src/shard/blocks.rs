@@ -35,8 +35,29 @@ impl<B: AsRef<[u8]>> Shard<B> {
         }
     }
 
-    /// Returns the bytes of a block.
-    fn block(&self, block: usize) -> Range<usize> {
+    /// Compares what no block's sum covers with what was opened: the sums themselves, the section
+    /// table and the trailer; all sections, if there are no sums.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`], naming the structure at fault.
+    pub fn verify_unsummed(&self) -> Result<()> {
+        let all = self.bytes().as_ref();
+        let from = self.sections.iter().map(|section| section.offset);
+        let from = from.filter(|offset| *offset >= self.block_sums_start() as u64);
+        let first = from.min().unwrap_or_default();
+        self.verify_sections(|section| section.offset >= first)?;
+        let reopened = Shard::open(all)?;
+        if reopened.identity == self.identity && reopened.sections == self.sections {
+            Ok(())
+        } else {
+            let problem = "it is not what it was when it was opened";
+            Err(Error::corrupt("section table", problem))
+        }
+    }
+
+    /// Returns which bytes of the shard a block has; none behind the last.
+    #[must_use]
+    pub fn block(&self, block: usize) -> Range<usize> {
         let end = self.block_sums_start();
         let start = block.saturating_mul(BLOCK_LEN).min(end);
         start..start.saturating_add(BLOCK_LEN).min(end)

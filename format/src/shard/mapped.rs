@@ -53,6 +53,14 @@ impl Mapped {
         self.0.advise_range(advice, range.start, range.len())
     }
 
+    /// Asks the operating system to read a part of the file in at once, rather than page by page.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] if the advice is refused, or the part does not lie within the file.
+    pub fn advise_needed_part(&self, part: Range<usize>) -> Result<()> {
+        Ok(self.advise(Advice::WillNeed, part)?)
+    }
+
     /// Reads the pages of `range` in and keeps them in memory as long as the map is there.
     pub(super) fn lock(&self, range: Range<usize>) -> io::Result<()> {
         let bytes = &self.0[range];

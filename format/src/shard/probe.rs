@@ -16,6 +16,8 @@ pub(super) struct Probe<'a> {
     hash: u64,
     line: Option<IndexLine<'a>>,
     records: &'a [u8],
+    /// Whether the shard is not to be read; there is no line then.
+    is_refused: bool,
 }
 
 impl<'a> Probe<'a> {
@@ -26,6 +28,18 @@ impl<'a> Probe<'a> {
             hash,
             line: shape.line(index, hash),
             records,
+            is_refused: false,
+        }
+    }
+
+    /// Makes the probe of a shard that is not to be read.
+    #[cold]
+    pub(super) fn refused(hash: u64) -> Self {
+        Self {
+            hash,
+            line: None,
+            records: &[],
+            is_refused: true,
         }
     }
 
@@ -54,11 +68,15 @@ impl<'a> Probe<'a> {
     /// Returns the record of `key`, whose hash this is; `None` if there is none.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if the index leads outside the records, or a record is none.
+    /// [`Error::Corrupt`] if the index leads outside the records, or a record is none;
+    /// [`Error::Refused`] if the shard is.
     #[inline]
     pub(super) fn find(self, key: &[u8]) -> Result<Option<StoredRecord<'a>>> {
         let Some(line) = self.line else {
-            return Ok(None);
+            return match self.is_refused {
+                true => Err(Error::Refused),
+                false => Ok(None),
+            };
         };
         let candidates = line.candidates(self.hash);
         if candidates != 0 {

@@ -1,5 +1,7 @@
 //! Reader of a shard over any bytes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::{
     batch, blocks,
     dictionary::Dictionary,
@@ -31,6 +33,8 @@ pub struct Shard<B> {
     pub(super) block_sums: Option<Section>,
     /// There is one exactly if values are compressed.
     dictionary: Option<Box<Dictionary>>,
+    /// Whether damage was found since it was verified.
+    refused: AtomicBool,
 }
 
 /// One key and its value.
@@ -113,6 +117,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
             ordered_index,
             block_sums,
             dictionary: dictionary.map(Box::new),
+            refused: AtomicBool::new(false),
             bytes,
         })
     }
@@ -141,6 +146,19 @@ impl<B: AsRef<[u8]>> Shard<B> {
         &self.bytes
     }
 
+    /// Has every lookup, iteration and search from now on end with [`Error::Refused`]: for whoever
+    /// finds damage in a shard that is in use.
+    pub fn refuse(&self) {
+        self.refused.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether [`Shard::refuse`] was called.
+    #[must_use]
+    #[inline]
+    pub fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
     /// Returns (name, bytes, items) of every known section, in file order.
     pub fn section_sizes(&self) -> impl Iterator<Item = (&'static str, u64, u64)> {
         self.sections.iter().map(|section| {
@@ -165,7 +183,8 @@ impl<B: AsRef<[u8]>> Shard<B> {
     /// Returns the value of `key`, or `None` if there is no such key.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if a record lies outside its section.
+    /// [`Error::Corrupt`] if a record lies outside its section, [`Error::Refused`] after
+    /// [`Shard::refuse`].
     ///
     /// # Complexity
     /// One cache miss for the index and one for the record, on average.
@@ -226,6 +245,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
             dictionary: self.dictionary.as_deref(),
             rest: Bytes::new(all.get(start..).unwrap_or_default(), "records"),
             end: all.len(),
+            is_refused: self.is_refused(),
         }
     }
 
@@ -236,6 +256,9 @@ impl<B: AsRef<[u8]>> Shard<B> {
     /// Begins to look for the key of this hash.
     #[inline]
     pub(super) fn probe(&self, hash: u64) -> Probe<'_> {
+        if self.is_refused() {
+            return Probe::refused(hash);
+        }
         let index = self.section_bytes(&self.point_index);
         Probe::new(hash, &self.shape, index, self.section_bytes(&self.records))
     }
@@ -264,6 +287,8 @@ pub struct Records<'a> {
     rest: Bytes<'a>,
     /// Bytes of all records.
     end: usize,
+    /// Whether there is nothing to be read but that.
+    is_refused: bool,
 }
 
 impl<'a> Records<'a> {
@@ -278,7 +303,10 @@ impl<'a> Records<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let stored = StoredRecord::read(&mut self.rest);
+        let stored = match self.is_refused {
+            true => Err(Error::Refused),
+            false => StoredRecord::read(&mut self.rest),
+        };
         if stored.is_err() {
             self.rest = Bytes::new(&[], "records");
         }

@@ -161,7 +161,7 @@ impl Search {
     /// ordered index has no terms; records of one term come in the order of their shards.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if an index or a record is damaged.
+    /// [`Error::Corrupt`] if an index or a record is damaged, [`Error::Refused`] if a shard is.
     pub fn visit<'a, B: AsRef<[u8]>>(
         &self,
         shards: &'a [Shard<B>],
@@ -193,6 +193,9 @@ fn merge<'a, B: AsRef<[u8]>, A: Automaton>(
 ) -> Result<Searched> {
     let mut indexes = Vec::new();
     for shard in shards {
+        if shard.is_refused() {
+            return Err(Error::Refused);
+        }
         if let Some(section) = &shard.ordered_index {
             let index = fst::Map::new(shard.section_bytes(section)).map_err(index_error)?;
             indexes.push((shard, index));

@@ -44,7 +44,7 @@ pub(super) fn check(bytes: &[u8], output_max: u64) -> Result<()> {
             let bit = reached[word].ilog2() as usize;
             reached[word] &= !(1 << bit);
             let node = &nodes[HEADER.len()..=word * 64 + bit];
-            check_node(node, output_max, |next| {
+            check_node(node, root + 1 - HEADER.len(), output_max, |next| {
                 reached[next / 64] |= 1 << (next % 64);
             })?;
         }
@@ -53,7 +53,15 @@ pub(super) fn check(bytes: &[u8], output_max: u64) -> Result<()> {
 }
 
 /// Checks the node that `bytes` end with, and passes the address of each next one to `reach`.
-fn check_node(bytes: &[u8], output_max: u64, mut reach: impl FnMut(usize)) -> Result<()> {
+///
+/// Only the root, whose end lies `root_len` bytes behind the header, may lead nowhere: there are no
+/// terms then.
+fn check_node(
+    bytes: &[u8],
+    root_len: usize,
+    output_max: u64,
+    mut reach: impl FnMut(usize),
+) -> Result<()> {
     let mut back = Back(bytes);
     let state = back.byte()?;
     let (has_one, is_next, is_final) = (state & 0x80 != 0, state & 0x40 != 0, state & 0x40 != 0);
@@ -78,6 +86,10 @@ fn check_node(bytes: &[u8], output_max: u64, mut reach: impl FnMut(usize)) -> Re
         },
         (few, false) => few,
     };
+    // A walk that meets many ends without a term finds none for a long time.
+    if transitions == 0 && !is_final && bytes.len() < root_len {
+        return Err(malformed());
+    }
     let (delta_len, output_len) = back.sizes()?;
     let table = if transitions > SCANNED_MAX {
         back.take(TABLE_LEN)?
@@ -233,6 +245,31 @@ mod tests {
         }
         let empty_term = BTreeMap::from([(vec![], 0)]);
         check(&transducer(&empty_term), 0).unwrap();
+    }
+
+    /// Two transitions lead from each node to the one before it in the bytes, down to the first.
+    fn doubling(first: &[u8], nodes: usize) -> Vec<u8> {
+        let mut bytes = [&HEADER[..], first].concat();
+        for _ in 0..nodes {
+            bytes.extend([1, 1, b'b', b'a', 0x10, 2]);
+        }
+        let root = bytes.len() as u64 - 1;
+        for field in [1_u64, root] {
+            bytes.extend(field.to_le_bytes());
+        }
+        bytes.extend([0; 4]);
+        bytes
+    }
+
+    /// A walk looks into each of 2^60 ways before it knows that there is no term.
+    #[test]
+    fn nodes_from_which_no_term_is_reached_are_found() {
+        let (ends_a_term, leads_nowhere) = ([0, 0, 0x40], [0, 0, 0]);
+        check(&doubling(&ends_a_term, 60), 0).unwrap();
+        for nodes in [1, 60] {
+            check(&doubling(&leads_nowhere, nodes), 0).unwrap_err();
+        }
+        check(&doubling(&leads_nowhere, 0), 0).unwrap();
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use nightshard_format::manifest::GenerationId;
-use nightshard_server::{Config, Server, Source, Switch};
+use nightshard_server::{Config, Scrub, Server, Source, Switch};
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, task::JoinHandle};
 
 use crate::client::Client;
@@ -20,6 +20,10 @@ pub(crate) struct Harness {
 pub(crate) fn config() -> Config {
     Config {
         poll_ms: 5.try_into().unwrap(),
+        // Tests that damage files say so.
+        scrub: Scrub {
+            bytes_per_second: 0,
+        },
         ..Config::default()
     }
 }
@@ -36,6 +40,7 @@ impl Harness {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         runtime.spawn(server.follower(source).run());
+        runtime.spawn(server.scrubber().run());
         let (stop, stopped) = oneshot::channel();
         let serving = runtime.spawn(server.serve(listener, async {
             let _sender_gone = stopped.await;

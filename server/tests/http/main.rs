@@ -13,5 +13,6 @@ mod harness;
 mod limits;
 mod oracle;
 mod packed;
+mod scrub;
 mod search;
 mod swap;

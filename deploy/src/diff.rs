@@ -1,0 +1,175 @@
+//! What changed between two generations, of one repository or of two.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
+
+use nightshard_format::{
+    Result as FormatResult,
+    diff::{Change, Changes, compare, pieces},
+    key::PartitionRun,
+    manifest::{Manifest, ShardEntry},
+    shard::{Mapped, Record, Shard},
+};
+use rayon::prelude::*;
+
+use crate::{Repository, Result, bounded};
+
+/// What changed in one dataset and span.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TableDiff {
+    /// The dataset.
+    pub dataset: String,
+    /// `current` or a month.
+    pub span: String,
+    /// How many records became what.
+    pub changes: Changes,
+    /// Shards of the later generation that are the same file as one of the earlier.
+    pub shards_equal: u64,
+    /// Shards of both that were read, since there is no such file in the other.
+    pub shards_read: u64,
+    /// The first keys that are not the same, in the order of hashes.
+    pub keys: Vec<(Change, Vec<u8>)>,
+}
+
+/// A generation to compare.
+#[derive(Debug, Clone)]
+pub struct Side {
+    /// Where its blobs are.
+    pub repository: Repository,
+    /// What it is.
+    pub manifest: Manifest,
+}
+
+/// Some shards of a table that have the same partitions in both generations.
+struct Piece {
+    table: usize,
+    from: Vec<ShardEntry>,
+    to: Vec<ShardEntry>,
+}
+
+/// Compares two generations, record by record where their files differ; of each table, up to
+/// `keys_max` keys that are not the same are named.
+///
+/// Files of one digest are not read: they are the same. Others are verified and read once, on all
+/// processors, and nothing is kept of them.
+///
+/// # Shape
+/// One for each dataset and span of either, ascending; those of `dataset` alone where it is given.
+///
+/// # Errors
+/// [`crate::Error::MissingBlob`] or [`crate::Error::BadBlob`] for a file that cannot be used.
+pub async fn diff(
+    from: Side,
+    to: Side,
+    dataset: Option<String>,
+    keys_max: usize,
+) -> Result<Vec<TableDiff>> {
+    bounded::blocking(move || {
+        let (mut tables, pieces) = cut(&from.manifest, &to.manifest, dataset.as_deref());
+        let compared: Vec<Result<TableDiff>> = pieces
+            .par_iter()
+            .map(|piece| piece.compare(&from.repository, &to.repository, keys_max))
+            .collect();
+        for (piece, compared) in pieces.iter().zip(compared) {
+            tables[piece.table].add(compared?, keys_max);
+        }
+        Ok(tables)
+    })
+    .await?
+}
+
+/// A table's shards, of the earlier generation and of the later one.
+type Sides<'a> = [Vec<&'a ShardEntry>; 2];
+
+/// Returns the tables, of which nothing was compared yet, and what is to be compared.
+fn cut(from: &Manifest, to: &Manifest, dataset: Option<&str>) -> (Vec<TableDiff>, Vec<Piece>) {
+    let mut shards = BTreeMap::<(&str, &str), Sides<'_>>::new();
+    for (side, manifest) in [from, to].into_iter().enumerate() {
+        for entry in &manifest.shards {
+            if dataset.is_none_or(|dataset| dataset == entry.dataset) {
+                let table = shards.entry((&entry.dataset, &entry.span)).or_default();
+                table[side].push(entry);
+            }
+        }
+    }
+    let mut tables = Vec::new();
+    let mut all = Vec::new();
+    for ((dataset, span), [from, to]) in shards {
+        let cut = |entries: &[&ShardEntry], range: Range<usize>| {
+            let entries = entries[range].iter();
+            entries.map(|entry| (*entry).clone()).collect()
+        };
+        for (old, new) in pieces(&runs(&from), &runs(&to)) {
+            all.push(Piece {
+                table: tables.len(),
+                from: cut(&from, old),
+                to: cut(&to, new),
+            });
+        }
+        tables.push(TableDiff {
+            dataset: dataset.to_owned(),
+            span: span.to_owned(),
+            ..TableDiff::default()
+        });
+    }
+    (tables, all)
+}
+
+fn runs(entries: &[&ShardEntry]) -> Vec<PartitionRun> {
+    let run = |entry: &&ShardEntry| PartitionRun {
+        first: entry.first_partition,
+        end: entry.end_partition,
+    };
+    entries.iter().map(run).collect()
+}
+
+impl TableDiff {
+    /// Adds what was found in a later piece.
+    fn add(&mut self, piece: Self, keys_max: usize) {
+        self.changes.add(piece.changes);
+        self.shards_equal += piece.shards_equal;
+        self.shards_read += piece.shards_read;
+        let room = keys_max.saturating_sub(self.keys.len());
+        self.keys.extend(piece.keys.into_iter().take(room));
+    }
+}
+
+impl Piece {
+    fn compare(&self, from: &Repository, to: &Repository, keys_max: usize) -> Result<TableDiff> {
+        let mut found = TableDiff::default();
+        let blobs = |entries: &[ShardEntry]| {
+            let blobs = entries.iter().map(|entry| entry.blob.clone());
+            blobs.collect::<BTreeSet<_>>()
+        };
+        let equal: BTreeSet<String> = &blobs(&self.from) & &blobs(&self.to);
+        // A file that both have holds the same keys in both, and no other file holds any of them.
+        for entry in self.to.iter().filter(|entry| equal.contains(&entry.blob)) {
+            found.shards_equal += 1;
+            found.changes.unchanged += entry.records;
+        }
+        let open = |repository: &Repository, entries: &[ShardEntry]| {
+            let different = entries.iter().filter(|entry| !equal.contains(&entry.blob));
+            let shards = different.map(|entry| repository.map_entry(entry));
+            shards.collect::<Result<Vec<Shard<Mapped>>>>()
+        };
+        let (old, new) = (open(from, &self.from)?, open(to, &self.to)?);
+        found.shards_read = (old.len() + new.len()) as u64;
+        let keys = &mut found.keys;
+        let compared = compare(records(&old), records(&new), |change, key| {
+            if keys.len() < keys_max {
+                keys.push((change, key.to_vec()));
+            }
+        });
+        let shard = self.from.first().or(self.to.first());
+        let shard = shard.expect("a piece has a shard");
+        let compared = compared.map_err(|source| from.bad_blob(shard, source));
+        found.changes.add(compared?);
+        Ok(found)
+    }
+}
+
+fn records(shards: &[Shard<Mapped>]) -> impl Iterator<Item = FormatResult<Record<'_>>> {
+    shards.iter().flat_map(Shard::iter)
+}

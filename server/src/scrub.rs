@@ -1,0 +1,196 @@
+//! Reading the files in use again, block by block and slowly: what was right when it was mapped may
+//! not be for ever.
+//!
+//! A disk, a cable or memory may change a byte of a file after it was verified. A shard in which
+//! that is found answers nothing any more, and the follower opens its generation anew.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
+
+use nightshard_format::{
+    Error,
+    manifest::ShardEntry,
+    shard::{Mapped, Shard},
+};
+
+use crate::{generation::ServedGeneration, metrics::Metrics, switch::Switch};
+
+/// So many blocks are read between two rests: a mebibyte, which takes a quarter of a millisecond
+/// in memory, and is one read of a disk.
+const PIECE_BLOCKS: usize = 16;
+/// How long to wait where nothing is served.
+const REST: Duration = Duration::from_secs(1);
+
+/// Reads the files of all generations that are kept again, one after the other.
+pub struct Scrubber {
+    switch: Arc<Switch>,
+    metrics: Arc<Metrics>,
+    bytes_per_second: u64,
+}
+
+/// A file in use.
+struct InUse {
+    /// What it is part of; not held, so that it can be unmapped meanwhile.
+    served: Weak<ServedGeneration>,
+    entry: ShardEntry,
+}
+
+/// What was read at a time.
+struct Piece {
+    blocks: u64,
+    bytes: u64,
+    /// Where to go on, unless this was all.
+    next: Option<usize>,
+    damage: Option<Damage>,
+}
+
+/// Where a file is damaged.
+struct Damage {
+    block: Option<usize>,
+    offset: Option<usize>,
+    error: Error,
+}
+
+impl Scrubber {
+    pub(crate) fn new(switch: Arc<Switch>, metrics: Arc<Metrics>, bytes_per_second: u64) -> Self {
+        Self {
+            switch,
+            metrics,
+            bytes_per_second,
+        }
+    }
+
+    /// Reads until dropped; at once done if nothing is to be read.
+    pub async fn run(self) {
+        if self.bytes_per_second == 0 {
+            return;
+        }
+        loop {
+            let files = self.files();
+            if files.is_empty() {
+                tokio::time::sleep(REST).await;
+                continue;
+            }
+            for file in &files {
+                self.read(file).await;
+            }
+            self.metrics.scrub_round_ended();
+        }
+    }
+
+    /// Returns each file in use once.
+    fn files(&self) -> Vec<InUse> {
+        let kept = self.switch.load();
+        let mut known = BTreeSet::new();
+        let mut files = Vec::new();
+        for served in kept.iter().flat_map(|kept| kept.generations()) {
+            for entry in &served.generation().manifest().shards {
+                if known.insert(entry.blob.clone()) {
+                    files.push(InUse {
+                        served: Arc::downgrade(served),
+                        entry: entry.clone(),
+                    });
+                }
+            }
+        }
+        files
+    }
+
+    /// Reads a file, unless it is no longer in use or is refused already.
+    async fn read(&self, file: &InUse) {
+        let mut next = Some(0);
+        while let Some(from) = next
+            && let Some(served) = file.served.upgrade()
+        {
+            let begun = Instant::now();
+            let entry = file.entry.clone();
+            // Reading may wait for a disk.
+            let reading = tokio::task::spawn_blocking(move || {
+                let shard = served.generation().shard(&entry);
+                shard
+                    .filter(|shard| !shard.is_refused())
+                    .map(|shard| read_piece(shard, from))
+            });
+            let Ok(Some(piece)) = reading.await else {
+                return;
+            };
+            self.metrics.scrubbed(piece.blocks, piece.bytes);
+            if let Some(damage) = &piece.damage {
+                self.refuse(&file.entry, damage);
+            }
+            next = piece.next;
+            tokio::time::sleep(self.rest(piece.bytes).saturating_sub(begun.elapsed())).await;
+        }
+    }
+
+    /// Returns how long so many bytes may take at least.
+    fn rest(&self, bytes: u64) -> Duration {
+        let nanoseconds = u128::from(bytes) * 1_000_000_000 / u128::from(self.bytes_per_second);
+        Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+    }
+
+    /// Says what is damaged, and has nothing more answered from it.
+    fn refuse(&self, entry: &ShardEntry, damage: &Damage) {
+        let ShardEntry {
+            blob,
+            dataset,
+            span,
+            ..
+        } = entry;
+        let Damage {
+            block,
+            offset,
+            error,
+        } = damage;
+        tracing::error!(blob, dataset, span, block, offset, %error, "a file in use is damaged");
+        self.metrics.damage_found();
+        let kept = self.switch.load();
+        for served in kept.iter().flat_map(|kept| kept.generations()) {
+            let generation = served.generation();
+            let entries = generation.manifest().shards.iter();
+            entries
+                .filter(|other| other.blob == *blob)
+                .filter_map(|other| generation.shard(other))
+                .for_each(Shard::refuse);
+        }
+        self.switch.wake();
+    }
+}
+
+/// Reads some blocks from a number on, and what no block's sum covers after the last.
+fn read_piece(shard: &Shard<Mapped>, from: usize) -> Piece {
+    let blocks = from..shard.len_blocks().min(from + PIECE_BLOCKS);
+    let bytes = shard.block(from).start..shard.block(blocks.end).start;
+    let is_last = blocks.end == shard.len_blocks();
+    if !bytes.is_empty() {
+        // Advice that is refused costs time only.
+        let _refused = shard.bytes().advise_needed_part(bytes.clone());
+    }
+    let damage = blocks.clone().find_map(|block| {
+        let error = shard.verify_block(block).err()?;
+        Some(Damage {
+            block: Some(block),
+            offset: Some(shard.block(block).start),
+            error,
+        })
+    });
+    let damage = damage.or_else(|| {
+        let error = is_last.then(|| shard.verify_unsummed().err())??;
+        Some(Damage {
+            block: None,
+            offset: None,
+            error,
+        })
+    });
+    let behind = shard.bytes().as_ref().len() - bytes.end;
+    let more = if is_last { behind } else { 0 };
+    Piece {
+        blocks: blocks.len() as u64,
+        bytes: (bytes.len() + more) as u64,
+        next: (!is_last && damage.is_none()).then_some(blocks.end),
+        damage,
+    }
+}

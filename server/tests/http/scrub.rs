@@ -1,0 +1,132 @@
+//! Damage that comes to a file while it is served: found, named, and never answered from.
+
+use std::{fs, os::unix::fs::FileExt, path::Path, sync::Arc};
+
+use nightshard_server::{Config, Scrub};
+
+use crate::{
+    client::Client,
+    fixture::Fixture,
+    harness::{Harness, config},
+};
+
+/// Reads as fast as it can: a round takes no time worth mentioning.
+fn scrubbing() -> Config {
+    Config {
+        scrub: Scrub {
+            bytes_per_second: 1 << 40,
+        },
+        ..config()
+    }
+}
+
+/// Changes a byte of a file in place, as a disk would; returns what it was.
+fn flip(path: &Path, at: u64) {
+    let file = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 0x10], at).unwrap();
+}
+
+/// Returns a counter without labels.
+fn metric(client: &mut Client, name: &str) -> u64 {
+    let text = String::from_utf8(client.get("/metrics").body).unwrap();
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.unwrap().parse().unwrap()
+}
+
+const KEYS: u32 = 90;
+/// Long enough that a shard has several blocks.
+const VALUE_LEN: usize = 10_000;
+
+fn key(number: u32) -> String {
+    format!("key-{number}")
+}
+
+fn value(number: u32) -> Vec<u8> {
+    let byte = b'a' + u8::try_from(number % 26).unwrap();
+    vec![byte; VALUE_LEN]
+}
+
+#[test]
+fn damage_in_use_is_found_and_no_wrong_value_is_answered_until_the_file_is_mended() {
+    let fixture = Arc::new(Fixture::new());
+    let table: Vec<(String, Vec<u8>)> = (0..KEYS)
+        .map(|number| (key(number), value(number)))
+        .collect();
+    let table: Vec<(&[u8], &[u8])> = table
+        .iter()
+        .map(|(key, value)| (key.as_bytes(), value.as_slice()))
+        .collect();
+    let id = fixture.write_packed("blobs", "text/plain", &table, None);
+    fixture.select(1, &id);
+    let harness = Harness::ready(scrubbing(), fixture.clone(), 1);
+    let mut client = harness.connect();
+    let path = fixture.shard_file(&id, "blobs");
+    let right = fs::read(&path).unwrap();
+    let len = right.len() as u64;
+    assert!(len > 2 * 65_536);
+
+    // A value, the last block, the sums, the section table, the trailer.
+    for (round, at) in [
+        (1, 5_000),
+        (2, len - 600),
+        (3, len - 250),
+        (4, len - 100),
+        (5, len - 20),
+    ] {
+        assert_eq!(
+            metric(&mut client, "nightshard_scrub_damage_total"),
+            round - 1
+        );
+        flip(&path, at);
+        while metric(&mut client, "nightshard_scrub_damage_total") < round {}
+        let (mut refused, mut answered) = (0, 0);
+        for number in 0..KEYS {
+            let reply = client.get(&format!("/v1/datasets/blobs/{}", key(number)));
+            match reply.status {
+                200 => {
+                    assert_eq!(reply.body, value(number), "{number}");
+                    answered += 1;
+                }
+                status => {
+                    assert_eq!(status, 503, "{number}");
+                    assert_eq!(reply.header("retry-after"), Some("1"));
+                    refused += 1;
+                }
+            }
+        }
+        // Other shards answer as before.
+        assert!(refused > 0 && answered > 0, "{refused} {answered}");
+        let missing = client.get("/v1/datasets/blobs/key-none");
+        assert!([404, 503].contains(&missing.status));
+
+        // Mended as a build mends it: another file in its place.
+        let aside = path.with_extension("aside");
+        fs::write(&aside, &right).unwrap();
+        fs::rename(&aside, &path).unwrap();
+        harness.switch().wake();
+        for number in 0..KEYS {
+            let target = format!("/v1/datasets/blobs/{}", key(number));
+            let reply = loop {
+                let reply = client.get(&target);
+                if reply.status != 503 {
+                    break reply;
+                }
+            };
+            assert_eq!(reply.body, value(number), "{number}");
+        }
+    }
+    let rounds = metric(&mut client, "nightshard_scrub_rounds_total");
+    while metric(&mut client, "nightshard_scrub_rounds_total") < rounds + 2 {}
+    assert_eq!(metric(&mut client, "nightshard_scrub_damage_total"), 5);
+    assert!(metric(&mut client, "nightshard_scrub_blocks_total") > 6);
+    assert!(metric(&mut client, "nightshard_scrub_bytes_total") > len);
+    assert_eq!(metric(&mut client, "nightshard_scrub_round_age_seconds"), 0);
+}
