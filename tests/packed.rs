@@ -172,6 +172,13 @@ fn packing_again_replaces_the_dataset_alone_and_a_failure_changes_nothing() {
         &["--dataset", "one", "--value", "v"],
     );
     assert!(again.stdout.contains("already current"), "{again:?}");
+    let as_of = || run(["inspect", &repository, "--json"]).json()["as_of"].clone();
+    let day = ["--dataset", "two", "--value", "v", "--as-of", "2099-03-05"];
+    for more in [&day[..], &day[..4]] {
+        let later = pack("b.jsonl", "{\"sku\":\"a\",\"v\":2}\n", more);
+        assert_eq!(later.code, Some(0), "{later:?}");
+        assert_eq!(as_of(), "2099-03-05");
+    }
     let value = |dataset: &str| run(["get", &repository, dataset, "a"]).stdout;
     assert_eq!((value("one"), value("two")), ("3".into(), "2".into()));
 
@@ -205,12 +212,6 @@ fn packing_again_replaces_the_dataset_alone_and_a_failure_changes_nothing() {
             vec!["--dataset", "one", "--value", "v", "sku", "v"],
             2,
             "--value: \"v\" is given twice",
-        ),
-        (
-            "sku,v\na,1\n",
-            vec!["--dataset", "one", "--as-of", "1999-01-01"],
-            2,
-            "--as-of",
         ),
         (
             "\"a\x1b[31m\",\"b\nc\"\n1,2\n",
@@ -263,6 +264,9 @@ fn a_build_keeps_packed_datasets_and_a_pack_keeps_transactions() {
     );
     assert_eq!(facts["packed"]["prices"]["rows"]["used"], 3);
     assert_eq!(run(["get", &repository, "prices", "sku-1"]).stdout, "1.50");
+    let other_day = [&more[..], &["--as-of", "1999-01-01"]].concat();
+    let refused = run(table(folder.path(), "prices.csv", PRICES, &other_day));
+    refused.failed(2, &["--as-of 1999-01-01", "is of 2018-03-05"]);
 
     // What finds a record by other terms than its key lists it no more often.
     let named = folder.path().join("stores.csv");

@@ -37,10 +37,11 @@ impl Repository {
     /// is no error here, since a new generation may overrule it.
     pub async fn base(&self) -> Result<Base> {
         let number = self.last_number().await?.unwrap_or_default();
-        Ok(Base {
-            number,
-            manifest: self.manifest_of(number).await,
-        })
+        match self.manifest_of(number).await {
+            // What cannot be read now may be right: whoever overruled it would take it away.
+            Err(Error::Storage(error)) => Err(error.into()),
+            manifest => Ok(Base { number, manifest }),
+        }
     }
 
     async fn manifest_of(&self, number: SelectionNumber) -> Result<Option<Manifest>> {
@@ -107,6 +108,7 @@ impl Repository {
         let manifest = self.manifest(id).await?;
         self.check_blobs(&manifest, Check::Length).await?;
         if base.usable().is_some_and(|current| current.id == *id)
+            && self.last_number().await? == Some(base.number)
             && let Some(selection) = self.selection(base.number).await?
         {
             return Ok(Selected {

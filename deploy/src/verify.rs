@@ -80,7 +80,7 @@ impl Repository {
             .shards
             .par_iter()
             .map(|entry| {
-                let walked = self.walk_shard(entry);
+                let walked = self.walk_shard(entry, manifest.packed.contains_key(&entry.dataset));
                 progress(counter.add(entry));
                 walked
             })
@@ -117,9 +117,13 @@ impl Repository {
         verification
     }
 
-    fn walk_shard(&self, entry: &ShardEntry) -> Result<Mapped> {
+    fn walk_shard(&self, entry: &ShardEntry, is_packed: bool) -> Result<Mapped> {
         let shard = self.map_verified(entry)?;
-        check_records(&shard).map_err(|source| self.bad_blob(entry, source))?;
+        let checked = match is_packed {
+            true => shard.verify_terms_are_keys(),
+            false => check_records(&shard),
+        };
+        checked.map_err(|source| self.bad_blob(entry, source))?;
         Ok(shard.bytes().clone())
     }
 }

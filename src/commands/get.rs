@@ -15,7 +15,7 @@ use crate::exit::UsageError;
 
 /// Write the value of a key to standard output, byte by byte.
 ///
-/// The exit code is 1 when there is none.
+/// The exit code is 1 when there is none. The shard that has the key is verified first.
 #[derive(Debug, clap::Args)]
 pub(crate) struct GetArgs {
     /// The repository.

@@ -33,7 +33,8 @@ pub(crate) struct PackArgs {
     /// The column of keys.
     #[arg(long, value_name = "COLUMN")]
     key: String,
-    /// A column of values. One: its text alone. Several: a JSON object of them. None: of all.
+    /// A column of values. One: its text alone, of JSON lines "null" where there is none. Several:
+    /// a JSON object of them. None: of all.
     #[arg(long, value_name = "COLUMN", num_args = 1..)]
     value: Vec<String>,
     /// Which of several rows with one key counts.
@@ -48,10 +49,10 @@ pub(crate) struct PackArgs {
     /// csv, tsv, jsonl or parquet [default: what the names of the files say].
     #[arg(long, value_name = "FORMAT", value_parser = parse_format)]
     format: Option<TableFormat>,
-    /// What values are [default: text/plain for one column, else application/json].
+    /// What values are [default: text/plain; charset=utf-8 for one column, else application/json].
     #[arg(long, value_name = "TYPE", value_parser = parse_media_type)]
     media_type: Option<String>,
-    /// The day that the first generation of a repository is of [default: today, in UTC].
+    /// The day that the generation is of, where transactions do not tell [default: today, in UTC].
     #[arg(long, value_name = "DATE")]
     as_of: Option<Day>,
     /// Shards that the dataset is cut into.
@@ -118,7 +119,7 @@ pub(crate) fn run(args: &PackArgs) -> anyhow::Result<()> {
     let base = runtime.block_on(repository.base())?;
     let current = base.manifest?;
     let manifest = match current.clone() {
-        Some(manifest) => args.check_day(&manifest).map(|()| manifest)?,
+        Some(manifest) => args.manifest_after(manifest)?,
         None => args.first_manifest()?,
     };
     let base = Base {
@@ -149,15 +150,21 @@ pub(crate) fn run(args: &PackArgs) -> anyhow::Result<()> {
 }
 
 impl PackArgs {
-    /// Checks that a day given is that of the generation to be added to.
-    fn check_day(&self, current: &Manifest) -> Result<(), UsageError> {
-        match self.as_of.map(|as_of| as_of.to_string()) {
-            Some(as_of) if as_of != current.as_of => {
+    /// Returns the manifest of the generation to be added to, of the day that this is of:
+    /// transactions have a last business day of their own.
+    fn manifest_after(&self, current: Manifest) -> Result<Manifest, UsageError> {
+        let as_of = self.as_of.map(|as_of| as_of.to_string());
+        match as_of {
+            Some(as_of) if current.transactions.is_some() && as_of != current.as_of => {
                 let (id, day) = (&current.id, &current.as_of);
                 let problem = format!("--as-of {as_of}: the current generation {id} is of {day}");
                 Err(UsageError(problem))
             }
-            _ => Ok(()),
+            _ if current.transactions.is_some() => Ok(current),
+            as_of => Ok(Manifest {
+                as_of: as_of.unwrap_or_else(|| today().to_string().max(current.as_of)),
+                ..current
+            }),
         }
     }
 

@@ -19,8 +19,8 @@ use super::get::{check_dataset, manifest_of, open_current};
 /// List the records of a dataset: key, tab, value.
 ///
 /// Those of a dataset packed with --ordered are in the order of keys, others in that of the keys'
-/// hashes, where --prefix looks at every key. Tabs, line breaks, backslashes and bytes that are no text are
-/// escaped: \t, \n, \r, \\, \xff.
+/// hashes, where --prefix looks at every key. All shards are verified first. Tabs, line breaks,
+/// backslashes and bytes that are no text are escaped: \t, \n, \r, \\, \xff.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ScanArgs {
     /// The repository.

@@ -42,7 +42,7 @@ struct Facts {
     section_bytes: BTreeMap<&'static str, u64>,
     point_index_bytes_per_key: Option<f64>,
     lines: u64,
-    entries_max: u64,
+    line_records_max: u64,
     lines_crowded: u64,
     records_without_entry: u64,
     share_without_entry: Option<f64>,
@@ -61,7 +61,10 @@ pub(crate) fn run(args: StatsArgs) -> anyhow::Result<ExitCode> {
             let is_asked = args.dataset.as_ref().is_none_or(|it| *it == entry.dataset);
             if is_asked {
                 let shard = repository.open_shard(entry).await?;
-                facts.entry(entry.dataset.clone()).or_default().add(&shard);
+                facts
+                    .entry(entry.dataset.clone())
+                    .or_default()
+                    .add(&shard)?;
             }
         }
         facts.values_mut().for_each(Facts::finish);
@@ -76,7 +79,7 @@ pub(crate) fn run(args: StatsArgs) -> anyhow::Result<ExitCode> {
 }
 
 impl Facts {
-    fn add(&mut self, shard: &Shard<Mapped>) {
+    fn add(&mut self, shard: &Shard<Mapped>) -> nightshard_format::Result<()> {
         self.shards += 1;
         self.records += shard.len();
         self.shards_compressed += u64::from(shard.is_compressed());
@@ -84,11 +87,12 @@ impl Facts {
         for (name, bytes, _items) in shard.section_sizes() {
             *self.section_bytes.entry(name).or_default() += bytes;
         }
-        let density = shard.density();
+        let density = shard.density()?;
         self.lines += density.lines;
-        self.entries_max = self.entries_max.max(density.entries_max);
+        self.line_records_max = self.line_records_max.max(density.records_max);
         self.lines_crowded += density.lines_crowded;
         self.records_without_entry += shard.len().saturating_sub(density.entries);
+        Ok(())
     }
 
     fn finish(&mut self) {
@@ -130,7 +134,7 @@ fn table(facts: &BTreeMap<String, Facts>) -> Table {
             bytes("point_index"),
             per_key.map_or_else(|| "-".into(), |bytes| format!("{bytes:.2}")),
             bytes("ordered_index"),
-            HumanCount(facts.entries_max).to_string(),
+            HumanCount(facts.line_records_max).to_string(),
             share.map_or_else(|| "-".into(), |share| format!("{share:.2}%")),
         ]);
     }

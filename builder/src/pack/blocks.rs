@@ -77,9 +77,11 @@ pub(super) fn read_file(
     (block_len, spare): (usize, &Spare),
     take: &mut dyn FnMut(Block) -> bool,
 ) -> Result<Option<InputSummary>> {
-    let delimiter = match plan.format.map_or_else(|| TableFormat::of_file(path), Ok)? {
-        TableFormat::Delimited { delimiter } => Some(delimiter),
-        TableFormat::JsonLines => None,
+    let format = plan.format.map_or_else(|| TableFormat::of_file(path), Ok)?;
+    let (delimiter, is_quoted) = match format {
+        TableFormat::Csv => (Some(b','), true),
+        TableFormat::Tsv => (Some(b'\t'), false),
+        TableFormat::JsonLines => (None, false),
         #[cfg(feature = "parquet")]
         TableFormat::Parquet => return parquet::read_file(plan, (file, path), take),
         #[cfg(not(feature = "parquet"))]
@@ -88,7 +90,12 @@ pub(super) fn read_file(
             return Err(Error::option("--format", problem));
         }
     };
-    let mut reader = FileReader::open(delimiter, file, path)?;
+    let dialect = Dialect {
+        delimiter: delimiter.unwrap_or(b','),
+        quoted: is_quoted,
+        record_bytes_max: ROW_LEN_MAX,
+    };
+    let mut reader = FileReader::open(delimiter.is_some(), dialect, file, path)?;
     let mut carried = Vec::new();
     let mut is_open_ended = false;
     loop {
@@ -120,8 +127,9 @@ struct FileReader<'a> {
     path: &'a Path,
     file: u32,
     stream: Stream,
-    /// Between fields; of JSON lines none.
-    delimiter: Option<u8>,
+    /// Whether the first row names the fields of others.
+    has_header: bool,
+    dialect: Dialect,
     /// Told by the header, where there is one.
     table: Option<Table>,
     /// The line on which the next block begins.
@@ -130,24 +138,17 @@ struct FileReader<'a> {
 }
 
 impl<'a> FileReader<'a> {
-    fn open(delimiter: Option<u8>, file: u32, path: &'a Path) -> Result<Self> {
+    fn open(has_header: bool, dialect: Dialect, file: u32, path: &'a Path) -> Result<Self> {
         Ok(Self {
             path,
             file,
             stream: Stream::open(path)?,
-            delimiter,
+            has_header,
+            dialect,
             table: None,
             line: 1,
             is_first: true,
         })
-    }
-
-    fn dialect(&self) -> Dialect {
-        Dialect {
-            delimiter: self.delimiter.unwrap_or(b','),
-            quoted: self.delimiter.is_some(),
-            record_bytes_max: ROW_LEN_MAX,
-        }
     }
 
     /// Reads whole rows into `bytes`, about as long as a block should be, and whether they are the last; what
@@ -170,7 +171,7 @@ impl<'a> FileReader<'a> {
             if filled + read < target {
                 return Ok((bytes, true));
             }
-            let end = self.dialect().whole_records(&bytes);
+            let end = self.dialect.whole_records(&bytes);
             if end > 0 {
                 carried.extend_from_slice(&bytes[end..]);
                 bytes.truncate(end);
@@ -195,13 +196,13 @@ impl<'a> FileReader<'a> {
         if self.line == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
             bytes.drain(..BYTE_ORDER_MARK.len());
         }
-        let table = match (&self.table, self.delimiter) {
+        let table = match (&self.table, self.has_header) {
             (Some(table), _) => table.clone(),
-            (None, None) => Table::JsonLines(self.dialect()),
-            (None, Some(_)) => {
+            (None, false) => Table::JsonLines(self.dialect),
+            (None, true) => {
                 let (columns, rows) = self.header(plan, &bytes)?;
                 bytes.drain(..rows);
-                Table::Delimited(self.dialect(), Arc::new(columns))
+                Table::Delimited(self.dialect, Arc::new(columns))
             }
         };
         self.table = Some(table.clone());
@@ -217,7 +218,7 @@ impl<'a> FileReader<'a> {
     /// Reads the header; returns where the rows begin, too.
     fn header(&mut self, plan: &PackPlan, bytes: &[u8]) -> Result<(Columns, usize)> {
         let path = || self.path.to_owned();
-        let mut records = self.dialect().records(bytes, 1);
+        let mut records = self.dialect.records(bytes, 1);
         let Some(header) = records.next() else {
             return Err(SourceError::Empty { path: path() }.into());
         };
@@ -235,7 +236,7 @@ impl<'a> FileReader<'a> {
         if std::str::from_utf8(text).is_err() {
             return Err(self.row_error(header.line, "the header is not UTF-8"));
         }
-        let names = Splitter::new(self.dialect().delimiter, Margins::Trimmed).names(text);
+        let names = Splitter::new(self.dialect.delimiter, Margins::Trimmed).names(text);
         let columns = Columns::find(plan, self.path, &names)?;
         let (rows, line) = records.position();
         self.line = line;

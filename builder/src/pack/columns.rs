@@ -5,6 +5,9 @@ use std::{collections::BTreeSet, path::Path};
 use super::PackPlan;
 use crate::{Error, Result, source::Fields};
 
+/// So many columns are named where one is missing.
+const SHOWN_COLUMNS: usize = 50;
+
 /// Where the key and the values of a file's rows stand.
 #[derive(Debug)]
 pub(super) struct Columns {
@@ -107,6 +110,14 @@ fn twice(option: &'static str, path: &Path, name: &str) -> Error {
 
 /// Names what is missing, and what there is.
 pub(super) fn missing(option: &'static str, path: &Path, name: &str, names: &[String]) -> Error {
-    let (path, names) = (path.display(), names.join(", "));
-    Error::option(option, format!("{path} has no {name:?}: it has {names}"))
+    let more = match names.len().saturating_sub(SHOWN_COLUMNS) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let shown = names[..names.len().min(SHOWN_COLUMNS)].join(", ");
+    let path = path.display();
+    Error::option(
+        option,
+        format!("{path} has no {name:?}: it has {shown}{more}"),
+    )
 }

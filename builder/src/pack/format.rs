@@ -7,11 +7,11 @@ use crate::{Error, Result};
 /// How a table is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableFormat {
-    /// Values with a delimiter between, quoted as RFC 4180 has it, under a header.
-    Delimited {
-        /// The delimiter.
-        delimiter: u8,
-    },
+    /// Values with commas between, quoted as RFC 4180 has it, under a header.
+    Csv,
+    /// Values with tabs between, under a header. There are no quotes: one is a character like
+    /// any other, as in text/tab-separated-values of IANA and what databases write.
+    Tsv,
     /// One JSON object a line.
     JsonLines,
     /// Parquet, of flat columns.
@@ -21,9 +21,9 @@ pub enum TableFormat {
 impl TableFormat {
     /// The formats by the names that options and files have for them.
     const NAMES: [(&str, Self); 7] = [
-        ("csv", Self::Delimited { delimiter: b',' }),
-        ("txt", Self::Delimited { delimiter: b',' }),
-        ("tsv", Self::Delimited { delimiter: b'\t' }),
+        ("csv", Self::Csv),
+        ("txt", Self::Csv),
+        ("tsv", Self::Tsv),
         ("jsonl", Self::JsonLines),
         ("ndjson", Self::JsonLines),
         ("json", Self::JsonLines),

@@ -180,7 +180,7 @@ impl PackPlan {
     /// Returns what the manifest says of the dataset.
     fn describe(&self, rows: u64, duplicates: u64) -> Packed {
         let media_type = match self.values.len() {
-            1 => "text/plain",
+            1 => "text/plain; charset=utf-8",
             _ => "application/json",
         };
         let mut rows = Rows {

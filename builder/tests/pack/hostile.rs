@@ -91,6 +91,13 @@ fn pack_file(name: &str, bytes: &[u8]) -> Result<crate::support::Map, String> {
 }
 
 #[test]
+fn a_quote_in_tsv_is_a_character_and_joins_no_lines() {
+    let rows = b"k\tv\n1\t\"big\n2\tmid\n\"3\"\tbig\"\n";
+    let expected = map(&[("1", "\"big"), ("2", "mid"), ("\"3\"", "big\"")]);
+    assert_eq!(pack_file("t.tsv", rows).as_ref(), Ok(&expected));
+}
+
+#[test]
 fn how_lines_end_and_files_begin_does_not_matter() {
     let expected = map(&[("a", "1"), ("b", "")]);
     for bytes in [

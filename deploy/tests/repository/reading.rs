@@ -3,7 +3,10 @@
 use std::fs;
 
 use nightshard_deploy::{Error, VerifiedBlobs};
-use nightshard_format::{record::STORES, shard::Span};
+use nightshard_format::{
+    record::{SEARCH, STORES},
+    shard::Span,
+};
 
 use crate::support::Bench;
 
@@ -20,20 +23,20 @@ async fn the_example_reads_a_repository() {
     repository.select(&staged.manifest.id).await.unwrap();
     let folder = bench.root().display().to_string();
     let mut out = Vec::new();
-    for store in ["s3", "nobody"] {
-        read_generation::read(&folder, store, "x", &mut out)
+    for (dataset, key) in [(STORES, "s3"), (STORES, "nobody"), (SEARCH, "store")] {
+        read_generation::read(&folder, dataset, key, &mut out)
             .await
             .unwrap();
     }
     let said = String::from_utf8(out).unwrap();
     let id = &staged.manifest.id;
-    let [first, found, all, words, ..] = *said.lines().collect::<Vec<_>>() else {
+    let [first, found, all, ..] = *said.lines().collect::<Vec<_>>() else {
         panic!("{said}");
     };
     assert_eq!(first, format!("generation {id}"));
     assert_eq!(found, "s3: 59 cards");
-    assert!(all.starts_with("5 stores, "), "{all}");
-    assert_eq!(words, "words with \"x\": ");
+    assert!(all.starts_with("5 records, "), "{all}");
+    assert!(said.ends_with("begin with \"st\": store\n"), "{said}");
     assert!(said.contains("nobody: not there"), "{said}");
 }
 

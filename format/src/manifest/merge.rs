@@ -125,14 +125,18 @@ impl Bare {
     /// Returns that of `own` or `current` which differs from that of `base`.
     fn changed(own: &Manifest, base: Option<&Manifest>, current: &Manifest) -> Option<Self> {
         let [own, current] = [own, current].map(Self::of);
-        match base {
-            Some(base) => changed(own, Self::of(base), current),
-            // Where there was nothing, the last business day is that of the transactions.
-            None => match (&own.transactions, &current.transactions) {
-                (None, Some(_)) => Some(current),
-                (Some(_), None) => Some(own),
-                _ => (own == current).then_some(own),
-            },
+        if let Some(base) = base.filter(|base| base.transactions.is_some()) {
+            return changed(own, Self::of(base), current);
+        }
+        // Where there were none, the last business day is that of the transactions.
+        match (&own.transactions, &current.transactions) {
+            (None, Some(_)) => Some(current),
+            (Some(_), None) => Some(own),
+            (Some(_), Some(_)) => (own == current).then_some(own),
+            (None, None) => Some(Self {
+                as_of: own.as_of.max(current.as_of),
+                ..current
+            }),
         }
     }
 }
@@ -253,9 +257,20 @@ mod tests {
     }
 
     #[test]
-    fn generations_of_different_days_from_nothing_contradict_each_other() {
-        let [own, mut current] = [[1, 0, 0, 0], [0, 1, 0, 0]].map(manifest);
-        current.as_of = "2018-12-12".into();
-        assert_eq!(own.rebased(None, &current).unwrap(), None);
+    fn packed_datasets_alone_are_of_the_latest_day_that_one_was_packed_on() {
+        let of_day = |parts, day: &str| Manifest {
+            as_of: day.into(),
+            ..manifest(parts)
+        };
+        let days = ["2018-12-10", "2018-12-12", "2018-12-11"];
+        let base = of_day([0, 0, 0, 0], days[0]);
+        for (own, current) in [(days[1], days[2]), (days[2], days[1])] {
+            let (own, current) = (of_day([1, 0, 0, 0], own), of_day([0, 1, 0, 0], current));
+            for base in [None, Some(&base)] {
+                let rebased = own.rebased(base, &current).unwrap().unwrap();
+                assert_eq!(rebased.as_of, days[1]);
+                assert_eq!(rebased.packed.len(), 2);
+            }
+        }
     }
 }

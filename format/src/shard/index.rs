@@ -23,7 +23,7 @@ const ENTRIES_MAX: u32 = 28;
 const VECTOR_LEN: usize = 16;
 const FINGERPRINT_LEN: usize = 2;
 /// A line begins with a byte that counts its entries; the offset is in the bytes above.
-const COUNT_BITS: u32 = 8;
+pub(super) const COUNT_BITS: u32 = 8;
 /// One more than the largest offset that a line can hold.
 pub(super) const OFFSET_END: u64 = 1 << (u64::BITS - COUNT_BITS);
 /// Of a line's count of entries: records follow that have none.

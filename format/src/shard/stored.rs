@@ -20,9 +20,16 @@ pub(super) fn put_lengths(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
 
 /// Returns the check over the parts of a record before it.
 pub(super) fn check_of(parts: &[&[u8]]) -> [u8; CHECK_LEN] {
-    let mut hasher = Xxh3::new();
-    parts.iter().for_each(|part| hasher.update(part));
-    let [a, b, c, d, ..] = hasher.digest().to_le_bytes();
+    let sum = match parts {
+        // Many times as fast for short ones.
+        [whole] => xxh3_64(whole),
+        parts => {
+            let mut hasher = Xxh3::new();
+            parts.iter().for_each(|part| hasher.update(part));
+            hasher.digest()
+        }
+    };
+    let [a, b, c, d, ..] = sum.to_le_bytes();
     [a, b, c, d]
 }
 

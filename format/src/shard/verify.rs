@@ -103,6 +103,33 @@ impl<B: AsRef<[u8]>> Shard<B> {
         }
     }
 
+    /// Checks that the terms of a verified shard, if it has an ordered index, are its keys, each of
+    /// which leads to its own record.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if they are not.
+    pub fn verify_terms_are_keys(&self) -> Result<()> {
+        let Some(section) = &self.ordered_index else {
+            return Ok(());
+        };
+        let map = fst::Map::new(self.section_bytes(section)).map_err(index_error)?;
+        let mut are_keys = section.len_items == self.len();
+        let mut records = self.iter();
+        let mut offset = records.offset();
+        while are_keys && let Some(record) = records.next() {
+            are_keys = map.get(record?.key) == Some(offset);
+            offset = records.offset();
+        }
+        if are_keys {
+            Ok(())
+        } else {
+            Err(Error::corrupt(
+                "ordered index",
+                "its terms are not the keys",
+            ))
+        }
+    }
+
     /// Compares the checksums of some sections, and that the padding behind them is zero.
     pub(super) fn verify_sections(&self, of: impl Fn(&Section) -> bool) -> Result<()> {
         let all = self.bytes().as_ref();

@@ -20,6 +20,10 @@ use crate::{
     key::{self, KEY_LEN_MAX},
 };
 
+/// Values up to this length are copied to one piece with the rest of their record: hashing pieces
+/// costs more.
+const GATHERED_LEN_MAX: usize = 64 << 10;
+
 /// What a finished shard is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
@@ -73,8 +77,8 @@ pub struct ShardWriter<W> {
     /// (term, offset), unsorted until the end.
     terms: Vec<(Vec<u8>, u64)>,
     last_key: Vec<u8>,
-    /// The lengths before a record's key.
-    lengths: Vec<u8>,
+    /// A record that is put together, or what comes before a long value.
+    record: Vec<u8>,
     /// Bytes not yet written: whole blocks are, since BLAKE3 and system calls want large pieces.
     buffer: Vec<u8>,
     block_sums: Vec<u8>,
@@ -110,7 +114,7 @@ impl<W: Write> ShardWriter<W> {
             last_offset: 0,
             terms: Vec::new(),
             last_key: Vec::new(),
-            lengths: Vec::new(),
+            record: Vec::new(),
             buffer: Vec::new(),
             block_sums: Vec::new(),
         };
@@ -138,21 +142,31 @@ impl<W: Write> ShardWriter<W> {
     /// Appends a record whose value is as it is to be stored.
     fn append_stored(&mut self, hash: u64, key: &[u8], value: &[u8]) -> Result<()> {
         let offset = self.offset - HEADER_LEN as u64;
-        let mut lengths = std::mem::take(&mut self.lengths);
-        lengths.clear();
-        stored::put_lengths(&mut lengths, key, value);
-        let check = stored::check_of(&[&lengths, key, value]);
-        for part in [&lengths[..], key, value, &check] {
-            self.section_checksum.update(part);
-            self.put(part)?;
+        let mut record = std::mem::take(&mut self.record);
+        record.clear();
+        stored::put_lengths(&mut record, key, value);
+        record.extend_from_slice(key);
+        if value.len() <= GATHERED_LEN_MAX {
+            record.extend_from_slice(value);
+            record.extend(stored::check_of(&[&record]));
+            self.put_of_record(&record)?;
+        } else {
+            let check = stored::check_of(&[&record, value]);
+            let parts = [&record, value, &check];
+            parts.iter().try_for_each(|part| self.put_of_record(part))?;
         }
-        self.lengths = lengths;
+        self.record = record;
         self.last_offset = offset;
         let len = self.offset - HEADER_LEN as u64 - offset;
         self.entries.push(Entry { hash, len });
         self.last_key.clear();
         self.last_key.extend_from_slice(key);
         Ok(())
+    }
+
+    fn put_of_record(&mut self, bytes: &[u8]) -> Result<()> {
+        self.section_checksum.update(bytes);
+        self.put(bytes)
     }
 
     /// Makes the record just appended findable in the ordered index by `term`.
