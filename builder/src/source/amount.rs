@@ -28,13 +28,6 @@ pub(crate) fn amount_minor(text: Padded<'_>, factor: u32, rule: AmountRule) -> R
     }
 }
 
-/// Whether a text is a whole number in its one spelling, and short as nearly all are.
-#[inline(always)]
-pub(super) fn is_spelled(text: Padded<'_>) -> bool {
-    let [first] = text.first();
-    few_digits(text).is_some() && (first != b'0' || text.len() == 1)
-}
-
 /// Reads up to eight digits, all together.
 #[inline(always)]
 fn few_digits(text: Padded<'_>) -> Option<u32> {

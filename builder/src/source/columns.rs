@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use super::Padded;
-use super::content::{BACK, FRONT};
 use super::fields::Fields;
 use super::spelling::Kind;
 use crate::layout::{Column, Definition, Field, Layout};
@@ -75,7 +74,7 @@ impl Slot {
         }
     }
 
-    /// The column that is all there is, though the file may lack it.
+    /// The column that is all there is.
     fn only_column(&self) -> Option<usize> {
         self.is_simple.then_some(self.column)
     }
@@ -122,7 +121,15 @@ impl Slot {
 pub(crate) struct Other {
     pub(crate) field: Field,
     pub(crate) kind: Kind,
+    /// Tells its texts from those of other fields.
+    pub(crate) tag: u8,
     pub(crate) slot: Slot,
+}
+
+impl Other {
+    fn plain_column(&self) -> Option<usize> {
+        (self.slot.only_column()).filter(|_| self.kind == Kind::Text)
+    }
 }
 
 /// The columns of one file, matched with a layout.
@@ -149,13 +156,12 @@ pub(crate) struct Columns {
     pub(crate) status: Option<Slot>,
     pub(crate) installments: Option<Slot>,
     pub(crate) points_used: Option<Slot>,
-    /// The first columns of the pieces of a canonical line, where the file has one as it is.
-    pub(crate) front: Option<usize>,
-    pub(crate) back: Option<usize>,
-    /// Fields of the second piece that only count as content, all in its order.
-    pub(crate) in_back: Vec<Other>,
-    /// All other fields that only count as content, those that the file may have.
+    /// Fields that only count as content, in canonical order; those that the file may have.
     pub(crate) others: Vec<Other>,
+    /// Of these the texts that are columns as they are, by column and tag.
+    pub(crate) plain_texts: Vec<(usize, u8)>,
+    /// The rest of them.
+    pub(crate) special: Vec<Other>,
     /// Columns that the layout carries along.
     pub(crate) carried: Vec<usize>,
 }
@@ -212,20 +218,17 @@ impl Columns {
         let slot = |field| finder.slot(layout.field(field));
         let some_slot = |field| Some(slot(field)).filter(|slot| !slot.is_void(none));
         let definition = layout.definition();
-        let other = |field: &Field| Other {
+        let others = definition
+            .fields
+            .keys()
+            .filter(|field| !READ_APART.contains(field));
+        let others = (0..).zip(others).map(|(tag, field)| Other {
             field: *field,
             kind: Kind::of(*field),
+            tag,
             slot: slot(*field),
-        };
-        let in_back = BACK.iter().filter(|field| !READ_APART.contains(field));
-        let others = definition.fields.keys();
-        let others = others.filter(|field| !FRONT.contains(field) && !BACK.contains(field));
-        let adjacent = |fields: &[Field]| {
-            let first = slot(*fields.first()?).only_column()?;
-            let mut columns = (first..none).zip(fields);
-            let is_as_it_is = columns.all(|(it, field)| slot(*field).only_column() == Some(it));
-            (is_as_it_is && first + fields.len() <= none).then_some(first)
-        };
+        });
+        let others: Vec<Other> = others.filter(|other| !other.slot.is_void(none)).collect();
         let carried = definition.carry.iter();
         Self {
             is_json,
@@ -247,12 +250,14 @@ impl Columns {
             status: some_slot(Field::Status),
             installments: some_slot(Field::Installments),
             points_used: some_slot(Field::PointsUsed),
-            front: adjacent(&FRONT),
-            back: adjacent(&BACK),
-            in_back: in_back.map(other).collect(),
-            others: (others.map(other))
-                .filter(|other| !other.slot.is_void(none))
+            plain_texts: (others.iter())
+                .filter_map(|other| Some((other.plain_column()?, other.tag)))
                 .collect(),
+            special: (others.iter())
+                .filter(|other| other.plain_column().is_none())
+                .cloned()
+                .collect(),
+            others,
             carried: carried
                 .map(|name| finder.column(name).unwrap_or(none))
                 .collect(),
@@ -277,7 +282,7 @@ impl Columns {
 
     /// Every text that is read, with its field.
     pub(crate) fn texts<'r>(&'r self, fields: Fields<'r>) -> impl Iterator<Item = Named<'r>> {
-        let others = self.in_back.iter().chain(&self.others);
+        let others = self.others.iter();
         let others = others.map(move |other| (other.field, other.slot.text(fields)));
         let carried = self
             .carried

@@ -19,27 +19,15 @@ pub(crate) struct Fields<'r> {
 }
 
 impl<'r> Fields<'r> {
-    /// Fields of `text` that begin at `starts` and end where `ends` say; anything may stand between
-    /// and behind them.
+    /// Fields of `text` that begin at `starts` and end `gap` bytes before `ends`; anything may
+    /// follow them in `text`.
     #[inline(always)]
-    fn apart(text: &'r [u8], starts: &'r [u32], ends: &'r [u32]) -> Self {
+    pub(crate) fn new(text: &'r [u8], starts: &'r [u32], ends: &'r [u32], gap: u32) -> Self {
         Self {
             text,
             starts,
             ends,
-            gap: 0,
-        }
-    }
-
-    /// Fields of `text` of which each begins where `bounds` say, a delimiter behind the one before;
-    /// the last bound is a line break behind the last.
-    #[inline(always)]
-    pub(crate) fn adjacent(text: &'r [u8], bounds: &'r [u32]) -> Self {
-        Self {
-            text,
-            starts: &bounds[..bounds.len() - 1],
-            ends: &bounds[1..],
-            gap: DELIMITER_LEN,
+            gap,
         }
     }
 
@@ -48,17 +36,6 @@ impl<'r> Fields<'r> {
     #[inline(always)]
     pub(crate) fn get(&self, column: usize) -> &'r [u8] {
         self.padded(column).as_bytes()
-    }
-
-    /// The fields of adjacent columns with the delimiters between them, if they stand so in the
-    /// text.
-    #[inline(always)]
-    pub(crate) fn written(&self, columns: Range<usize>) -> Option<&'r [u8]> {
-        let start = *self.starts.get(columns.start)?;
-        let end = *self.ends.get(columns.end - 1)?;
-        let is_written = self.gap == DELIMITER_LEN;
-        let written = || self.text.get(start as usize..(end - self.gap) as usize);
-        is_written.then(written).flatten()
     }
 
     /// The same, with what stands behind it.
@@ -74,8 +51,6 @@ impl<'r> Fields<'r> {
         }
     }
 }
-
-const DELIMITER_LEN: u32 = 1;
 
 /// What becomes of the ASCII white space around a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -114,7 +89,7 @@ impl Spans {
     }
 
     pub(super) fn fields<'r>(&'r self, text: &'r [u8]) -> Fields<'r> {
-        Fields::apart(text, &self.starts, &self.ends)
+        Fields::new(text, &self.starts, &self.ends, 0)
     }
 }
 

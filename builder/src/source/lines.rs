@@ -171,7 +171,7 @@ impl LineIndex {
             };
             let fields = is_whole
                 .filter(|_| !self.holds_margins)
-                .map(|_| Fields::adjacent(text, &starts[first..=next]));
+                .map(|_| Fields::new(text, &starts[first..next], &starts[first + 1..=next], 1));
             first = is_whole.unwrap_or_else(|| first + ordinal_of(*end, &starts[first..]));
             IndexedLine {
                 start,

@@ -8,7 +8,6 @@
 mod amount;
 mod carried;
 mod columns;
-mod content;
 mod error;
 mod fields;
 mod inputs;

@@ -1,13 +1,13 @@
 //! The fields of one record to one canonical transaction.
 
 use super::columns::{Choice, Columns};
-use super::content::ContentHasher;
 use super::fields::Fields;
 use super::parser::Outcome;
+use super::spelling::Kind;
 use super::time::{Moment, TimeReader};
 use super::{Carried, Padded, amount, spelling};
 use crate::currency;
-use crate::field_hash::FieldKeys;
+use crate::field_hash::{FieldKeys, RowHash};
 use crate::layout::{AmountRule, Field, Layout};
 use crate::row_outcome::{Location, Reason, RowSink, Rule};
 use crate::transaction::{TEXT_BYTES_MAX, Transaction};
@@ -22,8 +22,7 @@ pub(super) struct RowReader {
     /// The last currency's code, which was written as it is, and the units of its amounts; first
     /// what is no text's number.
     last_currency: (u32, u32),
-    profile_keys: FieldKeys,
-    content: ContentHasher,
+    content_keys: FieldKeys,
     /// What may be wrong with the texts of the next rows.
     pub(super) doubt: Doubt,
     /// Whether the next row may hold control characters.
@@ -56,13 +55,27 @@ impl<E> From<Fault> for Stop<E> {
     }
 }
 
-const PROFILE_CONTEXT: &str = "nightshard 2026 row profile";
+/// Stands for an unknown number in the content.
+const UNKNOWN: u32 = u32::MAX;
 
-// Fields of a profile.
+const CONTENT_CONTEXT: &str = "nightshard 2026 row content";
+
+// Fields of the content that every layout has. Those that it carries follow, and all others by
+// their tags.
 const CURRENCY: usize = 0;
 const CATEGORY: usize = 1;
 const REGION: usize = 2;
-const PROFILE_FIELDS: usize = 3;
+const TX_ID: usize = 3;
+const STORE_ID: usize = 4;
+const CARD_ID: usize = 5;
+const AMOUNT: usize = 6;
+const TERMS: usize = 7;
+const OWN_FIELDS: usize = 8;
+
+fn content_fields(layout: &Layout) -> usize {
+    let definition = layout.definition();
+    OWN_FIELDS + definition.carry.len() + definition.fields.len()
+}
 
 impl RowReader {
     pub(super) fn new(layout: &Layout, seed: u64) -> Self {
@@ -81,8 +94,7 @@ impl RowReader {
                 .field(Field::Installments)
                 .and_then(|column| column.points_from),
             last_currency: (u32::MAX, 0),
-            profile_keys: FieldKeys::new(PROFILE_CONTEXT, seed, PROFILE_FIELDS),
-            content: ContentHasher::new(layout, seed),
+            content_keys: FieldKeys::new(CONTENT_CONTEXT, seed, content_fields(layout)),
             doubt: Doubt::Utf8,
             may_hold_controls: true,
         }
@@ -162,11 +174,12 @@ impl RowReader {
             return Ok(Outcome::Excluded(Rule::Cancelled));
         }
         let carried = Carried::new(fields, &columns.carried);
-        let mut profile = self.profile_keys.row();
+        let mut hash = self.content_keys.row();
         let [currency @ .., _] = code.to_le_bytes();
-        profile.numbers(CURRENCY, [code.into(), 0]);
-        profile.text(CATEGORY, category);
-        profile.text_of_any_length(REGION, region);
+        hash.numbers(CURRENCY, [code.into(), 0]);
+        hash.text(CATEGORY, category);
+        hash.text_of_any_length(REGION, region);
+        let profile = hash.finish();
         let mut row = Transaction {
             tx_id: tx_id.as_bytes(),
             store_id: store_id.as_bytes(),
@@ -181,12 +194,15 @@ impl RowReader {
             installments,
             points_used,
             carried,
-            profile: profile.finish(),
+            profile,
             content: 0,
         };
         // Nothing is ever compared with a row that has no id.
         if tx_id.len() > 0 {
-            row.content = self.content.hash(&row, fields, columns);
+            hash.text(TX_ID, tx_id);
+            hash.text(STORE_ID, store_id);
+            hash.text(CARD_ID, card_id);
+            row.content = content(hash, &row, fields, columns);
         }
         sink.transaction(at, &row).map_err(Stop::Sink)?;
         Ok(Outcome::Transaction)
@@ -342,6 +358,48 @@ fn currency_code(text: &[u8]) -> Result<[u8; 3], Fault> {
     }
 }
 
+/// Ends the hash of everything that the layout maps, of which the row's texts are hashed already.
+#[inline]
+fn content(
+    mut hash: RowHash<'_>,
+    row: &Transaction<'_>,
+    fields: Fields<'_>,
+    columns: &Columns,
+) -> u64 {
+    let second = row.second_of_day.unwrap_or(UNKNOWN);
+    let moment = pair(row.day.cast_unsigned(), second);
+    hash.numbers(AMOUNT, [row.amount_minor.cast_unsigned(), moment]);
+    let months = row.installments.map_or(UNKNOWN, u32::from);
+    hash.numbers(TERMS, [u64::from(months), u64::from(row.points_used)]);
+    for (field, column) in (OWN_FIELDS..).zip(&columns.carried) {
+        hash.text(field, fields.padded(*column));
+    }
+    let others = OWN_FIELDS + columns.carried.len();
+    for (column, tag) in &columns.plain_texts {
+        hash.text(others + usize::from(*tag), fields.padded(*column));
+    }
+    for other in &columns.special {
+        let (field, text) = (others + usize::from(other.tag), other.slot.padded(fields));
+        match other.kind {
+            _ if text.len() == 0 => {}
+            Kind::Number if let Some(len) = spelling::spelled_len(text) => {
+                hash.text(field, text.cut(len));
+            }
+            kind => add_value(&mut hash, field, kind, text),
+        }
+    }
+    hash.finish()
+}
+
+/// Adds a value, however it is spelled.
+#[inline(never)]
+fn add_value(hash: &mut RowHash<'_>, field: usize, kind: Kind, text: Padded<'_>) {
+    match kind.respelled(text.as_bytes()) {
+        None => hash.text(field, text),
+        Some(text) => hash.text(field, Padded::exact(&text)),
+    }
+}
+
 /// Returns what is wrong with the texts of a row of which one is missing or too long.
 #[cold]
 fn fault_of_texts(fields: Fields<'_>, columns: &Columns) -> Fault {
@@ -362,6 +420,12 @@ fn check_controls(fields: Fields<'_>, columns: &Columns) -> Result<(), Fault> {
         Some((field, _)) => Err((field, Reason::ControlCharacter)),
         None => Ok(()),
     }
+}
+
+/// Two numbers side by side.
+#[inline]
+fn pair(high: u32, low: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
 }
 
 /// Whether a flag or an amount of points says that there are any.
