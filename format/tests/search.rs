@@ -146,6 +146,19 @@ proptest! {
         let expected: Vec<_> = terms.iter().filter(|term| plain.is_match(term)).cloned().collect();
         prop_assert_eq!(found(&shards, &Search::regex(&expression).unwrap()), expected);
     }
+
+    #[test]
+    fn what_is_found_with_little_work_lacks_nothing_before_it(terms in bytes(), work in 0..200_u64) {
+        let shards = shards(&terms);
+        let mut found = Vec::new();
+        let visit = |term: &[u8], _: nightshard_format::shard::Record<'_>| {
+            found.push(term.to_vec());
+            true
+        };
+        let ended = Search::all().visit(&shards, work, visit).unwrap();
+        prop_assert!(found.iter().eq(terms.iter().take(found.len())));
+        prop_assert!(ended == Searched::Exhausted || found.len() == terms.len());
+    }
 }
 
 #[test]

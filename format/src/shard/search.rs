@@ -217,6 +217,10 @@ fn merge<'a, B: AsRef<[u8]>, A: Automaton>(
     }
     let mut terms = terms.union().into_stream();
     while let Some((term, places)) = terms.next() {
+        // A shard at which work has ended may have terms before this one.
+        if automaton.1.is_done() {
+            return Ok(Searched::Exhausted);
+        }
         let mut places = places.to_vec();
         places.sort_unstable_by_key(|place| place.index);
         for place in places {
