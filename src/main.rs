@@ -12,6 +12,7 @@ mod config;
 mod exit;
 mod output;
 mod progress;
+mod publication;
 mod size;
 mod staging;
 

@@ -1,5 +1,7 @@
 //! Generations made from the current one, and selected only over what they were made from.
 
+use std::collections::BTreeSet;
+
 use nightshard_format::manifest::{GenerationId, Manifest};
 
 use crate::{
@@ -86,6 +88,10 @@ impl Repository {
                 return Err(conflict);
             };
             self.repeat_reports(staged, &rebased.id).await?;
+            // What was current already gives way to what another writer made of it.
+            let blobs: BTreeSet<&str> = rebased.shards.iter().map(|it| it.blob.as_str()).collect();
+            let is_wanted = |(_, blob): &(_, String)| blobs.contains(blob.as_str());
+            staged.shards.retain(is_wanted);
             staged.manifest = rebased;
             let again = self.publish(staged).await?;
             published.generation = again.generation;

@@ -14,7 +14,7 @@ use nightshard_storage::{Error as StorageError, ErrorKind};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BlobRef, Error, Published, Repository, Result, bounded, names,
+    BlobRef, Error, Repository, Result, bounded, names,
     repository::{BlobState, Check},
 };
 
@@ -99,23 +99,8 @@ impl Repository {
     /// [`Error::BadBlob`] if it could not be served; [`Error::Conflict`] if another writer
     /// selected another generation at the same time.
     pub async fn select(&self, id: &GenerationId) -> Result<Selected> {
-        self.select_checked(id, Check::Bytes).await
-    }
-
-    /// Makes a generation that was just published the current one, as [`Repository::select`] does.
-    ///
-    /// Publishing has read its blobs, so that this looks only whether they are still there.
-    ///
-    /// # Errors
-    /// As [`Repository::select`].
-    pub async fn select_published(&self, published: &Published) -> Result<Selected> {
-        let id = &published.generation;
-        self.select_checked(id, Check::Length).await
-    }
-
-    async fn select_checked(&self, id: &GenerationId, check: Check) -> Result<Selected> {
         let manifest = self.manifest(id).await?;
-        self.check_blobs(&manifest, check).await?;
+        self.check_blobs(&manifest, Check::Bytes).await?;
         let last = self.last_number().await?.unwrap_or_default();
         // A damaged selection is overruled by the next one.
         if let Ok(Some(selection)) = self.selection(last).await

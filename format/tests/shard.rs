@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use nightshard_format::{
     Error,
-    key::{PartitionRun, hash, partition_of},
+    key::{PartitionRun, hash, order, partition_of},
     shard::{Identity, Mapped, Shard, ShardWriter, Span, Value},
 };
 use proptest::prelude::*;
@@ -83,6 +83,43 @@ proptest! {
             }
         }
         prop_assert_eq!(found, records);
+    }
+}
+
+#[test]
+fn an_ordered_dataset_has_its_keys_and_nothing_else_as_terms() {
+    let keys: [&[u8]; 2] = [b"a", b"b"];
+    let cases: [(&[&[u8]], bool); 7] = [
+        (&[], true),
+        (&[b"a", b"b"], true),
+        (&[b"a"], false),
+        (&[b"b", b"a"], false),
+        (&[b"a", b"c"], false),
+        (&[b"a", b"b", b"c"], false),
+        (&[b"c", b"d"], false),
+    ];
+    for (terms, are_keys) in cases {
+        let mut records: Vec<(&[u8], &[u8])> = Vec::new();
+        for (at, key) in keys.into_iter().enumerate() {
+            records.push((key, terms.get(at).copied().unwrap_or_default()));
+        }
+        records.sort_by_key(|(key, _)| order(key));
+        let mut file = Vec::new();
+        let mut writer = ShardWriter::new(&mut file, &identity(ALL)).unwrap();
+        for (key, term) in records {
+            writer.append(key, b"").unwrap();
+            if !term.is_empty() {
+                writer.add_term(term).unwrap();
+            }
+        }
+        terms
+            .iter()
+            .skip(2)
+            .for_each(|term| writer.add_term(term).unwrap());
+        writer.finish().unwrap();
+        let shard = Shard::open(file).unwrap();
+        shard.verify().unwrap();
+        assert_eq!(shard.verify_terms_are_keys().is_ok(), are_keys, "{terms:?}");
     }
 }
 

@@ -20,7 +20,8 @@ use nightshard_storage::Location;
 use serde_json::json;
 
 use crate::{
-    card_key, config::Config, exit::UsageError, progress::Shown, size, staging::StagingFolder,
+    card_key, config::Config, exit::UsageError, progress::Shown, publication::publish, size,
+    staging::StagingFolder,
 };
 
 /// Build a generation from transactions, publish it into a repository and select it there.
@@ -241,16 +242,9 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
     let (published, selected) = runtime.block_on(async {
         let base = repository.base().await?;
         carry_packed(&base, &mut staged.manifest)?;
-        let done = match args.no_select {
-            true => (repository.publish(&staged).await?, None),
-            false => {
-                let (published, selected) = repository.publish_from(base, &mut staged).await?;
-                (published, Some(selected))
-            }
-        };
-        anyhow::Ok(done)
+        let published = publish(&repository, base, &mut staged, !args.no_select).await;
+        anyhow::Ok(published?)
     })?;
-    warn_of_mended(&published);
     let seconds = started.elapsed().as_secs_f64();
     let repository = repository.location().to_owned();
     Ok(Outcome {
@@ -280,14 +274,6 @@ fn carry_packed(base: &Base, manifest: &mut Manifest) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Says which blobs were damaged.
-pub(super) fn warn_of_mended(published: &Published) {
-    for damage in &published.mended {
-        // Said however quiet this is asked to be: a disk that loses bytes loses more.
-        let _closed = writeln!(std::io::stderr(), "mended: {damage}");
-    }
 }
 
 /// Says where a row may be wrong that nothing else tells from a right one.

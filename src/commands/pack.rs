@@ -16,8 +16,11 @@ use nightshard_format::{
 use nightshard_storage::Location;
 use serde_json::json;
 
-use super::build::{warn_of_cut_rows, warn_of_mended};
-use crate::{exit::UsageError, output::print, progress::Shown, size, staging::StagingFolder};
+use super::build::warn_of_cut_rows;
+use crate::{
+    exit::UsageError, output::print, progress::Shown, publication::publish, size,
+    staging::StagingFolder,
+};
 
 /// Pack a table into a dataset, by one of its columns, and select the generation that has it.
 ///
@@ -135,17 +138,8 @@ pub(crate) fn run(args: &PackArgs) -> anyhow::Result<()> {
     drop(shown);
     let packed = table.packed.clone();
     let mut staged = stage(manifest, &args.dataset, table)?;
-    let (published, selected) = runtime.block_on(async {
-        let done = match args.no_select {
-            true => (repository.publish(&staged).await?, None),
-            false => {
-                let (published, selected) = repository.publish_from(base, &mut staged).await?;
-                (published, Some(selected))
-            }
-        };
-        anyhow::Ok(done)
-    })?;
-    warn_of_mended(&published);
+    let published = publish(&repository, base, &mut staged, !args.no_select);
+    let (published, selected) = runtime.block_on(published)?;
     args.tell(&packed, &published, selected.as_ref())
 }
 

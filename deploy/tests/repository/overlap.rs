@@ -1,7 +1,7 @@
 //! Writers that end at once: what one changed, the other does not take away.
 
 use std::{
-    fmt,
+    fmt, fs,
     sync::{Arc, Mutex},
     thread,
     time::SystemTime,
@@ -209,4 +209,41 @@ async fn two_who_change_the_same_are_a_conflict() {
         assert_ne!(current.generation, staged.manifest.id);
     }
     assert_eq!(values(&bench, &["names"]).await, [Some("1".to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_current_already_gives_way_to_what_was_selected_meanwhile() {
+    let bench = Arc::new(Bench::new());
+    run(packer(&bench, "names", "1"));
+    let repository = bench.repository();
+    let base = repository.base().await.unwrap();
+    let mut staged = packed(
+        &bench,
+        base.manifest.as_ref().unwrap().as_ref(),
+        "names",
+        "1",
+    );
+    run(packer(&bench, "names", "2"));
+    let (_, selected) = repository.publish_from(base, &mut staged).await.unwrap();
+    assert!(!selected.is_new);
+    assert_eq!(selected.selection.number, SelectionNumber(2));
+    assert_eq!(staged.manifest.id, selected.selection.generation);
+    assert_eq!(values(&bench, &["names"]).await, [Some("2".to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_that_storage_does_not_give_is_not_overruled_and_a_damaged_one_is() {
+    let bench = Arc::new(Bench::new());
+    run(packer(&bench, "names", "1"));
+    let repository = bench.repository();
+    let id = repository.current_generation().await.unwrap();
+    let path = bench.root().join(format!("generations/{id}/manifest.json"));
+    fs::write(&path, b"{").unwrap();
+    let base = repository.base().await.unwrap();
+    assert!(matches!(base.manifest, Err(Error::Unusable { .. })));
+    // A link that leads to itself stands for a disk that fails.
+    fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink(&path, &path).unwrap();
+    let refused = repository.base().await;
+    assert!(matches!(refused, Err(Error::Storage(_))), "{refused:?}");
 }

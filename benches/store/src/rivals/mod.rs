@@ -63,10 +63,14 @@ pub(crate) trait Rival: Sized {
     /// Passes the value of `key` to `read`.
     fn get<T>(&self, key: &Key, read: impl FnOnce(&[u8]) -> T) -> Option<T>;
 
-    /// Passes the values of `keys` to `visit`, in their order.
-    fn get_many(&self, keys: &[&[u8]], visit: impl FnMut(Option<&[u8]>)) {
-        let _ = (keys, visit);
-        unimplemented!("it has no batches")
+    /// Passes the values of `keys` to `visit`, in their order: one by one, unless there is better.
+    fn get_many(&self, keys: &[&[u8]], mut visit: impl FnMut(Option<&[u8]>)) {
+        for key in keys {
+            let key = (*key).try_into().expect("keys have one length");
+            if self.get(key, |value| visit(Some(value))).is_none() {
+                visit(None);
+            }
+        }
     }
 
     /// Bytes of what leads to the records, if that is known.
