@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use nightshard_builder::build::RUNS_DEFAULT;
+use nightshard_deploy::StorageConfig;
 use nightshard_format::{histogram::Method, key::PARTITIONS};
 use serde::Deserialize;
 
@@ -16,6 +17,8 @@ pub(crate) struct Config {
     pub(crate) histogram: Histogram,
     /// How datasets are cut.
     pub(crate) shards: Shards,
+    /// How storage is reached.
+    pub(crate) storage: StorageConfig,
     /// How a server serves.
     pub(crate) server: nightshard_server::Config,
 }

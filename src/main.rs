@@ -13,6 +13,7 @@ mod exit;
 mod output;
 mod progress;
 mod publication;
+mod repository;
 mod size;
 mod staging;
 

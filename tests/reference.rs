@@ -9,7 +9,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use nightshard_deploy::{Repository, VerifiedBlobs};
+use nightshard_deploy::{Repository, StorageConfig, VerifiedBlobs};
 use nightshard_format::{
     generation::Generation,
     histogram::{Cell, FineHistogram},
@@ -159,8 +159,11 @@ impl Checked {
 
     fn open(&self) -> Generation<Mapped> {
         let id = self.built["generation"].as_str().unwrap().parse().unwrap();
-        let repository = Repository::open(self.repository.path().to_str().unwrap()).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        let folder = self.repository.path();
+        let uri = folder.to_str().unwrap();
+        let config = StorageConfig::default();
+        let repository = runtime.block_on(Repository::open(uri, &config)).unwrap();
         let mut verified = VerifiedBlobs::new();
         runtime
             .block_on(repository.open_generation(&id, &mut verified))

@@ -6,7 +6,7 @@
 
 use std::{error::Error, io::Write};
 
-use nightshard_deploy::{Repository, VerifiedBlobs};
+use nightshard_deploy::{Repository, StorageConfig, VerifiedBlobs};
 use nightshard_format::{
     record::{STORES, Summary},
     shard::{Search, Shard, Span, Value},
@@ -28,7 +28,7 @@ pub(crate) async fn read(
     key: &str,
     out: &mut impl Write,
 ) -> Result<(), Box<dyn Error>> {
-    let repository = Repository::open(folder)?;
+    let repository = Repository::open(folder, &StorageConfig::default()).await?;
     let id = repository.current_generation().await?;
     // Maps every shard, and verifies every byte; a later generation shares what is verified.
     let mut verified = VerifiedBlobs::new();

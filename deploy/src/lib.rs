@@ -15,10 +15,11 @@
 //! # Examples
 //! ```
 //! # tokio::runtime::Runtime::new()?.block_on(async {
-//! use nightshard_deploy::Repository;
+//! use nightshard_deploy::{Repository, StorageConfig};
 //!
 //! let folder = tempfile::tempdir()?;
-//! let repository = Repository::open_or_create(&folder.path().display().to_string())?;
+//! let uri = folder.path().display().to_string();
+//! let repository = Repository::open_or_create(&uri, &StorageConfig::default()).await?;
 //! assert!(repository.generations().await?.is_empty());
 //! assert!(repository.current().await?.is_none());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -46,6 +47,7 @@ pub use blob::BlobRef;
 pub use diff::{Side, TableDiff, diff};
 pub use environment::{Environment, SystemEnvironment};
 pub use error::{Error, ErrorKind, Result};
+pub use nightshard_storage::Config as StorageConfig;
 pub use open::VerifiedBlobs;
 pub use publish::{Published, Staged};
 pub use repository::{Listed, Repository};

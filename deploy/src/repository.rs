@@ -11,7 +11,7 @@ use nightshard_format::{
     manifest::{GenerationId, Manifest, ShardEntry},
     shard::MemoryPolicy,
 };
-use nightshard_storage::{ObjectName, Storage};
+use nightshard_storage::{Config as StorageConfig, ObjectName, Storage};
 
 use crate::{
     BlobRef, Environment, Error, Result, SelectionNumber, SystemEnvironment,
@@ -98,16 +98,17 @@ impl Repository {
     ///
     /// # Errors
     /// [`Error::Storage`] if it is not, or if the URI is none.
-    pub fn open(uri: &str) -> Result<Self> {
-        Ok(Self::new(nightshard_storage::open(uri)?))
+    pub async fn open(uri: &str, config: &StorageConfig) -> Result<Self> {
+        Ok(Self::new(nightshard_storage::open(uri, config).await?))
     }
 
     /// Opens the repository at `uri`, which publishing makes where it is not yet there.
     ///
     /// # Errors
     /// [`Error::Storage`] if the URI is none.
-    pub fn open_or_create(uri: &str) -> Result<Self> {
-        Ok(Self::new(nightshard_storage::open_or_create(uri)?))
+    pub async fn open_or_create(uri: &str, config: &StorageConfig) -> Result<Self> {
+        let storage = nightshard_storage::open_or_create(uri, config).await?;
+        Ok(Self::new(storage))
     }
 
     /// Returns where the repository is, for messages.
@@ -153,7 +154,8 @@ impl Repository {
         let mut earlier = selections.iter().rev().filter_map(|(_, id)| id.as_ref());
         let previous = earlier.find(|id| Some(*id) != current);
         let listed = self.storage.list(&names::generations()?).await?;
-        let ids = listed.iter().filter_map(names::generation_of_manifest);
+        let ids = listed.iter().map(|object| &object.name);
+        let ids = ids.filter_map(names::generation_of_manifest);
         let listed = bounded::run(ids, |id| {
             let repository = self.clone();
             let of_id = selections

@@ -220,7 +220,8 @@ impl Repository {
     /// Returns the numbers of all selections, ascending.
     async fn numbers(&self) -> Result<Vec<SelectionNumber>> {
         let listed = self.storage.list(&names::selections()?).await?;
-        let numbers = listed.iter().filter_map(names::number_of_selection);
+        let numbers = listed.iter().map(|object| &object.name);
+        let numbers = numbers.filter_map(names::number_of_selection);
         let end = numbers.clone().count() as u64 + LOST_MAX;
         let numbers = numbers.filter(|number| number.0 < end);
         let mut numbers: Vec<SelectionNumber> = numbers.collect();

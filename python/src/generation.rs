@@ -7,7 +7,7 @@ use std::{
     thread::available_parallelism,
 };
 
-use nightshard_deploy::{Error, Repository};
+use nightshard_deploy::{Error, Repository, StorageConfig};
 use nightshard_format::{
     generation::Generation as Shards,
     manifest::{GenerationId, Manifest},
@@ -160,7 +160,8 @@ async fn open_generation(
     verify: bool,
     memory: MemoryPolicy,
 ) -> Result<Shards<Mapped>, Error> {
-    let repository = Repository::open(uri)?.with_memory(memory);
+    let repository = Repository::open(uri, &StorageConfig::default()).await?;
+    let repository = repository.with_memory(memory);
     let id = match id {
         Some(id) => id,
         None => repository.current_generation().await?,

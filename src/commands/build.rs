@@ -193,7 +193,12 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
     let started = std::time::Instant::now();
     let Engine::Local = args.engine;
     let config = Config::read(args.config.as_deref())?;
-    let repository = Repository::open_or_create(&args.output)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let opening = Repository::open_or_create(&args.output, &config.storage);
+    let repository = runtime.block_on(opening)?;
     let scratch = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
     let output = match Location::parse(&args.output)? {
         Location::Local(root) => Some(root),
@@ -235,9 +240,6 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
     if let Some(transactions) = transactions {
         warn_of_late_end(args.as_of, &transactions.days[1], shown);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .build()?;
     let mut staged = stage(built)?;
     let (published, selected) = runtime.block_on(async {
         let base = repository.base().await?;

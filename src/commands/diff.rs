@@ -19,6 +19,7 @@ use super::{
 use crate::{
     exit::UsageError,
     output::{Column, Table, print, print_json},
+    repository::RepositoryArgs,
 };
 
 /// Members of a manifest that are compared by other means than their text.
@@ -54,6 +55,8 @@ pub(crate) struct DiffArgs {
     /// Print it as JSON; keys that are not UTF-8 are in base64 under key_base64.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    repository: RepositoryArgs,
 }
 
 /// Compares, and prints what is not the same.
@@ -90,8 +93,11 @@ pub(crate) fn run(args: DiffArgs) -> anyhow::Result<ExitCode> {
 
 impl DiffArgs {
     async fn sides(&self) -> anyhow::Result<(Side, Side)> {
-        let repository = Repository::open(&self.uri)?;
-        let other = self.to_uri.as_deref().map(Repository::open).transpose()?;
+        let repository = self.repository.open(&self.uri).await?;
+        let other = match &self.to_uri {
+            Some(uri) => Some(self.repository.open(uri).await?),
+            None => None,
+        };
         let from = match (&self.from, &other) {
             (None, None) => Some(previous(&repository).await?),
             (from, _) => from.clone(),

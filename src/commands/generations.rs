@@ -7,7 +7,10 @@ use nightshard_deploy::{Error, Listed, Repository, SelectionNumber};
 use nightshard_format::manifest::{GenerationId, Manifest};
 use serde::Serialize;
 
-use crate::output::{Column, Table, print, print_json};
+use crate::{
+    output::{Column, Table, print, print_json},
+    repository::RepositoryArgs,
+};
 
 /// List the generations of a repository, oldest first, with the selections that made them current.
 ///
@@ -20,6 +23,8 @@ pub(crate) struct GenerationsArgs {
     /// Print the list as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    repository: RepositoryArgs,
 }
 
 /// One generation of the list.
@@ -49,11 +54,11 @@ struct Facts {
 
 /// Lists the generations.
 pub(crate) fn run(args: GenerationsArgs) -> anyhow::Result<ExitCode> {
-    let repository = Repository::open(&args.uri)?;
-    let (listed, problem) = tokio::runtime::Runtime::new()?.block_on(async {
+    let (listed, problem, location) = tokio::runtime::Runtime::new()?.block_on(async {
+        let repository = args.repository.open(&args.uri).await?;
         let listed = repository.generations().await?;
         let problem = selection_problem(&repository, &listed).await?;
-        anyhow::Ok((listed, problem))
+        anyhow::Ok((listed, problem, repository.location().to_owned()))
     })?;
     let rows: Vec<Row> = listed.into_iter().map(row).collect();
     if args.json {
@@ -61,7 +66,7 @@ pub(crate) fn run(args: GenerationsArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut text = match rows.is_empty() {
-        true => format!("no generations in {}\n", repository.location()),
+        true => format!("no generations in {location}\n"),
         false => table(&rows).to_text(),
     };
     if let Some(problem) = problem {

@@ -11,7 +11,7 @@ use nightshard_format::{
 };
 use tokio::runtime::Runtime;
 
-use crate::exit::UsageError;
+use crate::{exit::UsageError, repository::RepositoryArgs};
 
 /// Write the value of a key to standard output, byte by byte.
 ///
@@ -30,12 +30,14 @@ pub(crate) struct GetArgs {
     /// The generation [default: the current one].
     #[arg(long, value_name = "ID")]
     generation: Option<GenerationId>,
+    #[command(flatten)]
+    repository: RepositoryArgs,
 }
 
 /// Finds the value, and writes it.
 pub(crate) fn run(args: GetArgs) -> anyhow::Result<ExitCode> {
-    let repository = Repository::open(&args.uri)?;
     let runtime = Runtime::new()?;
+    let repository = runtime.block_on(args.repository.open(&args.uri))?;
     let manifest = runtime.block_on(manifest_of(&repository, args.generation.as_ref()))?;
     check_dataset(&manifest, &args.dataset)?;
     let key = args.key.as_encoded_bytes();

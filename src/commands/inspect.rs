@@ -7,7 +7,7 @@ mod shard;
 use std::{path::Path, process::ExitCode};
 
 use anyhow::{Context, anyhow};
-use nightshard_deploy::{Error, Repository};
+use nightshard_deploy::Error;
 use nightshard_format::{
     key,
     manifest::{GenerationId, Manifest},
@@ -21,6 +21,7 @@ use self::{generation::GenerationFacts, record::RecordFacts, shard::ShardFacts};
 use crate::{
     exit::UsageError,
     output::{print, print_json},
+    repository::RepositoryArgs,
 };
 
 /// Show what a generation, a shard file or one record contains.
@@ -47,6 +48,8 @@ pub(crate) struct InspectArgs {
     /// Print it as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    repository: RepositoryArgs,
 }
 
 /// What can be shown.
@@ -82,8 +85,8 @@ fn inspect_file(args: &InspectArgs, path: &Path) -> anyhow::Result<()> {
 }
 
 fn inspect_repository(args: &InspectArgs) -> anyhow::Result<()> {
-    let repository = Repository::open(&args.uri)?;
     let runtime = tokio::runtime::Runtime::new()?;
+    let repository = runtime.block_on(args.repository.open(&args.uri))?;
     let manifest = runtime.block_on(async {
         let id = match &args.generation {
             Some(id) => id.clone(),

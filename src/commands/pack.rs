@@ -18,7 +18,7 @@ use serde_json::json;
 
 use super::build::warn_of_cut_rows;
 use crate::{
-    exit::UsageError, output::print, progress::Shown, publication::publish, size,
+    config::Config, exit::UsageError, output::print, progress::Shown, publication::publish, size,
     staging::StagingFolder,
 };
 
@@ -70,6 +70,9 @@ pub(crate) struct PackArgs {
     /// Folder for rows that do not fit in memory [default: the system's temporary folder].
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
+    /// The configuration file, of which [storage] counts here.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The repository, made where it is not yet there.
     #[arg(long, value_name = "URI")]
     output: String,
@@ -115,10 +118,13 @@ fn parse_media_type(text: &str) -> Result<String, String> {
 
 /// Packs, publishes, selects, and says so.
 pub(crate) fn run(args: &PackArgs) -> anyhow::Result<()> {
-    let repository = Repository::open_or_create(&args.output)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        .enable_all()
         .build()?;
+    let config = Config::read(args.config.as_deref())?;
+    let opening = Repository::open_or_create(&args.output, &config.storage);
+    let repository = runtime.block_on(opening)?;
     let base = runtime.block_on(repository.base())?;
     let current = base.manifest?;
     let manifest = match current.clone() {

@@ -6,7 +6,6 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use nightshard_deploy::Repository;
 use nightshard_format::{
     manifest::GenerationId,
     shard::{Mapped, Record, Search, Shard},
@@ -15,6 +14,8 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use super::get::{check_dataset, manifest_of, open_current};
+
+use crate::repository::RepositoryArgs;
 
 /// List the records of a dataset: key, tab, value.
 ///
@@ -44,12 +45,14 @@ pub(crate) struct ScanArgs {
     /// Print JSON lines; what is not UTF-8 is in base64 under key_base64 and value_base64.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    repository: RepositoryArgs,
 }
 
 /// Lists the records.
 pub(crate) fn run(args: ScanArgs) -> anyhow::Result<ExitCode> {
-    let repository = Repository::open(&args.uri)?;
     let (shards, is_packed) = Runtime::new()?.block_on(async {
+        let repository = args.repository.open(&args.uri).await?;
         let manifest = manifest_of(&repository, args.generation.as_ref()).await?;
         check_dataset(&manifest, &args.dataset)?;
         let shards = open_current(&repository, &manifest, &args.dataset).await?;

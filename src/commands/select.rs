@@ -2,11 +2,14 @@
 
 use std::process::ExitCode;
 
-use nightshard_deploy::{Repository, Selected};
+use nightshard_deploy::Selected;
 use nightshard_format::manifest::GenerationId;
 use serde_json::json;
 
-use crate::output::{print, print_json};
+use crate::{
+    output::{print, print_json},
+    repository::RepositoryArgs,
+};
 
 /// Make a generation the current one, once it is there whole.
 ///
@@ -19,6 +22,8 @@ pub(crate) struct SelectArgs {
     /// The generation.
     #[arg(value_name = "GENERATION")]
     generation: GenerationId,
+    #[command(flatten)]
+    repository: RepositoryArgs,
     /// Print nothing.
     #[arg(long, short)]
     quiet: bool,
@@ -29,9 +34,11 @@ pub(crate) struct SelectArgs {
 
 /// Selects, and says under which number.
 pub(crate) fn run(args: SelectArgs) -> anyhow::Result<ExitCode> {
-    let repository = Repository::open(&args.uri)?;
-    let selecting = repository.select(&args.generation);
-    let Selected { selection, is_new } = tokio::runtime::Runtime::new()?.block_on(selecting)?;
+    let selected = tokio::runtime::Runtime::new()?.block_on(async {
+        let repository = args.repository.open(&args.uri).await?;
+        anyhow::Ok(repository.select(&args.generation).await?)
+    });
+    let Selected { selection, is_new } = selected?;
     if args.json {
         print_json(&json!({ "selection": selection, "is_new": is_new }))?;
     } else if !args.quiet {

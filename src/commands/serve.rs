@@ -109,7 +109,11 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
 
 /// Serves on an address that was taken before.
 pub(crate) fn run_bound(args: ServeArgs, bound: Bound) -> anyhow::Result<ExitCode> {
-    let mut config = Config::read(args.config.as_deref())?.server;
+    let Config {
+        storage,
+        server: mut config,
+        ..
+    } = Config::read(args.config.as_deref())?;
     config.keep_mapped = args.keep_mapped.unwrap_or(config.keep_mapped);
     config.poll_ms = args.poll_ms.unwrap_or(config.poll_ms);
     config.memory = args.memory.change(config.memory);
@@ -117,7 +121,6 @@ pub(crate) fn run_bound(args: ServeArgs, bound: Bound) -> anyhow::Result<ExitCod
     config
         .check()
         .map_err(|problem| UsageError(format!("--poll-ms: {problem}")))?;
-    let repository = Repository::open(&args.from)?.with_memory(config.memory);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
     // Whoever runs this inside another command may have a subscriber already.
     let _set = tracing_subscriber::fmt()
@@ -125,6 +128,8 @@ pub(crate) fn run_bound(args: ServeArgs, bound: Bound) -> anyhow::Result<ExitCod
         .with_writer(std::io::stderr)
         .try_init();
     let Bound { runtime, listener } = bound;
+    let repository = runtime.block_on(Repository::open(&args.from, &storage))?;
+    let repository = repository.with_memory(config.memory);
     let drained = runtime.block_on(serve(listener, repository, Server::new(config)));
     // Threads that still verify a candidate are not waited for.
     runtime.shutdown_background();

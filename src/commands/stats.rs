@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, process::ExitCode};
 
 use indicatif::{HumanBytes, HumanCount};
-use nightshard_deploy::Repository;
 use nightshard_format::{
     manifest::GenerationId,
     shard::{Mapped, Shard},
@@ -13,7 +12,10 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 use super::get::{check_dataset, manifest_of};
-use crate::output::{Column, Table, print, print_json};
+use crate::{
+    output::{Column, Table, print, print_json},
+    repository::RepositoryArgs,
+};
 
 /// Show what datasets consist of: records, bytes by section, and how full their indexes are.
 #[derive(Debug, clap::Args)]
@@ -30,6 +32,8 @@ pub(crate) struct StatsArgs {
     /// Print it as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    repository: RepositoryArgs,
 }
 
 /// The shards of one dataset, of all spans together.
@@ -50,8 +54,8 @@ struct Facts {
 
 /// Counts, and prints what there is.
 pub(crate) fn run(args: StatsArgs) -> anyhow::Result<ExitCode> {
-    let repository = Repository::open(&args.uri)?;
     let (generation, facts) = Runtime::new()?.block_on(async {
+        let repository = args.repository.open(&args.uri).await?;
         let manifest = manifest_of(&repository, args.generation.as_ref()).await?;
         if let Some(dataset) = &args.dataset {
             check_dataset(&manifest, dataset)?;

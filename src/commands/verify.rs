@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
-use nightshard_deploy::{Error, Repository, Verification, VerifyProgress, verify_shard};
+use nightshard_deploy::{Error, Verification, VerifyProgress, verify_shard};
 use nightshard_format::{
     manifest::GenerationId,
     shard::{Mapped, Shard},
@@ -19,6 +19,7 @@ use serde_json::json;
 use crate::{
     exit::UsageError,
     output::{print, print_json},
+    repository::RepositoryArgs,
 };
 
 /// Read every byte and every record of a generation, or of one shard file, and check them.
@@ -38,6 +39,8 @@ pub(crate) struct VerifyArgs {
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    repository: RepositoryArgs,
 }
 
 /// Verifies, and says what is wrong.
@@ -77,18 +80,18 @@ fn verify_file(args: &VerifyArgs, path: &Path) -> anyhow::Result<ExitCode> {
 }
 
 fn verify_generation(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
-    let repository = Repository::open(&args.uri)?;
     let bar = progress_bar(args.quiet);
     let show = {
         let (bar, plain) = (bar.clone(), !args.quiet && !std::io::stderr().is_terminal());
         move |progress| show_progress(&bar, plain, progress)
     };
     let verification = tokio::runtime::Runtime::new()?.block_on(async {
+        let repository = args.repository.open(&args.uri).await?;
         let id = match &args.generation {
             Some(id) => id.clone(),
             None => repository.current_generation().await?,
         };
-        repository.verify(&id, show).await
+        anyhow::Ok(repository.verify(&id, show).await?)
     })?;
     bar.finish_and_clear();
     report(args, &verification)?;

@@ -10,10 +10,11 @@
 //! # Examples
 //! ```
 //! # tokio::runtime::Runtime::new()?.block_on(async {
-//! use nightshard_storage::{ObjectName, open_or_create};
+//! use nightshard_storage::{Config, ObjectName, open_or_create};
 //!
 //! let folder = tempfile::tempdir()?;
-//! let storage = open_or_create(&folder.path().display().to_string())?;
+//! let uri = folder.path().display().to_string();
+//! let storage = open_or_create(&uri, &Config::default()).await?;
 //! let name: ObjectName = "greetings/first.txt".parse()?;
 //! storage.create(&name, "hello".into()).await?;
 //! assert!(storage.create(&name, "again".into()).await.is_err());
@@ -23,14 +24,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod config;
 mod error;
 mod local;
 mod location;
 mod name;
 mod storage;
 
+pub use config::{Checksums, Config, S3Config};
 pub use error::{Error, ErrorKind, Result};
 pub use local::LocalFolder;
 pub use location::{Location, open, open_or_create};
 pub use name::ObjectName;
-pub use storage::{Storage, UNFINISHED_AGE_MAX};
+pub use storage::{Listed, Storage, UNFINISHED_AGE_MAX};

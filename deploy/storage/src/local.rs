@@ -2,7 +2,8 @@
 
 use std::{
     fs::{self, File},
-    io::{self, ErrorKind, Read},
+    io::{self, ErrorKind, Read, Seek, SeekFrom},
+    ops::Range,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -11,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::{Error, ObjectName, Result, Storage, UNFINISHED_AGE_MAX, name::TMP};
+use crate::{Error, Listed, ObjectName, Result, Storage, UNFINISHED_AGE_MAX, name::TMP};
 
 /// What is published never changes and is confidential: nobody writes it, others than owner and
 /// group read none of it, and the process's mask decides about the group.
@@ -175,11 +176,7 @@ impl Storage for LocalFolder {
     async fn get(&self, name: &ObjectName, limit_bytes: u64) -> Result<Option<Bytes>> {
         let path = self.path_of(name);
         let read = self.run("read", name.as_str(), move |_folder| {
-            // Opening what is no regular file may wait for ever.
-            if !absent_as_none(fs::metadata(&path))?.is_some_and(|found| found.is_file()) {
-                return Ok(None);
-            }
-            let Some(file) = absent_as_none(File::open(path))? else {
+            let Some(file) = open_object(&path)? else {
                 return Ok(None);
             };
             let mut bytes = Vec::new();
@@ -197,13 +194,28 @@ impl Storage for LocalFolder {
         }
     }
 
-    async fn list(&self, folder: &ObjectName) -> Result<Vec<ObjectName>> {
+    async fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Option<Bytes>> {
+        let path = self.path_of(name);
+        self.run("read", name.as_str(), move |_folder| {
+            let Some(mut file) = open_object(&path)? else {
+                return Ok(None);
+            };
+            file.seek(SeekFrom::Start(range.start))?;
+            let mut bytes = Vec::new();
+            let len_bytes = range.end.saturating_sub(range.start);
+            file.take(len_bytes).read_to_end(&mut bytes)?;
+            Ok(Some(Bytes::from(bytes)))
+        })
+        .await
+    }
+
+    async fn list(&self, folder: &ObjectName) -> Result<Vec<Listed>> {
         let name = folder.as_str().to_owned();
         self.run("list", folder.as_str(), move |folder| {
-            let mut names = Vec::new();
-            list_into(&folder.root.join(&name), &name, &mut names)?;
-            names.sort_unstable();
-            Ok(names)
+            let mut listed = Vec::new();
+            list_into(&folder.root.join(&name), &name, &mut listed)?;
+            listed.sort_unstable_by(|left, right| left.name.cmp(&right.name));
+            Ok(listed)
         })
         .await
     }
@@ -276,6 +288,15 @@ async fn open_source(file: &Path) -> Result<(PathBuf, File)> {
     }
 }
 
+/// Opens an object, if there is one.
+fn open_object(path: &Path) -> io::Result<Option<File>> {
+    // Opening what is no regular file may wait for ever.
+    match absent_as_none(fs::metadata(path))?.is_some_and(|found| found.is_file()) {
+        true => absent_as_none(File::open(path)),
+        false => Ok(None),
+    }
+}
+
 /// Takes all other permissions than those of what is published from a file made elsewhere.
 fn make_private(file: &File) -> io::Result<()> {
     #[cfg(unix)]
@@ -301,10 +322,10 @@ fn is_there(path: &Path) -> io::Result<bool> {
     Ok(absent_as_none(fs::symlink_metadata(path))?.is_some())
 }
 
-/// Appends the names of the regular files below `path`, whose own name is `name`.
+/// Appends the regular files below `path`, whose own name is `name`.
 ///
 /// Links to files count, links to folders do not: they may lead round in a circle.
-fn list_into(path: &Path, name: &str, names: &mut Vec<ObjectName>) -> io::Result<()> {
+fn list_into(path: &Path, name: &str, listed: &mut Vec<Listed>) -> io::Result<()> {
     let Some(entries) = absent_as_none(fs::read_dir(path))? else {
         return Ok(());
     };
@@ -316,11 +337,18 @@ fn list_into(path: &Path, name: &str, names: &mut Vec<ObjectName>) -> io::Result
         let name = format!("{name}/{part}");
         let kind = entry.file_type()?;
         if kind.is_dir() {
-            list_into(&entry.path(), &name, names)?;
-        } else if (kind.is_file() || kind.is_symlink() && entry.path().is_file())
+            list_into(&entry.path(), &name, listed)?;
+        } else if (kind.is_file() || kind.is_symlink())
             && let Ok(name) = name.parse()
+            // It may be deleted, or be a link that leads nowhere.
+            && let Ok(metadata) = fs::metadata(entry.path())
+            && metadata.is_file()
         {
-            names.push(name);
+            listed.push(Listed {
+                name,
+                len_bytes: metadata.len(),
+                modified: metadata.modified()?,
+            });
         }
     }
     Ok(())

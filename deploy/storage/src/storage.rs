@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Debug,
+    ops::Range,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -14,13 +15,25 @@ use crate::{ObjectName, Result};
 /// What is half done and older than this was abandoned by a process that is no more.
 pub const UNFINISHED_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// What a listing says of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: ObjectName,
+    /// How long it is.
+    pub len_bytes: u64,
+    /// When it was created, by the clock of the storage.
+    pub modified: SystemTime,
+}
+
 /// Immutable objects by name.
 ///
 /// What a name stands for never changes. An object whose name is the digest of its bytes can be
 /// found damaged, though, and [`Storage::replace_from_file`] puts it right.
 ///
 /// Every method but [`Storage::local_path`] may fail as [`crate::ErrorKind::Unavailable`]; then
-/// a create may still have happened.
+/// a create may still have happened. An implementation that tries again by itself may so meet the
+/// object that it made: whoever gets [`crate::Error::Exists`] has to look whose object that is.
 #[async_trait]
 pub trait Storage: Debug + Send + Sync {
     /// Returns where the storage is, as a URI or path, for messages.
@@ -61,13 +74,19 @@ pub trait Storage: Debug + Send + Sync {
     /// [`crate::Error::TooLarge`] above `limit_bytes`.
     async fn get(&self, name: &ObjectName, limit_bytes: u64) -> Result<Option<Bytes>>;
 
-    /// Returns the names of the objects below `folder`, at any depth, ascending.
+    /// Returns a part of an object: as much of `range` as it has, or `None` if there is no object.
+    ///
+    /// # Errors
+    /// None beside those of the trait.
+    async fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Option<Bytes>>;
+
+    /// Returns the objects below `folder`, at any depth, ascending by name.
     ///
     /// An object whose create has returned is listed. Things that cannot be named are not.
     ///
     /// # Errors
     /// None beside those of the trait.
-    async fn list(&self, folder: &ObjectName) -> Result<Vec<ObjectName>>;
+    async fn list(&self, folder: &ObjectName) -> Result<Vec<Listed>>;
 
     /// Returns the length of an object in bytes, or `None` if there is none.
     ///

@@ -19,6 +19,17 @@ fn names(texts: &[&str]) -> Vec<ObjectName> {
     texts.iter().map(|text| name(text)).collect()
 }
 
+/// Returns the names of what is in a folder, and checks what else is said of it.
+async fn names_in(storage: &dyn Storage, folder: &str) -> Vec<ObjectName> {
+    let listed = storage.list(&name(folder)).await.unwrap();
+    for object in &listed {
+        let len_bytes = storage.size(&object.name).await.unwrap();
+        assert_eq!(Some(object.len_bytes), len_bytes, "{}", object.name);
+        assert!(object.modified > SystemTime::UNIX_EPOCH, "{}", object.name);
+    }
+    listed.into_iter().map(|object| object.name).collect()
+}
+
 /// Runs the whole suite; `empty` makes a new empty storage, `files` is a folder for local files.
 async fn conforms(empty: impl Fn() -> Arc<dyn Storage>, files: &Path) {
     an_object_is_read_back_as_created(&*empty()).await;
@@ -26,6 +37,7 @@ async fn conforms(empty: impl Fn() -> Arc<dyn Storage>, files: &Path) {
     files_of_any_length_become_objects(&*empty(), files).await;
     a_replaced_object_is_the_new_one_whole(&*empty(), files).await;
     absence_is_no_error(&*empty()).await;
+    parts_are_read_as_far_as_the_object_goes(&*empty()).await;
     reading_stops_at_the_limit(&*empty()).await;
     listing_is_sorted_and_complete(&*empty()).await;
     exactly_one_of_many_writers_wins(empty()).await;
@@ -44,10 +56,7 @@ async fn an_object_is_read_back_as_created(storage: &dyn Storage) {
         );
     }
     assert!(storage.delete(&name("a/b/1")).await.unwrap());
-    assert_eq!(
-        storage.list(&name("a")).await.unwrap(),
-        names(&["a/b/0", "a/b/2"])
-    );
+    assert_eq!(names_in(storage, "a").await, names(&["a/b/0", "a/b/2"]));
 }
 
 async fn an_existing_object_is_never_overwritten(storage: &dyn Storage, files: &Path) {
@@ -130,7 +139,36 @@ async fn absence_is_no_error(storage: &dyn Storage) {
     }
     assert!(!storage.delete(&name("gone")).await.unwrap());
     assert!(!storage.delete(&name("here/it/below")).await.unwrap());
-    assert_eq!(storage.list(&name("gone")).await.unwrap(), []);
+    assert_eq!(names_in(storage, "gone").await, []);
+}
+
+async fn parts_are_read_as_far_as_the_object_goes(storage: &dyn Storage) {
+    const LEN: usize = 3_000_000;
+    let content: Vec<u8> = (0..LEN).map(|at| u8::try_from(at % 251).unwrap()).collect();
+    let object = name("a/long");
+    storage
+        .create(&object, content.clone().into())
+        .await
+        .unwrap();
+    storage.create(&name("a/empty"), "".into()).await.unwrap();
+    for range in [
+        0..1,
+        0..3_000_000,
+        1..2_999_999,
+        2_999_990..4_000_000,
+        3_000_000..3_000_001,
+        9_000_000..9_000_010,
+        5..5,
+    ] {
+        let read = storage.get_range(&object, range.clone()).await.unwrap();
+        let [start, end] = [range.start, range.end].map(|at| usize::try_from(at).unwrap());
+        let expected = &content[start.min(LEN)..end.min(LEN)];
+        assert!(read.unwrap() == expected, "{range:?}");
+    }
+    let none = storage.get_range(&name("a/empty"), 0..9).await.unwrap();
+    assert_eq!(none, Some("".into()));
+    let absent = storage.get_range(&name("a/none"), 0..9).await.unwrap();
+    assert_eq!(absent, None);
 }
 
 async fn reading_stops_at_the_limit(storage: &dyn Storage) {
@@ -150,12 +188,9 @@ async fn listing_is_sorted_and_complete(storage: &dyn Storage) {
     for object in ["l/10", "l/9", "l/a/z", "l/a/b/c", "l.x", "lx/1", "l/B"].map(name) {
         storage.create(&object, "".into()).await.unwrap();
     }
-    let listed = storage.list(&name("l")).await.unwrap();
+    let listed = names_in(storage, "l").await;
     assert_eq!(listed, names(&["l/10", "l/9", "l/B", "l/a/b/c", "l/a/z"]));
-    assert_eq!(
-        storage.list(&name("l/a")).await.unwrap(),
-        names(&["l/a/b/c", "l/a/z"])
-    );
+    assert_eq!(names_in(storage, "l/a").await, names(&["l/a/b/c", "l/a/z"]));
 }
 
 async fn exactly_one_of_many_writers_wins(storage: Arc<dyn Storage>) {
@@ -200,7 +235,7 @@ async fn many_objects_can_be_created_at_once(storage: Arc<dyn Storage>, files: &
     for task in tasks {
         task.await.unwrap().unwrap();
     }
-    let listed = storage.list(&name("many")).await.unwrap();
+    let listed = names_in(&*storage, "many").await;
     assert_eq!(listed.len(), 200);
     for (at, object) in listed.iter().enumerate() {
         assert_eq!(
@@ -299,7 +334,7 @@ async fn what_is_no_regular_file_is_neither_read_nor_followed() {
     symlink(path("a"), path("a/about")).unwrap();
     symlink(path("a/itself"), path("a/itself")).unwrap();
     symlink(path("a/mine"), path("a/link")).unwrap();
-    let listed = storage.list(&name("a")).await.unwrap();
+    let listed = names_in(&storage, "a").await;
     assert_eq!(listed, names(&["a/link", "a/mine"]));
     assert_eq!(storage.get(&name("a/pipe"), 9).await.unwrap(), None);
     assert_eq!(storage.size(&name("a/pipe")).await.unwrap(), None);
@@ -343,5 +378,5 @@ async fn foreign_files_are_not_listed() {
     let storage = LocalFolder::new(folder.path().to_owned());
     storage.create(&name("a/mine"), "x".into()).await.unwrap();
     fs::write(folder.path().join("a/not mine"), "y").unwrap();
-    assert_eq!(storage.list(&name("a")).await.unwrap(), names(&["a/mine"]));
+    assert_eq!(names_in(&storage, "a").await, names(&["a/mine"]));
 }

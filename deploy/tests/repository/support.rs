@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    ops::Range,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -24,7 +25,7 @@ use nightshard_format::{
     },
     shard::{Identity, ShardWriter, Span},
 };
-use nightshard_storage::{Error, LocalFolder, ObjectName, Result, Storage};
+use nightshard_storage::{Error, Listed, LocalFolder, ObjectName, Result, Storage};
 
 /// Keys and values of one dataset and span.
 pub(crate) type Table = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -391,7 +392,11 @@ impl Storage for FailingStorage {
         self.inner.get(name, limit_bytes).await
     }
 
-    async fn list(&self, folder: &ObjectName) -> Result<Vec<ObjectName>> {
+    async fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Option<Bytes>> {
+        self.inner.get_range(name, range).await
+    }
+
+    async fn list(&self, folder: &ObjectName) -> Result<Vec<Listed>> {
         self.lists.fetch_add(1, Ordering::SeqCst);
         self.inner.list(folder).await
     }
