@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use nightshard_deploy::{Repository, VerifiedBlobs};
+use nightshard_deploy::{Cache, Repository, VerifiedBlobs};
 use nightshard_format::{
     generation::Generation,
     manifest::{GenerationId, Manifest},
@@ -56,6 +56,8 @@ pub trait Source: Send + Sync + 'static {
 pub struct RepositorySource {
     repository: Repository,
     verified: Mutex<VerifiedBlobs>,
+    /// What was fetched, where blobs of the repository are no local files.
+    cache: Option<Cache>,
     runtime: Handle,
     looks: Looks,
 }
@@ -94,12 +96,13 @@ impl Looks {
 }
 
 impl RepositorySource {
-    /// Makes a source that waits for the repository on `runtime`.
+    /// Makes a source that waits for the repository on `runtime`; `cache` is the repository's.
     #[must_use]
-    pub fn new(repository: Repository, runtime: Handle) -> Self {
+    pub fn new(repository: Repository, cache: Option<Cache>, runtime: Handle) -> Self {
         Self {
             repository,
             verified: Mutex::new(VerifiedBlobs::new()),
+            cache,
             runtime,
             looks: Looks {
                 patience: LOOK_MAX,
@@ -139,12 +142,19 @@ impl Source for RepositorySource {
         let mut verified = self.take_verified();
         verified.forget(blob);
         self.put_verified(verified);
+        if let Some(Err(error)) = self.cache.as_ref().map(|cache| cache.forget(blob)) {
+            tracing::warn!(%error, "a damaged file cannot be cleared");
+        }
     }
 
     fn retain(&self, live: &[&Manifest]) {
         let mut verified = self.take_verified();
         verified.retain(live.iter().copied());
         self.put_verified(verified);
+        if let Some(Err(error)) = self.cache.as_ref().map(|cache| cache.retain(live)) {
+            // It is tried again after the next swap.
+            tracing::warn!(%error, "what is no longer needed cannot be cleared");
+        }
     }
 }
 

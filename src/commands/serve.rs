@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::Context;
-use nightshard_deploy::Repository;
+use nightshard_deploy::{Cache, Repository};
 use nightshard_format::{
     manifest::GenerationId,
     shard::{HugePages, IndexResidence, MemoryPolicy, RecordAccess},
@@ -24,7 +24,7 @@ use tokio::{
 };
 use tracing_subscriber::EnvFilter;
 
-use crate::{config::Config, exit::UsageError};
+use crate::{config::Config, exit::UsageError, repository::open_to_serve};
 
 /// Serve the generation that a repository selects, and follow its selection.
 #[derive(Debug, clap::Args)]
@@ -35,6 +35,9 @@ pub(crate) struct ServeArgs {
     /// Where to listen; port 0 picks one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Where to keep what is fetched from object storage [default: a folder in the user's cache].
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
     /// The configuration file.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -111,6 +114,7 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
 pub(crate) fn run_bound(args: ServeArgs, bound: Bound) -> anyhow::Result<ExitCode> {
     let Config {
         storage,
+        fetch,
         server: mut config,
         ..
     } = Config::read(args.config.as_deref())?;
@@ -128,9 +132,10 @@ pub(crate) fn run_bound(args: ServeArgs, bound: Bound) -> anyhow::Result<ExitCod
         .with_writer(std::io::stderr)
         .try_init();
     let Bound { runtime, listener } = bound;
-    let repository = runtime.block_on(Repository::open(&args.from, &storage))?;
+    let opening = open_to_serve(&args.from, &storage, fetch, args.cache);
+    let (repository, cache) = runtime.block_on(opening)?;
     let repository = repository.with_memory(config.memory);
-    let drained = runtime.block_on(serve(listener, repository, Server::new(config)));
+    let drained = runtime.block_on(serve(listener, (repository, cache), Server::new(config)));
     // Threads that still verify a candidate are not waited for.
     runtime.shutdown_background();
     if !drained? {
@@ -142,7 +147,7 @@ pub(crate) fn run_bound(args: ServeArgs, bound: Bound) -> anyhow::Result<ExitCod
 /// Serves until a signal; returns whether all requests finished.
 async fn serve(
     listener: TcpListener,
-    repository: Repository,
+    (repository, cache): (Repository, Option<Cache>),
     server: Server,
 ) -> anyhow::Result<bool> {
     let (mut terminate, mut interrupt) = (
@@ -151,7 +156,7 @@ async fn serve(
     );
     say(&format!("listening on http://{}", listener.local_addr()?));
     let announcing = tokio::spawn(announce(server.switch().subscribe()));
-    let source = RepositorySource::new(repository, Handle::current());
+    let source = RepositorySource::new(repository, cache, Handle::current());
     let following = tokio::spawn(server.follower(Arc::new(source)).run());
     let scrubbing = tokio::spawn(server.scrubber().run());
     let drained = server
