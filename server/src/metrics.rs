@@ -19,9 +19,9 @@ const LATENCY_US: [u64; 12] = [
 ];
 
 /// The statuses that are counted one by one; the last one stands for all others.
-const STATUSES: [&str; 16] = [
-    "200", "204", "304", "400", "404", "405", "408", "410", "413", "414", "421", "431", "500",
-    "501", "503", "other",
+const STATUSES: [&str; 19] = [
+    "200", "202", "204", "304", "400", "401", "403", "404", "405", "408", "410", "413", "414",
+    "421", "431", "500", "501", "503", "other",
 ];
 
 /// What requests are counted by.
@@ -39,11 +39,12 @@ pub(crate) enum Resource {
     Info,
     Batch,
     Operations,
+    Admin,
     Unknown,
 }
 
 /// The names of resources, in the order of [`Resource`].
-const RESOURCES: [&str; 13] = [
+const RESOURCES: [&str; 14] = [
     "/v1/stores/{id}",
     "/v1/stores/{id}/statistics",
     "/v1/stores/{id}/histogram",
@@ -56,6 +57,7 @@ const RESOURCES: [&str; 13] = [
     "/v1/info",
     "/v1/batch",
     "operations",
+    "admin",
     "unknown",
 ];
 
@@ -76,10 +78,22 @@ pub(crate) struct Counted {
     pub(crate) latency: Duration,
 }
 
+/// Requests of callers, which are neither operators nor probes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Requests {
+    /// All that were answered.
+    pub(crate) total: u64,
+    /// Those with a status of 500 and above.
+    pub(crate) errors_5xx: u64,
+    /// Those of them whose client has seen a later selection elsewhere.
+    pub(crate) behind_503: u64,
+}
+
 /// All counters of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     answers_unwritten: AtomicU64,
+    behind: AtomicU64,
     resources: [Counters; RESOURCES.len()],
     connections_open: AtomicU64,
     connections_refused: AtomicU64,
@@ -113,6 +127,32 @@ impl Metrics {
     /// Counts answers that no client took.
     pub(crate) fn unwritten(&self, answers: u64) {
         self.answers_unwritten.fetch_add(answers, Relaxed);
+    }
+
+    /// Counts a request whose client has seen a later selection elsewhere.
+    pub(crate) fn was_behind(&self) {
+        self.behind.fetch_add(1, Relaxed);
+    }
+
+    /// Returns how many requests of callers there were.
+    pub(crate) fn requests(&self) -> Requests {
+        let mut requests = Requests {
+            behind_503: self.behind.load(Relaxed),
+            ..Requests::default()
+        };
+        for (index, counters) in self.resources.iter().enumerate() {
+            if [Resource::Operations as usize, Resource::Admin as usize].contains(&index) {
+                continue;
+            }
+            for (status, count) in STATUSES.iter().zip(&counters.by_status) {
+                let count = count.load(Relaxed);
+                requests.total += count;
+                if status.starts_with('5') {
+                    requests.errors_5xx += count;
+                }
+            }
+        }
+        requests
     }
 
     /// Counts a connection until what is returned is dropped.
@@ -177,6 +217,12 @@ impl Metrics {
                 "counter",
                 "Answers that their clients did not take.",
                 &self.answers_unwritten,
+            ),
+            (
+                "nightshard_behind_total",
+                "counter",
+                "Requests refused since their clients have seen a later selection.",
+                &self.behind,
             ),
             (
                 "nightshard_connections_open",

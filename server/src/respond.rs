@@ -7,8 +7,8 @@ use http_body_util::Full;
 use hyper::{
     Response, StatusCode,
     header::{
-        ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
-        HeaderValue, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+        ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue,
+        RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
     },
 };
 
@@ -19,9 +19,6 @@ use crate::{
     problem::Problem,
     waiting::Waiting,
 };
-
-/// The selection that a client has seen before.
-pub(crate) const AT_LEAST: HeaderName = HeaderName::from_static("nightshard-at-least");
 
 const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
 
@@ -90,6 +87,11 @@ impl Answer {
             etag: Some(etag),
             ..Self::new(StatusCode::NOT_MODIFIED, Vec::new(), Content::None)
         }
+    }
+
+    /// Makes an answer in JSON that is not of a generation.
+    pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Self {
+        Self::new(status, body, Content::Json)
     }
 
     /// Makes an answer for people and probes.

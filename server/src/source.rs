@@ -24,7 +24,10 @@ pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A repository as a server sees it.
 ///
-/// Every function may block: they are called on a thread of their own, one at a time.
+/// Every function may block: they are called on threads of their own. [`Source::open`],
+/// [`Source::forget`] and [`Source::retain`] are called one at a time, and so are looks by
+/// [`Source::current`] and notes by [`Source::served`]; but a look or a note may come while a
+/// generation is being opened.
 pub trait Source: Send + Sync + 'static {
     /// Returns the highest selection: its number and the generation it names; `None` before the
     /// first one.
@@ -45,9 +48,21 @@ pub trait Source: Send + Sync + 'static {
         let _nothing_kept = blob;
     }
 
-    /// Forgets whatever is kept for generations other than those of `live`.
+    /// Forgets whatever is kept for generations other than those of `live`: what is served, kept
+    /// mapped or prepared.
     fn retain(&self, live: &[&Manifest]) {
         let _nothing_kept = live;
+    }
+
+    /// Returns the selection that an earlier run of this server served, and its generation, if it
+    /// can be opened without the repository.
+    fn last_served(&self) -> Option<(u64, GenerationId)> {
+        None
+    }
+
+    /// Takes note of a selection that is served from now on, for the next run.
+    fn served(&self, number: u64, id: &GenerationId) {
+        let _not_kept = (number, id);
     }
 }
 
