@@ -303,9 +303,7 @@ impl LimitedStream {
     /// Says what is wrong before the connection ends, unless earlier answers were not written.
     fn refuse(&self, problem: &Problem) {
         if self.progress.answers.load(Relaxed) == self.answers_written {
-            let kept = self.shared.switch.load();
-            let serving = kept.as_ref().map(|kept| &kept.current);
-            let farewell = respond::farewell(problem, serving, &self.shared.origins);
+            let farewell = respond::farewell(problem, &self.shared);
             // A client that does not even take these few bytes misses them.
             match self.stream.try_write(&farewell) {
                 Ok(written) if written == farewell.len() => {

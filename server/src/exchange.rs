@@ -134,11 +134,34 @@ impl<'a> Exchange<'a> {
         Ok(match route {
             Route::Metrics => {
                 let serving = self.kept.map(|kept| &kept.current);
-                self.shared.metrics.render(serving)
+                let unix_seconds = self.shared.clock.unix_seconds(self.started);
+                let outlook = &self.shared.outlook;
+                self.shared.metrics.render(serving, outlook, unix_seconds)
             }
-            Route::Ready => self.kept().map(|_kept| "ready\n".to_owned())?,
+            Route::Ready => self.tell_readiness(self.kept()?),
             _ => "ok\n".to_owned(),
         })
+    }
+
+    /// Says that something is served, and how late that is.
+    fn tell_readiness(&self, kept: &Kept) -> String {
+        let outlook = &self.shared.outlook;
+        let serving = kept.current.selection();
+        let mut text = "ready\n".to_owned();
+        let behind = outlook.behind(serving);
+        if behind > 0 {
+            text.push_str(&format!(
+                "behind by {behind}: selection {serving} is served, {} is known\n",
+                serving + behind
+            ));
+        }
+        if !outlook.is_reachable() {
+            text.push_str("the repository cannot be reached\n");
+        }
+        if outlook.is_from_cache() {
+            text.push_str("what is served is from the cache\n");
+        }
+        text
     }
 
     /// Returns what is served, if anything is yet.
@@ -310,13 +333,17 @@ impl<'a> Exchange<'a> {
         serving: Option<&Serving>,
     ) -> (Reply, Counted) {
         let (answer, body) = answer.admitted(&self.shared.waiting);
+        let now = Instant::now();
         let counted = Counted {
             resource: self.route.as_ref().map_or(Resource::Unknown, resource_of),
             status: answer.status(),
-            latency: self.started.elapsed(),
+            latency: now.saturating_duration_since(self.started),
         };
         let is_preflight = self.parts.method == Method::OPTIONS && answer.status().is_success();
-        let served = serving.map(|serving| (&**chosen.unwrap_or(serving.generation()), serving));
+        let served = serving.map(|serving| {
+            let generation = chosen.unwrap_or(serving.generation());
+            self.shared.source(generation, serving, now)
+        });
         let origins = &self.shared.origins;
         let origin = self.parts.headers.get(ORIGIN);
         let mut reply = answer.into_response(body, served, origins, origin);

@@ -22,6 +22,7 @@
 mod admin;
 mod api;
 mod at_least;
+mod clock;
 mod complete;
 mod config;
 mod connection;
@@ -49,6 +50,7 @@ mod waiting;
 mod work;
 
 pub use admin::{Admin, Token};
+pub use clock::Clock;
 pub use config::{AdminConfig, Config, Cors, Limits, Scrub};
 pub use error::{Error, Result};
 pub use follow::Follower;

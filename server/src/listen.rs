@@ -10,6 +10,7 @@ use tokio::{
 
 use crate::{
     admin::{Admin, Token},
+    clock::{Clock, SystemClock},
     config::Config,
     connection::{self, Progress},
     follow::Follower,
@@ -36,8 +37,14 @@ impl Server {
     /// Makes a server that serves nothing yet.
     #[must_use]
     pub fn new(config: Config) -> Self {
+        Self::with_clock(config, Arc::new(SystemClock::default()))
+    }
+
+    /// Makes a server with its own idea of the time.
+    #[must_use]
+    pub fn with_clock(config: Config, clock: Arc<dyn Clock>) -> Self {
         Self {
-            shared: Arc::new(Shared::new(config)),
+            shared: Arc::new(Shared::new(config, clock)),
         }
     }
 
@@ -170,12 +177,7 @@ where
             return;
         };
         let problem = Problem::unavailable("the server has too many connections");
-        let kept = self.shared.switch.load();
-        let farewell = respond::farewell(
-            &problem,
-            kept.as_ref().map(|kept| &kept.current),
-            &self.shared.origins,
-        );
+        let farewell = respond::farewell(&problem, &self.shared);
         tokio::spawn(async move {
             connection::turn_away(stream, farewell).await;
             drop(permit);

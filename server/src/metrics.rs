@@ -11,7 +11,7 @@ use std::{
 
 use hyper::StatusCode;
 
-use crate::generation::Serving;
+use crate::{generation::Serving, outlook::Outlook};
 
 /// Upper ends of the classes of latency, in microseconds.
 const LATENCY_US: [u64; 12] = [
@@ -194,7 +194,12 @@ impl Metrics {
     }
 
     /// Returns everything, as Prometheus reads it.
-    pub(crate) fn render(&self, serving: Option<&Serving>) -> String {
+    pub(crate) fn render(
+        &self,
+        serving: Option<&Serving>,
+        outlook: &Outlook,
+        unix_seconds: u64,
+    ) -> String {
         let mut text = Text(String::with_capacity(4_096));
         text.family("nightshard_requests_total", "counter", "Requests answered.");
         for (resource, counters) in RESOURCES.iter().zip(&self.resources) {
@@ -281,7 +286,8 @@ impl Metrics {
             text.family(name, "gauge", "Since all files in use were read again.");
             text.sample(name, "", end.elapsed().as_secs());
         }
-        render_serving(serving, &mut text);
+        render_repository(outlook, &mut text);
+        render_serving(serving, unix_seconds, &mut text);
         text.0
     }
 }
@@ -311,8 +317,32 @@ impl Counters {
     }
 }
 
-/// Says which selection is served. Its age is for the reader to compute, who has a clock.
-fn render_serving(serving: Option<&Serving>, text: &mut Text) {
+/// Says what is known of the repository.
+fn render_repository(outlook: &Outlook, text: &mut Text) {
+    for (name, help, value) in [
+        (
+            "nightshard_source_reachable",
+            "Whether the last look at the repository's selection had an answer.",
+            u64::from(outlook.is_reachable()),
+        ),
+        (
+            "nightshard_serving_from_cache",
+            "Whether what is served was named by an earlier run, not by the repository.",
+            u64::from(outlook.is_from_cache()),
+        ),
+        (
+            "nightshard_selection_known",
+            "The repository's highest selection when it was last seen, 0 if there was none.",
+            outlook.known().unwrap_or(0),
+        ),
+    ] {
+        text.family(name, "gauge", help);
+        text.sample(name, "", value);
+    }
+}
+
+/// Says which selection is served, and how old it is.
+fn render_serving(serving: Option<&Serving>, unix_seconds: u64, text: &mut Text) {
     text.family(
         "nightshard_ready",
         "gauge",
@@ -328,6 +358,13 @@ fn render_serving(serving: Option<&Serving>, text: &mut Text) {
     );
     let labels = format!("generation=\"{}\"", generation.id());
     text.sample("nightshard_selection", &labels, serving.selection());
+    text.family(
+        "nightshard_data_age_seconds",
+        "gauge",
+        "Since the end of the last business day in UTC.",
+    );
+    let age = generation.age_seconds(unix_seconds);
+    text.sample("nightshard_data_age_seconds", "", age);
     let transactions = generation.find_transactions();
     for (name, help, day) in [
         (
@@ -406,7 +443,7 @@ mod tests {
                 latency,
             });
         }
-        let text = metrics.render(None);
+        let text = metrics.render(None, &Outlook::default(), 0);
         for line in [
             "nightshard_requests_total{resource=\"/v1/search\",status=\"200\"} 4",
             "nightshard_request_seconds_bucket{resource=\"/v1/search\",le=\"0.000025\"} 2",

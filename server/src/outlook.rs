@@ -62,6 +62,11 @@ impl Outlook {
         Some(self.known.load(Relaxed)).filter(|known| *known > 0)
     }
 
+    /// Returns how many selections there are after one, as far as it is known.
+    pub(crate) fn behind(&self, selection: u64) -> u64 {
+        self.known.load(Relaxed).saturating_sub(selection)
+    }
+
     /// Returns whether the last look at the repository had an answer.
     pub(crate) fn is_reachable(&self) -> bool {
         self.is_reachable.load(Relaxed)

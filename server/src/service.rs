@@ -25,15 +25,16 @@ use tokio::{sync::Semaphore, time::timeout_at};
 use crate::{
     api::{parameters::Parameters, route::Route},
     at_least,
+    clock::Clock,
     config::Config,
     connection::Progress,
     cors::Origins,
     exchange::{Exchange, Step, explain, long_body},
-    generation::Serving,
+    generation::{ServedGeneration, Serving},
     metrics::{Counted, Metrics},
     outlook::Outlook,
     problem::{Problem, Result},
-    respond::Answer,
+    respond::{Answer, Source},
     switch::Switch,
     waiting::Waiting,
     work::{Waiter, Work},
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) outlook: Arc<Outlook>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) origins: Origins,
+    pub(crate) clock: Arc<dyn Clock>,
     /// Bounds what answers take until they are read.
     pub(crate) waiting: Waiting,
     /// Bounds what is done aside at a time: more would only wait for the same processors.
@@ -54,16 +56,32 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config, clock: Arc<dyn Clock>) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             switch: Arc::new(Switch::new(config.keep_mapped.get())),
             outlook: Arc::new(Outlook::default()),
             metrics: Arc::new(Metrics::default()),
             origins: Origins::new(&config.cors),
+            clock,
             waiting: Waiting::new(config.limits.waiting_answers_bytes),
             aside: Arc::new(Semaphore::new(processors * 2)),
             config,
+        }
+    }
+
+    /// Returns what an answer says of the generation that it was made from.
+    pub(crate) fn source<'a>(
+        &self,
+        generation: &'a ServedGeneration,
+        serving: &'a Serving,
+        now: Instant,
+    ) -> Source<'a> {
+        Source {
+            generation,
+            serving,
+            behind: self.outlook.behind(serving.selection()),
+            unix_seconds: self.clock.unix_seconds(now),
         }
     }
 }
@@ -295,6 +313,7 @@ mod tests {
     use std::{sync::mpsc::channel, time::Duration};
 
     use super::*;
+    use crate::clock::SystemClock;
 
     #[test]
     fn work_that_nobody_waits_for_keeps_its_place_until_it_ends() {
@@ -302,7 +321,7 @@ mod tests {
             .enable_time()
             .build()
             .unwrap();
-        let shared = Shared::new(Config::default());
+        let shared = Shared::new(Config::default(), Arc::new(SystemClock::default()));
         let places = shared.aside.available_permits();
         let (release, released) = channel::<()>();
         let (ending, ended) = channel::<()>();

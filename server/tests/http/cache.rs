@@ -8,7 +8,7 @@ use nightshard_server::Config;
 use crate::{
     harness::{Harness, config},
     scripted::Scripted,
-    swap::{count, write},
+    swap::{count, metric, write},
 };
 
 /// A source with two generations, of which an earlier run served the first under selection 7.
@@ -33,6 +33,10 @@ fn a_server_starts_from_what_it_served_before_and_goes_on_once_the_repository_an
     assert_eq!(state["repository"]["reachable"], false);
     let mut client = harness.connect();
     assert_eq!(count(&mut client, "/v1/stores/a"), 10);
+    let ready = client.get("/readyz");
+    let text = "ready\nthe repository cannot be reached\nwhat is served is from the cache\n";
+    assert_eq!((ready.status, &*ready.body), (200, text.as_bytes()));
+    assert_eq!(metric(&mut client, "nightshard_serving_from_cache"), 1);
     source.set_broken(false);
     assert_eq!(harness.wait_for(8), ids[1]);
     let state = harness.state();

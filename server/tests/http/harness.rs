@@ -46,12 +46,16 @@ impl Harness {
         source: Arc<dyn Source>,
         token: Option<Token>,
     ) -> Self {
+        Self::run(Server::new(config), source, token)
+    }
+
+    /// Starts a server as it was made.
+    pub(crate) fn run(server: Server, source: Arc<dyn Source>, token: Option<Token>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .unwrap();
-        let server = Server::new(config);
         let switch = Arc::clone(server.switch());
         let bind = || runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let (listener, admin_listener) = (bind(), bind());

@@ -12,6 +12,7 @@ mod at_least;
 mod cache;
 mod client;
 mod fixture;
+mod freshness;
 mod harness;
 mod limits;
 mod oracle;

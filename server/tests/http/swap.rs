@@ -163,7 +163,7 @@ fn a_client_never_sees_time_run_backwards() {
 }
 
 /// Returns a counter without labels.
-fn metric(client: &mut Client, name: &str) -> u64 {
+pub(crate) fn metric(client: &mut Client, name: &str) -> u64 {
     let text = String::from_utf8(client.get("/metrics").body).unwrap();
     let mut lines = text.lines();
     let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
