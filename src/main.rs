@@ -42,6 +42,7 @@ enum Command {
     Diff(commands::diff::DiffArgs),
     Inspect(commands::inspect::InspectArgs),
     Generations(commands::generations::GenerationsArgs),
+    Gate(commands::gate::GateArgs),
     Select(commands::select::SelectArgs),
     Serve(commands::serve::ServeArgs),
 }
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         Command::Diff(args) => commands::diff::run(args),
         Command::Inspect(args) => commands::inspect::run(args),
         Command::Generations(args) => commands::generations::run(args),
+        Command::Gate(args) => commands::gate::run(args),
         Command::Select(args) => commands::select::run(args),
         Command::Serve(args) => commands::serve::run(args),
     };

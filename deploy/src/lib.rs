@@ -33,6 +33,7 @@ mod bounded;
 mod diff;
 mod environment;
 mod error;
+pub mod gate;
 mod names;
 mod open;
 mod publish;
