@@ -84,10 +84,11 @@ impl Repository {
             let name = names::mark(id, mark.number)?;
             let is_mine = match self.write_record(&name, &mark).await? {
                 Written::New => true,
-                Written::Found => self
-                    .read_record(&name)
-                    .await?
-                    .is_some_and(|found: Mark| found.nonce == mark.nonce),
+                Written::Found => match self.read_record::<Mark>(&name).await {
+                    Err(Error::Storage(error)) => return Err(error.into()),
+                    found => found
+                        .is_ok_and(|found| found.is_some_and(|found| found.nonce == mark.nonce)),
+                },
             };
             if is_mine {
                 return Ok(mark);

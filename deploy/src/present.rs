@@ -84,6 +84,12 @@ impl Repository {
         })
     }
 
+    /// Returns what stands in a blob's place now, by its length.
+    pub(crate) async fn look(&self, entry: &ShardEntry) -> Result<BlobState> {
+        self.blob_state(entry, Check::Length, &Inventory(None))
+            .await
+    }
+
     /// Checks that all blobs of a generation are there, and right as far as they are looked at.
     pub(crate) async fn check_blobs(&self, manifest: &Manifest, check: Check) -> Result<()> {
         let inventory = self.inventory(manifest.shards.len()).await?;

@@ -2,11 +2,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io::Write,
     path::{Path, PathBuf},
 };
 
 use nightshard_format::manifest::{GenerationId, Manifest, ShardEntry};
-use nightshard_storage::Error as StorageError;
+use nightshard_storage::{Error as StorageError, ObjectName};
 
 use crate::{
     Error, Repository, Result,
@@ -81,8 +82,8 @@ impl Repository {
     /// # Errors
     /// [`Error::Staged`] if the parts contradict each other, [`Error::BadBlob`] if a blob is of the
     /// wrong length and not staged, [`Error::MissingBlob`] if one is neither there nor staged,
-    /// [`Error::Unusable`] for a damaged manifest in the place of this one, [`Error::Condemned`] if
-    /// something of it is being reclaimed, [`Error::Storage`] if storing fails.
+    /// [`Error::Condemned`] if something of it is being reclaimed, [`Error::Storage`] if storing
+    /// fails. A damaged manifest in the place of this one is replaced.
     pub async fn publish(&self, staged: &Staged) -> Result<Published> {
         let manifest_json = staged.check()?;
         let intent = self.declare(&staged.manifest).await?;
@@ -205,9 +206,17 @@ impl Repository {
         check_len(len_bytes.len(), entry)
             .map_err(|error| problem(format!("{}: {error}", path.display())))?;
         let name = names::blob(&entry.blob)?;
-        let Some(damage) = damage else {
-            let is_new = is_new(self.storage.create_from_file(&name, path).await)?;
-            return Ok(if is_new { Stored::New } else { Stored::Present });
+        let damage = match damage {
+            Some(damage) => damage,
+            None if is_new(self.storage.create_from_file(&name, path).await)? => {
+                return Ok(Stored::New);
+            }
+            // Somebody else came first, and may have died over it.
+            None => match self.look(entry).await? {
+                BlobState::Right => return Ok(Stored::Present),
+                BlobState::Damaged(source) => self.bad_blob(entry, source),
+                BlobState::Absent => return Err(self.missing_blob(entry)),
+            },
         };
         // Only the right bytes may take a blob's place.
         let (staged, of_entry) = (path.to_owned(), entry.clone());
@@ -233,16 +242,32 @@ impl Repository {
     }
 
     pub(crate) async fn publish_manifest(&self, id: &GenerationId, json: Vec<u8>) -> Result<bool> {
-        let created = self
-            .storage
-            .create(&names::manifest(id)?, json.into())
-            .await;
-        let created = is_new(created)?;
-        if !created {
-            // Its id is the digest of its content: if it can be read, it is this one.
-            self.manifest(id).await?;
+        let name = names::manifest(id)?;
+        let created = self.storage.create(&name, json.clone().into()).await;
+        if is_new(created)? {
+            return Ok(true);
         }
-        Ok(created)
+        // Its id is the digest of its content: if it can be read, it is this one, and if not, this
+        // one is right.
+        match self.manifest(id).await {
+            Err(Error::Unusable { .. }) => self.replace(&name, &json).await?,
+            found => drop(found?),
+        }
+        Ok(false)
+    }
+
+    /// Puts the right bytes in the place of a damaged object.
+    async fn replace(&self, name: &ObjectName, bytes: &[u8]) -> Result<()> {
+        let write = || {
+            let mut file = tempfile::NamedTempFile::new()?;
+            file.write_all(bytes)?;
+            Ok(file.into_temp_path())
+        };
+        let file = write().map_err(|source| StorageError::Source {
+            path: std::env::temp_dir(),
+            source,
+        })?;
+        Ok(self.storage.replace_from_file(name, &file).await?)
     }
 }
 

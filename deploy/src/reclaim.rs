@@ -299,16 +299,20 @@ impl Repository {
         Ok(seen)
     }
 
-    /// Returns the current generation and the one that was current before it.
+    /// Returns the current generation and the one that was current before it, as far as earlier
+    /// selections can be read.
     ///
     /// # Errors
-    /// [`Error::Unusable`] if a selection that would tell cannot be read.
+    /// [`Error::Unusable`] if the highest selection cannot be read: somebody has to decide.
     async fn current_and_previous(&self) -> Result<BTreeSet<GenerationId>> {
         let mut found = BTreeSet::new();
-        let mut number = self.last_number().await?.unwrap_or_default();
+        let last = self.last_number().await?.unwrap_or_default();
+        let mut number = last;
         while found.len() < 2 && number.0 > 0 {
-            if let Some(selection) = self.selection(number).await? {
-                found.insert(selection.generation);
+            match self.selection(number).await {
+                Ok(selection) => found.extend(selection.map(|selection| selection.generation)),
+                Err(Error::Unusable { .. }) if number != last => {}
+                Err(error) => return Err(error),
             }
             number.0 -= 1;
         }

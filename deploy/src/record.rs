@@ -66,7 +66,7 @@ impl Repository {
 }
 
 /// Returns a time to the second, in UTC as of RFC 3339.
-pub(crate) fn rfc3339(time: SystemTime) -> String {
+fn rfc3339(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
     let day = Day(i32::try_from(days).unwrap_or_default());

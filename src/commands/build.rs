@@ -11,7 +11,7 @@ use nightshard_builder::{
     source::Inputs,
     stores::StoreTable,
 };
-use nightshard_deploy::{Base, Published, Repository, Selected, Staged};
+use nightshard_deploy::{Base, Published, Selected, Staged};
 use nightshard_format::{
     calendar::Day,
     manifest::{GenerationId, Manifest},
@@ -20,7 +20,13 @@ use nightshard_storage::Location;
 use serde_json::json;
 
 use crate::{
-    card_key, config::Config, exit::UsageError, progress::Shown, publication::publish, size,
+    card_key,
+    config::Config,
+    exit::UsageError,
+    progress::Shown,
+    publication::{Then, publish},
+    repository::open_output,
+    size,
     staging::StagingFolder,
 };
 
@@ -55,6 +61,9 @@ pub(crate) struct BuildArgs {
     /// Publish only: what is current stays so.
     #[arg(long)]
     pub(crate) no_select: bool,
+    /// Select even what differs much from the current generation.
+    #[arg(long)]
+    pub(crate) no_gate: bool,
     /// Base currency (ISO 4217) [default: that of most rows].
     #[arg(long, value_name = "CODE", value_parser = parse_currency)]
     pub(crate) currency: Option<String>,
@@ -197,7 +206,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let opening = Repository::open_or_create(&args.output, &config.storage);
+    let opening = open_output(&args.output, &config.storage, config.fetch.clone());
     let repository = runtime.block_on(opening)?;
     let scratch = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
     let output = match Location::parse(&args.output)? {
@@ -244,8 +253,8 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
     let (published, selected) = runtime.block_on(async {
         let base = repository.base().await?;
         carry_packed(&base, &mut staged.manifest)?;
-        let published = publish(&repository, base, &mut staged, !args.no_select).await;
-        anyhow::Ok(published?)
+        let then = Then::of(args.no_select, args.no_gate, &config.gate);
+        publish(&repository, base, &mut staged, then).await
     })?;
     let seconds = started.elapsed().as_secs_f64();
     let repository = repository.location().to_owned();

@@ -6,9 +6,7 @@ use nightshard_builder::{
     pack::{Compression, PackPlan, PackedTable, TableFormat, pack},
     source::Inputs,
 };
-use nightshard_deploy::{
-    Base, Environment, Published, Repository, Selected, Staged, SystemEnvironment,
-};
+use nightshard_deploy::{Base, Environment, Published, Selected, Staged, SystemEnvironment};
 use nightshard_format::{
     calendar::Day,
     manifest::{MANIFEST_VERSION, Manifest, OnDuplicate, Packed, check_media_type},
@@ -18,7 +16,13 @@ use serde_json::json;
 
 use super::build::warn_of_cut_rows;
 use crate::{
-    config::Config, exit::UsageError, output::print, progress::Shown, publication::publish, size,
+    config::Config,
+    exit::UsageError,
+    output::print,
+    progress::Shown,
+    publication::{Then, publish},
+    repository::open_output,
+    size,
     staging::StagingFolder,
 };
 
@@ -70,7 +74,7 @@ pub(crate) struct PackArgs {
     /// Folder for rows that do not fit in memory [default: the system's temporary folder].
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
-    /// The configuration file, of which [storage] counts here.
+    /// The configuration file, of which [gate] and [storage] count here.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The repository, made where it is not yet there.
@@ -79,6 +83,9 @@ pub(crate) struct PackArgs {
     /// Publish only: what is current stays so.
     #[arg(long)]
     no_select: bool,
+    /// Select even what differs much from the current generation.
+    #[arg(long)]
+    no_gate: bool,
     /// Show no progress and no summary.
     #[arg(long, short)]
     quiet: bool,
@@ -123,7 +130,7 @@ pub(crate) fn run(args: &PackArgs) -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     let config = Config::read(args.config.as_deref())?;
-    let opening = Repository::open_or_create(&args.output, &config.storage);
+    let opening = open_output(&args.output, &config.storage, config.fetch.clone());
     let repository = runtime.block_on(opening)?;
     let base = runtime.block_on(repository.base())?;
     let current = base.manifest?;
@@ -144,7 +151,8 @@ pub(crate) fn run(args: &PackArgs) -> anyhow::Result<()> {
     drop(shown);
     let packed = table.packed.clone();
     let mut staged = stage(manifest, &args.dataset, table)?;
-    let published = publish(&repository, base, &mut staged, !args.no_select);
+    let then = Then::of(args.no_select, args.no_gate, &config.gate);
+    let published = publish(&repository, base, &mut staged, then);
     let (published, selected) = runtime.block_on(published)?;
     args.tell(&packed, &published, selected.as_ref())
 }

@@ -88,8 +88,10 @@ fn who_selects_at_the_same_time_as_another_loses_and_is_told_with_exit_code_4() 
     let theirs = repository.build_json([&theirs], &options)["generation"].take();
     let ours = ours.as_str().unwrap();
 
-    // The other writer comes once ours has looked for the last selection and has its own aside,
-    // and before that gets its name, or else we try again.
+    // The other writer comes once ours has said what it intends, has looked for the last selection
+    // and has its own aside, and before that gets its name, or else we try again.
+    let intents = repository.path().join("intents");
+    let intends = || fs::read_dir(&intents).is_ok_and(|mut entries| entries.next().is_some());
     let selections = repository.path().join("selections");
     fs::create_dir(&selections).unwrap();
     let next = selections.join("00000000000000000001.json");
@@ -101,7 +103,8 @@ fn who_selects_at_the_same_time_as_another_loses_and_is_told_with_exit_code_4() 
         let has_ended = AtomicBool::new(false);
         let (was_first, outcome) = std::thread::scope(|scope| {
             let other = scope.spawn(|| {
-                while repository.litter().is_empty() && !has_ended.load(Relaxed) {}
+                let is_writing = || intends() && !repository.litter().is_empty();
+                while !is_writing() && !has_ended.load(Relaxed) {}
                 fs::hard_link(&record, &next).is_ok()
             });
             let outcome = repository.run("select", &[ours]);

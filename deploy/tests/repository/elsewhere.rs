@@ -128,7 +128,7 @@ async fn a_blob_that_is_wrong_in_storage_is_named_and_never_kept() {
         assert_eq!(error.kind(), ErrorKind::Data);
         assert!(error.to_string().contains(&manifest.shards[0].blob));
         let kept = folder.path().join("blobs").join(&manifest.shards[0].blob);
-        assert!(!kept.exists());
+        assert!(!kept.is_file());
         let verification = cached.verify(&manifest.id, |_progress| {}).await.unwrap();
         assert_eq!(verification.damage.len(), 1);
     }
@@ -177,7 +177,7 @@ async fn fetching_goes_on_where_it_was_broken_off_and_survives_a_torn_beginning(
         cached.fetch(std::slice::from_ref(entry)).await.unwrap();
         let kept = fs::read(folder.path().join("blobs").join(&entry.blob));
         assert!(kept.unwrap() == right);
-        assert!(!path.exists());
+        assert!(!path.is_file());
     }
 }
 

@@ -1,0 +1,115 @@
+//! What holds at every moment, and in the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use nightshard_deploy::{Error, ErrorKind, Reclaim, Selection};
+use nightshard_format::manifest::GenerationId;
+use nightshard_storage::ObjectName;
+
+use crate::{actors::FLOOR, world::World};
+
+type Objects = BTreeMap<ObjectName, Bytes>;
+
+/// Returns the usable selections, ascending.
+fn selections(objects: &Objects) -> Vec<Selection> {
+    let of_selections = objects
+        .iter()
+        .filter(|(name, _)| name.as_str().starts_with("selections/"));
+    of_selections
+        .filter_map(|(_, bytes)| serde_json::from_slice(bytes).ok())
+        .collect()
+}
+
+fn manifests(objects: &Objects) -> BTreeSet<GenerationId> {
+    let ids = objects.keys().filter_map(|name| {
+        let id = name.as_str().strip_prefix("generations/")?;
+        id.strip_suffix("/manifest.json")?.parse().ok()
+    });
+    ids.collect()
+}
+
+/// What holds at every moment.
+pub(crate) fn check(world: &World<'_>) {
+    let objects = world.storage.objects();
+    let there = manifests(&objects);
+    // A manifest never names what is not there, or not right.
+    for id in &there {
+        for blob in world.pool.blobs_of(id) {
+            let name: ObjectName = format!("blobs/{blob}").parse().unwrap();
+            let found = objects.get(&name);
+            assert_eq!(found, world.pool.blobs.get(blob), "{id} lacks {blob}");
+        }
+    }
+    // What is current, and what was before it, is there.
+    let selections = selections(&objects);
+    let mut kept: Vec<&GenerationId> = Vec::new();
+    for selection in selections.iter().rev() {
+        if kept.len() < 2 && !kept.contains(&&selection.generation) {
+            kept.push(&selection.generation);
+        }
+    }
+    for id in kept {
+        assert!(there.contains(id), "{id} is or was current, and is gone");
+    }
+    // Numbers have no gaps.
+    let numbers = objects
+        .keys()
+        .filter(|name| name.as_str().starts_with("selections/"));
+    for (number, name) in (1..).zip(numbers) {
+        assert_eq!(name.as_str(), format!("selections/{number:020}.json"));
+    }
+}
+
+/// Errors are those of storage, of others who were first, or of what was damaged.
+pub(crate) fn is_a_clear_error(error: &Error) {
+    let text = error.to_string();
+    assert!(!text.is_empty() && !text.contains('\n'), "{text}");
+    let is_a_servers = matches!(error, Error::NotLocal { .. });
+    let expected = [ErrorKind::Unavailable, ErrorKind::Conflict, ErrorKind::Data];
+    assert!(is_a_servers || expected.contains(&error.kind()), "{text}");
+}
+
+/// Every generation can be published and selected, whatever an earlier night left behind.
+pub(crate) async fn the_next_night_works(world: &World<'_>) {
+    for staged in world.pool.staged.iter().take(2) {
+        let (repository, _) = world.repository("next");
+        let mut staged = staged.clone();
+        let base = repository.base().await.unwrap();
+        let (_, selected) = repository.publish_from(base, &mut staged).await.unwrap();
+        let current = repository.current().await.unwrap().unwrap();
+        assert_eq!(current, selected.selection);
+        assert_eq!(current.generation, staged.manifest.id);
+        check(world);
+    }
+}
+
+/// Whatever died, reclaiming takes what it left.
+pub(crate) async fn reclaiming_leaves_no_litter(world: &World<'_>) {
+    let (repository, _) = world.repository("tidy");
+    let rules = Reclaim {
+        keep: 0,
+        floor: FLOOR,
+        ..Reclaim::default()
+    };
+    repository.reclaim(&rules).await.unwrap();
+    check(world);
+    let objects = world.storage.objects();
+    let there = manifests(&objects);
+    let needed: BTreeSet<&str> = there
+        .iter()
+        .flat_map(|id| world.pool.blobs_of(id))
+        .collect();
+    for name in objects.keys() {
+        let is_needed = match name.as_str().split_once('/').unwrap() {
+            ("blobs", digest) => needed.contains(digest),
+            ("generations", inside) => {
+                let id = inside.split_once('/').unwrap().0;
+                there.contains(&id.parse().unwrap())
+            }
+            ("selections" | "marks", _) => true,
+            _ => false,
+        };
+        assert!(is_needed, "{name} is litter");
+    }
+}
