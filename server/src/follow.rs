@@ -296,8 +296,8 @@ impl Follower {
         self.must_retain = true;
         match (purpose, result) {
             (Purpose::Prepare, Ok(served)) => {
-                tracing::info!(generation = %id, "prepared");
                 self.prepared(served);
+                tracing::info!(generation = %id, "prepared");
             }
             (Purpose::Serve(number) | Purpose::ServeCached(number), Ok(served)) => {
                 self.outlook.opened(&id, None);

@@ -18,6 +18,7 @@ mod limits;
 mod oracle;
 mod packed;
 mod prepare;
+mod schedules;
 mod scripted;
 mod scrub;
 mod search;

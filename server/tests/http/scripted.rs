@@ -66,7 +66,7 @@ impl Gate {
 
 /// A fixture that does what a test says.
 pub(crate) struct Scripted {
-    pub(crate) fixture: Fixture,
+    pub(crate) fixture: Arc<Fixture>,
     /// Holds looks, after they have read the selection.
     pub(crate) looks: Gate,
     /// Holds the opening of generations.
@@ -81,8 +81,13 @@ pub(crate) struct Scripted {
 
 impl Scripted {
     pub(crate) fn new() -> Arc<Self> {
+        Self::over(Arc::new(Fixture::new()))
+    }
+
+    /// Makes a source of generations that were written before.
+    pub(crate) fn over(fixture: Arc<Fixture>) -> Arc<Self> {
         Arc::new(Self {
-            fixture: Fixture::new(),
+            fixture,
             looks: Gate::default(),
             opens: Gate::default(),
             is_broken: AtomicBool::new(false),
