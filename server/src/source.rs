@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use nightshard_deploy::{Repository, VerifiedBlobs};
+use nightshard_deploy::{Repository, SelectionNumber, Served, VerifiedBlobs};
 use nightshard_format::{
     generation::Generation,
     manifest::{GenerationId, Manifest},
@@ -154,12 +154,35 @@ impl Source for RepositorySource {
         let mut verified = self.take_verified();
         verified.forget(blob);
         self.put_verified(verified);
+        if let Some(Err(error)) = self.repository.find_cache().map(|cache| cache.forget(blob)) {
+            tracing::warn!(%error, "a damaged file cannot be cleared");
+        }
+    }
+
+    fn last_served(&self) -> Option<(u64, GenerationId)> {
+        let served = self.repository.find_cache()?.served()?;
+        Some((served.selection.0, served.generation))
+    }
+
+    fn served(&self, number: u64, id: &GenerationId) {
+        let served = Served {
+            selection: SelectionNumber(number),
+            generation: id.clone(),
+        };
+        let cache = self.repository.find_cache();
+        if let Some(Err(error)) = cache.map(|cache| cache.put_served(&served)) {
+            tracing::warn!(%error, "what is served cannot be remembered");
+        }
     }
 
     fn retain(&self, live: &[&Manifest]) {
         let mut verified = self.take_verified();
         verified.retain(live.iter().copied());
         self.put_verified(verified);
+        if let Some(Err(error)) = self.repository.find_cache().map(|cache| cache.retain(live)) {
+            // It is tried again after the next swap.
+            tracing::warn!(%error, "what is no longer needed cannot be cleared");
+        }
     }
 }
 

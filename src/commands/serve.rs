@@ -26,7 +26,7 @@ use tokio::{
 };
 use tracing_subscriber::EnvFilter;
 
-use crate::{config::Config, exit::UsageError};
+use crate::{config::Config, exit::UsageError, repository::open_to_serve};
 
 /// Serve the generation that a repository selects, and follow its selection.
 #[derive(Debug, clap::Args)]
@@ -37,6 +37,9 @@ pub(crate) struct ServeArgs {
     /// Where to listen; port 0 picks one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Where to keep what is fetched from object storage [default: a folder in the user's cache].
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
     /// Where whoever switches the server reaches it; port 0 picks one [default: nowhere].
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
@@ -116,6 +119,7 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
 pub(crate) fn run_bound(args: ServeArgs, bound: Bound) -> anyhow::Result<ExitCode> {
     let Config {
         storage,
+        fetch,
         server: mut config,
         ..
     } = Config::read(args.config.as_deref())?;
@@ -134,8 +138,8 @@ pub(crate) fn run_bound(args: ServeArgs, bound: Bound) -> anyhow::Result<ExitCod
         .with_writer(std::io::stderr)
         .try_init();
     let Bound { runtime, listener } = bound;
-    let repository = runtime.block_on(Repository::open(&args.from, &storage))?;
-    let repository = repository.with_memory(config.memory);
+    let opening = open_to_serve(&args.from, &storage, fetch, args.cache);
+    let repository = runtime.block_on(opening)?.with_memory(config.memory);
     let desk = runtime.block_on(Desk::take(&config.admin))?;
     let drained = runtime.block_on(serve(listener, desk, repository, Server::new(config)));
     // Threads that still verify a candidate are not waited for.
