@@ -165,7 +165,9 @@ impl Follower {
     /// Begins whatever is to be done and can be.
     fn go_on(&mut self) {
         self.follow();
-        if self.opener.is_idle() && std::mem::take(&mut self.must_retain) {
+        // Before anything is served, what an earlier run left may still be needed.
+        let may_retain = self.opener.is_idle() && self.switch.selection().is_some();
+        if may_retain && std::mem::take(&mut self.must_retain) {
             self.opener.retain(self.switch.mapped());
         }
         self.prepare();
@@ -256,10 +258,7 @@ impl Follower {
 
     /// Has a generation opened, anew where anything of it was found damaged.
     fn open(&mut self, id: GenerationId, purpose: Purpose) {
-        let mapped = self.switch.mapped();
-        let damaged = mapped.iter().flat_map(|served| served.refused());
-        let damaged = damaged.map(|entry| entry.blob.clone()).collect();
-        self.opener.open(id, purpose, damaged);
+        self.opener.open(id, purpose, damaged_blobs(&self.switch));
     }
 
     /// Prepares what is wanted, if it can begin.
@@ -433,6 +432,15 @@ impl Said {
             self.unreachable = Some(Instant::now());
         }
     }
+}
+
+/// Returns the blobs that were found damaged, save those that were mapped anew since.
+fn damaged_blobs(switch: &Switch) -> Vec<String> {
+    let mapped = switch.mapped();
+    let right = |blob: &str| mapped.iter().any(|served| served.has_right(blob));
+    let damaged = mapped.iter().flat_map(|served| served.refused());
+    let damaged = damaged.filter(|entry| !right(&entry.blob));
+    damaged.map(|entry| entry.blob.clone()).collect()
 }
 
 /// Waits until a task ends; `None` if it panicked.
