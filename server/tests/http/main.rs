@@ -11,6 +11,7 @@ mod api;
 mod at_least;
 mod cache;
 mod client;
+mod elsewhere;
 mod fixture;
 mod freshness;
 mod harness;
