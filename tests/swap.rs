@@ -190,6 +190,53 @@ fn a_server_that_is_told_to_stop_finishes_its_requests_and_exits_with_0() {
 }
 
 #[test]
+fn a_server_is_prepared_and_told_over_its_admin_interface() {
+    let repository = TestRepository::new();
+    let ids = [100, 170].map(|rows| build(&repository, rows));
+    select(&repository, &ids[0]);
+    let token = "correct-horse-battery-staple";
+    let token_file = repository.write("token", format!("{token}\n"));
+    let config = format!("[server.admin]\ntoken_file = {token_file:?}\n");
+    let config = repository.write("nightshard.toml", config);
+    let arguments = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+        // It is told, or never notices.
+        "--poll-ms",
+        "3600000",
+        "--config",
+    ];
+    let arguments = arguments.map(std::ffi::OsString::from).into_iter();
+    let rest = [config.into(), "--from".into(), repository.path().into()];
+    let server = TestServer::spawn(arguments.chain(rest));
+    let admin = server.wait_for("admin on http://").parse().unwrap();
+    assert_eq!(server.wait_for("serving generation "), ids[0]);
+    let ask = |request: &str, body: &str| {
+        let length = body.len();
+        Client::connect(admin).ask(&format!(
+            "{request} HTTP/1.1\r\nhost: a.example\r\nauthorization: Bearer {token}\r\n\
+             content-length: {length}\r\n\r\n{body}"
+        ))
+    };
+    assert_eq!(Client::connect(admin).get("/v1/state").0, 401);
+    let wanted = format!("{{\"generation\": \"{}\"}}", ids[1]);
+    assert_eq!(ask("POST /v1/prepare", &wanted).0, 202);
+    server.wait_for_log("prepared");
+    let (_, state) = ask("GET /v1/state", "");
+    assert_eq!(state["prepared"][0], *ids[1]);
+    assert_eq!(state["serving"]["generation"], *ids[0]);
+    select(&repository, &ids[1]);
+    assert_eq!(ask("POST /v1/follow", "").0, 202);
+    assert_eq!(server.wait_for("serving generation "), ids[1]);
+    assert_eq!(count(&mut server.connect()), (ids[1].clone(), 170));
+    let log = server.log().join("\n");
+    assert!(!log.contains(token), "{log}");
+}
+
+#[test]
 fn a_repository_without_a_selection_is_waited_for() {
     let repository = TestRepository::new();
     let id = build(&repository, 100);

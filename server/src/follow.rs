@@ -29,7 +29,7 @@ use crate::{
 
 /// The longest time between two attempts at a candidate that fails.
 const RETRY_MAX: Duration = Duration::from_secs(60);
-/// A repository that goes on failing in the same way is logged so often.
+/// A repository that goes on failing is logged so often.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
 
 type Selected = Option<(u64, GenerationId)>;
@@ -52,6 +52,8 @@ pub struct Follower {
     /// By when a server that serves nothing yet does not wait for the repository any more.
     patience_ends: Instant,
     failed: Option<Failed>,
+    /// Whether somebody expects something new of the next look.
+    is_told: bool,
     /// Generations that only requests hold still: the last holder unmaps them, and should not
     /// be a thread that serves connections.
     retiring: Vec<Arc<ServedGeneration>>,
@@ -79,8 +81,8 @@ struct Look {
 #[derive(Default)]
 struct Said {
     nothing_selected: bool,
-    /// Why the repository cannot be asked, and when that was said.
-    problem: Option<(String, Instant)>,
+    /// When it was said that the repository cannot be asked, unless it can.
+    unreachable: Option<Instant>,
 }
 
 impl Follower {
@@ -109,6 +111,7 @@ impl Follower {
             has_answered: false,
             patience_ends: now + patience,
             failed: None,
+            is_told: false,
             retiring: Vec::new(),
             must_retain: false,
             notes: None,
@@ -129,7 +132,10 @@ impl Follower {
                         self.opened(opened);
                     }
                 }
-                () = self.switch.woken() => self.pace.wake(),
+                () = self.switch.woken() => {
+                    self.is_told = true;
+                    self.pace.wake();
+                }
                 () = self.outlook.asked() => self.pace.ask(),
                 () = self.outlook.wanted() => {}
                 () = sleep_until(due), if self.looking.is_none() => self.look(),
@@ -159,7 +165,9 @@ impl Follower {
     /// Begins whatever is to be done and can be.
     fn go_on(&mut self) {
         self.follow();
-        if self.opener.is_idle() && std::mem::take(&mut self.must_retain) {
+        // Before anything is served, what an earlier run left may still be needed.
+        let may_retain = self.opener.is_idle() && self.switch.selection().is_some();
+        if may_retain && std::mem::take(&mut self.must_retain) {
             self.opener.retain(self.switch.mapped());
         }
         self.prepare();
@@ -192,7 +200,10 @@ impl Follower {
                 self.has_answered = true;
                 self.outlook
                     .saw(Ok(selected.as_ref().map(|(number, _)| *number)));
-                self.said.reached(selected.is_none());
+                let has_recovered = self.said.reached(selected.is_none());
+                if std::mem::take(&mut self.is_told) || has_recovered {
+                    self.retry();
+                }
                 self.selected = selected;
                 self.follow();
             }
@@ -247,10 +258,7 @@ impl Follower {
 
     /// Has a generation opened, anew where anything of it was found damaged.
     fn open(&mut self, id: GenerationId, purpose: Purpose) {
-        let mapped = self.switch.mapped();
-        let damaged = mapped.iter().flat_map(|served| served.refused());
-        let damaged = damaged.map(|entry| entry.blob.clone()).collect();
-        self.opener.open(id, purpose, damaged);
+        self.opener.open(id, purpose, damaged_blobs(&self.switch));
     }
 
     /// Prepares what is wanted, if it can begin.
@@ -296,8 +304,8 @@ impl Follower {
         self.must_retain = true;
         match (purpose, result) {
             (Purpose::Prepare, Ok(served)) => {
-                tracing::info!(generation = %id, "prepared");
                 self.prepared(served);
+                tracing::info!(generation = %id, "prepared");
             }
             (Purpose::Serve(number) | Purpose::ServeCached(number), Ok(served)) => {
                 self.outlook.opened(&id, None);
@@ -379,6 +387,13 @@ impl Follower {
         });
     }
 
+    /// Has what failed tried again at once.
+    fn retry(&mut self) {
+        if let Some(failed) = &mut self.failed {
+            failed.retry_at = Instant::now();
+        }
+    }
+
     /// Keeps generations until no request reads them.
     fn retire(&mut self, dropped: Vec<Arc<ServedGeneration>>) {
         for served in dropped {
@@ -395,31 +410,37 @@ impl Follower {
 }
 
 impl Said {
-    /// Takes note that the repository answered.
-    fn reached(&mut self, selects_nothing: bool) {
-        if self.problem.take().is_some() {
+    /// Takes note that the repository answered; returns whether it did not before.
+    fn reached(&mut self, selects_nothing: bool) -> bool {
+        let has_recovered = self.unreachable.take().is_some();
+        if has_recovered {
             tracing::info!("the repository answers again");
         }
         if selects_nothing && !std::mem::replace(&mut self.nothing_selected, true) {
             tracing::warn!("the repository has no selection yet: waiting for one");
         }
+        has_recovered
     }
 
     /// Says that the repository did not answer, unless that was said a moment ago.
-    fn unreachable(&mut self, problem: &str, serving: Option<u64>) {
-        let is_known = self
-            .problem
-            .as_ref()
-            .is_some_and(|(known, said)| known == problem && said.elapsed() < SAY_AGAIN);
-        if !is_known {
-            tracing::error!(
-                serving,
-                reason = problem,
-                "the repository cannot be followed"
-            );
-            self.problem = Some((problem.to_owned(), Instant::now()));
+    fn unreachable(&mut self, reason: &str, serving: Option<u64>) {
+        if self
+            .unreachable
+            .is_none_or(|said| said.elapsed() >= SAY_AGAIN)
+        {
+            tracing::error!(serving, reason, "the repository cannot be followed");
+            self.unreachable = Some(Instant::now());
         }
     }
+}
+
+/// Returns the blobs that were found damaged, save those that were mapped anew since.
+fn damaged_blobs(switch: &Switch) -> Vec<String> {
+    let mapped = switch.mapped();
+    let right = |blob: &str| mapped.iter().any(|served| served.has_right(blob));
+    let damaged = mapped.iter().flat_map(|served| served.refused());
+    let damaged = damaged.filter(|entry| !right(&entry.blob));
+    damaged.map(|entry| entry.blob.clone()).collect()
 }
 
 /// Waits until a task ends; `None` if it panicked.

@@ -141,6 +141,15 @@ impl ServedGeneration {
         })
     }
 
+    /// Returns whether it has a blob that was not found damaged.
+    pub(crate) fn has_right(&self, blob: &str) -> bool {
+        let mut entries = self.generation.manifest().shards.iter();
+        entries.any(|entry| {
+            let shard = self.generation.shard(entry);
+            entry.blob == blob && shard.is_some_and(|shard| !shard.is_refused())
+        })
+    }
+
     /// Returns the last business day.
     pub(crate) fn as_of(&self) -> Day {
         self.as_of

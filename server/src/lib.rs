@@ -2,7 +2,8 @@
 //!
 //! A [`Server`] answers from whatever its [`Switch`] serves. A [`Follower`] watches the selection
 //! of a [`Source`], opens, verifies and warms each new generation aside, and swaps. A request
-//! takes one generation at entry and is answered from it alone, whatever happens meanwhile.
+//! takes one generation at entry and is answered from it alone, whatever happens meanwhile. An
+//! [`Admin`] has generations prepared before they are selected, and says how far the server is.
 //!
 //! ```no_run
 //! # async fn example(

@@ -115,6 +115,11 @@ fn commands_without_sense_or_object_say_so_in_one_line() {
     let good = serving.good.to_str().unwrap();
     let unknown = "2018-01-05-0123456789ab";
     let taken = serving.server.address().to_string();
+    let any = "127.0.0.1:0";
+    let token = serving.repository.write("token", "secret");
+    let short = format!("[server.admin]\ntoken_file = {token:?}\n");
+    let short = serving.repository.write("short.toml", short);
+    let short = short.to_str().unwrap().to_owned();
     for (code, arguments, word) in [
         (2, &["fly"][..], "fly"),
         (2, &["build", "--input", good], "--output"),
@@ -148,6 +153,31 @@ fn commands_without_sense_or_object_say_so_in_one_line() {
             1,
             &["serve", "--from", path, "--listen", &taken],
             "--listen",
+        ),
+        (
+            2,
+            &[
+                "serve",
+                "--from",
+                path,
+                "--listen",
+                any,
+                "--admin",
+                "0.0.0.0:0",
+            ],
+            "server.admin.token_file",
+        ),
+        (
+            1,
+            &["serve", "--from", path, "--listen", any, "--admin", &taken],
+            "server.admin.listen",
+        ),
+        (
+            2,
+            &[
+                "serve", "--from", path, "--listen", any, "--admin", any, "--config", &short,
+            ],
+            "from 16 to 1024",
         ),
         (2, &["verify", missing], "missing"),
         (1, &["verify", good], "good.csv"),

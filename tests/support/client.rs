@@ -28,7 +28,11 @@ impl Client {
 
     /// Returns the status and the document of an answer.
     pub(crate) fn get(&mut self, target: &str) -> (u16, Value) {
-        let request = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        self.ask(&format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n"))
+    }
+
+    /// Sends a request as it is, and returns the status and the document of its answer.
+    pub(crate) fn ask(&mut self, request: &str) -> (u16, Value) {
         self.stream.get_mut().write_all(request.as_bytes()).unwrap();
         let status = self.read_line();
         let status = status.split(' ').nth(1).unwrap().parse().unwrap();

@@ -27,10 +27,7 @@ pub(super) fn of(shared: &Shared) -> Vec<u8> {
         .optional_string(details.problem.as_deref());
     json.end_object();
     json.key("prepared");
-    write_ids(
-        shared.switch.prepared().iter().map(|served| served.id()),
-        &mut json,
-    );
+    write_prepared(shared, kept, &mut json);
     json.key("preparing")
         .optional_string(details.preparing().map(GenerationId::as_str));
     json.key("failed");
@@ -66,6 +63,17 @@ fn write_serving(kept: Option<&Kept>, json: &mut Json) {
     json.key("generation").string(served.id().as_str());
     json.key("as_of").display(served.as_of());
     json.end_object();
+}
+
+/// Writes the ids of what is ready to be selected and is not served already.
+fn write_prepared(shared: &Shared, kept: Option<&Kept>, json: &mut Json) {
+    let current = kept.map(|kept| kept.current.generation().id());
+    let prepared = shared.switch.prepared();
+    let ready = prepared.iter().filter(|served| {
+        let is_current = current.is_some_and(|current| current == served.id());
+        !is_current && served.refused().next().is_none()
+    });
+    write_ids(ready.map(|served| served.id()), json);
 }
 
 fn write_failed(details: &Details, json: &mut Json) {

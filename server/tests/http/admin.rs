@@ -91,6 +91,31 @@ fn a_server_that_is_told_looks_at_once() {
 }
 
 #[test]
+fn a_server_that_is_told_tries_what_failed_again_at_once() {
+    let (source, harness) = serving(
+        Config {
+            poll_ms: 3_600_000.try_into().unwrap(),
+            ..config()
+        },
+        None,
+    );
+    let id = write(&source.fixture, 20);
+    let file = source.fixture.shard_file(&id, "stores");
+    let whole = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &whole[1..]).unwrap();
+    source.fixture.select(4, &id);
+    let tell = || admin(&harness).request("POST", "/v1/follow", &[], b"");
+    assert_eq!(tell().status, 202);
+    let state = harness.state_until(|state| !state["failed"].is_null());
+    assert_eq!(state["failed"]["generation"], id.as_str());
+    assert_eq!(state["serving"]["selection"], 3);
+    std::fs::write(&file, &whole).unwrap();
+    assert_eq!(tell().status, 202);
+    assert_eq!(harness.wait_for(4), id);
+    assert_eq!(harness.state()["failed"], Value::Null);
+}
+
+#[test]
 fn what_cannot_be_done_is_a_problem_document() {
     let (_source, harness) = serving(config(), None);
     let mut client = admin(&harness);

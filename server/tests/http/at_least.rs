@@ -1,6 +1,12 @@
 //! Clients that have seen a later selection elsewhere.
 
-use std::{sync::Arc, thread};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+};
 
 use nightshard_format::manifest::GenerationId;
 use nightshard_server::Config;
@@ -128,6 +134,66 @@ fn a_request_waits_no_longer_than_configured() {
         is_behind(&ask(&harness, 2, "GET", "/v1/stores/a", b""), 2, 1);
         source.looks.open();
     }
+}
+
+#[test]
+fn clients_that_say_what_they_have_seen_never_go_back_nor_fail_while_prepared_servers_switch() {
+    let source = Scripted::new();
+    let ids = [10, 20].map(|rows| write(&source.fixture, rows));
+    source.fixture.select(1, &ids[0]);
+    let servers = [(); 2].map(|()| {
+        let config = Config {
+            poll_ms: 3_600_000.try_into().unwrap(),
+            at_least_wait_ms: 10_000,
+            // What is not served is opened anew.
+            keep_mapped: 1.try_into().unwrap(),
+            ..config()
+        };
+        Harness::ready(config, source.clone(), 1)
+    });
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let clients = [(); 3].map(|()| {
+            scope.spawn(|| {
+                let mut clients = [servers[0].connect(), servers[1].connect()];
+                let (mut seen, mut switched) = (1, 0);
+                for turn in 0.. {
+                    if done.load(Relaxed) {
+                        break;
+                    }
+                    let text = u64::to_string(&seen);
+                    let headers = [("nightshard-at-least", &*text)];
+                    let client = &mut clients[turn % 2];
+                    let reply = client.request("GET", "/v1/stores/a", &headers, b"");
+                    let expected = &ids[usize::from(reply.data()["count"] == 20)];
+                    assert_eq!(reply.json()["generation"], expected.as_str());
+                    let selection = reply.header("nightshard-selection").unwrap();
+                    let selection = selection.parse().unwrap();
+                    assert!(selection >= seen, "{selection} after {seen}");
+                    assert_eq!(ids[usize::from(selection % 2 == 0)], *expected);
+                    switched += u64::from(selection > seen);
+                    seen = selection;
+                }
+                switched
+            })
+        });
+        for number in 2..=100 {
+            let id = &ids[usize::from(number % 2 == 0)];
+            for server in &servers {
+                server.prepare_now(id);
+            }
+            source.fixture.select(number, id);
+            // The other one is told by its clients.
+            servers[0].switch().wake();
+            for server in &servers {
+                server.wait_for(number);
+            }
+        }
+        done.store(true, Relaxed);
+        for client in clients {
+            assert!(client.join().unwrap() > 0);
+        }
+    });
 }
 
 #[test]

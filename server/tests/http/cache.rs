@@ -82,6 +82,19 @@ fn a_repository_that_hangs_at_the_start_is_not_waited_for_for_ever() {
 }
 
 #[test]
+fn what_is_prepared_before_anything_is_served_leaves_the_cache_alone() {
+    let (source, ids) = source();
+    source.looks.close();
+    let harness = Harness::start(config(), source.clone());
+    harness.prepare_now(&ids[1]);
+    source.set_broken(true);
+    source.looks.open();
+    assert_eq!(harness.wait_for(7), ids[0]);
+    while !source.retains(&ids[0]) {}
+    assert!(source.retains(&ids[1]) && !source.has_dropped(&ids[0]));
+}
+
+#[test]
 fn where_the_selected_generation_cannot_be_opened_the_one_before_is_served() {
     let (source, ids) = source();
     let file = source.fixture.shard_file(&ids[1], "stores");

@@ -77,6 +77,16 @@ impl Fixture {
         *self.selection.lock().unwrap() = Some((number, id.clone()));
     }
 
+    /// Returns the manifest of a generation.
+    pub(crate) fn manifest(&self, id: &GenerationId) -> Manifest {
+        self.manifests.lock().unwrap()[id].clone()
+    }
+
+    /// Returns the bytes of a blob.
+    pub(crate) fn blob(&self, digest: &str) -> Vec<u8> {
+        std::fs::read(self.folder.path().join(digest)).unwrap()
+    }
+
     /// Returns the file of some shard of a generation.
     pub(crate) fn shard_file(&self, id: &GenerationId, dataset: &str) -> PathBuf {
         let manifests = self.manifests.lock().unwrap();

@@ -66,7 +66,7 @@ impl Gate {
 
 /// A fixture that does what a test says.
 pub(crate) struct Scripted {
-    pub(crate) fixture: Fixture,
+    pub(crate) fixture: Arc<Fixture>,
     /// Holds looks, after they have read the selection.
     pub(crate) looks: Gate,
     /// Holds the opening of generations.
@@ -74,21 +74,28 @@ pub(crate) struct Scripted {
     is_broken: AtomicBool,
     looks_begun: AtomicU64,
     opened: Mutex<Vec<GenerationId>>,
-    retained: Mutex<BTreeSet<String>>,
+    retained: Mutex<Vec<BTreeSet<String>>>,
+    forgotten: Mutex<Vec<String>>,
     served: Mutex<Vec<(u64, GenerationId)>>,
     last_served: Mutex<Option<(u64, GenerationId)>>,
 }
 
 impl Scripted {
     pub(crate) fn new() -> Arc<Self> {
+        Self::over(Arc::new(Fixture::new()))
+    }
+
+    /// Makes a source of generations that were written before.
+    pub(crate) fn over(fixture: Arc<Fixture>) -> Arc<Self> {
         Arc::new(Self {
-            fixture: Fixture::new(),
+            fixture,
             looks: Gate::default(),
             opens: Gate::default(),
             is_broken: AtomicBool::new(false),
             looks_begun: AtomicU64::new(0),
             opened: Mutex::default(),
             retained: Mutex::default(),
+            forgotten: Mutex::default(),
             served: Mutex::default(),
             last_served: Mutex::default(),
         })
@@ -117,7 +124,19 @@ impl Scripted {
 
     /// Returns whether the source was last told to keep what it has of a generation.
     pub(crate) fn retains(&self, id: &GenerationId) -> bool {
-        self.retained.lock().unwrap().contains(id.as_str())
+        let retained = self.retained.lock().unwrap();
+        retained.last().is_some_and(|ids| ids.contains(id.as_str()))
+    }
+
+    /// Returns whether the source was ever told to forget what it has of a generation.
+    pub(crate) fn has_dropped(&self, id: &GenerationId) -> bool {
+        let retained = self.retained.lock().unwrap();
+        retained.iter().any(|ids| !ids.contains(id.as_str()))
+    }
+
+    /// Returns the blobs that were found damaged, in order, as often as the source was told.
+    pub(crate) fn forgotten(&self) -> Vec<String> {
+        self.forgotten.lock().unwrap().clone()
     }
 
     /// Returns what the source was told is served.
@@ -145,7 +164,11 @@ impl Source for Scripted {
 
     fn retain(&self, live: &[&Manifest]) {
         let ids = live.iter().map(|manifest| manifest.id.to_string());
-        *self.retained.lock().unwrap() = ids.collect();
+        self.retained.lock().unwrap().push(ids.collect());
+    }
+
+    fn forget(&self, blob: &str) {
+        self.forgotten.lock().unwrap().push(blob.to_owned());
     }
 
     fn last_served(&self) -> Option<(u64, GenerationId)> {

@@ -8,6 +8,8 @@ use crate::{
     client::Client,
     fixture::Fixture,
     harness::{Harness, config},
+    scripted::Scripted,
+    swap::write,
 };
 
 /// Reads as fast as it can: a round takes no time worth mentioning.
@@ -129,4 +131,34 @@ fn damage_in_use_is_found_and_no_wrong_value_is_answered_until_the_file_is_mende
     assert!(metric(&mut client, "nightshard_scrub_blocks_total") > 6);
     assert!(metric(&mut client, "nightshard_scrub_bytes_total") > len);
     assert_eq!(metric(&mut client, "nightshard_scrub_round_age_seconds"), 0);
+}
+
+#[test]
+fn what_was_mended_is_not_read_anew_for_a_generation_that_is_only_kept() {
+    let source = Scripted::new();
+    let fixture = &source.fixture;
+    // All of them have the same words to search, in the same files.
+    let ids = [10, 20, 30].map(|rows| write(fixture, rows));
+    fixture.select(1, &ids[0]);
+    let harness = Harness::ready(scrubbing(), source.clone(), 1);
+    fixture.select(2, &ids[1]);
+    harness.wait_for(2);
+    let path = fixture.shard_file(&ids[1], "search");
+    assert_eq!(path, fixture.shard_file(&ids[0], "search"));
+    let right = fs::read(&path).unwrap();
+    flip(&path, right.len() as u64 / 2);
+    let mut client = harness.connect();
+    while metric(&mut client, "nightshard_scrub_damage_total") == 0 {}
+    let swaps = metric(&mut client, "nightshard_swaps_total");
+    let aside = path.with_extension("aside");
+    fs::write(&aside, &right).unwrap();
+    fs::rename(&aside, &path).unwrap();
+    harness.switch().wake();
+    while metric(&mut client, "nightshard_swaps_total") == swaps {}
+    let forgotten = source.forgotten();
+    assert!(!forgotten.is_empty());
+    // The first generation still has the damaged file mapped.
+    fixture.select(3, &ids[2]);
+    harness.wait_for(3);
+    assert_eq!(source.forgotten(), forgotten);
 }
