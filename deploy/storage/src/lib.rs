@@ -5,7 +5,8 @@
 //! object, and of two writers of one name exactly one succeeds. So there are no locks. Only a
 //! damaged object is ever replaced, by the bytes that its name stands for.
 //!
-//! [`open`] turns a URI into a storage; this release knows local folders ([`LocalFolder`]).
+//! [`open`] turns a URI into a storage: a local folder ([`LocalFolder`]) always, a folder of a
+//! bucket with the feature `s3`.
 //!
 //! # Examples
 //! ```
@@ -29,6 +30,12 @@ mod error;
 mod local;
 mod location;
 mod name;
+#[cfg(feature = "s3")]
+mod retry;
+#[cfg(feature = "s3")]
+mod s3;
+#[cfg(feature = "s3")]
+mod source;
 mod storage;
 
 pub use config::{Checksums, Config, S3Config};
