@@ -6,7 +6,7 @@
 //! damaged object is ever replaced, by the bytes that its name stands for.
 //!
 //! [`open`] turns a URI into a storage: a local folder ([`LocalFolder`]) always, a folder of a
-//! bucket with the feature `s3`.
+//! bucket with the feature `s3`, one of HDFS with the feature `hdfs`.
 //!
 //! # Examples
 //! ```
@@ -27,14 +27,16 @@
 
 mod config;
 mod error;
+#[cfg(feature = "hdfs")]
+mod hdfs;
 mod local;
 mod location;
 mod name;
-#[cfg(feature = "s3")]
+#[cfg(any(feature = "hdfs", feature = "s3"))]
 mod retry;
 #[cfg(feature = "s3")]
 mod s3;
-#[cfg(feature = "s3")]
+#[cfg(any(feature = "hdfs", feature = "s3"))]
 mod source;
 mod storage;
 

@@ -141,6 +141,10 @@ pub async fn open_or_create(uri: &str, config: &Config) -> Result<Arc<dyn Storag
 }
 
 /// Opens what is no local folder; this asks nobody, so that what is wrong shows when it is used.
+#[cfg_attr(
+    not(any(feature = "hdfs", feature = "s3")),
+    allow(unused_variables, reason = "then nothing is elsewhere")
+)]
 async fn open_elsewhere(
     uri: &str,
     location: &Location,
@@ -151,6 +155,10 @@ async fn open_elsewhere(
         Location::S3 { bucket, prefix } => Ok(Arc::new(
             crate::s3::Bucket::new(bucket, prefix, config).await,
         )),
+        #[cfg(feature = "hdfs")]
+        Location::Hdfs { authority, path } => Ok(Arc::new(crate::hdfs::Cluster::new(
+            authority, path, config,
+        )?)),
         _ => Err(Error::Uri {
             uri: uri.to_owned(),
             problem: "this program was built without the feature for it: s3 or hdfs",

@@ -1,27 +1,18 @@
 //! S3, on a server of its own.
 
-use std::{
-    error::Error as _,
-    fs,
-    net::TcpListener,
-    process::Command,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{fs, net::TcpListener, process::Command, sync::Arc, time::Duration};
 
 use aws_sdk_s3::{Client, config::BehaviorVersion};
-use nightshard_storage::{
-    Config, Error, ErrorKind, Storage, UNFINISHED_AGE_MAX, open, open_or_create,
-};
+use nightshard_storage::{Config, ErrorKind, Storage, UNFINISHED_AGE_MAX, open, open_or_create};
 use tokio::task::JoinSet;
 
-use crate::{content, name, names_in, server, suite::conforms};
+use crate::{
+    chain, content, name, nothing_is_unfinished, server,
+    suite::{conforms, long_files_are_stored_and_read_in_parts, many_pages_are_listed},
+};
 
 /// The variable of the server's URL.
 const SERVER: &str = "NIGHTSHARD_TEST_S3";
-
-/// More than two parts.
-const LONG: usize = (40 << 20) + 7;
 
 fn config(endpoint: &str) -> Config {
     let mut config = Config::default();
@@ -40,17 +31,6 @@ async fn fresh() -> Arc<dyn Storage> {
         .unwrap()
 }
 
-/// Returns what an error says, with its causes.
-fn chain(error: &Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        said = format!("{said}: {error}");
-        cause = error.source();
-    }
-    said
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn s3_conforms() {
     let files = tempfile::tempdir().unwrap();
@@ -65,33 +45,8 @@ async fn s3_conforms() {
 #[tokio::test(flavor = "multi_thread")]
 async fn long_files_become_objects_in_parts() {
     let files = tempfile::tempdir().unwrap();
-    let file = files.path().join("long");
-    let (storage, long) = (fresh().await, name("blobs/long"));
-    let mut content = content(LONG);
-    fs::write(&file, &content).unwrap();
-    storage.create_from_file(&long, &file).await.unwrap();
-    assert_eq!(storage.size(&long).await.unwrap(), Some(LONG as u64));
-    assert!(storage.get(&long, LONG as u64).await.unwrap().unwrap() == content);
-    let error = storage.get(&long, LONG as u64 - 1).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Data);
-    let part = 16 << 20;
-    for range in [
-        part - 1..part + 1,
-        part..2 * part,
-        2 * part - 5..LONG,
-        LONG - 1..LONG + 9,
-    ] {
-        let read = storage.get_range(&long, range.start as u64..range.end as u64);
-        assert!(read.await.unwrap().unwrap() == content[range.start..range.end.min(LONG)]);
-    }
-    let error = storage.create_from_file(&long, &file).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Conflict);
-
-    content[LONG / 2] ^= 1;
-    fs::write(&file, &content).unwrap();
-    storage.replace_from_file(&long, &file).await.unwrap();
-    assert!(storage.get(&long, LONG as u64).await.unwrap().unwrap() == content);
-    assert!(storage.delete(&long).await.unwrap());
+    let storage = fresh().await;
+    long_files_are_stored_and_read_in_parts(&*storage, files.path()).await;
     nothing_is_unfinished(&*storage).await;
 }
 
@@ -125,33 +80,9 @@ async fn of_many_writers_in_parts_one_wins_and_none_does_harm() {
     nothing_is_unfinished(&*storage).await;
 }
 
-/// Checks that no upload was left behind, not even one that nobody would finish.
-async fn nothing_is_unfinished(storage: &dyn Storage) {
-    let late = SystemTime::UNIX_EPOCH + Duration::from_secs(10_000_000_000);
-    assert_eq!(storage.clear_unfinished(late).await.unwrap(), 0);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn listings_of_many_pages_are_complete() {
-    let storage = fresh().await;
-    let mut creates = JoinSet::new();
-    for at in 0..1_100 {
-        let storage = storage.clone();
-        let object = name(&format!("many/{}/{at:04}", at % 7));
-        creates.spawn(async move { storage.create(&object, "x".into()).await });
-        if creates.len() >= 16 {
-            creates.join_next().await.unwrap().unwrap().unwrap();
-        }
-    }
-    creates
-        .join_all()
-        .await
-        .into_iter()
-        .for_each(Result::unwrap);
-    let listed = storage.list(&name("many")).await.unwrap();
-    assert_eq!(listed.len(), 1_100);
-    assert!(listed.is_sorted_by(|left, right| left.name < right.name));
-    assert_eq!(names_in(&*storage, "many/3").await.len(), 157);
+    many_pages_are_listed(fresh().await).await;
 }
 
 #[tokio::test]

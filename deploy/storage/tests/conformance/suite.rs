@@ -220,3 +220,58 @@ async fn many_objects_can_be_created_at_once(storage: Arc<dyn Storage>, files: &
         );
     }
 }
+
+/// Stores what is longer than a part of S3 and a block of the tests' HDFS, both of 16 MiB.
+#[cfg(any(feature = "hdfs", feature = "s3"))]
+pub(crate) async fn long_files_are_stored_and_read_in_parts(storage: &dyn Storage, files: &Path) {
+    const LEN: usize = (40 << 20) + 7;
+    const PART: usize = 16 << 20;
+    let file = files.join("long");
+    let long = name("blobs/long");
+    let mut content = content(LEN);
+    fs::write(&file, &content).unwrap();
+    storage.create_from_file(&long, &file).await.unwrap();
+    assert_eq!(storage.size(&long).await.unwrap(), Some(LEN as u64));
+    assert!(storage.get(&long, LEN as u64).await.unwrap().unwrap() == content);
+    let error = storage.get(&long, LEN as u64 - 1).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Data);
+    for range in [
+        PART - 1..PART + 1,
+        PART..2 * PART,
+        2 * PART - 5..LEN,
+        LEN - 1..LEN + 9,
+    ] {
+        let read = storage.get_range(&long, range.start as u64..range.end as u64);
+        assert!(read.await.unwrap().unwrap() == content[range.start..range.end.min(LEN)]);
+    }
+    let error = storage.create_from_file(&long, &file).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+
+    content[LEN / 2] ^= 1;
+    fs::write(&file, &content).unwrap();
+    storage.replace_from_file(&long, &file).await.unwrap();
+    assert!(storage.get(&long, LEN as u64).await.unwrap().unwrap() == content);
+    assert!(storage.delete(&long).await.unwrap());
+}
+
+/// Lists more than servers list at once, which is 1,000.
+#[cfg(any(feature = "hdfs", feature = "s3"))]
+pub(crate) async fn many_pages_are_listed(storage: Arc<dyn Storage>) {
+    let mut creates = tokio::task::JoinSet::new();
+    for at in 0..1_100 {
+        let storage = storage.clone();
+        let object = name(&format!("many/{at:04}"));
+        creates.spawn(async move { storage.create(&object, "x".into()).await });
+        if creates.len() >= 16 {
+            creates.join_next().await.unwrap().unwrap().unwrap();
+        }
+    }
+    creates
+        .join_all()
+        .await
+        .into_iter()
+        .for_each(Result::unwrap);
+    let listed = storage.list(&name("many")).await.unwrap();
+    assert_eq!(listed.len(), 1_100);
+    assert!(listed.is_sorted_by(|left, right| left.name < right.name));
+}
