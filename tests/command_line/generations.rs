@@ -104,7 +104,9 @@ fn who_selects_at_the_same_time_as_another_loses_and_is_told_with_exit_code_4() 
         let (was_first, outcome) = std::thread::scope(|scope| {
             let other = scope.spawn(|| {
                 let is_writing = || intends() && !repository.litter().is_empty();
-                while !is_writing() && !has_ended.load(Relaxed) {}
+                while !is_writing() && !has_ended.load(Relaxed) {
+                    std::hint::spin_loop();
+                }
                 fs::hard_link(&record, &next).is_ok()
             });
             let outcome = repository.run("select", &[ours]);

@@ -69,6 +69,20 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The storage refuses what was asked, and will until somebody puts that right.
+    #[error("cannot {action} {name} in {location}: {problem}")]
+    Refused {
+        /// What was asked, as a verb.
+        action: &'static str,
+        /// The object or folder of objects.
+        name: String,
+        /// The storage.
+        location: String,
+        /// What is wrong, and the remedy.
+        problem: &'static str,
+        /// What the storage said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The storage did not do what was asked.
     #[error("cannot {action} {name} in {location}")]
     Failed {
@@ -88,7 +102,7 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Name { .. } | Self::Uri { .. } => ErrorKind::Invalid,
+            Self::Name { .. } | Self::Uri { .. } | Self::Refused { .. } => ErrorKind::Invalid,
             Self::Exists { .. } => ErrorKind::Conflict,
             Self::TooLarge { .. } => ErrorKind::Data,
             Self::Source { .. } | Self::Failed { .. } => ErrorKind::Unavailable,

@@ -140,15 +140,30 @@ pub async fn open_or_create(uri: &str, config: &Config) -> Result<Arc<dyn Storag
     }
 }
 
+/// Opens what is no local folder; this asks nobody, so that what is wrong shows when it is used.
+#[cfg_attr(
+    not(any(feature = "hdfs", feature = "s3")),
+    allow(unused_variables, reason = "then nothing is elsewhere")
+)]
 async fn open_elsewhere(
     uri: &str,
-    _location: &Location,
-    _config: &Config,
+    location: &Location,
+    config: &Config,
 ) -> Result<Arc<dyn Storage>> {
-    Err(Error::Uri {
-        uri: uri.to_owned(),
-        problem: "this release stores to local folders only",
-    })
+    match location {
+        #[cfg(feature = "s3")]
+        Location::S3 { bucket, prefix } => Ok(Arc::new(
+            crate::s3::Bucket::new(bucket, prefix, config).await,
+        )),
+        #[cfg(feature = "hdfs")]
+        Location::Hdfs { authority, path } => Ok(Arc::new(crate::hdfs::Cluster::new(
+            authority, path, config,
+        )?)),
+        _ => Err(Error::Uri {
+            uri: uri.to_owned(),
+            problem: "this program was built without the feature for it: s3 or hdfs",
+        }),
+    }
 }
 
 fn is_folder(path: &Path) -> bool {

@@ -52,6 +52,9 @@ pub trait Storage: Debug + Send + Sync {
     /// The file is moved where that is possible, and copied otherwise; so whether it is still
     /// there after a success is not defined. After an error it is.
     ///
+    /// Some S3 servers let two writers of one name succeed at the same instant if the files are
+    /// long (docs/decisions/0020): such a name is to stand for its bytes, as a digest does.
+    ///
     /// # Errors
     /// [`crate::Error::Exists`] as for [`Storage::create`]; [`crate::Error::Source`] if the file
     /// cannot be read.

@@ -1,39 +1,13 @@
-//! What every storage must do; run on each implementation.
+//! What every storage must do.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+use std::{fs, path::Path, sync::Arc};
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use nightshard_storage::{ErrorKind, Storage};
 
-use nightshard_storage::{
-    ErrorKind, Faults, Faulty, LocalFolder, ObjectName, Storage, UNFINISHED_AGE_MAX,
-};
-
-fn name(text: &str) -> ObjectName {
-    text.parse().unwrap()
-}
-
-fn names(texts: &[&str]) -> Vec<ObjectName> {
-    texts.iter().map(|text| name(text)).collect()
-}
-
-/// Returns the names of what is in a folder, and checks what else is said of it.
-async fn names_in(storage: &dyn Storage, folder: &str) -> Vec<ObjectName> {
-    let listed = storage.list(&name(folder)).await.unwrap();
-    for object in &listed {
-        let len_bytes = storage.size(&object.name).await.unwrap();
-        assert_eq!(Some(object.len_bytes), len_bytes, "{}", object.name);
-        assert!(object.modified > SystemTime::UNIX_EPOCH, "{}", object.name);
-    }
-    listed.into_iter().map(|object| object.name).collect()
-}
+use crate::{content, name, names, names_in};
 
 /// Runs the whole suite; `empty` makes a new empty storage, `files` is a folder for local files.
-async fn conforms(empty: impl Fn() -> Arc<dyn Storage>, files: &Path) {
+pub(crate) async fn conforms(empty: impl Fn() -> Arc<dyn Storage>, files: &Path) {
     an_object_is_read_back_as_created(&*empty()).await;
     an_existing_object_is_never_overwritten(&*empty(), files).await;
     files_of_any_length_become_objects(&*empty(), files).await;
@@ -89,7 +63,7 @@ async fn an_existing_object_is_never_overwritten(storage: &dyn Storage, files: &
 async fn files_of_any_length_become_objects(storage: &dyn Storage, files: &Path) {
     for len in [0, 1, 3_000_000] {
         let file = files.join(format!("file-{len}"));
-        let content: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+        let content = content(len);
         fs::write(&file, &content).unwrap();
         let object = name(&format!("files/{len}"));
         storage.create_from_file(&object, &file).await.unwrap();
@@ -146,7 +120,7 @@ async fn absence_is_no_error(storage: &dyn Storage) {
 
 async fn parts_are_read_as_far_as_the_object_goes(storage: &dyn Storage) {
     const LEN: usize = 3_000_000;
-    let content: Vec<u8> = (0..LEN).map(|at| u8::try_from(at % 251).unwrap()).collect();
+    let content = content(LEN);
     let object = name("a/long");
     storage
         .create(&object, content.clone().into())
@@ -247,148 +221,57 @@ async fn many_objects_can_be_created_at_once(storage: Arc<dyn Storage>, files: &
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn local_folder_conforms() {
-    let folder = tempfile::tempdir().unwrap();
-    let next = std::sync::atomic::AtomicU32::new(0);
-    let files = folder.path().join("files");
-    fs::create_dir(&files).unwrap();
-    let empty = || -> Arc<dyn Storage> {
-        let number = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        Arc::new(LocalFolder::new(
-            folder.path().join(format!("storage-{number}/deep")),
-        ))
-    };
-    conforms(empty, &files).await;
-    for number in 0..next.into_inner() {
-        let tmp = folder.path().join(format!("storage-{number}/deep/tmp"));
-        let left_over = fs::read_dir(tmp).map_or(0, Iterator::count);
-        assert_eq!(left_over, 0, "nothing is left aside");
+/// Stores what is longer than a part of S3 and a block of the tests' HDFS, both of 16 MiB.
+#[cfg(any(feature = "hdfs", feature = "s3"))]
+pub(crate) async fn long_files_are_stored_and_read_in_parts(storage: &dyn Storage, files: &Path) {
+    const LEN: usize = (40 << 20) + 7;
+    const PART: usize = 16 << 20;
+    let file = files.join("long");
+    let long = name("blobs/long");
+    let mut content = content(LEN);
+    fs::write(&file, &content).unwrap();
+    storage.create_from_file(&long, &file).await.unwrap();
+    assert_eq!(storage.size(&long).await.unwrap(), Some(LEN as u64));
+    assert!(storage.get(&long, LEN as u64).await.unwrap().unwrap() == content);
+    let error = storage.get(&long, LEN as u64 - 1).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Data);
+    for range in [
+        PART - 1..PART + 1,
+        PART..2 * PART,
+        2 * PART - 5..LEN,
+        LEN - 1..LEN + 9,
+    ] {
+        let read = storage.get_range(&long, range.start as u64..range.end as u64);
+        assert!(read.await.unwrap().unwrap() == content[range.start..range.end.min(LEN)]);
     }
+    let error = storage.create_from_file(&long, &file).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+
+    content[LEN / 2] ^= 1;
+    fs::write(&file, &content).unwrap();
+    storage.replace_from_file(&long, &file).await.unwrap();
+    assert!(storage.get(&long, LEN as u64).await.unwrap().unwrap() == content);
+    assert!(storage.delete(&long).await.unwrap());
 }
 
-#[tokio::test]
-async fn faulty_storage_without_faults_conforms() {
-    let folder = tempfile::tempdir().unwrap();
-    let empty = || -> Arc<dyn Storage> {
-        let begun_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
-        Arc::new(Faulty::new(1, Faults::NONE, begun_at))
-    };
-    conforms(empty, folder.path()).await;
-}
-
-#[tokio::test]
-async fn a_file_of_another_file_system_is_copied() {
-    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let storage = LocalFolder::new(folder.path().to_owned());
-    let file = other.path().join("file");
-    let copy = name("a/copy");
-    fs::write(&file, "from elsewhere").unwrap();
-    storage.create_from_file(&copy, &file).await.unwrap();
-    assert_eq!(
-        storage.get(&copy, 99).await.unwrap(),
-        Some("from elsewhere".into())
-    );
-    fs::write(&file, "from there again").unwrap();
-    storage.replace_from_file(&copy, &file).await.unwrap();
-    assert_eq!(
-        storage.get(&copy, 99).await.unwrap(),
-        Some("from there again".into())
-    );
-    assert_eq!(
-        fs::read_dir(folder.path().join("tmp")).map_or(0, Iterator::count),
-        0
-    );
-}
-
-fn left_over(root: &Path, name: &str, modified: SystemTime) -> PathBuf {
-    let path = root.join("tmp").join(name);
-    fs::write(&path, "half").unwrap();
-    fs::File::open(&path)
-        .unwrap()
-        .set_modified(modified)
-        .unwrap();
-    path
-}
-
-#[tokio::test]
-async fn only_what_was_abandoned_a_day_ago_is_cleared() {
-    let folder = tempfile::tempdir().unwrap();
-    let storage = LocalFolder::new(folder.path().to_owned());
-    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_500_000_000);
-    assert_eq!(storage.clear_unfinished(now).await.unwrap(), 0);
-    fs::create_dir(folder.path().join("tmp")).unwrap();
-    let second = Duration::from_secs(1);
-    let old = left_over(folder.path(), "old", now - UNFINISHED_AGE_MAX - second);
-    let young = left_over(folder.path(), "young", now - UNFINISHED_AGE_MAX);
-    let future = left_over(folder.path(), "future", now + second);
-    assert_eq!(storage.clear_unfinished(now).await.unwrap(), 1);
-    assert!(!old.is_file() && young.is_file() && future.is_file());
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn what_is_no_regular_file_is_neither_read_nor_followed() {
-    use std::os::unix::fs::symlink;
-    let folder = tempfile::tempdir().unwrap();
-    let storage = LocalFolder::new(folder.path().to_owned());
-    storage.create(&name("a/mine"), "x".into()).await.unwrap();
-    let path = |name: &str| folder.path().join(name);
-    let made = std::process::Command::new("mkfifo")
-        .arg(path("a/pipe"))
-        .status();
-    assert!(made.unwrap().success());
-    // Two circles: following them to the system's limit would take 2^40 steps.
-    symlink(path("a"), path("a/round")).unwrap();
-    symlink(path("a"), path("a/about")).unwrap();
-    symlink(path("a/itself"), path("a/itself")).unwrap();
-    symlink(path("a/mine"), path("a/link")).unwrap();
-    let listed = names_in(&storage, "a").await;
-    assert_eq!(listed, names(&["a/link", "a/mine"]));
-    assert_eq!(storage.get(&name("a/pipe"), 9).await.unwrap(), None);
-    assert_eq!(storage.size(&name("a/pipe")).await.unwrap(), None);
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn what_is_published_is_read_only_and_never_the_world_s() {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = tempfile::tempdir().unwrap();
-    let storage = LocalFolder::new(folder.path().join("root"));
-    let file = folder.path().join("made elsewhere");
-    fs::write(&file, "y").unwrap();
-    storage.create(&name("a/made"), "x".into()).await.unwrap();
-    let moved = name("a/moved");
-    storage.create_from_file(&moved, &file).await.unwrap();
-    for object in ["a/made", "a/moved"] {
-        let metadata = fs::metadata(folder.path().join("root").join(object)).unwrap();
-        let mode = metadata.permissions().mode() & 0o777;
-        assert!(mode == 0o440 || mode == 0o400, "{object}: {mode:o}");
+/// Lists more than servers list at once, which is 1,000.
+#[cfg(any(feature = "hdfs", feature = "s3"))]
+pub(crate) async fn many_pages_are_listed(storage: Arc<dyn Storage>) {
+    let mut creates = tokio::task::JoinSet::new();
+    for at in 0..1_100 {
+        let storage = storage.clone();
+        let object = name(&format!("many/{at:04}"));
+        creates.spawn(async move { storage.create(&object, "x".into()).await });
+        if creates.len() >= 16 {
+            creates.join_next().await.unwrap().unwrap().unwrap();
+        }
     }
-}
-
-#[tokio::test]
-async fn what_stands_in_the_way_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("blobs"), "a file, not a folder").unwrap();
-    let storage = LocalFolder::new(folder.path().to_owned());
-    let error = storage
-        .create(&name("blobs/00"), "x".into())
+    creates
+        .join_all()
         .await
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert!(error.to_string().contains("cannot create blobs/00 in"));
-    assert!(std::error::Error::source(&error).is_some());
-}
-
-#[tokio::test]
-async fn foreign_files_are_not_listed() {
-    let folder = tempfile::tempdir().unwrap();
-    let storage = LocalFolder::new(folder.path().to_owned());
-    storage.create(&name("a/mine"), "x".into()).await.unwrap();
-    fs::write(folder.path().join("a/not mine"), "y").unwrap();
-    assert_eq!(names_in(&storage, "a").await, names(&["a/mine"]));
+        .into_iter()
+        .for_each(Result::unwrap);
+    let listed = storage.list(&name("many")).await.unwrap();
+    assert_eq!(listed.len(), 1_100);
+    assert!(listed.is_sorted_by(|left, right| left.name < right.name));
 }
