@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nightshard_builder::build::RUNS_DEFAULT;
-use nightshard_deploy::{FetchConfig, StorageConfig};
+use nightshard_deploy::{FetchConfig, StorageConfig, gate::Thresholds};
 use nightshard_format::{histogram::Method, key::PARTITIONS};
 use serde::Deserialize;
 
@@ -17,6 +17,8 @@ pub(crate) struct Config {
     pub(crate) histogram: Histogram,
     /// How datasets are cut.
     pub(crate) shards: Shards,
+    /// What the quality gate lets through.
+    pub(crate) gate: Thresholds,
     /// How storage is reached.
     pub(crate) storage: StorageConfig,
     /// How generations are fetched.

@@ -6,6 +6,8 @@ use clap::error::ErrorKind;
 
 /// Wrong usage or configuration.
 const USAGE: u8 = 2;
+/// The quality gate says no.
+pub(crate) const REFUSED: u8 = 3;
 /// Another writer was first.
 const CONFLICT: u8 = 4;
 
@@ -13,6 +15,11 @@ const CONFLICT: u8 = 4;
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct UsageError(pub(crate) String);
+
+/// The quality gate refuses a generation.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Refused(pub(crate) String);
 
 /// Prints an error with its causes in one line, and returns its exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
@@ -61,6 +68,9 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     use nightshard_builder::Error as Build;
     if error.is::<UsageError>() {
         return Some(USAGE);
+    }
+    if error.is::<Refused>() {
+        return Some(REFUSED);
     }
     let is_option = matches!(
         error.downcast_ref(),

@@ -23,6 +23,8 @@ fn table(folder: &Path, name: &str, text: &str, more: &[&str]) -> Vec<String> {
         "--output".into(),
         repository.display().to_string(),
     ];
+    // Tables of three rows become others here, which no night's do.
+    arguments.push("--no-gate".into());
     arguments.extend(more.iter().map(ToString::to_string));
     arguments
 }

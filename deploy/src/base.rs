@@ -25,7 +25,8 @@ pub struct Base {
 
 impl Base {
     /// Returns the manifest, if there is one to use.
-    fn usable(&self) -> Option<&Manifest> {
+    #[must_use]
+    pub fn usable(&self) -> Option<&Manifest> {
         self.manifest.as_ref().ok()?.as_ref()
     }
 }
@@ -62,10 +63,24 @@ impl Repository {
     /// changed the same.
     pub async fn publish_from(
         &self,
-        mut base: Base,
+        base: Base,
         staged: &mut Staged,
     ) -> Result<(Published, Selected)> {
-        let mut published = self.publish(staged).await?;
+        let published = self.publish(staged).await?;
+        self.select_from(base, staged, published).await
+    }
+
+    /// Makes a generation that was made from `base`, and just published, the current one, as
+    /// [`Repository::publish_from`] does.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn select_from(
+        &self,
+        mut base: Base,
+        staged: &mut Staged,
+        mut published: Published,
+    ) -> Result<(Published, Selected)> {
         let mut attempts = 1..ATTEMPTS_MAX;
         loop {
             let conflict = match self.select_after(&published, &base).await {

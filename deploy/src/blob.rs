@@ -78,7 +78,8 @@ pub(crate) fn check_bytes(path: &Path, entry: &ShardEntry) -> Result<(), FormatE
     check_digest(hasher.finalize(), entry)
 }
 
-fn check_digest(digest: blake3::Hash, entry: &ShardEntry) -> Result<(), FormatError> {
+/// Checks that a blob has the digest that the manifest says.
+pub(crate) fn check_digest(digest: blake3::Hash, entry: &ShardEntry) -> Result<(), FormatError> {
     let digest = digest.to_hex();
     if digest.as_str() == entry.blob {
         Ok(())

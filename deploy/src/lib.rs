@@ -38,6 +38,7 @@ mod diff;
 mod environment;
 mod error;
 mod fetch;
+pub mod gate;
 mod intent;
 mod mark;
 mod names;

@@ -20,7 +20,12 @@ use nightshard_storage::Location;
 use serde_json::json;
 
 use crate::{
-    card_key, config::Config, exit::UsageError, progress::Shown, publication::publish, size,
+    card_key,
+    config::Config,
+    exit::UsageError,
+    progress::Shown,
+    publication::{Then, publish},
+    size,
     staging::StagingFolder,
 };
 
@@ -55,6 +60,9 @@ pub(crate) struct BuildArgs {
     /// Publish only: what is current stays so.
     #[arg(long)]
     pub(crate) no_select: bool,
+    /// Select even what differs much from the current generation.
+    #[arg(long)]
+    pub(crate) no_gate: bool,
     /// Base currency (ISO 4217) [default: that of most rows].
     #[arg(long, value_name = "CODE", value_parser = parse_currency)]
     pub(crate) currency: Option<String>,
@@ -244,8 +252,8 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
     let (published, selected) = runtime.block_on(async {
         let base = repository.base().await?;
         carry_packed(&base, &mut staged.manifest)?;
-        let published = publish(&repository, base, &mut staged, !args.no_select).await;
-        anyhow::Ok(published?)
+        let then = Then::of(args.no_select, args.no_gate, &config.gate);
+        publish(&repository, base, &mut staged, then).await
     })?;
     let seconds = started.elapsed().as_secs_f64();
     let repository = repository.location().to_owned();

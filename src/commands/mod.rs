@@ -3,6 +3,7 @@
 pub(crate) mod build;
 pub(crate) mod demo;
 pub(crate) mod diff;
+pub(crate) mod gate;
 pub(crate) mod generate;
 pub(crate) mod generations;
 pub(crate) mod get;

@@ -18,7 +18,12 @@ use serde_json::json;
 
 use super::build::warn_of_cut_rows;
 use crate::{
-    config::Config, exit::UsageError, output::print, progress::Shown, publication::publish, size,
+    config::Config,
+    exit::UsageError,
+    output::print,
+    progress::Shown,
+    publication::{Then, publish},
+    size,
     staging::StagingFolder,
 };
 
@@ -70,7 +75,7 @@ pub(crate) struct PackArgs {
     /// Folder for rows that do not fit in memory [default: the system's temporary folder].
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
-    /// The configuration file, of which [storage] counts here.
+    /// The configuration file, of which [gate] and [storage] count here.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The repository, made where it is not yet there.
@@ -79,6 +84,9 @@ pub(crate) struct PackArgs {
     /// Publish only: what is current stays so.
     #[arg(long)]
     no_select: bool,
+    /// Select even what differs much from the current generation.
+    #[arg(long)]
+    no_gate: bool,
     /// Show no progress and no summary.
     #[arg(long, short)]
     quiet: bool,
@@ -144,7 +152,8 @@ pub(crate) fn run(args: &PackArgs) -> anyhow::Result<()> {
     drop(shown);
     let packed = table.packed.clone();
     let mut staged = stage(manifest, &args.dataset, table)?;
-    let published = publish(&repository, base, &mut staged, !args.no_select);
+    let then = Then::of(args.no_select, args.no_gate, &config.gate);
+    let published = publish(&repository, base, &mut staged, then);
     let (published, selected) = runtime.block_on(published)?;
     args.tell(&packed, &published, selected.as_ref())
 }

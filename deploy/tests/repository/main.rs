@@ -4,6 +4,7 @@
 
 mod damage;
 mod elsewhere;
+mod gate;
 mod going_back;
 mod overlap;
 mod publication;

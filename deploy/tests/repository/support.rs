@@ -97,6 +97,15 @@ fn stage_forged(
     finish(folder, &tables, last_day, u64::from(stores), rows)
 }
 
+/// Takes a store out of the shards, though not out of the lists that name it.
+pub(crate) fn remove_store(tables: &mut Tables, id: &[u8]) {
+    for ((dataset, _), table) in tables {
+        if *dataset == record::STORES {
+            table.remove(id);
+        }
+    }
+}
+
 /// Returns the record and the totals of a store's month: two or three rows a day, two cards of
 /// which one came the day before.
 fn month_of(month: Month, seed: i64, summary: &mut SummaryBuilder) -> (Vec<u8>, MonthTotals) {
