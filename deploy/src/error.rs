@@ -137,6 +137,14 @@ pub enum Error {
         /// The repository.
         location: String,
     },
+    /// The lease of a repository's nights expired, or somebody else took it.
+    #[error("the lease of {location}, epoch {epoch}, is lost")]
+    LeaseLost {
+        /// The epoch that was held.
+        epoch: u64,
+        /// The repository.
+        location: String,
+    },
     /// The shards of a generation do not make one.
     #[error("the shards of generation {id} do not fit together")]
     Inconsistent {
@@ -157,7 +165,9 @@ impl Error {
         match self {
             Self::Storage(error) => error.kind(),
             Self::Staged { .. } | Self::NotLocal { .. } => ErrorKind::Invalid,
-            Self::Conflict { .. } | Self::Condemned { .. } => ErrorKind::Conflict,
+            Self::Conflict { .. } | Self::Condemned { .. } | Self::LeaseLost { .. } => {
+                ErrorKind::Conflict
+            }
             Self::Interrupted
             | Self::NothingSelected { .. }
             | Self::NothingGood { .. }

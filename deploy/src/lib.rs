@@ -34,6 +34,7 @@ mod base;
 mod blob;
 mod bounded;
 mod cache;
+pub mod controller;
 mod diff;
 mod environment;
 mod error;
