@@ -1,11 +1,12 @@
 //! Carries a run's steps out, one after the other, and records each.
 
-use std::{fmt::Display, future::Future};
+use std::future::Future;
 
 use jiff::Timestamp;
 use nightshard_format::manifest::GenerationId;
 
 use super::plan::{self, Ending, Limits, Next, Outcome, RunRecord, Seen, Step};
+use crate::error::one_line;
 
 /// What a step did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub struct Performed {
 /// Every step may be carried out again after one that was cut off, whatever it had done by then.
 pub trait Effects {
     /// Why something could not be done.
-    type Error: Display;
+    type Error: std::error::Error;
 
     /// Returns the time.
     fn now(&self) -> Timestamp;
@@ -78,7 +79,7 @@ pub async fn drive<E: Effects>(
             Next::Over => return Ok(None),
             Next::Wait(until) => effects.wait(until).await?,
             Next::End(ending) => {
-                let (outcome, generation, detail) = describe(&ending);
+                let (outcome, generation, detail) = ending.describe();
                 if effects
                     .append(Step::End, outcome, generation, detail)
                     .await?
@@ -120,39 +121,11 @@ async fn take<E: Effects>(
                 performed.detail,
             )
         }
-        Err(error) => (Outcome::Failed, generation, error.to_string()),
+        Err(error) => (Outcome::Failed, generation, one_line(&error)),
     };
     // Where another record came first the step counts as cut off, and is taken again if need be.
     effects.append(step, outcome, generation, detail).await?;
     Ok(())
-}
-
-/// Returns what the last record of a run says.
-fn describe(ending: &Ending) -> (Outcome, Option<GenerationId>, String) {
-    let (outcome, generation, detail) = match ending {
-        Ending::Served(id) => (Outcome::Done, Some(id), "served and good".to_owned()),
-        Ending::Refused(id) => (
-            Outcome::Refused,
-            Some(id),
-            "the quality gate refuses it".into(),
-        ),
-        Ending::RolledBack(id) => (Outcome::Refused, Some(id), "rolled back to this one".into()),
-        Ending::Superseded => {
-            let detail = "somebody selected another generation, or marked this one bad";
-            (Outcome::Refused, None, detail.into())
-        }
-        Ending::Cancelled => (Outcome::Refused, None, "cancelled".into()),
-        Ending::Failed(step) => (
-            Outcome::Failed,
-            None,
-            format!("{step:?} failed too often").to_lowercase(),
-        ),
-        Ending::Stuck(id) => {
-            let detail = "servers do badly, and there is no good generation to go back to";
-            (Outcome::Failed, Some(id), detail.into())
-        }
-    };
-    (outcome, generation.cloned(), detail)
 }
 
 #[cfg(test)]

@@ -49,22 +49,6 @@ impl HasNonce for LeaseRecord {
     }
 }
 
-/// What came of trying to take a lease.
-#[derive(Debug)]
-pub enum Taken {
-    /// It is held.
-    Mine(Lease),
-    /// Somebody else holds it, as far as is known until then.
-    Theirs {
-        /// The highest epoch.
-        epoch: u64,
-        /// Who holds it.
-        holder: String,
-        /// From when on it can be taken, by the contender's clock.
-        free_at: Timestamp,
-    },
-}
-
 /// The lease, while it is held.
 ///
 /// Taking and renewing it create the next epoch, which one contender alone can do. Whoever holds it
@@ -81,22 +65,24 @@ impl Lease {
     /// Takes the lease of a repository's nights, if nobody holds it.
     ///
     /// # Errors
+    /// [`Error::LeaseHeld`] if somebody does, [`Error::LeaseLost`] if somebody was faster,
     /// [`Error::Storage`] if storage does not answer.
-    pub async fn take(repository: &Repository, terms: LeaseTerms) -> Result<Taken> {
+    pub async fn take(repository: &Repository, terms: LeaseTerms) -> Result<Self> {
         let highest = repository.highest_lease(terms).await?;
         let now = repository.timestamp();
-        if let Some(found) = &highest
-            && let free_at = found
+        if let Some(found) = &highest {
+            let free_at = found
                 .expires_at
                 .saturating_add(terms.clock_error)
-                .unwrap_or(now)
-            && now <= free_at
-        {
-            return Ok(Taken::Theirs {
-                epoch: found.epoch,
-                holder: found.holder.clone(),
-                free_at,
-            });
+                .unwrap_or(now);
+            if now <= free_at {
+                return Err(Error::LeaseHeld {
+                    holder: found.holder.clone(),
+                    epoch: found.epoch,
+                    free_at,
+                    location: repository.location().to_owned(),
+                });
+            }
         }
         let record = LeaseRecord {
             epoch: highest.map_or(0, |found| found.epoch).saturating_add(1),
@@ -106,27 +92,18 @@ impl Lease {
             expires_at: now.saturating_add(terms.duration).unwrap_or(now),
         };
         let name = name_of(record.epoch)?;
-        let is_mine = repository.create_record(&name, &record).await?;
         let lease = Self {
             repository: repository.clone(),
             terms,
             record,
         };
+        if !repository.create_record(&name, &lease.record).await? {
+            return Err(lease.lost());
+        }
         // Whoever slept since it looked may have created an epoch that others left behind, or one
         // that is over.
-        let checked = match is_mine {
-            true => lease.check().await,
-            false => Err(lease.lost()),
-        };
-        match checked {
-            Ok(()) => Ok(Taken::Mine(lease)),
-            Err(Error::LeaseLost { .. }) => Ok(Taken::Theirs {
-                epoch: lease.record.epoch,
-                holder: "another contender".to_owned(),
-                free_at: lease.record.expires_at,
-            }),
-            Err(error) => Err(error),
-        }
+        lease.check().await?;
+        Ok(lease)
     }
 
     /// Returns the epoch that is held, which records of runs name.

@@ -9,15 +9,25 @@
 //! runs/<day>/<20-digit number>.json   what was begun and what came of it, in order
 //! ```
 
+mod alert;
+mod child;
+mod config;
 mod drive;
 mod history;
+mod http;
 mod lease;
+mod night;
 pub mod plan;
 mod record;
 mod schedule;
+pub mod servers;
 
+pub use alert::Alert;
+pub use child::PARENT_VARIABLE;
+pub use config::ControllerConfig;
 pub use drive::{Effects, Performed, drive};
 pub use history::RunHistory;
-pub use lease::{Lease, LeaseRecord, LeaseTerms, Taken};
-pub use plan::{Ending, Limits, Next, Outcome, RunRecord, Seen, Step};
+pub use lease::{Lease, LeaseRecord, LeaseTerms};
+pub use night::Night;
+pub use plan::{Due, Ending, Limits, Next, Outcome, RunRecord, Seen, Step};
 pub use schedule::{Schedule, ScheduleError};

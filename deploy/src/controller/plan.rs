@@ -139,6 +139,39 @@ pub enum Ending {
     Stuck(GenerationId),
 }
 
+impl Ending {
+    /// Returns what the last record of a run says: its outcome, the generation that it is about,
+    /// and what happened, for people.
+    #[must_use]
+    pub fn describe(&self) -> (Outcome, Option<GenerationId>, String) {
+        let (outcome, generation, detail) = match self {
+            Self::Served(id) => (Outcome::Done, Some(id), "is served and good".to_owned()),
+            Self::Refused(id) => {
+                let detail = "is refused by the quality gate, published and not selected";
+                (Outcome::Refused, Some(id), detail.to_owned())
+            }
+            Self::RolledBack(id) => {
+                let detail = "is current again: servers did badly with what was built";
+                (Outcome::Refused, Some(id), detail.to_owned())
+            }
+            Self::Superseded => {
+                let detail = "somebody selected another generation, or marked this one bad";
+                (Outcome::Refused, None, detail.to_owned())
+            }
+            Self::Cancelled => (Outcome::Refused, None, "cancelled".to_owned()),
+            Self::Failed(step) => {
+                let detail = format!("{step:?} failed too often").to_lowercase();
+                (Outcome::Failed, None, detail)
+            }
+            Self::Stuck(id) => {
+                let detail = "does badly, and there is no good generation to go back to";
+                (Outcome::Failed, Some(id), detail.to_owned())
+            }
+        };
+        (outcome, generation.cloned(), detail)
+    }
+}
+
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
@@ -177,6 +210,40 @@ pub fn next(records: &[RunRecord], seen: &Seen, limits: &Limits, now: Timestamp)
         return Next::Over;
     }
     run.next_or_give_up().unwrap_or_else(|next| next)
+}
+
+/// Whether a day's run is to be taken up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// It was begun and is not over.
+    Resume,
+    /// It is to be begun, if it was before: anew.
+    Begin,
+    /// It is over.
+    Not,
+}
+
+/// Returns what is to be done about a day's run that is due at `due`: whatever ended that was begun
+/// since then is not begun again.
+///
+/// # Shape
+/// `records` are those of the day, ascending.
+#[must_use]
+pub fn due(records: &[RunRecord], due: Timestamp) -> Due {
+    let begun = records
+        .iter()
+        .rposition(|record| record.step == Step::Begin);
+    let Some(begun) = begun else {
+        return Due::Begin;
+    };
+    let is_over = records[begun..]
+        .iter()
+        .any(|record| record.step == Step::End);
+    match (is_over, records[begun].at >= due) {
+        (false, _) => Due::Resume,
+        (true, false) => Due::Begin,
+        (true, true) => Due::Not,
+    }
 }
 
 /// The records of a run and what they are judged by.
@@ -256,7 +323,7 @@ impl Run<'_> {
 
     /// Returns the step, unless it was tried too often, or too short a time ago.
     fn attempt(&self, step: Step, generation: Option<&GenerationId>) -> Found {
-        let of_step = self.records.iter().filter(|record| record.step == step);
+        let mut of_step = self.records.iter().filter(|record| record.step == step);
         let attempts = of_step
             .clone()
             .filter(|it| it.outcome == Outcome::Started)
@@ -267,7 +334,7 @@ impl Run<'_> {
         }
         // After one that died there is no pause: it was none that the step itself needs.
         let failed = of_step
-            .last()
+            .next_back()
             .filter(|last| last.outcome != Outcome::Started);
         if let Some(failed) = failed {
             let pause = self.limits.pause(attempts);

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use croner::Cron;
-use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use nightshard_format::calendar::Day;
 
 /// A schedule that cannot be used.
@@ -90,6 +90,20 @@ impl Schedule {
         Some(last.timestamp()).filter(|last| *last > since)
     }
 
+    /// Returns how long ago a business day was over, in the schedule's zone.
+    #[must_use]
+    pub fn age(&self, day: Day, now: Timestamp) -> SignedDuration {
+        let (year, month, number) = Day(day.0.saturating_add(1)).to_civil();
+        let date = || {
+            let (month, number) = (i8::try_from(month).ok()?, i8::try_from(number).ok()?);
+            jiff::civil::Date::new(i16::try_from(year).ok()?, month, number).ok()
+        };
+        let end = date().and_then(|date| date.to_zoned(self.zone.clone()).ok());
+        end.map_or(SignedDuration::ZERO, |end| {
+            now.duration_since(end.timestamp())
+        })
+    }
+
     /// Returns the business day that a run at `moment` is of: the last one that is closed, which
     /// is the day before, in the schedule's zone.
     #[must_use]
@@ -103,7 +117,6 @@ impl Schedule {
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
     use proptest::prelude::*;
 
     use super::*;
@@ -177,6 +190,18 @@ mod tests {
                     (at, day) = (next, Day(day.0 + 1));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_day_is_as_old_as_its_midnight_in_the_zone() {
+        let schedule = Schedule::parse("30 4 * * *", "Asia/Seoul").unwrap();
+        let day = "2026-03-05".parse().unwrap();
+        // Midnight in Seoul.
+        let end = moment("2026-03-05T15:00:00Z");
+        for seconds in [-1, 0, 36 * 3_600] {
+            let age = SignedDuration::from_secs(seconds);
+            assert_eq!(schedule.age(day, end + age), age);
         }
     }
 

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use jiff::SignedDuration;
 use nightshard_deploy::{
     Environment, Error, ErrorKind, Repository,
-    controller::{Lease, LeaseTerms, Outcome, Step, Taken},
+    controller::{Lease, LeaseTerms, Outcome, Step},
 };
 use nightshard_format::calendar::Day;
 use nightshard_storage::{Error as StorageError, Listed, ObjectName, Result, Storage};
@@ -215,9 +215,9 @@ fn contender(world: &Arc<World>, name: &str, skew: i64) -> Repository {
 }
 
 async fn take(repository: &Repository) -> Option<Lease> {
-    match Lease::take(repository, TERMS).await.unwrap() {
-        Taken::Mine(lease) => Some(lease),
-        Taken::Theirs { .. } => None,
+    match Lease::take(repository, TERMS).await {
+        Err(Error::LeaseHeld { .. }) => None,
+        taken => Some(taken.unwrap()),
     }
 }
 
@@ -232,10 +232,10 @@ async fn contend(world: Arc<World>, name: String, skew: i64) -> Vec<Held> {
     for _attempt in 0..12 {
         world.pause(world.random(40_000)).await;
         let mut lease = match Lease::take(&repository, TERMS).await {
-            Ok(Taken::Mine(lease)) => lease,
-            Ok(Taken::Theirs { .. }) => continue,
+            Ok(lease) => lease,
             Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::Unavailable);
+                let kinds = [ErrorKind::Conflict, ErrorKind::Unavailable];
+                assert!(kinds.contains(&error.kind()), "{error:?}");
                 continue;
             }
         };

@@ -63,7 +63,9 @@ enum Fault {
     Step,
 }
 
-impl Display for Fault {
+impl std::error::Error for Fault {}
+
+impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{self:?}")
     }
