@@ -51,13 +51,13 @@ pub(crate) async fn open_to_serve(
     storage: &StorageConfig,
     fetch: FetchConfig,
     cache: Option<PathBuf>,
-) -> anyhow::Result<(Repository, Option<Cache>)> {
+) -> anyhow::Result<Repository> {
     let repository = Repository::open(uri, storage).await?;
     if !is_elsewhere(uri)? {
-        return Ok((repository, None));
+        return Ok(repository);
     }
-    let cache = Cache::open(&cache.unwrap_or_else(|| default_cache(uri)), fetch)?;
-    Ok((repository.with_cache(cache.clone()), Some(cache)))
+    let folder = cache.unwrap_or_else(|| default_cache(uri));
+    Ok(repository.with_cache(Cache::open(&folder, fetch)?))
 }
 
 fn is_elsewhere(uri: &str) -> anyhow::Result<bool> {
