@@ -2,6 +2,7 @@
 
 use std::{
     io::Write,
+    net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
     time::{Duration, UNIX_EPOCH},
@@ -10,14 +11,16 @@ use std::{
 use anyhow::Context;
 use jiff::Timestamp;
 use nightshard_deploy::{
-    Cache, Environment, Error, Repository, SystemEnvironment,
+    Cache, Environment, Error, ErrorKind, Repository, SystemEnvironment,
     controller::{
         Alert, ControllerConfig, Due, Ending, Lease, Night, Outcome, Schedule, Step, drive, plan,
+        status::{self, Status},
     },
 };
 use nightshard_format::calendar::Day;
 use nightshard_storage::Location;
 use serde_json::json;
+use tokio::net::TcpListener;
 
 use crate::{
     config::Config,
@@ -27,6 +30,9 @@ use crate::{
 
 /// How long to wait before looking again for what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
+
+/// How long to wait where storage does not answer.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Build, verify, judge, select and watch every night, and go back if servers do badly.
 ///
@@ -179,21 +185,49 @@ impl Controller {
     async fn forever(&self) -> anyhow::Result<ExitCode> {
         let mut terminated =
             tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        let mut told = None;
-        let work = async {
-            loop {
-                if let Err(error) = self.look(&mut told).await {
-                    say(&format!("{}: tried again", exit::one_line(&error)));
-                }
-                tokio::time::sleep(LOOK_EVERY).await;
+        let listener = match self.own.listen {
+            Some(address) => Some(self.listen(address).await?),
+            None => None,
+        };
+        let (repository, schedule) = (self.repository.clone(), self.schedule.clone());
+        let read = move || {
+            let (repository, schedule) = (repository.clone(), schedule.clone());
+            async move { Status::read(&repository, &schedule).await }
+        };
+        let answering = async {
+            match listener {
+                Some(listener) => status::serve(listener, read).await,
+                None => std::future::pending().await,
             }
         };
         tokio::select! {
-            () = work => {}
+            () = self.work() => {}
+            answered = answering => answered.context("controller.listen")?,
             _ = terminated.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    async fn listen(&self, address: SocketAddr) -> anyhow::Result<TcpListener> {
+        let bound = TcpListener::bind(address).await;
+        let bound = bound.with_context(|| format!("controller.listen {address}"))?;
+        say(&format!("listening on http://{}", bound.local_addr()?));
+        Ok(bound)
+    }
+
+    async fn work(&self) {
+        let (mut told, mut failed) = (None, None);
+        loop {
+            let failure = self.look(&mut told).await.err();
+            let failure = failure.map(|error| exit::one_line(&error));
+            if let Some(text) = failure.clone().filter(|_| failed != failure) {
+                let alert = self.alert_of("failing", self.last_day(), text);
+                self.alert(&alert).await;
+            }
+            failed = failure;
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     /// Makes the newest night that is due, and tells once that data is too old.
@@ -240,9 +274,9 @@ impl Controller {
             Due::Not => None,
             Due::Begin => {
                 night.begin().await?;
-                drive(&mut night, &self.own.limits()).await?
+                self.drive(&mut night).await?
             }
-            Due::Resume => drive(&mut night, &self.own.limits()).await?,
+            Due::Resume => self.drive(&mut night).await?,
         };
         // What is not given up expires.
         let _lost = night.release().await;
@@ -253,6 +287,19 @@ impl Controller {
             self.alert(&self.alert_of("night", day, text)).await;
         }
         Ok(ending)
+    }
+
+    /// Drives a night to its end, also while storage does not answer for as long as the lease holds.
+    async fn drive(&self, night: &mut Night) -> Result<Option<Ending>, Error> {
+        loop {
+            match drive(night, &self.own.limits()).await {
+                Err(error) if error.kind() == ErrorKind::Unavailable && night.is_held() => {
+                    say(&format!("{error}: tried again"));
+                    tokio::time::sleep(RETRY_AFTER).await;
+                }
+                driven => return driven,
+            }
+        }
     }
 
     /// Returns an alert if what is current is older than it may be.

@@ -1,9 +1,10 @@
 //! Nights by the controller: built, verified, judged, selected, watched, marked or taken back.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Lines, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
+    process::{Child, ChildStderr, Command, Stdio},
     sync::mpsc::{Receiver, Sender, channel},
 };
 
@@ -286,4 +287,104 @@ fn a_failed_build_is_told_in_one_line_and_leaves_what_is_current() {
         "{history:?}"
     );
     assert_eq!(nights.repository.current(), first);
+}
+
+/// Starts a controller that makes what is due.
+fn start(nights: &Nights) -> (Child, Lines<BufReader<ChildStderr>>) {
+    let config = nights.config.to_str().unwrap();
+    let mut command = program::command(["controller", "--config", config]);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    (child, lines)
+}
+
+#[test]
+fn a_controller_makes_what_is_due_and_says_how_nights_stand() {
+    let nights = Nights::new("schedule = \"0 0 * * *\"\nlisten = \"127.0.0.1:0\"");
+    let (mut controller, mut lines) = start(&nights);
+    let mut line_with = |words: &str| loop {
+        let line = lines.next().unwrap().unwrap();
+        if let Some((_, rest)) = line.split_once(words) {
+            return rest.to_owned();
+        }
+    };
+    let address: SocketAddr = line_with("listening on http://").parse().unwrap();
+    let ending = line_with("night of ");
+    let current = nights.repository.current();
+    assert!(
+        ending.ends_with(&format!(": {current} is served and good")),
+        "{ending}"
+    );
+    let get = |path: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream
+            .write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes())
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(get("/metrics").contains("nightshard_controller_night_served 1\n"));
+    assert!(get("/").contains(&format!("current: {current}; next night: ")));
+    let json = get("/status.json");
+    let json: serde_json::Value =
+        serde_json::from_str(json.split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!(json["current"], current.as_str());
+    assert_eq!(
+        json["records"].as_array().unwrap().last().unwrap()["step"],
+        "end"
+    );
+    assert!(get("/etc").starts_with("HTTP/1.1 404"));
+    controller.kill().unwrap();
+    controller.wait().unwrap();
+}
+
+/// What a build reads of a pipe never comes, until the test has seen that it waits for it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_killed_controller_takes_its_build_with_it_and_the_next_one_goes_on() {
+    let nights =
+        Nights::new("schedule = \"0 0 * * *\"\nlease_seconds = 2\nclock_error_seconds = 1");
+    let pipe = nights.repository.path().with_file_name("layout.toml");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let config = std::fs::read_to_string(&nights.config).unwrap();
+    let config = config.replace("attempts = 1", "attempts = 2");
+    let layout = format!("build = [\"--layout\", {pipe:?}, ");
+    std::fs::write(&nights.config, config.replace("build = [", &layout)).unwrap();
+
+    let (mut controller, _lines) = start(&nights);
+    // It opens once the build does.
+    let mut pipe = std::fs::File::options().write(true).open(&pipe).unwrap();
+    controller.kill().unwrap();
+    controller.wait().unwrap();
+    // A pipe that nobody reads any more is broken.
+    let error = loop {
+        if let Err(error) = pipe.write_all(b" ") {
+            break error;
+        }
+    };
+    assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
+
+    std::fs::write(&nights.config, config).unwrap();
+    let outcome = loop {
+        let outcome = nights.run(&["--once"]);
+        // Until the lease of the one that was killed is over.
+        if outcome.code != Some(4) {
+            break outcome.succeeded();
+        }
+    };
+    assert!(outcome.stdout.contains("is served and good"), "{outcome:?}");
+    let history = nights.run(&["--history"]).succeeded();
+    assert_eq!(
+        history.stdout.matches("build      started").count(),
+        2,
+        "{history:?}"
+    );
+    assert_eq!(history.stdout.matches("begin").count(), 1, "{history:?}");
 }

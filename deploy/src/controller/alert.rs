@@ -9,7 +9,8 @@ use super::http;
 /// What is posted to the webhook, as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Alert {
-    /// `night` for one that did not end well, `stale` for data that is too old.
+    /// `night` for one that did not end well, `stale` for data that is too old,
+    /// `failing` where what is to be done cannot even be found out.
     pub alert: &'static str,
     /// The repository.
     pub repository: String,

@@ -1,6 +1,6 @@
 //! The table `[controller]`.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,8 @@ pub struct ControllerConfig {
     pub attempts: u32,
     /// The pause after the first failure of a step; it doubles with each.
     pub backoff_seconds: u32,
+    /// Where to answer with the status page, JSON and metrics; nowhere without.
+    pub listen: Option<SocketAddr>,
     /// Where alerts are posted, by http.
     pub webhook: Option<String>,
     /// How old the current generation's last business day may be; 0: any age.
@@ -60,6 +62,7 @@ impl Default for ControllerConfig {
             errors_share_max: 0.01,
             attempts: 3,
             backoff_seconds: 60,
+            listen: None,
             webhook: None,
             freshness_max_hours: 36,
             lease_seconds: 60,

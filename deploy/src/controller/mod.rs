@@ -21,6 +21,7 @@ pub mod plan;
 mod record;
 mod schedule;
 pub mod servers;
+pub mod status;
 
 pub use alert::Alert;
 pub use child::PARENT_VARIABLE;

@@ -85,6 +85,12 @@ impl Night {
         Ok(())
     }
 
+    /// Returns whether the lease holds still, as far as is known without asking.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.now() < self.lease.expires_at()
+    }
+
     /// Gives the lease up.
     ///
     /// # Errors
@@ -110,7 +116,7 @@ impl Night {
     /// Does something that may take long, while the lease is renewed and a wish to cancel obeyed.
     async fn holding<T>(&mut self, work: impl Future<Output = T>) -> Result<T, String> {
         let mut work = pin!(work);
-        let renewal = Duration::from_secs(u64::from(self.config.lease_seconds) / 3).max(ASK_EVERY);
+        let renewal = Duration::from_secs(self.config.lease_seconds.into()) / 3;
         loop {
             tokio::select! {
                 done = &mut work => return Ok(done),

@@ -76,15 +76,31 @@ impl Status {
             );
         };
         if let Some(age) = self.age_seconds {
-            gauge("data_age_seconds", "Since the current generation's last day was over.", age);
+            gauge(
+                "data_age_seconds",
+                "Since the current generation's last day was over.",
+                age,
+            );
         }
         if let Some(next) = self.next_due {
-            gauge("next_due_timestamp_seconds", "When the next night is due.", next.as_second());
+            gauge(
+                "next_due_timestamp_seconds",
+                "When the next night is due.",
+                next.as_second(),
+            );
         }
         let ended = self.records.iter().rfind(|record| record.step == Step::End);
         let is_well = ended.is_some_and(|ended| ended.outcome == Outcome::Done);
-        gauge("night_ended", "Whether the newest night is over.", ended.is_some().into());
-        gauge("night_served", "Whether its generation is served.", is_well.into());
+        gauge(
+            "night_ended",
+            "Whether the newest night is over.",
+            ended.is_some().into(),
+        );
+        gauge(
+            "night_served",
+            "Whether its generation is served.",
+            is_well.into(),
+        );
         text
     }
 
@@ -94,7 +110,14 @@ impl Status {
         let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".into());
         let mut rows = String::new();
         for record in &self.records {
-            let RunRecord { step, outcome, detail, at, by, .. } = record;
+            let RunRecord {
+                step,
+                outcome,
+                detail,
+                at,
+                by,
+                ..
+            } = record;
             let cells = [
                 at.to_string(),
                 format!("{step:?}"),
@@ -173,16 +196,24 @@ where
 
 fn answer(request: &Request<Incoming>, status: Result<Status>) -> Response<Full<Bytes>> {
     let (code, kind, body) = match (request.method(), request.uri().path(), status) {
-        (&Method::GET, "/" | "/status.json" | "/metrics", Err(problem)) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "text/plain", one_line(&problem))
-        }
+        (&Method::GET, "/" | "/status.json" | "/metrics", Err(problem)) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "text/plain",
+            one_line(&problem),
+        ),
         (&Method::GET, "/", Ok(status)) => (StatusCode::OK, "text/html", status.to_html()),
-        (&Method::GET, "/metrics", Ok(status)) => {
-            (StatusCode::OK, "text/plain; version=0.0.4", status.to_metrics())
-        }
+        (&Method::GET, "/metrics", Ok(status)) => (
+            StatusCode::OK,
+            "text/plain; version=0.0.4",
+            status.to_metrics(),
+        ),
         (&Method::GET, "/status.json", Ok(status)) => match serde_json::to_string(&status) {
             Ok(json) => (StatusCode::OK, "application/json", json),
-            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, "text/plain", error.to_string()),
+            Err(error) => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "text/plain",
+                error.to_string(),
+            ),
         },
         (&Method::GET, ..) => (StatusCode::NOT_FOUND, "text/plain", String::new()),
         _ => (StatusCode::METHOD_NOT_ALLOWED, "text/plain", String::new()),
@@ -220,11 +251,17 @@ mod tests {
             }],
         };
         let page = status.to_html();
-        assert!(page.contains("<td>&lt;script&gt;</td>") && page.contains("/&lt;b&gt;"), "{page}");
+        assert!(
+            page.contains("<td>&lt;script&gt;</td>") && page.contains("/&lt;b&gt;"),
+            "{page}"
+        );
         assert!(page.contains("next night: none"), "{page}");
         let metrics = status.to_metrics();
         let has = |line: &str| metrics.lines().any(|found| found == line);
-        assert!(has("nightshard_controller_data_age_seconds 3600"), "{metrics}");
+        assert!(
+            has("nightshard_controller_data_age_seconds 3600"),
+            "{metrics}"
+        );
         assert!(has("nightshard_controller_night_ended 1"), "{metrics}");
         assert!(has("nightshard_controller_night_served 0"), "{metrics}");
         assert!(!metrics.contains("next_due"), "{metrics}");
