@@ -171,8 +171,11 @@ impl Night {
         let repository = self.repository.clone();
         let thresholds = self.thresholds.clone();
         let seen = self.see().await.map_err(|error| one_line(&error))?;
+        if seen.current.as_ref() == Some(id) {
+            return Ok(done("it is current already".to_owned()));
+        }
         let good = seen.good.iter().rev().find(|good| *good != id).cloned();
-        let good = good.or(seen.current.filter(|current| current != id));
+        let good = good.or(seen.current);
         let judged = self.holding(async {
             let candidate = repository.manifest(id).await?;
             let good = match good {
