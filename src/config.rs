@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use nightshard_builder::build::RUNS_DEFAULT;
-use nightshard_deploy::{FetchConfig, StorageConfig, gate::Thresholds};
+use nightshard_deploy::{
+    FetchConfig, StorageConfig, controller::ControllerConfig, gate::Thresholds,
+};
 use nightshard_format::{histogram::Method, key::PARTITIONS};
 use serde::Deserialize;
 
@@ -21,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) gate: Thresholds,
     /// How storage is reached.
     pub(crate) storage: StorageConfig,
+    /// How nights are made, for whoever makes them.
+    pub(crate) controller: Option<ControllerConfig>,
     /// How generations are fetched.
     pub(crate) fetch: FetchConfig,
     /// How a server serves.

@@ -45,7 +45,8 @@ pub(crate) fn report_arguments(error: &clap::Error) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
-fn one_line(error: &anyhow::Error) -> String {
+/// Returns an error with its causes in one line.
+pub(crate) fn one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string) {
         // A transparent error repeats its cause.

@@ -11,6 +11,7 @@ mod commands;
 mod config;
 mod exit;
 mod output;
+mod parent;
 mod progress;
 mod publication;
 mod repository;
@@ -31,6 +32,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Controller(commands::controller::ControllerArgs),
     Demo(commands::demo::DemoArgs),
     Generate(commands::generate::GenerateArgs),
     Build(commands::build::BuildArgs),
@@ -56,7 +58,11 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return exit::report_arguments(&error),
     };
+    if let Err(error) = parent::end_with_parent() {
+        return exit::report(&error);
+    }
     let result = match arguments.command {
+        Command::Controller(args) => commands::controller::run(&args),
         Command::Demo(args) => commands::demo::run(args),
         Command::Generate(args) => commands::generate::run(args).map(|()| ExitCode::SUCCESS),
         Command::Build(args) => commands::build::run(&args).map(|()| ExitCode::SUCCESS),

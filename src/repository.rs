@@ -60,20 +60,6 @@ pub(crate) async fn open_to_serve(
     Ok(repository.with_cache(Cache::open(&folder, fetch)?))
 }
 
-/// Opens or makes the repository at `uri` for what is built or packed, with a folder for what its
-/// gate compares where blobs are no local files.
-pub(crate) async fn open_output(
-    uri: &str,
-    storage: &StorageConfig,
-    fetch: FetchConfig,
-) -> anyhow::Result<Repository> {
-    let repository = Repository::open_or_create(uri, storage).await?;
-    Ok(match is_elsewhere(uri)? {
-        true => repository.with_cache(Cache::temporary(fetch)?),
-        false => repository,
-    })
-}
-
 fn is_elsewhere(uri: &str) -> anyhow::Result<bool> {
     let location = Location::parse(uri)?;
     Ok(!matches!(location, Location::Local(_)))

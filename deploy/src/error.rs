@@ -7,7 +7,7 @@ use nightshard_storage::ObjectName;
 
 pub use nightshard_storage::ErrorKind;
 
-use crate::{BlobRef, SelectionNumber};
+use crate::{BlobRef, SelectionNumber, controller::Step};
 
 /// The result of this package's fallible functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -137,6 +137,34 @@ pub enum Error {
         /// The repository.
         location: String,
     },
+    /// Somebody else holds the lease of a repository's nights.
+    #[error("{holder} holds the lease of {location}, epoch {epoch}, until {free_at} at least")]
+    LeaseHeld {
+        /// Who holds it.
+        holder: String,
+        /// The highest epoch.
+        epoch: u64,
+        /// From when on it can be taken.
+        free_at: jiff::Timestamp,
+        /// The repository.
+        location: String,
+    },
+    /// A step of a night was not done.
+    #[error("{problem}")]
+    Step {
+        /// The step.
+        step: Step,
+        /// Why not, in one line.
+        problem: String,
+    },
+    /// The lease of a repository's nights expired, or somebody else took it.
+    #[error("the lease of {location}, epoch {epoch}, is lost")]
+    LeaseLost {
+        /// The epoch that was held.
+        epoch: u64,
+        /// The repository.
+        location: String,
+    },
     /// The shards of a generation do not make one.
     #[error("the shards of generation {id} do not fit together")]
     Inconsistent {
@@ -157,11 +185,15 @@ impl Error {
         match self {
             Self::Storage(error) => error.kind(),
             Self::Staged { .. } | Self::NotLocal { .. } => ErrorKind::Invalid,
-            Self::Conflict { .. } | Self::Condemned { .. } => ErrorKind::Conflict,
+            Self::Conflict { .. }
+            | Self::Condemned { .. }
+            | Self::LeaseLost { .. }
+            | Self::LeaseHeld { .. } => ErrorKind::Conflict,
             Self::Interrupted
             | Self::NothingSelected { .. }
             | Self::NothingGood { .. }
             | Self::TooSlow { .. }
+            | Self::Step { .. }
             | Self::Cache { .. }
             | Self::CacheFull { .. }
             | Self::BadBlob {

@@ -10,6 +10,7 @@
 //! blobs/<blake3>                     a shard; the same bytes are stored once
 //! generations/<id>/manifest.json     after all its blobs; build.json and reports/ beside it
 //! selections/<20-digit number>.json  the highest number names the current generation
+//! leases/, runs/                     who makes the nights, and what was done in them
 //! marks/<id>/<20-digit number>.json  good, bad or retired; the highest number counts
 //! intents/<nonce>.json               what a publisher is about to reference
 //! condemned/<nonce>.json             what is about to be deleted
@@ -34,6 +35,7 @@ mod base;
 mod blob;
 mod bounded;
 mod cache;
+pub mod controller;
 mod diff;
 mod environment;
 mod error;

@@ -11,7 +11,7 @@ use nightshard_builder::{
     source::Inputs,
     stores::StoreTable,
 };
-use nightshard_deploy::{Base, Published, Selected, Staged};
+use nightshard_deploy::{Base, Published, Repository, Selected, Staged};
 use nightshard_format::{
     calendar::Day,
     manifest::{GenerationId, Manifest},
@@ -25,7 +25,6 @@ use crate::{
     exit::UsageError,
     progress::Shown,
     publication::{Then, publish},
-    repository::open_output,
     size,
     staging::StagingFolder,
 };
@@ -206,7 +205,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let opening = open_output(&args.output, &config.storage, config.fetch.clone());
+    let opening = Repository::open_or_create(&args.output, &config.storage);
     let repository = runtime.block_on(opening)?;
     let scratch = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
     let output = match Location::parse(&args.output)? {

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub(crate) mod build;
+pub(crate) mod controller;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod gate;

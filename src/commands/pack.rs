@@ -6,7 +6,9 @@ use nightshard_builder::{
     pack::{Compression, PackPlan, PackedTable, TableFormat, pack},
     source::Inputs,
 };
-use nightshard_deploy::{Base, Environment, Published, Selected, Staged, SystemEnvironment};
+use nightshard_deploy::{
+    Base, Environment, Published, Repository, Selected, Staged, SystemEnvironment,
+};
 use nightshard_format::{
     calendar::Day,
     manifest::{MANIFEST_VERSION, Manifest, OnDuplicate, Packed, check_media_type},
@@ -21,7 +23,6 @@ use crate::{
     output::print,
     progress::Shown,
     publication::{Then, publish},
-    repository::open_output,
     size,
     staging::StagingFolder,
 };
@@ -130,7 +131,7 @@ pub(crate) fn run(args: &PackArgs) -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     let config = Config::read(args.config.as_deref())?;
-    let opening = open_output(&args.output, &config.storage, config.fetch.clone());
+    let opening = Repository::open_or_create(&args.output, &config.storage);
     let repository = runtime.block_on(opening)?;
     let base = runtime.block_on(repository.base())?;
     let current = base.manifest?;

@@ -9,7 +9,7 @@ use nightshard_format::{
 };
 
 use crate::{
-    BlobRef, Error, Repository, Result,
+    Repository, Result,
     blob::{check_digest, check_len},
     bounded, names,
 };
@@ -34,7 +34,7 @@ impl Repository {
     /// Opens a shard of a generation and verifies every byte.
     ///
     /// # Errors
-    /// [`Error::MissingBlob`], [`Error::BadBlob`] or [`Error::Storage`].
+    /// [`crate::Error::MissingBlob`], [`crate::Error::BadBlob`] or [`crate::Error::Storage`].
     pub(super) async fn read_shard(&self, entry: &ShardEntry) -> Result<Shard<ShardBytes>> {
         let name = names::blob(&entry.blob)?;
         if self.storage.local_path(&name).is_some() {
@@ -51,10 +51,7 @@ impl Repository {
             .storage
             .get_range(&name, 0..entry.size_bytes + 1)
             .await?;
-        let fetched = fetched.ok_or_else(|| Error::MissingBlob {
-            blob: Box::new(BlobRef(entry.clone())),
-            location: self.location().to_owned(),
-        })?;
+        let fetched = fetched.ok_or_else(|| self.missing_blob(entry))?;
         let (repository, entry) = (self.clone(), entry.clone());
         bounded::blocking(move || {
             open_fetched(fetched, &entry).map_err(|source| repository.bad_blob(&entry, source))

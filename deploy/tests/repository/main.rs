@@ -6,6 +6,7 @@ mod damage;
 mod elsewhere;
 mod gate;
 mod going_back;
+mod lease;
 mod overlap;
 mod publication;
 mod reading;

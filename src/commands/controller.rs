@@ -1,0 +1,355 @@
+//! `nightshard controller`: a night after the other, by itself.
+
+use std::{
+    io::Write,
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use anyhow::Context;
+use jiff::Timestamp;
+use nightshard_deploy::{
+    Cache, Environment, Error, ErrorKind, Repository, SystemEnvironment,
+    controller::{
+        Alert, ControllerConfig, Due, Ending, Lease, Night, Outcome, Schedule, Step, drive, plan,
+        status::{self, Status},
+    },
+};
+use nightshard_format::calendar::Day;
+use nightshard_storage::Location;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::{
+    config::Config,
+    exit::{self, UsageError},
+    output::{print, print_json},
+};
+
+/// How long to wait before looking again for what is due.
+const LOOK_EVERY: Duration = Duration::from_secs(20);
+
+/// How long to wait where storage does not answer.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Build, verify, judge, select and watch every night, and go back if servers do badly.
+///
+/// What it does is recorded in the repository, so that it goes on where it was ended; of several,
+/// one works at a time. The exit code of --once is 0 if the night's generation is served, 3 if the
+/// quality gate refused it, 4 if another controller is at work, else 1.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ControllerArgs {
+    /// The configuration file, with a table [controller].
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Make one night now, or end the one that was begun, and exit.
+    #[arg(long)]
+    once: bool,
+    /// The business day [default: the last one that is over].
+    #[arg(long, value_name = "DATE")]
+    day: Option<Day>,
+    /// Have the night that is being made stopped, by whichever controller makes it.
+    #[arg(long, conflicts_with = "once")]
+    cancel: bool,
+    /// Show the day's records.
+    #[arg(long, conflicts_with_all = ["once", "cancel"])]
+    history: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Makes a night, or one after the other.
+pub(crate) fn run(args: &ControllerArgs) -> anyhow::Result<ExitCode> {
+    let config = Config::read(Some(&args.config))?;
+    // Builds end with the thread that begins them: this one.
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let controller = Controller::open(args, config).await?;
+        let day = args.day.unwrap_or_else(|| controller.last_day());
+        if args.cancel {
+            controller.cancel(day).await
+        } else if args.history {
+            controller.show(day, args.json).await
+        } else if args.once {
+            controller.once(day, args.json).await
+        } else {
+            controller.forever().await
+        }
+    })
+}
+
+struct Controller {
+    config: Config,
+    own: ControllerConfig,
+    schedule: Schedule,
+    repository: Repository,
+    token: Option<String>,
+    /// The configuration file, which builds are given, too.
+    path: String,
+}
+
+impl Controller {
+    async fn open(args: &ControllerArgs, mut config: Config) -> anyhow::Result<Self> {
+        let path = args.config.display().to_string();
+        let usage = |problem: String| UsageError(format!("--config {path}: {problem}"));
+        let own = config.controller.take();
+        let own = own.ok_or_else(|| usage("it has no table [controller]".into()))?;
+        own.check().map_err(usage)?;
+        let schedule = own.schedule().map_err(usage)?;
+        let token = own.token_file.as_ref().map(|file| {
+            let token = std::fs::read_to_string(file);
+            token.map_err(|error| {
+                usage(format!("controller.token_file {}: {error}", file.display()))
+            })
+        });
+        let repository = Repository::open_or_create(&own.repository, &config.storage).await?;
+        let is_local = matches!(Location::parse(&own.repository)?, Location::Local(_));
+        let repository = match is_local {
+            true => repository,
+            false => repository.with_cache(Cache::temporary(config.fetch.clone())?),
+        };
+        Ok(Self {
+            schedule,
+            repository,
+            token: token.transpose()?.map(|token| token.trim().to_owned()),
+            path,
+            own,
+            config,
+        })
+    }
+
+    fn last_day(&self) -> Day {
+        self.schedule.business_day(now())
+    }
+
+    async fn cancel(&self, day: Day) -> anyhow::Result<ExitCode> {
+        let mut history = self.repository.run_history(day).await?;
+        if plan::due(&history.records, Timestamp::MIN) != Due::Resume {
+            return Err(UsageError(format!("--cancel: no night of {day} is being made")).into());
+        }
+        let (step, outcome) = (Step::Cancel, Outcome::Done);
+        // A record that the controller writes meanwhile has the number, then the next is tried.
+        while !self
+            .repository
+            .append_run(&mut history, step, outcome, None, String::new(), 0)
+            .await?
+        {
+            history = self.repository.run_history(day).await?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn show(&self, day: Day, as_json: bool) -> anyhow::Result<ExitCode> {
+        let history = self.repository.run_history(day).await?;
+        if as_json {
+            print_json(&history.records)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let lines = history.records.iter().map(|record| {
+            let name = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+            let (step, outcome) = (name(json!(record.step)), name(json!(record.outcome)));
+            format!(
+                "{}  {step:<9}  {outcome:<7}  {}\n",
+                record.at, record.detail
+            )
+        });
+        print(&lines.collect::<String>())?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn once(&self, day: Day, as_json: bool) -> anyhow::Result<ExitCode> {
+        // Whatever ended before now is begun anew.
+        let ending = self.night(day, Timestamp::MAX).await?;
+        let ending = ending.context("the night is over already")?;
+        let stale = self.stale().await?;
+        let text = text_of(&ending);
+        if as_json {
+            let stale = stale.as_ref().map(|alert| &alert.text);
+            print_json(&json!({ "day": day.to_string(), "ending": text, "stale": stale }))?;
+        } else {
+            print(&format!("night of {day}: {text}\n"))?;
+        }
+        if let Some(alert) = stale {
+            self.alert(&alert).await;
+        }
+        Ok(match ending {
+            Ending::Served(_) => ExitCode::SUCCESS,
+            Ending::Refused(_) => ExitCode::from(exit::REFUSED),
+            _ => ExitCode::FAILURE,
+        })
+    }
+
+    /// Makes what is due, until a signal comes.
+    async fn forever(&self) -> anyhow::Result<ExitCode> {
+        let mut terminated =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        let listener = match self.own.listen {
+            Some(address) => Some(self.listen(address).await?),
+            None => None,
+        };
+        let (repository, schedule) = (self.repository.clone(), self.schedule.clone());
+        let read = move || {
+            let (repository, schedule) = (repository.clone(), schedule.clone());
+            async move { Status::read(&repository, &schedule).await }
+        };
+        let answering = async {
+            match listener {
+                Some(listener) => status::serve(listener, read).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.work() => {}
+            answered = answering => answered.context("controller.listen")?,
+            _ = terminated.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn listen(&self, address: SocketAddr) -> anyhow::Result<TcpListener> {
+        let bound = TcpListener::bind(address).await;
+        let bound = bound.with_context(|| format!("controller.listen {address}"))?;
+        say(&format!("listening on http://{}", bound.local_addr()?));
+        Ok(bound)
+    }
+
+    async fn work(&self) {
+        let (mut told, mut failed) = (None, None);
+        loop {
+            let failure = self.look(&mut told).await.err();
+            let failure = failure.map(|error| exit::one_line(&error));
+            if let Some(text) = failure.clone().filter(|_| failed != failure) {
+                let alert = self.alert_of("failing", self.last_day(), text);
+                self.alert(&alert).await;
+            }
+            failed = failure;
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Makes the newest night that is due, and tells once that data is too old.
+    async fn look(&self, told: &mut Option<String>) -> anyhow::Result<()> {
+        if let Some(due) = self.schedule.due(Timestamp::UNIX_EPOCH, now()) {
+            let day = self.schedule.business_day(due);
+            match self.night(day, due).await {
+                Ok(Some(ending)) => say(&format!("night of {day}: {}", text_of(&ending))),
+                Ok(None) => {}
+                // Another one makes it.
+                Err(Error::LeaseHeld { .. } | Error::LeaseLost { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let stale = self.stale().await?;
+        let text = stale.as_ref().map(|alert| alert.text.clone());
+        if let Some(alert) = stale.filter(|_| *told != text) {
+            self.alert(&alert).await;
+        }
+        *told = text;
+        Ok(())
+    }
+
+    /// Makes a night, if it was not made since `due`, and tells if it did not end well.
+    async fn night(&self, day: Day, due: Timestamp) -> Result<Option<Ending>, Error> {
+        let recorded = self.repository.run_history(day).await?;
+        if plan::due(&recorded.records, due) == Due::Not {
+            return Ok(None);
+        }
+        let lease = Lease::take(&self.repository, self.own.lease_terms()).await?;
+        let program = std::env::current_exe().unwrap_or_else(|_unknown| "nightshard".into());
+        let more = vec!["--config".to_owned(), self.path.clone()];
+        let mut night = Night::new(
+            self.repository.clone(),
+            self.own.clone(),
+            self.config.gate.clone(),
+            (program, more),
+            self.token.clone(),
+            (lease, day),
+        )
+        .await?;
+        // Once more: whoever held the lease before may have made it.
+        let ending = match plan::due(&night.history().records, due) {
+            Due::Not => None,
+            Due::Begin => {
+                night.begin().await?;
+                self.drive(&mut night).await?
+            }
+            Due::Resume => self.drive(&mut night).await?,
+        };
+        // What is not given up expires.
+        let _lost = night.release().await;
+        if let Some(ending) = &ending
+            && !matches!(ending, Ending::Served(_))
+        {
+            let text = text_of(ending);
+            self.alert(&self.alert_of("night", day, text)).await;
+        }
+        Ok(ending)
+    }
+
+    /// Drives a night to its end, also while storage does not answer for as long as the lease holds.
+    async fn drive(&self, night: &mut Night) -> Result<Option<Ending>, Error> {
+        loop {
+            match drive(night, &self.own.limits()).await {
+                Err(error) if error.kind() == ErrorKind::Unavailable && night.is_held() => {
+                    say(&format!("{error}: tried again"));
+                    tokio::time::sleep(RETRY_AFTER).await;
+                }
+                driven => return driven,
+            }
+        }
+    }
+
+    /// Returns an alert if what is current is older than it may be.
+    async fn stale(&self) -> anyhow::Result<Option<Alert>> {
+        let hours = i64::from(self.own.freshness_max_hours);
+        let Some(current) = self.repository.current().await?.filter(|_| hours > 0) else {
+            return Ok(None);
+        };
+        let day: Day = current.generation.as_of().parse()?;
+        let age = self.schedule.age(day, now()).as_hours();
+        let text = format!("the current generation is of {day}, more than {hours} hours ago");
+        Ok((age >= hours).then(|| self.alert_of("stale", day, text)))
+    }
+
+    fn alert_of(&self, alert: &'static str, day: Day, text: String) -> Alert {
+        Alert {
+            alert,
+            repository: self.repository.location().to_owned(),
+            day: day.to_string(),
+            text,
+            at: now(),
+        }
+    }
+
+    /// Says an alert on standard error, and to the webhook if there is one.
+    async fn alert(&self, alert: &Alert) {
+        say(&format!("alert: {}: {}", alert.day, alert.text));
+        if let Some(webhook) = &self.own.webhook
+            && let Err(problem) = alert.post(webhook).await
+        {
+            say(&format!("controller.webhook: {problem}"));
+        }
+    }
+}
+
+fn text_of(ending: &Ending) -> String {
+    let (_, generation, detail) = ending.describe();
+    match generation {
+        Some(generation) => format!("{generation} {detail}"),
+        None => detail,
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemEnvironment.now().duration_since(UNIX_EPOCH);
+    let second = i64::try_from(since.unwrap_or_default().as_secs());
+    Timestamp::from_second(second.unwrap_or_default()).unwrap_or_default()
+}
+
+fn say(line: &str) {
+    // Nobody is left to tell if standard error is closed.
+    let _closed = writeln!(std::io::stderr(), "{line}");
+}
