@@ -227,6 +227,23 @@ fn packing_again_replaces_the_dataset_alone_and_a_failure_changes_nothing() {
     assert_eq!((value("one"), value("two")), ("3".into(), "2".into()));
 }
 
+/// The library that reads Parquet panics at this byte, which was told before the error was.
+#[cfg(feature = "parquet")]
+#[test]
+fn damage_that_surprises_the_reader_of_parquet_is_told_in_one_line() {
+    let folder = TempDir::new().unwrap();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("builder/tests/data/parquet");
+    let mut bytes = fs::read(data.join("tiny.parquet")).unwrap();
+    bytes[124] ^= 1;
+    let file = folder.path().join("tiny.parquet").display().to_string();
+    fs::write(&file, bytes).unwrap();
+    let repository = folder.path().join("tables").display().to_string();
+    let files = ["--input", &file, "--output", &repository];
+    let options = ["--key", "key", "--dataset", "one", "-q"];
+    let packed = run([&["pack"][..], &files, &options].concat());
+    packed.failed(1, &["tiny.parquet", "its content contradicts itself"]);
+}
+
 #[test]
 fn a_table_that_may_be_cut_in_its_last_row_is_named() {
     let folder = TempDir::new().unwrap();
