@@ -53,3 +53,8 @@ pub use publish::{Published, Staged};
 pub use repository::{Listed, Repository};
 pub use select::{Selected, Selection, SelectionNumber};
 pub use verify::{Damage, Verification, VerifyProgress, verify_shard};
+
+/// What README.md shows of Rust, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
