@@ -59,6 +59,20 @@ pub enum Error {
         /// What is wrong with it.
         source: nightshard_format::Error,
     },
+    /// A dataset of two generations cannot be compared, though its blobs are what they should be.
+    #[error("cannot compare {dataset} {span} of generation {from} with that of {to}")]
+    Incomparable {
+        /// The dataset.
+        dataset: String,
+        /// `current` or a month.
+        span: String,
+        /// The earlier generation.
+        from: GenerationId,
+        /// The later generation.
+        to: GenerationId,
+        /// What is wrong.
+        source: nightshard_format::Error,
+    },
     /// Blobs of this repository are not local files, so that they cannot be mapped in place.
     #[error("blobs in {location} cannot be mapped in place")]
     NotLocal {
@@ -74,7 +88,7 @@ pub enum Error {
         problem: String,
     },
     /// Somebody else wrote the selection that this writer was about to write.
-    #[error("selection {number} was written by {by}, for generation {generation}")]
+    #[error("selection {number} was written by {by}, for generation {generation}: run it again")]
     Conflict {
         /// The number contended for.
         number: SelectionNumber,
@@ -114,6 +128,7 @@ impl Error {
             | Self::Unusable { .. }
             | Self::MissingBlob { .. }
             | Self::BadBlob { .. }
+            | Self::Incomparable { .. }
             | Self::Inconsistent { .. } => ErrorKind::Data,
         }
     }
