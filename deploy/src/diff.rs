@@ -174,10 +174,8 @@ impl Piece {
         let shard = self.from.first().or(self.to.first());
         let shard = shard.expect("a piece has a shard");
         Error::Incomparable {
-            dataset: shard.dataset.clone(),
-            span: shard.span.clone(),
-            from: from.manifest.id.clone(),
-            to: to.manifest.id.clone(),
+            table: format!("{} {}", shard.dataset, shard.span),
+            generations: Box::new([from, to].map(|side| side.manifest.id.clone())),
             source,
         }
     }

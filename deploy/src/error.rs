@@ -60,16 +60,12 @@ pub enum Error {
         source: nightshard_format::Error,
     },
     /// A dataset of two generations cannot be compared, though its blobs are what they should be.
-    #[error("cannot compare {dataset} {span} of generation {from} with that of {to}")]
+    #[error("cannot compare {table} of generation {} with that of {}", generations[0], generations[1])]
     Incomparable {
-        /// The dataset.
-        dataset: String,
-        /// `current` or a month.
-        span: String,
-        /// The earlier generation.
-        from: GenerationId,
-        /// The later generation.
-        to: GenerationId,
+        /// The dataset and its span.
+        table: String,
+        /// The earlier generation and the later one.
+        generations: Box<[GenerationId; 2]>,
         /// What is wrong.
         source: nightshard_format::Error,
     },
