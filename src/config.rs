@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nightshard_builder::build::RUNS_DEFAULT;
-use nightshard_deploy::StorageConfig;
+use nightshard_deploy::{FetchConfig, StorageConfig};
 use nightshard_format::{histogram::Method, key::PARTITIONS};
 use serde::Deserialize;
 
@@ -19,6 +19,8 @@ pub(crate) struct Config {
     pub(crate) shards: Shards,
     /// How storage is reached.
     pub(crate) storage: StorageConfig,
+    /// How generations are fetched.
+    pub(crate) fetch: FetchConfig,
     /// How a server serves.
     pub(crate) server: nightshard_server::Config,
 }

@@ -43,6 +43,10 @@ enum Command {
     Inspect(commands::inspect::InspectArgs),
     Generations(commands::generations::GenerationsArgs),
     Select(commands::select::SelectArgs),
+    Publish(commands::publish::PublishArgs),
+    Rollback(commands::rollback::RollbackArgs),
+    Mark(commands::mark::MarkArgs),
+    Reclaim(commands::reclaim::ReclaimArgs),
     Serve(commands::serve::ServeArgs),
 }
 
@@ -64,6 +68,10 @@ fn main() -> ExitCode {
         Command::Inspect(args) => commands::inspect::run(args),
         Command::Generations(args) => commands::generations::run(args),
         Command::Select(args) => commands::select::run(args),
+        Command::Publish(args) => commands::publish::run(args),
+        Command::Rollback(args) => commands::rollback::run(args),
+        Command::Mark(args) => commands::mark::run(args),
+        Command::Reclaim(args) => commands::reclaim::run(args),
         Command::Serve(args) => commands::serve::run(args),
     };
     result.unwrap_or_else(|error| exit::report(&error))

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use nightshard_format::manifest::{GenerationId, Manifest};
 
 use crate::{
-    Error, Published, Repository, Result, Selected, SelectionNumber, Staged, names,
-    repository::Check,
+    Error, Published, Repository, Result, Selected, SelectionNumber, Staged, names, present::Check,
 };
 
 /// How often another writer may come first before one gives up.
@@ -111,18 +110,18 @@ impl Repository {
     /// which this generation knows nothing.
     pub async fn select_after(&self, published: &Published, base: &Base) -> Result<Selected> {
         let id = &published.generation;
-        let manifest = self.manifest(id).await?;
-        self.check_blobs(&manifest, Check::Length).await?;
         if base.usable().is_some_and(|current| current.id == *id)
             && self.last_number().await? == Some(base.number)
             && let Some(selection) = self.selection(base.number).await?
         {
+            let manifest = self.manifest(id).await?;
+            self.check_blobs(&manifest, Check::Length).await?;
             return Ok(Selected {
                 selection,
                 is_new: false,
             });
         }
-        self.write_next(base.number, id).await
+        self.select_over(base.number, id).await
     }
 
     /// Puts the reports of a published generation beside another one of the same build: publishing

@@ -67,8 +67,18 @@ pub async fn diff(
     dataset: Option<String>,
     keys_max: usize,
 ) -> Result<Vec<TableDiff>> {
+    let (mut tables, pieces) = cut(&from.manifest, &to.manifest, dataset.as_deref());
+    let to_read = |side: fn(&Piece) -> &Vec<ShardEntry>| -> Vec<ShardEntry> {
+        let different = |piece| {
+            let equal = Piece::equal(piece);
+            let entries = side(piece).iter();
+            entries.filter(move |entry| !equal.contains(&entry.blob))
+        };
+        pieces.iter().flat_map(different).cloned().collect()
+    };
+    from.repository.fetch(&to_read(|piece| &piece.from)).await?;
+    to.repository.fetch(&to_read(|piece| &piece.to)).await?;
     bounded::blocking(move || {
-        let (mut tables, pieces) = cut(&from.manifest, &to.manifest, dataset.as_deref());
         let compared: Vec<Result<TableDiff>> = pieces
             .par_iter()
             .map(|piece| piece.compare(&from, &to, keys_max))
@@ -138,13 +148,18 @@ impl TableDiff {
 }
 
 impl Piece {
-    fn compare(&self, from: &Side, to: &Side, keys_max: usize) -> Result<TableDiff> {
-        let mut found = TableDiff::default();
+    /// Returns the digests of the files that both generations have.
+    fn equal(&self) -> BTreeSet<String> {
         let blobs = |entries: &[ShardEntry]| {
             let blobs = entries.iter().map(|entry| entry.blob.clone());
             blobs.collect::<BTreeSet<_>>()
         };
-        let equal: BTreeSet<String> = &blobs(&self.from) & &blobs(&self.to);
+        &blobs(&self.from) & &blobs(&self.to)
+    }
+
+    fn compare(&self, from: &Side, to: &Side, keys_max: usize) -> Result<TableDiff> {
+        let mut found = TableDiff::default();
+        let equal = self.equal();
         // A file that both have holds the same keys in both, and no other file holds any of them.
         for entry in self.to.iter().filter(|entry| equal.contains(&entry.blob)) {
             found.shards_equal += 1;

@@ -7,7 +7,8 @@ pub trait Environment: Debug + Send + Sync {
     /// Returns the time of day.
     fn now(&self) -> SystemTime;
 
-    /// Returns a text that no other writer ever uses, to tell own records from others'.
+    /// Returns a text of letters, digits and `-` that no other writer ever uses, to tell own records
+    /// from others.
     fn nonce(&self) -> String;
 
     /// Returns who is writing, for people who read the records.

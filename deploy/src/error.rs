@@ -1,5 +1,7 @@
 //! What can go wrong with a repository.
 
+use std::{io, path::PathBuf};
+
 use nightshard_format::manifest::GenerationId;
 use nightshard_storage::ObjectName;
 
@@ -75,6 +77,28 @@ pub enum Error {
         /// The repository.
         location: String,
     },
+    /// The folder of what was fetched cannot be used.
+    #[error("cannot use the cache {}", folder.display())]
+    Cache {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// What is to be fetched does not fit on the disk.
+    #[error(
+        "the cache {} has room for {free_bytes} bytes, and {needed_bytes} are to be fetched: \
+         free some, or choose another disk",
+        folder.display()
+    )]
+    CacheFull {
+        /// The folder.
+        folder: PathBuf,
+        /// What is to be fetched.
+        needed_bytes: u64,
+        /// What may be used of the disk.
+        free_bytes: u64,
+    },
     /// What is to be published contradicts itself.
     #[error("cannot publish generation {id}: {problem}")]
     Staged {
@@ -92,6 +116,36 @@ pub enum Error {
         generation: GenerationId,
         /// Who the other writer says to be.
         by: String,
+    },
+    /// What is to be referenced is being deleted by somebody else.
+    #[error(
+        "generation {id} needs what {name} in {location}, by {by}, is deleting: try again later"
+    )]
+    Condemned {
+        /// The generation.
+        id: GenerationId,
+        /// The record that says so.
+        name: ObjectName,
+        /// Who wrote it.
+        by: String,
+        /// The repository.
+        location: String,
+    },
+    /// Deleting took so long that what was condemned may be needed again.
+    #[error("reclaiming in {location} takes too long, and stops before {what}: run it again")]
+    TooSlow {
+        /// What would have gone next.
+        what: String,
+        /// The repository.
+        location: String,
+    },
+    /// There is no generation to go back to.
+    #[error("no generation before {current} in {location} is marked good: name one")]
+    NothingGood {
+        /// The current generation.
+        current: GenerationId,
+        /// The repository.
+        location: String,
     },
     /// The shards of a generation do not make one.
     #[error("the shards of generation {id} do not fit together")]
@@ -113,9 +167,13 @@ impl Error {
         match self {
             Self::Storage(error) => error.kind(),
             Self::Staged { .. } | Self::NotLocal { .. } => ErrorKind::Invalid,
-            Self::Conflict { .. } => ErrorKind::Conflict,
+            Self::Conflict { .. } | Self::Condemned { .. } => ErrorKind::Conflict,
             Self::Interrupted
             | Self::NothingSelected { .. }
+            | Self::NothingGood { .. }
+            | Self::TooSlow { .. }
+            | Self::Cache { .. }
+            | Self::CacheFull { .. }
             | Self::BadBlob {
                 source: nightshard_format::Error::Io(_),
                 ..

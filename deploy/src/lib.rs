@@ -10,6 +10,9 @@
 //! blobs/<blake3>                     a shard; the same bytes are stored once
 //! generations/<id>/manifest.json     after all its blobs; build.json and reports/ beside it
 //! selections/<20-digit number>.json  the highest number names the current generation
+//! marks/<id>/<20-digit number>.json  good, bad or retired; the highest number counts
+//! intents/<nonce>.json               what a publisher is about to reference
+//! condemned/<nonce>.json             what is about to be deleted
 //! ```
 //!
 //! # Examples
@@ -30,27 +33,42 @@
 mod base;
 mod blob;
 mod bounded;
+mod cache;
 mod diff;
 mod environment;
 mod error;
+mod fetch;
+mod intent;
+mod mark;
 mod names;
 mod open;
+mod present;
 mod publish;
+mod reclaim;
+mod record;
 mod repository;
+mod rollback;
 mod select;
+mod throttle;
+mod transfer;
 mod verify;
 mod verify_record;
 mod verify_summaries;
 
 pub use base::Base;
 pub use blob::BlobRef;
+pub use cache::{Cache, FetchConfig, Served};
 pub use diff::{Side, TableDiff, diff};
 pub use environment::{Environment, SystemEnvironment};
 pub use error::{Error, ErrorKind, Result};
+pub use fetch::Fetched;
+pub use mark::{Mark, Verdict};
 pub use nightshard_storage::Config as StorageConfig;
 pub use open::VerifiedBlobs;
 pub use publish::{Published, Staged};
+pub use reclaim::{Reclaim, Reclaimed};
 pub use repository::{Listed, Repository};
+pub use rollback::RolledBack;
 pub use select::{Selected, Selection, SelectionNumber};
 pub use verify::{Damage, Verification, VerifyProgress, verify_shard};
 

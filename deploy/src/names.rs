@@ -15,6 +15,11 @@ pub(crate) fn selections() -> Result<ObjectName> {
     "selections".parse()
 }
 
+/// The folder of a generation.
+pub(crate) fn generation(id: &GenerationId) -> Result<ObjectName> {
+    format!("generations/{id}").parse()
+}
+
 /// The shard of this digest.
 pub(crate) fn blob(digest: &str) -> Result<ObjectName> {
     format!("blobs/{digest}").parse()
@@ -40,6 +45,61 @@ pub(crate) fn selection(number: SelectionNumber) -> Result<ObjectName> {
     format!("selections/{:020}.json", number.0).parse()
 }
 
+/// The folder of all blobs.
+pub(crate) fn blobs() -> Result<ObjectName> {
+    "blobs".parse()
+}
+
+/// The folder of all marks.
+pub(crate) fn marks() -> Result<ObjectName> {
+    "marks".parse()
+}
+
+/// The folder of a generation's marks.
+pub(crate) fn marks_of(id: &GenerationId) -> Result<ObjectName> {
+    format!("marks/{id}").parse()
+}
+
+/// A mark.
+pub(crate) fn mark(id: &GenerationId, number: u64) -> Result<ObjectName> {
+    format!("marks/{id}/{number:020}.json").parse()
+}
+
+/// The folder of all intents.
+pub(crate) fn intents() -> Result<ObjectName> {
+    "intents".parse()
+}
+
+/// What a publisher is about to reference.
+pub(crate) fn intent(nonce: &str) -> Result<ObjectName> {
+    format!("intents/{nonce}.json").parse()
+}
+
+/// The folder of all condemnations.
+pub(crate) fn condemnations() -> Result<ObjectName> {
+    "condemned".parse()
+}
+
+/// What is about to be deleted.
+pub(crate) fn condemnation(nonce: &str) -> Result<ObjectName> {
+    format!("condemned/{nonce}.json").parse()
+}
+
+/// Returns the generation and number of the mark that has this name, or `None` for another object.
+pub(crate) fn of_mark(name: &ObjectName) -> Option<(GenerationId, u64)> {
+    let (id, number) = name.as_str().strip_prefix("marks/")?.split_once('/')?;
+    Some((id.parse().ok()?, number_of_record(number)?))
+}
+
+/// Returns the generation in whose folder an object is, or `None` for one of another folder.
+pub(crate) fn generation_of(name: &ObjectName) -> Option<GenerationId> {
+    let (id, _inside) = name
+        .as_str()
+        .strip_prefix("generations/")?
+        .split_once('/')?;
+    id.parse().ok()
+}
+
 /// Returns the generation whose manifest has this name, or `None` for another object.
 pub(crate) fn generation_of_manifest(name: &ObjectName) -> Option<GenerationId> {
     let id = name.as_str().strip_prefix("generations/")?;
@@ -49,11 +109,14 @@ pub(crate) fn generation_of_manifest(name: &ObjectName) -> Option<GenerationId> 
 /// Returns the number of the selection that has this name, or `None` for another object.
 pub(crate) fn number_of_selection(name: &ObjectName) -> Option<SelectionNumber> {
     let number = name.as_str().strip_prefix("selections/")?;
-    let number = number.strip_suffix(".json")?;
+    number_of_record(number).map(SelectionNumber)
+}
+
+/// Returns the number that a record's name ends with.
+fn number_of_record(name: &str) -> Option<u64> {
+    let number = name.strip_suffix(".json")?;
     let is_number = number.len() == 20 && number.bytes().all(|byte| byte.is_ascii_digit());
-    is_number
-        .then(|| number.parse().ok().map(SelectionNumber))
-        .flatten()
+    is_number.then(|| number.parse().ok()).flatten()
 }
 
 #[cfg(test)]

@@ -62,12 +62,13 @@ impl VerifiedBlobs {
 }
 
 impl Repository {
-    /// Opens a generation whose blobs are local files, mapping each and verifying those that are
-    /// not in `verified` yet, on all processors.
+    /// Opens a generation, mapping each of its blobs and verifying those that are not in `verified`
+    /// yet, on all processors. Those that are no local files are fetched first; one that was fetched
+    /// and has lost bytes since is fetched again.
     ///
     /// # Errors
     /// [`Error::MissingBlob`] and [`Error::BadBlob`] name the first blob at fault, in the
-    /// manifest's order; otherwise as [`Repository::manifest`].
+    /// manifest's order; otherwise as [`Repository::manifest`] and [`Repository::fetch`].
     pub async fn open_generation(
         &self,
         id: &GenerationId,
@@ -80,9 +81,23 @@ impl Repository {
             .filter(|entry| !verified.maps.contains_key(&entry.blob))
             .cloned()
             .collect();
+        self.fetch(&unknown).await?;
+        let mapped = match self.map_all(unknown.clone()).await {
+            Err(error) if self.forget_fetched(&error)? => {
+                self.fetch(&unknown).await?;
+                self.map_all(unknown).await
+            }
+            mapped => mapped,
+        };
+        verified.maps.extend(mapped?);
+        Self::bind(manifest, &verified.maps)
+    }
+
+    /// Maps and verifies blobs, on all processors.
+    async fn map_all(&self, entries: Vec<ShardEntry>) -> Result<Vec<(String, Mapped)>> {
         let repository = self.clone();
-        let mapped = bounded::blocking(move || {
-            let shards: Vec<_> = unknown
+        bounded::blocking(move || {
+            let shards: Vec<_> = entries
                 .into_par_iter()
                 .map(|entry| {
                     let shard = repository.map_verified(&entry)?;
@@ -90,17 +105,31 @@ impl Repository {
                 })
                 .collect();
             // Collected first: which error rayon would stop at depends on the threads.
-            shards.into_iter().collect::<Result<Vec<_>>>()
-        });
-        verified.maps.extend(mapped.await??);
-        Self::bind(manifest, &verified.maps)
+            shards.into_iter().collect()
+        })
+        .await?
     }
 
-    /// Opens and verifies one shard of a generation, whose blob is a local file.
+    /// Forgets the blob that is damaged if it was fetched and has lost bytes since: then there is a
+    /// right one to be fetched again. Returns whether that is so.
+    fn forget_fetched(&self, error: &Error) -> Result<bool> {
+        let (Error::BadBlob { blob, .. } | Error::MissingBlob { blob, .. }) = error else {
+            return Ok(false);
+        };
+        if self.is_local()? {
+            return Ok(false);
+        }
+        self.cache()?.forget(&blob.0.blob)?;
+        Ok(true)
+    }
+
+    /// Opens and verifies one shard of a generation, whose blob is fetched first where it is no
+    /// local file.
     ///
     /// # Errors
-    /// [`Error::MissingBlob`] or [`Error::BadBlob`].
+    /// [`Error::MissingBlob`] or [`Error::BadBlob`], otherwise as [`Repository::fetch`].
     pub async fn open_shard(&self, entry: &ShardEntry) -> Result<Shard<Mapped>> {
+        self.fetch(std::slice::from_ref(entry)).await?;
         let (repository, entry) = (self.clone(), entry.clone());
         bounded::blocking(move || repository.map_entry(&entry)).await?
     }
@@ -112,8 +141,8 @@ impl Repository {
         Ok(shard)
     }
 
-    /// Opens a generation whose blobs are local files, without reading them: only their structure
-    /// is checked, in a time that does not depend on how long they are.
+    /// Opens a generation without reading its blobs: only their structure is checked, in a time that
+    /// does not depend on how long they are, once those that are no local files were fetched.
     ///
     /// Lookups in bytes that were not verified find damage or give wrong values, but never those
     /// of another key.
@@ -125,6 +154,7 @@ impl Repository {
         id: &GenerationId,
     ) -> Result<Generation<Mapped>> {
         let manifest = self.manifest(id).await?;
+        self.fetch(&manifest.shards).await?;
         let repository = self.clone();
         bounded::blocking(move || {
             let mut maps = BTreeMap::new();

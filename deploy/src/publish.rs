@@ -9,12 +9,12 @@ use nightshard_format::manifest::{GenerationId, Manifest, ShardEntry};
 use nightshard_storage::Error as StorageError;
 
 use crate::{
-    BlobRef, Error, Repository, Result,
+    Error, Repository, Result,
     blob::{check_bytes, check_len},
     bounded,
     error::one_line,
     names,
-    repository::{BlobState, Check},
+    present::{BlobState, Check, Inventory},
 };
 
 /// A generation in local files, ready to be published.
@@ -50,6 +50,17 @@ pub struct Published {
     pub mended: Vec<String>,
 }
 
+/// Where a blob comes from that may have to be stored.
+#[derive(Debug, Clone)]
+pub(crate) enum BlobSource {
+    /// A file that is moved where that is possible.
+    Staged(PathBuf),
+    /// Another repository.
+    Repository(Repository),
+    /// Nowhere: it is there already, or something is wrong.
+    None,
+}
+
 /// What became of one blob.
 enum Stored {
     New,
@@ -70,13 +81,29 @@ impl Repository {
     /// # Errors
     /// [`Error::Staged`] if the parts contradict each other, [`Error::BadBlob`] if a blob is of the
     /// wrong length and not staged, [`Error::MissingBlob`] if one is neither there nor staged,
-    /// [`Error::Unusable`] for a damaged manifest in the place of this one, [`Error::Storage`] if
-    /// storing fails.
+    /// [`Error::Unusable`] for a damaged manifest in the place of this one, [`Error::Condemned`] if
+    /// something of it is being reclaimed, [`Error::Storage`] if storing fails.
     pub async fn publish(&self, staged: &Staged) -> Result<Published> {
         let manifest_json = staged.check()?;
+        let intent = self.declare(&staged.manifest).await?;
+        let published = self.publish_declared(staged, manifest_json).await;
+        self.withdraw(intent).await;
+        published
+    }
+
+    async fn publish_declared(&self, staged: &Staged, manifest_json: Vec<u8>) -> Result<Published> {
         // Litter that cannot be cleared is no reason not to publish.
         let _litter = self.storage.clear_unfinished(self.environment.now()).await;
-        let mut published = self.publish_blobs(staged).await?;
+        let paths: BTreeMap<&str, &Path> = staged
+            .shards
+            .iter()
+            .map(|(path, digest)| (digest.as_str(), path.as_path()))
+            .collect();
+        let source_of = |digest: &str| match paths.get(digest) {
+            Some(path) => BlobSource::Staged((*path).to_owned()),
+            None => BlobSource::None,
+        };
+        let mut published = self.publish_blobs(&staged.manifest, source_of).await?;
         self.publish_beside(staged).await?;
         published.is_new = self
             .publish_manifest(&staged.manifest.id, manifest_json)
@@ -84,29 +111,28 @@ impl Repository {
         Ok(published)
     }
 
-    async fn publish_blobs(&self, staged: &Staged) -> Result<Published> {
-        let paths: BTreeMap<&str, &Path> = staged
-            .shards
-            .iter()
-            .map(|(path, digest)| (digest.as_str(), path.as_path()))
-            .collect();
-        let entries: BTreeMap<&str, &ShardEntry> = staged
-            .manifest
-            .shards
-            .iter()
-            .map(|entry| (entry.blob.as_str(), entry))
-            .collect();
+    /// Stores the blobs of a generation that are absent or damaged.
+    pub(crate) async fn publish_blobs(
+        &self,
+        manifest: &Manifest,
+        source_of: impl Fn(&str) -> BlobSource,
+    ) -> Result<Published> {
+        let entries = manifest.shards.iter();
+        let entries: BTreeMap<&str, &ShardEntry> =
+            entries.map(|entry| (entry.blob.as_str(), entry)).collect();
+        let inventory = self.inventory(entries.len()).await?;
         let stored = bounded::run(entries.into_values(), |entry| {
             let (repository, entry) = (self.clone(), entry.clone());
-            let path = paths.get(entry.blob.as_str()).map(PathBuf::from);
-            let id = staged.manifest.id.clone();
+            let source = source_of(&entry.blob);
+            let (id, inventory) = (manifest.id.clone(), inventory.clone());
             async move {
-                let stored = repository.publish_blob(&id, &entry, path).await?;
+                let stored = repository.publish_blob(&id, &entry, source, &inventory);
+                let stored = stored.await?;
                 Ok((stored, entry.size_bytes))
             }
         });
         let mut published = Published {
-            generation: staged.manifest.id.clone(),
+            generation: manifest.id.clone(),
             is_new: false,
             blobs_new: 0,
             blobs_present: 0,
@@ -135,49 +161,60 @@ impl Repository {
         &self,
         id: &GenerationId,
         entry: &ShardEntry,
-        path: Option<PathBuf>,
+        source: BlobSource,
+        inventory: &Inventory,
     ) -> Result<Stored> {
-        let check = match path {
-            Some(_) => Check::Bytes,
-            None => Check::Length,
+        let check = match source {
+            BlobSource::Staged(_) | BlobSource::Repository(_) => Check::Bytes,
+            BlobSource::None => Check::Length,
         };
-        let damage = match self.blob_state(entry, check).await? {
+        let damage = match self.blob_state(entry, check, inventory).await? {
             BlobState::Right => return Ok(Stored::Present),
             BlobState::Absent => None,
             BlobState::Damaged(source) => Some(self.bad_blob(entry, source)),
         };
+        match source {
+            BlobSource::Staged(path) => self.store_blob(id, entry, &path, damage).await,
+            BlobSource::Repository(source) => {
+                let lent = source.lend(entry, self).await?;
+                let stored = self.store_blob(id, entry, &lent.path(), damage).await;
+                lent.give_back();
+                stored
+            }
+            BlobSource::None => Err(damage.unwrap_or_else(|| self.missing_blob(entry))),
+        }
+    }
+
+    /// Stores the file of a blob, in the place of a damaged one where there is one.
+    async fn store_blob(
+        &self,
+        id: &GenerationId,
+        entry: &ShardEntry,
+        path: &Path,
+        damage: Option<Error>,
+    ) -> Result<Stored> {
         let problem = |problem: String| Error::Staged {
             id: id.clone(),
             problem,
         };
-        let (path, damage) = match (path, damage) {
-            (Some(path), damage) => (path, damage),
-            (None, Some(damage)) => return Err(damage),
-            (None, None) => {
-                return Err(Error::MissingBlob {
-                    blob: Box::new(BlobRef(entry.clone())),
-                    location: self.location().to_owned(),
-                });
-            }
-        };
-        let metadata = tokio::fs::metadata(&path).await;
+        let metadata = std::fs::metadata(path);
         let len_bytes = metadata.map_err(|source| StorageError::Source {
-            path: path.clone(),
+            path: path.to_owned(),
             source,
         })?;
         check_len(len_bytes.len(), entry)
             .map_err(|error| problem(format!("{}: {error}", path.display())))?;
         let name = names::blob(&entry.blob)?;
         let Some(damage) = damage else {
-            let is_new = is_new(self.storage.create_from_file(&name, &path).await)?;
+            let is_new = is_new(self.storage.create_from_file(&name, path).await)?;
             return Ok(if is_new { Stored::New } else { Stored::Present });
         };
         // Only the right bytes may take a blob's place.
-        let (staged, of_entry) = (path.clone(), entry.clone());
+        let (staged, of_entry) = (path.to_owned(), entry.clone());
         bounded::blocking(move || check_bytes(&staged, &of_entry))
             .await?
             .map_err(|error| problem(format!("{}: {error}", path.display())))?;
-        self.storage.replace_from_file(&name, &path).await?;
+        self.storage.replace_from_file(&name, path).await?;
         let damage = one_line(&damage);
         Ok(Stored::Mended { damage })
     }
@@ -195,7 +232,7 @@ impl Repository {
         Ok(())
     }
 
-    async fn publish_manifest(&self, id: &GenerationId, json: Vec<u8>) -> Result<bool> {
+    pub(crate) async fn publish_manifest(&self, id: &GenerationId, json: Vec<u8>) -> Result<bool> {
         let created = self
             .storage
             .create(&names::manifest(id)?, json.into())
@@ -237,7 +274,7 @@ impl Staged {
 }
 
 /// Turns the error that an object exists into whether it did not.
-fn is_new(created: nightshard_storage::Result<()>) -> Result<bool> {
+pub(crate) fn is_new(created: nightshard_storage::Result<()>) -> Result<bool> {
     match created {
         Ok(()) => Ok(true),
         Err(StorageError::Exists { .. }) => Ok(false),

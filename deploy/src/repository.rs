@@ -14,9 +14,8 @@ use nightshard_format::{
 use nightshard_storage::{Config as StorageConfig, ObjectName, Storage};
 
 use crate::{
-    BlobRef, Environment, Error, Result, SelectionNumber, SystemEnvironment,
-    blob::{check_bytes, check_len},
-    bounded, names,
+    BlobRef, Cache, Environment, Error, Mark, Result, SelectionNumber, SystemEnvironment, bounded,
+    names,
 };
 
 /// No manifest is longer: a million shards take a quarter of it.
@@ -32,26 +31,7 @@ pub struct Repository {
     /// The highest selection known, 0 before the first.
     pub(crate) last_seen: Arc<AtomicU64>,
     pub(crate) memory: MemoryPolicy,
-}
-
-/// How much of a blob is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Check {
-    /// How long it is.
-    Length,
-    /// Every byte.
-    Bytes,
-}
-
-/// What stands in a blob's place.
-#[derive(Debug)]
-pub(crate) enum BlobState {
-    /// Nothing.
-    Absent,
-    /// The blob, as far as it was looked at.
-    Right,
-    /// Other bytes, or what cannot be read.
-    Damaged(FormatError),
+    cache: Option<Cache>,
 }
 
 /// A generation that a repository has.
@@ -63,8 +43,10 @@ pub struct Listed {
     pub manifest: Result<Manifest>,
     /// Whether it is the current one.
     pub is_current: bool,
-    /// Whether it is what was current before: what going back goes back to.
+    /// Whether it is what was current before.
     pub is_previous: bool,
+    /// The mark that counts, if it has one.
+    pub mark: Option<Mark>,
     /// The selections that name it, ascending.
     pub selections: Vec<SelectionNumber>,
 }
@@ -84,6 +66,7 @@ impl Repository {
             environment,
             last_seen: Arc::default(),
             memory: MemoryPolicy::UNADVISED,
+            cache: None,
         }
     }
 
@@ -92,6 +75,15 @@ impl Repository {
     #[must_use]
     pub fn with_memory(self, memory: MemoryPolicy) -> Self {
         Self { memory, ..self }
+    }
+
+    /// Has blobs that are no local files fetched into `cache` where they are to be mapped.
+    #[must_use]
+    pub fn with_cache(self, cache: Cache) -> Self {
+        Self {
+            cache: Some(cache),
+            ..self
+        }
     }
 
     /// Opens the repository at `uri`, which must be there.
@@ -132,14 +124,28 @@ impl Repository {
 
     /// Like [`Repository::manifest`], but absence is `None`.
     pub(crate) async fn find_manifest(&self, id: &GenerationId) -> Result<Option<Manifest>> {
+        if let Some(manifest) = self.cached_manifest(id) {
+            return Ok(Some(manifest));
+        }
         let name = names::manifest(id)?;
         let Some(bytes) = self.storage.get(&name, MANIFEST_LEN_MAX).await? else {
             return Ok(None);
         };
         match read_manifest(&bytes, id) {
-            Ok(manifest) => Ok(Some(manifest)),
+            Ok(manifest) => {
+                if let Some(cache) = &self.cache {
+                    cache.put_manifest(id, &bytes)?;
+                }
+                Ok(Some(manifest))
+            }
             Err(error) => Err(self.unusable(name, error)),
         }
+    }
+
+    /// Returns a manifest that was fetched before: its id says that it is the right one.
+    fn cached_manifest(&self, id: &GenerationId) -> Option<Manifest> {
+        let bytes = self.cache.as_ref()?.manifest(id)?;
+        read_manifest(&bytes.into(), id).ok()
     }
 
     /// Returns every generation, the unusable ones too, by last business day; those of one day in
@@ -153,6 +159,7 @@ impl Repository {
         let current = selections.last().and_then(|(_, id)| id.as_ref());
         let mut earlier = selections.iter().rev().filter_map(|(_, id)| id.as_ref());
         let previous = earlier.find(|id| Some(*id) != current);
+        let marks = self.marks().await?;
         let listed = self.storage.list(&names::generations()?).await?;
         let ids = listed.iter().map(|object| &object.name);
         let ids = ids.filter_map(names::generation_of_manifest);
@@ -163,6 +170,7 @@ impl Repository {
                 .filter(|(_, named)| *named == Some(id.clone()));
             let selections = of_id.map(|(number, _)| *number).collect();
             let (is_current, is_previous) = (current == Some(&id), previous == Some(&id));
+            let mark = marks.get(&id).cloned();
             async move {
                 let manifest = repository.manifest(&id).await;
                 Ok(Listed {
@@ -170,6 +178,7 @@ impl Repository {
                     manifest,
                     is_current,
                     is_previous,
+                    mark,
                     selections,
                 })
             }
@@ -185,45 +194,41 @@ impl Repository {
         Ok(listed)
     }
 
-    /// Returns what stands in a blob's place, by its length alone or by all its bytes.
-    ///
-    /// Where blobs are no local files the length must do: whoever fetches one compares its digest.
-    pub(crate) async fn blob_state(&self, entry: &ShardEntry, check: Check) -> Result<BlobState> {
-        let name = names::blob(&entry.blob)?;
-        let Some(len_bytes) = self.storage.size(&name).await? else {
-            return Ok(BlobState::Absent);
-        };
-        let checked = match (check, self.storage.local_path(&name)) {
-            (Check::Bytes, Some(path)) => {
-                let entry = entry.clone();
-                bounded::blocking(move || check_bytes(&path, &entry)).await?
-            }
-            _ => check_len(len_bytes, entry),
-        };
-        Ok(match checked {
-            Ok(()) => BlobState::Right,
-            Err(damage) => BlobState::Damaged(damage),
-        })
+    /// Returns the path under which a blob is, or would be once it was fetched.
+    pub(crate) fn blob_path(&self, entry: &ShardEntry) -> Result<PathBuf> {
+        match self.storage.local_path(&names::blob(&entry.blob)?) {
+            Some(path) => Ok(path),
+            None => Ok(self.cache()?.blob(&entry.blob)),
+        }
     }
 
-    /// Returns the path under which a blob can be mapped in place.
-    pub(crate) fn blob_path(&self, entry: &ShardEntry) -> Result<PathBuf> {
-        let path = self.storage.local_path(&names::blob(&entry.blob)?);
-        path.ok_or_else(|| Error::NotLocal {
+    /// Returns whether blobs are local files, which need not be fetched.
+    pub(crate) fn is_local(&self) -> Result<bool> {
+        Ok(self.storage.local_path(&names::blobs()?).is_some())
+    }
+
+    /// Returns where blobs are fetched to, if anywhere.
+    #[must_use]
+    pub fn find_cache(&self) -> Option<&Cache> {
+        self.cache.as_ref()
+    }
+
+    /// Returns where blobs are fetched to.
+    pub(crate) fn cache(&self) -> Result<&Cache> {
+        self.cache.as_ref().ok_or_else(|| Error::NotLocal {
             location: self.location().to_owned(),
         })
     }
 
     /// Names the blob that cannot be used.
     pub(crate) fn bad_blob(&self, entry: &ShardEntry, source: FormatError) -> Error {
-        let (blob, location) = (Box::new(BlobRef(entry.clone())), self.location().to_owned());
         match source {
             FormatError::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Error::MissingBlob { blob, location }
+                self.missing_blob(entry)
             }
             source => Error::BadBlob {
-                blob,
-                location,
+                blob: Box::new(BlobRef(entry.clone())),
+                location: self.location().to_owned(),
                 source,
             },
         }

@@ -1,32 +1,15 @@
 //! Selections: the numbered records of which the highest names the current generation.
 
-use std::{
-    fmt,
-    sync::atomic::Ordering,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{fmt, sync::atomic::Ordering};
 
-use nightshard_format::{
-    calendar::Day,
-    manifest::{GenerationId, Manifest},
-};
-use nightshard_storage::{Error as StorageError, ErrorKind};
+use nightshard_format::manifest::{GenerationId, Manifest};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    BlobRef, Error, Repository, Result, bounded, names,
-    repository::{BlobState, Check},
-};
-
-/// No selection is longer.
-const SELECTION_LEN_MAX: u64 = 64 << 10;
+use crate::{Error, Repository, Result, bounded, names, present::Check, record::Written};
 
 /// Numbers have no gaps: one that skips so many is no selection, but somebody's mistake, and
 /// following it would leave no number for the next.
 const LOST_MAX: u64 = 1_000;
-
-/// How often a selection is tried when storage does not say what became of it.
-const ATTEMPTS_MAX: u32 = 3;
 
 /// The number of a selection: 1 is the first, and there are no gaps.
 #[derive(
@@ -97,10 +80,19 @@ impl Repository {
     /// # Errors
     /// [`Error::UnknownGeneration`], [`Error::Unusable`], [`Error::MissingBlob`] or
     /// [`Error::BadBlob`] if it could not be served; [`Error::Conflict`] if another writer
-    /// selected another generation at the same time.
+    /// selected another generation at the same time, [`Error::Condemned`] if this one is being
+    /// reclaimed.
     pub async fn select(&self, id: &GenerationId) -> Result<Selected> {
         let manifest = self.manifest(id).await?;
-        self.check_blobs(&manifest, Check::Bytes).await?;
+        let intent = self.declare(&manifest).await?;
+        let selected = self.select_declared(&manifest).await;
+        self.withdraw(intent).await;
+        selected
+    }
+
+    async fn select_declared(&self, manifest: &Manifest) -> Result<Selected> {
+        let id = &manifest.id;
+        self.check_blobs(manifest, Check::Bytes).await?;
         let last = self.last_number().await?.unwrap_or_default();
         // A damaged selection is overruled by the next one.
         if let Ok(Some(selection)) = self.selection(last).await
@@ -114,6 +106,26 @@ impl Repository {
         self.write_next(last, id).await
     }
 
+    /// Makes a generation the current one, in the place of what is current under `number`.
+    ///
+    /// # Errors
+    /// As [`Repository::select`]; [`Error::Conflict`] if another one was selected since `number`.
+    pub(crate) async fn select_over(
+        &self,
+        number: SelectionNumber,
+        id: &GenerationId,
+    ) -> Result<Selected> {
+        let manifest = self.manifest(id).await?;
+        let intent = self.declare(&manifest).await?;
+        let checked = self.check_blobs(&manifest, Check::Length).await;
+        let selected = match checked {
+            Ok(()) => self.write_next(number, id).await,
+            Err(error) => Err(error),
+        };
+        self.withdraw(intent).await;
+        selected
+    }
+
     /// Writes the selection of the number after `last`.
     pub(crate) async fn write_next(
         &self,
@@ -124,39 +136,22 @@ impl Repository {
             number: SelectionNumber(last.0.saturating_add(1)),
             generation: id.clone(),
             nonce: self.environment.nonce(),
-            at: rfc3339(self.environment.now()),
+            at: self.now_text(),
             by: self.environment.writer(),
         };
         self.write_selection(selection).await
     }
 
-    async fn write_selection(&self, selection: Selection) -> Result<Selected> {
-        let name = names::selection(selection.number)?;
-        let mut json = serde_json::to_vec_pretty(&selection)
-            .map_err(|error| self.unusable(name.clone(), error))?;
-        json.push(b'\n');
-        let mut attempts = 1..=ATTEMPTS_MAX;
-        loop {
-            attempts.next();
-            match self.storage.create(&name, json.clone().into()).await {
-                Ok(()) => {
-                    return Ok(Selected {
-                        selection,
-                        is_new: true,
-                    });
-                }
-                Err(StorageError::Exists { .. }) => return self.judge(selection).await,
-                // The answer may be lost rather than the record: the next attempt tells.
-                Err(error) if error.kind() == ErrorKind::Unavailable && !attempts.is_empty() => {}
-                Err(error) => return Err(error.into()),
-            }
+    /// Writes a selection, or tells whether the one that stands in its place is as good.
+    async fn write_selection(&self, own: Selection) -> Result<Selected> {
+        let name = names::selection(own.number)?;
+        if let Written::New = self.write_record(&name, &own).await? {
+            return Ok(Selected {
+                selection: own,
+                is_new: true,
+            });
         }
-    }
-
-    /// Tells whether the selection that stands where `own` was to be written is as good.
-    async fn judge(&self, own: Selection) -> Result<Selected> {
-        let found = self.selection(own.number).await?;
-        match found {
+        match self.selection(own.number).await? {
             Some(found) if found.generation == own.generation => Ok(Selected {
                 is_new: found.nonce == own.nonce,
                 selection: found,
@@ -166,29 +161,8 @@ impl Repository {
                 generation: found.generation,
                 by: found.by,
             }),
-            None => {
-                let name = names::selection(own.number)?;
-                Err(self.unusable(name, "it was there and is gone"))
-            }
+            None => Err(self.unusable(name, "it was there and is gone")),
         }
-    }
-
-    pub(crate) async fn check_blobs(&self, manifest: &Manifest, check: Check) -> Result<()> {
-        bounded::run(&manifest.shards, |entry| {
-            let (repository, entry) = (self.clone(), entry.clone());
-            async move {
-                match repository.blob_state(&entry, check).await? {
-                    BlobState::Right => Ok(()),
-                    BlobState::Damaged(source) => Err(repository.bad_blob(&entry, source)),
-                    BlobState::Absent => Err(Error::MissingBlob {
-                        blob: Box::new(BlobRef(entry)),
-                        location: repository.location().to_owned(),
-                    }),
-                }
-            }
-        })
-        .await
-        .map(drop)
     }
 
     /// Returns the highest number, from the highest known on: there are no gaps.
@@ -248,44 +222,12 @@ impl Repository {
 
     pub(crate) async fn selection(&self, number: SelectionNumber) -> Result<Option<Selection>> {
         let name = names::selection(number)?;
-        let Some(bytes) = self.storage.get(&name, SELECTION_LEN_MAX).await? else {
-            return Ok(None);
-        };
-        match serde_json::from_slice::<Selection>(&bytes) {
-            Ok(selection) if selection.number == number => Ok(Some(selection)),
-            Ok(selection) => Err(self.unusable(
-                name,
-                format!("it says to be selection {}", selection.number),
-            )),
-            Err(error) => Err(self.unusable(name, error)),
-        }
-    }
-}
-
-/// Returns a time to the second, in UTC as of RFC 3339.
-fn rfc3339(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    let day = Day(i32::try_from(days).unwrap_or_default());
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{day}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn times_are_written_in_utc() {
-        // From the examples of RFC 3339 and POSIX.
-        for (seconds, text) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (482_196_050, "1985-04-12T23:20:50Z"),
-            (1_000_000_000, "2001-09-09T01:46:40Z"),
-        ] {
-            assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_secs(seconds)), text);
+        match self.read_record::<Selection>(&name).await? {
+            Some(selection) if selection.number != number => {
+                let problem = format!("it says to be selection {}", selection.number);
+                Err(self.unusable(name, problem))
+            }
+            found => Ok(found),
         }
     }
 }

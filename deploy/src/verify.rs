@@ -1,6 +1,9 @@
 //! The full walk of a generation: every byte of every blob, every record by its type.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use nightshard_format::{
     Result as FormatResult,
@@ -12,7 +15,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::{
-    Error, Repository, Result, bounded, error::one_line, verify_record::check_record,
+    Error, ErrorKind, Repository, Result, bounded, error::one_line, verify_record::check_record,
     verify_summaries::check_summaries,
 };
 
@@ -66,13 +69,30 @@ impl Repository {
         progress: impl Fn(VerifyProgress) + Send + Sync + 'static,
     ) -> Result<Verification> {
         let manifest = self.manifest(id).await?;
+        let unfetched = self.fetch_each(&manifest).await?;
         let repository = self.clone();
-        bounded::blocking(move || repository.walk(manifest, &progress)).await
+        bounded::blocking(move || repository.walk(manifest, unfetched, &progress)).await
+    }
+
+    /// Fetches the blobs that are no local files, one by one, and returns what is wrong with those
+    /// that storage has not or has wrong, by digest.
+    async fn fetch_each(&self, manifest: &Manifest) -> Result<BTreeMap<String, Error>> {
+        let fetched = bounded::run(&manifest.shards, |entry| {
+            let (repository, entry) = (self.clone(), entry.clone());
+            async move {
+                match repository.fetch(std::slice::from_ref(&entry)).await {
+                    Err(error) if error.kind() == ErrorKind::Data => Ok(Some((entry.blob, error))),
+                    fetched => fetched.map(|_fetched| None),
+                }
+            }
+        });
+        Ok(fetched.await?.into_iter().flatten().collect())
     }
 
     fn walk(
         &self,
         manifest: Manifest,
+        mut unfetched: BTreeMap<String, Error>,
         progress: &(dyn Fn(VerifyProgress) + Send + Sync),
     ) -> Verification {
         let counter = Counter::new(&manifest);
@@ -94,6 +114,10 @@ impl Repository {
         };
         let mut maps = Vec::with_capacity(walked.len());
         for (entry, walked) in manifest.shards.iter().zip(walked) {
+            let walked = match unfetched.remove(&entry.blob) {
+                Some(error) => Err(error),
+                None => walked,
+            };
             match walked {
                 Ok(map) => {
                     verification.records += entry.records;

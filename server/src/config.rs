@@ -1,7 +1,9 @@
 //! The configuration of a server: the table `[server]` of nightshard.toml.
 
 use std::{
+    net::SocketAddr,
     num::{NonZeroU32, NonZeroU64, NonZeroUsize},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -22,10 +24,18 @@ pub struct Config {
     pub memory: MemoryPolicy,
     /// How files in use are read again.
     pub scrub: Scrub,
+    /// Where whoever switches the server reaches it.
+    pub admin: AdminConfig,
     /// How many generations stay mapped, the current one included.
     pub keep_mapped: NonZeroUsize,
     /// How often the repository is asked for its selection.
     pub poll_ms: NonZeroU64,
+    /// How long a server that serves nothing yet waits for the repository before it serves what
+    /// it served in an earlier run.
+    pub start_patience_ms: u64,
+    /// How long a request may wait for the selection that its client has seen elsewhere, where a
+    /// candidate is prepared; 0: not at all.
+    pub at_least_wait_ms: u64,
     /// How long requests may still take once the server is told to stop.
     pub drain_ms: u64,
 }
@@ -37,8 +47,11 @@ impl Default for Config {
             cors: Cors::default(),
             memory: MemoryPolicy::default(),
             scrub: Scrub::default(),
+            admin: AdminConfig::default(),
             keep_mapped: NonZeroUsize::MIN.saturating_add(1),
             poll_ms: nonzero(1_000),
+            start_patience_ms: 5_000,
+            at_least_wait_ms: 250,
             drain_ms: 30_000,
         }
     }
@@ -58,6 +71,8 @@ impl Config {
         let limits = &self.limits;
         for (key, value, bounds) in [
             ("poll_ms", self.poll_ms.get(), 1..=TIME_MS_MAX),
+            ("start_patience_ms", self.start_patience_ms, 0..=TIME_MS_MAX),
+            ("at_least_wait_ms", self.at_least_wait_ms, 0..=10_000),
             ("drain_ms", self.drain_ms, 0..=TIME_MS_MAX),
             (
                 "limits.request_line_bytes",
@@ -109,11 +124,19 @@ impl Config {
                 ));
             }
         }
-        Ok(())
+        self.admin.check()
     }
 
     pub(crate) fn poll(&self) -> Duration {
         Duration::from_millis(self.poll_ms.get())
+    }
+
+    pub(crate) fn start_patience(&self) -> Duration {
+        Duration::from_millis(self.start_patience_ms)
+    }
+
+    pub(crate) fn at_least_wait(&self) -> Duration {
+        Duration::from_millis(self.at_least_wait_ms)
     }
 
     pub(crate) fn drain(&self) -> Duration {
@@ -205,6 +228,32 @@ impl Default for Scrub {
     }
 }
 
+/// Where whoever switches the server reaches it: nowhere unless configured.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminConfig {
+    /// The address; port 0 picks one.
+    pub listen: Option<SocketAddr>,
+    /// The file of the secret that callers have to show.
+    pub token_file: Option<PathBuf>,
+}
+
+impl AdminConfig {
+    /// Checks that no stranger can reach what needs no token.
+    ///
+    /// # Errors
+    /// A line that names the key at fault.
+    fn check(&self) -> Result<(), String> {
+        match self.listen {
+            Some(listen) if !listen.ip().is_loopback() && self.token_file.is_none() => {
+                let rule = "only a loopback address can be served without server.admin.token_file";
+                Err(format!("server.admin.listen: {rule}, not {listen}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 const fn nonzero(value: u64) -> NonZeroU64 {
     match NonZeroU64::new(value) {
         Some(value) => value,
@@ -237,6 +286,10 @@ mod tests {
             (
                 r#"{"limits": {"waiting_answers_bytes": 5}}"#,
                 "waiting_answers_bytes",
+            ),
+            (
+                r#"{"admin": {"listen": "10.0.0.1:8081"}}"#,
+                "server.admin.listen: only a loopback address can be served without",
             ),
             (
                 r#"{"poll_ms": 86400001}"#,

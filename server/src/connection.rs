@@ -1,6 +1,7 @@
 //! One connection: its stream under limits of time and length, from accept to farewell.
 
 use std::{
+    convert::Infallible,
     io,
     pin::Pin,
     sync::{
@@ -11,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hyper::{StatusCode, server::conn::http1};
+use hyper::{Request, StatusCode, body::Incoming, server::conn::http1, service::Service};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
@@ -26,7 +27,7 @@ use crate::{
     metrics::{Counted, Metrics, Resource},
     problem::Problem,
     respond,
-    service::{Api, Shared},
+    service::{Reply, Shared},
 };
 
 /// How long a client may take to read a last answer and close.
@@ -103,12 +104,15 @@ impl Drop for Busy {
     }
 }
 
-/// Serves a connection until it ends.
-pub(crate) async fn serve(
+/// Serves a connection by a service that `make` returns, until it ends.
+pub(crate) async fn serve<S>(
     stream: TcpStream,
     shared: Arc<Shared>,
     mut stopping: watch::Receiver<bool>,
-) {
+    make: impl FnOnce(Arc<Shared>, Arc<Progress>) -> S,
+) where
+    S: Service<Request<Incoming>, Response = Reply, Error = Infallible>,
+{
     let limits = &shared.config.limits;
     let header_bytes = limits.header_bytes;
     let head_bytes = limits.request_line_bytes + header_bytes;
@@ -123,7 +127,7 @@ pub(crate) async fn serve(
         .header_read_timeout(None)
         // The stream refuses heads that are too long; reads may overshoot by as much again.
         .max_buf_size(2 * head_bytes + (16 << 10))
-        .serve_connection(TokioIo::new(limited), Api::new(shared, progress));
+        .serve_connection(TokioIo::new(limited), make(shared, progress));
     let ended = tokio::select! {
         ended = &mut connection => Some(ended),
         _ = stopping.wait_for(|stopping| *stopping) => None,
@@ -299,9 +303,7 @@ impl LimitedStream {
     /// Says what is wrong before the connection ends, unless earlier answers were not written.
     fn refuse(&self, problem: &Problem) {
         if self.progress.answers.load(Relaxed) == self.answers_written {
-            let kept = self.shared.switch.load();
-            let serving = kept.as_ref().map(|kept| &kept.current);
-            let farewell = respond::farewell(problem, serving, &self.shared.origins);
+            let farewell = respond::farewell(problem, &self.shared);
             // A client that does not even take these few bytes misses them.
             match self.stream.try_write(&farewell) {
                 Ok(written) if written == farewell.len() => {

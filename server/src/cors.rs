@@ -8,8 +8,9 @@ use hyper::header::{
 use crate::config::Cors;
 
 /// The headers that a page may read beside the usual ones.
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("ETag, Nightshard-Generation, Nightshard-Selection, Retry-After");
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "ETag, Nightshard-Generation, Nightshard-Selection, Nightshard-Age, Nightshard-Behind, Retry-After",
+);
 /// The headers that a page may send beside the usual ones.
 const ALLOWED: HeaderValue =
     HeaderValue::from_static("Authorization, Content-Type, If-None-Match, Nightshard-At-Least");

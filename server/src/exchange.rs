@@ -2,11 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use hyper::{
-    Method, StatusCode,
-    header::{COOKIE, HeaderMap, ORIGIN},
-    http::request::Parts,
-};
+use hyper::{Method, StatusCode, header::ORIGIN, http::request::Parts};
 use nightshard_format::record::STORES;
 
 use crate::{
@@ -17,13 +13,15 @@ use crate::{
         parameters::Parameters,
         route::{Part, Route},
     },
+    at_least,
+    config::Limits,
     encoding::Encoding,
     generation::{ServedGeneration, Serving},
     host,
     json::Json,
     metrics::{Counted, Resource},
     problem::{Failure, Problem, Result},
-    respond::{self, AT_LEAST, Answer, matches_any, matching_etag, no_such_path},
+    respond::{self, Answer, matches_any, matching_etag, no_such_path},
     service::{Reply, Shared},
     switch::{Kept, Pinned},
     work::Work,
@@ -33,6 +31,8 @@ use crate::{
 pub(crate) enum Step {
     Done(Answer),
     Aside(Serving),
+    /// Once this selection is served, or will not be soon.
+    WaitFor(u64),
 }
 
 /// One request and what it is answered from.
@@ -42,12 +42,15 @@ pub(crate) struct Exchange<'a> {
     pub(crate) kept: Option<&'a Kept>,
     pub(crate) route: Option<Route<'a>>,
     pub(crate) started: Instant,
+    /// Whether it has waited for a selection already.
+    pub(crate) has_waited: bool,
 }
 
 /// What is to be done about a request that is in order.
 enum Decision<'a> {
     Answer(Answer),
     LookUp(&'a Arc<ServedGeneration>, Parameters<'a>),
+    WaitFor(u64),
 }
 
 impl<'a> Exchange<'a> {
@@ -59,6 +62,7 @@ impl<'a> Exchange<'a> {
             kept: None,
             route: Route::parse(parts.uri.path()),
             started,
+            has_waited: true,
         }
     }
 
@@ -66,6 +70,7 @@ impl<'a> Exchange<'a> {
     pub(crate) fn step(&self) -> (Step, Option<&'a Arc<ServedGeneration>>) {
         let (served, parameters) = match self.decide() {
             Ok(Decision::LookUp(served, parameters)) => (served, parameters),
+            Ok(Decision::WaitFor(number)) => return (Step::WaitFor(number), None),
             Ok(Decision::Answer(answer)) => return (Step::Done(answer), None),
             Err(problem) => return (Step::Done(problem.into()), None),
         };
@@ -86,7 +91,7 @@ impl<'a> Exchange<'a> {
 
     /// Decides what is to be done, short of looking anything up.
     fn decide(&self) -> Result<Decision<'a>, Problem> {
-        self.check_lengths()?;
+        check_lengths(self.parts, &self.shared.config.limits)?;
         host::check(self.parts)?;
         let path = self.parts.uri.path();
         let route = self.route.as_ref().ok_or_else(|| no_such_path(path))?;
@@ -108,7 +113,13 @@ impl<'a> Exchange<'a> {
             return Ok(Decision::Answer(Answer::text(StatusCode::OK, text)));
         }
         let kept = self.kept()?;
-        let served = self.choose(kept, &mut parameters)?;
+        let served = match self.pinned(kept, &mut parameters)? {
+            Some(pinned) => pinned,
+            None => match self.later_elsewhere(kept)? {
+                Some(asked) => return self.behind(asked, kept),
+                None => kept.current.generation(),
+            },
+        };
         if *route != Route::Batch {
             let etag = served.etag(self.target());
             if let Some(encoding) = matching_etag(&self.parts.headers, etag) {
@@ -123,11 +134,34 @@ impl<'a> Exchange<'a> {
         Ok(match route {
             Route::Metrics => {
                 let serving = self.kept.map(|kept| &kept.current);
-                self.shared.metrics.render(serving)
+                let unix_seconds = self.shared.clock.unix_seconds(self.started);
+                let outlook = &self.shared.outlook;
+                self.shared.metrics.render(serving, outlook, unix_seconds)
             }
-            Route::Ready => self.kept().map(|_kept| "ready\n".to_owned())?,
+            Route::Ready => self.tell_readiness(self.kept()?),
             _ => "ok\n".to_owned(),
         })
+    }
+
+    /// Says that something is served, and how late that is.
+    fn tell_readiness(&self, kept: &Kept) -> String {
+        let outlook = &self.shared.outlook;
+        let serving = kept.current.selection();
+        let mut text = "ready\n".to_owned();
+        let behind = outlook.behind(serving);
+        if behind > 0 {
+            text.push_str(&format!(
+                "behind by {behind}: selection {serving} is served, {} is known\n",
+                serving + behind
+            ));
+        }
+        if !outlook.is_reachable() {
+            text.push_str("the repository cannot be reached\n");
+        }
+        if outlook.is_from_cache() {
+            text.push_str("what is served is from the cache\n");
+        }
+        text
     }
 
     /// Returns what is served, if anything is yet.
@@ -136,36 +170,19 @@ impl<'a> Exchange<'a> {
         self.kept.ok_or_else(waiting)
     }
 
-    fn check_lengths(&self) -> Result<(), Problem> {
-        let limits = &self.shared.config.limits;
-        // The method, the version, two spaces and the line's end go with the target.
-        let line = self.target().len() + self.parts.method.as_str().len() + 12;
-        if line > limits.request_line_bytes {
-            return Err(long_request_line(limits.request_line_bytes));
-        }
-        let headers = self.parts.headers.iter();
-        let bytes: usize = headers
-            .map(|(name, value)| name.as_str().len() + value.len() + 4)
-            .sum();
-        if bytes > limits.header_bytes {
-            return Err(long_headers(limits.header_bytes));
-        }
-        Ok(())
-    }
-
-    /// Chooses the generation: the one named, the one that a list began in, or the current one.
-    fn choose(
+    /// Returns the generation that the request names, or the one that its list began in.
+    fn pinned(
         &self,
         kept: &'a Kept,
         parameters: &mut Parameters<'_>,
-    ) -> Result<&'a Arc<ServedGeneration>, Problem> {
+    ) -> Result<Option<&'a Arc<ServedGeneration>>, Problem> {
         let at_fault = |status, name: &str, detail: &str| Problem {
             status,
             ..Problem::parameter(name, detail)
         };
         if let Some(id) = parameters.take("generation") {
             return match kept.find(&id) {
-                Pinned::Kept(served) => Ok(served),
+                Pinned::Kept(served) => Ok(Some(served)),
                 Pinned::Retired => Err(at_fault(
                     StatusCode::GONE,
                     "generation",
@@ -182,7 +199,7 @@ impl<'a> Exchange<'a> {
             let cursor = Cursor::parse(text)?;
             let mut generations = kept.generations();
             return match generations.find(|served| cursor.is_of(served.id())) {
-                Some(served) => Ok(served),
+                Some(served) => Ok(Some(served)),
                 None if kept.retired().any(|id| cursor.is_of(id)) => Err(at_fault(
                     StatusCode::GONE,
                     "cursor",
@@ -191,28 +208,31 @@ impl<'a> Exchange<'a> {
                 None => Err(Cursor::wrong()),
             };
         }
-        self.check_at_least(kept)?;
-        Ok(kept.current.generation())
+        Ok(None)
     }
 
-    /// Checks that the client has not seen a later selection elsewhere.
-    fn check_at_least(&self, kept: &Kept) -> Result<(), Problem> {
-        let Some(number) = at_least(&self.parts.headers)? else {
-            return Ok(());
-        };
-        if number > kept.current.selection() {
-            self.shared.switch.wake();
-            return Err(Problem::unavailable(format!(
-                "selection {number} is not served here yet"
-            )));
+    /// Returns the selection that the client has seen elsewhere, where it is later than what is
+    /// served here.
+    fn later_elsewhere(&self, kept: &Kept) -> Result<Option<u64>, Problem> {
+        let number = at_least::read(&self.parts.headers)?;
+        Ok(number.filter(|number| *number > kept.current.selection()))
+    }
+
+    /// Decides about a client that has seen a later selection elsewhere: where a candidate is
+    /// prepared it waits, since swapping takes a look at the repository and no more.
+    fn behind(&self, asked: u64, kept: &Kept) -> Result<Decision<'a>, Problem> {
+        let shared = self.shared;
+        let is_ready = !shared.switch.prepared().is_empty();
+        if is_ready && !self.has_waited && shared.config.at_least_wait_ms > 0 {
+            return Ok(Decision::WaitFor(asked));
         }
-        Ok(())
+        shared.outlook.ask();
+        shared.metrics.was_behind();
+        Err(at_least::behind(asked, kept.current.selection()))
     }
 
-    /// Returns path and query.
     fn target(&self) -> &'a str {
-        let target = self.parts.uri.path_and_query();
-        target.map_or("", |target| target.as_str())
+        target(self.parts)
     }
 
     /// Looks a resource up in a generation.
@@ -313,13 +333,17 @@ impl<'a> Exchange<'a> {
         serving: Option<&Serving>,
     ) -> (Reply, Counted) {
         let (answer, body) = answer.admitted(&self.shared.waiting);
+        let now = Instant::now();
         let counted = Counted {
             resource: self.route.as_ref().map_or(Resource::Unknown, resource_of),
             status: answer.status(),
-            latency: self.started.elapsed(),
+            latency: now.saturating_duration_since(self.started),
         };
         let is_preflight = self.parts.method == Method::OPTIONS && answer.status().is_success();
-        let served = serving.map(|serving| (&**chosen.unwrap_or(serving.generation()), serving));
+        let served = serving.map(|serving| {
+            let generation = chosen.unwrap_or(serving.generation());
+            self.shared.source(generation, serving, now)
+        });
         let origins = &self.shared.origins;
         let origin = self.parts.headers.get(ORIGIN);
         let mut reply = answer.into_response(body, served, origins, origin);
@@ -330,29 +354,30 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// Returns the highest selection that a client says to have seen, in headers or in cookies.
-fn at_least(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let cookies = headers.get_all(COOKIE).iter();
-    let cookies = cookies.filter_map(|value| value.to_str().ok());
-    let cookies = cookies.flat_map(|value| value.split(';'));
-    let own = cookies.filter_map(|pair| {
-        let (name, value) = pair.trim().split_once('=')?;
-        name.eq_ignore_ascii_case(AT_LEAST.as_str())
-            .then_some(value)
-    });
-    let lines = headers.get_all(AT_LEAST).iter();
-    let lines = lines.map(|value| value.to_str().unwrap_or_default());
-    let mut highest = None;
-    for text in lines.chain(own) {
-        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let number: Option<u64> = text.parse().ok().filter(|_| digits);
-        let number = number.ok_or_else(|| {
-            let detail = "Nightshard-At-Least is not a selection's number";
-            Problem::new(StatusCode::BAD_REQUEST, detail)
-        })?;
-        highest = highest.max(Some(number));
+/// Returns path and query.
+fn target(parts: &Parts) -> &str {
+    let target = parts.uri.path_and_query();
+    target.map_or("", |target| target.as_str())
+}
+
+/// Checks that the head of a request is not too long.
+///
+/// # Errors
+/// 414 or 431 if it is.
+pub(crate) fn check_lengths(parts: &Parts, limits: &Limits) -> Result<(), Problem> {
+    // The method, the version, two spaces and the line's end go with the target.
+    let line = target(parts).len() + parts.method.as_str().len() + 12;
+    if line > limits.request_line_bytes {
+        return Err(long_request_line(limits.request_line_bytes));
     }
-    Ok(highest)
+    let headers = parts.headers.iter();
+    let bytes: usize = headers
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    if bytes > limits.header_bytes {
+        return Err(long_headers(limits.header_bytes));
+    }
+    Ok(())
 }
 
 /// Returns what a caller is told of a failure.

@@ -1,255 +1,441 @@
 //! Following a repository's selection: open, verify and warm aside, then swap.
+//!
+//! One task decides. It looks at the repository, has generations opened on threads that may block,
+//! and swaps; looks go on while something is being opened, so that what is ready is swapped to at
+//! once.
 
 use std::{
-    sync::Arc,
-    time::{Duration, Instant},
+    future::pending,
+    sync::{Arc, mpsc},
+    time::Duration,
 };
 
-use nightshard_format::{
-    manifest::{GenerationId, Manifest},
-    shard::MemoryPolicy,
+use nightshard_format::{manifest::GenerationId, shard::MemoryPolicy};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep_until},
 };
 
 use crate::{
-    error::{Error, Result},
+    error::Error,
     generation::{ServedGeneration, Serving},
     metrics::Metrics,
-    source::Source,
-    switch::{Pinned, Switch},
+    opener::{Opened, Opener, Purpose},
+    outlook::Outlook,
+    pace::Pace,
+    source::{Source, SourceError},
+    switch::Switch,
 };
 
 /// The longest time between two attempts at a candidate that fails.
 const RETRY_MAX: Duration = Duration::from_secs(60);
+/// A repository that goes on failing in the same way is logged so often.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
+
+type Selected = Option<(u64, GenerationId)>;
 
 /// Follows the selection of a source.
 pub struct Follower {
     source: Arc<dyn Source>,
     switch: Arc<Switch>,
+    outlook: Arc<Outlook>,
     metrics: Arc<Metrics>,
     poll: Duration,
-    memory: MemoryPolicy,
+    pace: Pace,
+    looking: Option<JoinHandle<Look>>,
+    opener: Opener,
+    /// What the repository selects, as far as it is known.
+    selected: Selected,
+    /// What an earlier run served, until something is served.
+    last_served: Selected,
+    has_answered: bool,
+    /// By when a server that serves nothing yet does not wait for the repository any more.
+    patience_ends: Instant,
     failed: Option<Failed>,
     /// Generations that only requests hold still: the last holder unmaps them, and should not
     /// be a thread that serves connections.
     retiring: Vec<Arc<ServedGeneration>>,
-    /// Whether it was already said that nothing is selected.
-    said_nothing: bool,
+    /// Whether the source keeps things for generations that are not mapped any more.
+    must_retain: bool,
+    /// Tells the source what is served.
+    notes: Option<mpsc::Sender<(u64, GenerationId)>>,
+    said: Said,
 }
 
 /// A selection that could not be served.
 struct Failed {
-    selection: Option<u64>,
+    selection: u64,
     retry_at: Instant,
     delay: Duration,
 }
 
 /// What one look at the source led to.
-enum Outcome {
-    Unchanged,
-    NothingSelected,
-    Swapped(u64, GenerationId, Vec<Arc<ServedGeneration>>),
+struct Look {
+    seen: Result<Selected, SourceError>,
+    retiring: Vec<Arc<ServedGeneration>>,
+}
+
+/// What the log says already.
+#[derive(Default)]
+struct Said {
+    nothing_selected: bool,
+    /// Why the repository cannot be asked, and when that was said.
+    problem: Option<(String, Instant)>,
 }
 
 impl Follower {
-    /// Makes a follower that asks `source` every `poll`.
+    /// Makes a follower that asks `source` every `poll`, and waits for it for `patience` at most
+    /// where an earlier run left something to serve.
     pub(crate) fn new(
         source: Arc<dyn Source>,
         switch: Arc<Switch>,
+        outlook: Arc<Outlook>,
         metrics: Arc<Metrics>,
-        poll: Duration,
+        (poll, patience): (Duration, Duration),
         memory: MemoryPolicy,
     ) -> Self {
+        let now = Instant::now();
         Self {
+            opener: Opener::new(Arc::clone(&source), memory),
             source,
             switch,
+            outlook,
             metrics,
             poll,
-            memory,
+            pace: Pace::new(poll, now),
+            looking: None,
+            selected: None,
+            last_served: None,
+            has_answered: false,
+            patience_ends: now + patience,
             failed: None,
             retiring: Vec::new(),
-            said_nothing: false,
+            must_retain: false,
+            notes: None,
+            said: Said::default(),
         }
     }
 
     /// Follows until dropped.
     pub async fn run(mut self) {
+        self.begin().await;
         loop {
-            self = self.look().await;
+            self.go_on();
+            let due = self.pace.due(Instant::now());
             tokio::select! {
-                () = tokio::time::sleep(self.poll) => {}
-                () = self.switch.woken() => {}
-            }
-        }
-    }
-
-    /// Looks once, on a thread that may block.
-    async fn look(mut self) -> Self {
-        let (source, switch) = (Arc::clone(&self.source), Arc::clone(&self.switch));
-        let (metrics, memory) = (Arc::clone(&self.metrics), self.memory);
-        let retiring = std::mem::take(&mut self.retiring);
-        let held = self.failed.take();
-        let looked = tokio::task::spawn_blocking(move || {
-            let retiring = still_read(retiring);
-            let (outcome, held) = attempt(&*source, &switch, &metrics, memory, held);
-            if !matches!(outcome, Ok(Outcome::Unchanged | Outcome::NothingSelected)) {
-                retain(&*source, &switch);
-            }
-            (outcome, held, retiring)
-        });
-        match looked.await {
-            Ok((outcome, held, retiring)) => {
-                self.retiring = retiring;
-                self.failed = held;
-                self.note(outcome);
-            }
-            Err(_panicked) => self.note(Err((None, Error::Aborted))),
-        }
-        self
-    }
-
-    fn note(&mut self, outcome: std::result::Result<Outcome, (Option<u64>, Error)>) {
-        match outcome {
-            Ok(Outcome::Unchanged) => {}
-            Ok(Outcome::NothingSelected) => {
-                if !std::mem::replace(&mut self.said_nothing, true) {
-                    tracing::warn!("the repository has no selection yet: waiting for one");
+                looked = ended(&mut self.looking) => self.looked(looked),
+                opened = self.opener.ended() => {
+                    if let Some(opened) = opened {
+                        self.opened(opened);
+                    }
+                }
+                () = self.switch.woken() => self.pace.wake(),
+                () = self.outlook.asked() => self.pace.ask(),
+                () = self.outlook.wanted() => {}
+                () = sleep_until(due), if self.looking.is_none() => self.look(),
+                () = sleep_until(self.patience_ends), if self.may_lose_patience() => {
+                    self.fall_back();
                 }
             }
-            Ok(Outcome::Swapped(selection, generation, dropped)) => {
-                self.retiring.extend(dropped);
-                tracing::info!(selection, %generation, "swapped");
+        }
+    }
+
+    /// Reads what an earlier run left, and starts the thread that tells the source what is served.
+    async fn begin(&mut self) {
+        let source = Arc::clone(&self.source);
+        let last_served = tokio::task::spawn_blocking(move || source.last_served()).await;
+        self.last_served = last_served.ok().flatten();
+        let (sender, receiver) = mpsc::channel();
+        self.notes = Some(sender);
+        let source = Arc::clone(&self.source);
+        // Ends with the sender.
+        tokio::task::spawn_blocking(move || {
+            for (number, id) in receiver {
+                source.served(number, &id);
             }
-            Err((selection, error)) => {
-                self.metrics.candidate_failed();
-                let delay = match &self.failed {
-                    Some(failed) => (failed.delay * 2).min(RETRY_MAX),
-                    None => self.poll,
+        });
+    }
+
+    /// Begins whatever is to be done and can be.
+    fn go_on(&mut self) {
+        self.follow();
+        if self.opener.is_idle() && std::mem::take(&mut self.must_retain) {
+            self.opener.retain(self.switch.mapped());
+        }
+        self.prepare();
+    }
+
+    /// Begins a look at the repository, on a thread that may block.
+    fn look(&mut self) {
+        self.pace.begin(Instant::now());
+        self.outlook.look_begins();
+        let source = Arc::clone(&self.source);
+        let retiring = std::mem::take(&mut self.retiring);
+        self.looking = Some(tokio::task::spawn_blocking(move || Look {
+            seen: source.current(),
+            retiring: still_read(retiring),
+        }));
+    }
+
+    /// Acts upon what a look saw; nothing of a look that panicked.
+    fn looked(&mut self, look: Option<Look>) {
+        self.pace.end(Instant::now());
+        let seen = match look {
+            Some(look) => {
+                self.retire(look.retiring);
+                look.seen
+            }
+            None => Err(Box::from(Error::Aborted)),
+        };
+        match seen {
+            Ok(selected) => {
+                self.has_answered = true;
+                self.outlook
+                    .saw(Ok(selected.as_ref().map(|(number, _)| *number)));
+                self.said.reached(selected.is_none());
+                self.selected = selected;
+                self.follow();
+            }
+            Err(source) => {
+                let problem = chain(&Error::Selection { source });
+                self.said.unreachable(&problem, self.switch.selection());
+                self.outlook.saw(Err(problem));
+                self.fall_back();
+            }
+        }
+        self.outlook.look_ends();
+    }
+
+    /// Serves what is selected, unless it is served already or failed a moment ago.
+    fn follow(&mut self) {
+        let Some((number, id)) = self.selected.clone() else {
+            return;
+        };
+        let serving = self.switch.selection();
+        if serving == Some(number) && !self.is_damaged() {
+            self.failed = None;
+            self.outlook.set_from_cache(false);
+            return;
+        }
+        if let Some(ready) = self
+            .switch
+            .find_ready(&id)
+            .filter(|_| serving <= Some(number))
+        {
+            return self.swap(ready, number, false);
+        }
+        self.failed.take_if(|failed| failed.selection != number);
+        let waits = |failed: &Failed| Instant::now() < failed.retry_at;
+        if self.failed.as_ref().is_some_and(waits) {
+            return;
+        }
+        if let Some(serving) = serving.filter(|serving| *serving > number) {
+            let selected = number;
+            let error = Error::Backwards { selected, serving };
+            self.refuse(Some(number), &error);
+        } else if self.opener.is_idle() {
+            self.open(id, Purpose::Serve(number));
+        }
+    }
+
+    /// Returns whether anything of the current generation was found damaged.
+    fn is_damaged(&self) -> bool {
+        let kept = self.switch.load();
+        let current = kept.as_ref().map(|kept| kept.current.generation());
+        current.is_some_and(|served| served.refused().next().is_some())
+    }
+
+    /// Has a generation opened, anew where anything of it was found damaged.
+    fn open(&mut self, id: GenerationId, purpose: Purpose) {
+        let mapped = self.switch.mapped();
+        let damaged = mapped.iter().flat_map(|served| served.refused());
+        let damaged = damaged.map(|entry| entry.blob.clone()).collect();
+        self.opener.open(id, purpose, damaged);
+    }
+
+    /// Prepares what is wanted, if it can begin.
+    fn prepare(&mut self) {
+        let is_idle = self.opener.is_idle();
+        let mut ready = None;
+        let wanted = self.outlook.take_wanted(|id| {
+            ready = self.switch.find_ready(id);
+            is_idle || ready.is_some() || self.opener.serves() == Some(id)
+        });
+        let Some(id) = wanted else { return };
+        match ready {
+            Some(ready) => self.prepared(ready),
+            None if is_idle => self.open(id, Purpose::Prepare),
+            // It is being opened to be served.
+            None => {}
+        }
+    }
+
+    /// Keeps a generation ready, unless it is served.
+    fn prepared(&mut self, served: Arc<ServedGeneration>) {
+        self.outlook.opened(served.id(), None);
+        let is_current = |id: &GenerationId| {
+            let kept = self.switch.load();
+            kept.as_ref()
+                .is_some_and(|kept| kept.current.generation().id() == id)
+        };
+        if !is_current(served.id()) {
+            let dropped = self.switch.prepare(served);
+            self.retire(dropped);
+            self.must_retain = true;
+        }
+    }
+
+    /// Goes on once opening a generation has ended.
+    fn opened(&mut self, opened: Opened) {
+        let Opened {
+            id,
+            purpose,
+            result,
+        } = opened;
+        // What was mapped and is not served is forgotten, too.
+        self.must_retain = true;
+        match (purpose, result) {
+            (Purpose::Prepare, Ok(served)) => {
+                tracing::info!(generation = %id, "prepared");
+                self.prepared(served);
+            }
+            (Purpose::Serve(number) | Purpose::ServeCached(number), Ok(served)) => {
+                self.outlook.opened(&id, None);
+                let is_cached = purpose == Purpose::ServeCached(number);
+                let serving = self.switch.selection();
+                // Meanwhile something that was ready may have been selected after it.
+                if serving < Some(number) || serving == Some(number) && self.is_damaged() {
+                    self.swap(served, number, is_cached);
+                } else {
+                    self.retire(vec![served]);
+                }
+            }
+            (purpose, Err(error)) => {
+                self.outlook.opened(&id, Some(chain(&error)));
+                let number = match purpose {
+                    Purpose::Serve(number) => Some(number),
+                    Purpose::Prepare | Purpose::ServeCached(_) => None,
                 };
-                tracing::error!(selection, reason = chain(&error), "candidate refused");
-                self.failed = Some(Failed {
-                    selection,
-                    retry_at: Instant::now() + delay,
-                    delay,
-                });
+                self.refuse(number, &error);
+                self.fall_back();
             }
         }
     }
+
+    /// Returns whether something may be served that the repository does not name.
+    fn may_fall_back(&self) -> bool {
+        self.last_served.is_some() && self.opener.is_idle() && self.switch.selection().is_none()
+    }
+
+    /// Returns whether that may happen before the repository has failed.
+    fn may_lose_patience(&self) -> bool {
+        self.may_fall_back() && !self.has_answered
+    }
+
+    /// Has what an earlier run served opened, where nothing is served and the repository fails.
+    fn fall_back(&mut self) {
+        if self.may_fall_back()
+            && let Some((number, id)) = self.last_served.take()
+        {
+            self.open(id, Purpose::ServeCached(number));
+        }
+    }
+
+    fn swap(&mut self, served: Arc<ServedGeneration>, number: u64, is_cached: bool) {
+        let generation = served.id().clone();
+        self.metrics.swapped();
+        self.outlook.set_from_cache(is_cached);
+        let dropped = self.switch.swap(Serving::new(served, number));
+        self.outlook.swapped();
+        self.retire(dropped);
+        self.must_retain = true;
+        self.last_served = None;
+        if is_cached {
+            let selection = number;
+            tracing::error!(selection, %generation, "the repository fails: serving from the cache");
+        } else {
+            self.failed = None;
+            tracing::info!(selection = number, %generation, "swapped");
+        }
+        if let Some(notes) = &self.notes {
+            // Nobody is left to tell if the source panicked.
+            let _gone = notes.send((number, generation));
+        }
+    }
+
+    /// Says why a generation is not served or prepared, and when a selection is tried again.
+    fn refuse(&mut self, selection: Option<u64>, error: &Error) {
+        self.metrics.candidate_failed();
+        tracing::error!(selection, reason = chain(error), "candidate refused");
+        let Some(selection) = selection else { return };
+        let delay = match &self.failed {
+            Some(failed) => (failed.delay * 2).min(RETRY_MAX),
+            None => self.poll,
+        };
+        self.failed = Some(Failed {
+            selection,
+            retry_at: Instant::now() + delay,
+            delay,
+        });
+    }
+
+    /// Keeps generations until no request reads them.
+    fn retire(&mut self, dropped: Vec<Arc<ServedGeneration>>) {
+        for served in dropped {
+            // Each is held once, or its holders here would wait for one another.
+            if !self
+                .retiring
+                .iter()
+                .any(|known| Arc::ptr_eq(known, &served))
+            {
+                self.retiring.push(served);
+            }
+        }
+    }
+}
+
+impl Said {
+    /// Takes note that the repository answered.
+    fn reached(&mut self, selects_nothing: bool) {
+        if self.problem.take().is_some() {
+            tracing::info!("the repository answers again");
+        }
+        if selects_nothing && !std::mem::replace(&mut self.nothing_selected, true) {
+            tracing::warn!("the repository has no selection yet: waiting for one");
+        }
+    }
+
+    /// Says that the repository did not answer, unless that was said a moment ago.
+    fn unreachable(&mut self, problem: &str, serving: Option<u64>) {
+        let is_known = self
+            .problem
+            .as_ref()
+            .is_some_and(|(known, said)| known == problem && said.elapsed() < SAY_AGAIN);
+        if !is_known {
+            tracing::error!(
+                serving,
+                reason = problem,
+                "the repository cannot be followed"
+            );
+            self.problem = Some((problem.to_owned(), Instant::now()));
+        }
+    }
+}
+
+/// Waits until a task ends; `None` if it panicked.
+async fn ended<T>(task: &mut Option<JoinHandle<T>>) -> Option<T> {
+    let Some(running) = task else {
+        return pending().await;
+    };
+    let ended = running.await;
+    *task = None;
+    ended.ok()
 }
 
 /// Returns what is left once generations that no request reads any more are unmapped.
 fn still_read(mut retiring: Vec<Arc<ServedGeneration>>) -> Vec<Arc<ServedGeneration>> {
     retiring.retain(|served| Arc::strong_count(served) > 1);
     retiring
-}
-
-/// Lets a source forget what it keeps for other generations than those that are mapped.
-fn retain(source: &dyn Source, switch: &Switch) {
-    let kept = switch.load();
-    let live: Vec<&Manifest> = kept
-        .iter()
-        .flat_map(|kept| kept.generations())
-        .map(|served| served.generation().manifest())
-        .collect();
-    source.retain(&live);
-}
-
-type Attempt = std::result::Result<Outcome, (Option<u64>, Error)>;
-
-/// Serves the source's selection, unless it is served already or failed a moment ago.
-///
-/// Returns the failure to remember beside the outcome.
-fn attempt(
-    source: &dyn Source,
-    switch: &Switch,
-    metrics: &Metrics,
-    memory: MemoryPolicy,
-    held: Option<Failed>,
-) -> (Attempt, Option<Failed>) {
-    let selected = match source.current() {
-        Ok(selected) => selected,
-        Err(source) => return (Err((None, Error::Selection { source })), held),
-    };
-    let Some((number, id)) = selected else {
-        return (Ok(Outcome::NothingSelected), None);
-    };
-    let serving = switch.selection();
-    let damaged = forget_damaged(source, switch);
-    if serving == Some(number) && !damaged {
-        return (Ok(Outcome::Unchanged), None);
-    }
-    let held = held.filter(|failed| failed.selection.is_none_or(|failed| failed == number));
-    let waits = |failed: &Failed| failed.selection.is_some() && Instant::now() < failed.retry_at;
-    if held.as_ref().is_some_and(waits) {
-        return (Ok(Outcome::Unchanged), held);
-    }
-    match serve(source, switch, metrics, memory, (number, &id)) {
-        Ok(dropped) => (Ok(Outcome::Swapped(number, id, dropped)), None),
-        Err(error) => (Err((Some(number), error)), held),
-    }
-}
-
-/// Has the source forget what was found damaged of the current generation; returns whether
-/// anything was.
-fn forget_damaged(source: &dyn Source, switch: &Switch) -> bool {
-    let kept = switch.load();
-    let current = kept.iter().map(|kept| kept.current.generation());
-    let mut damaged = false;
-    for entry in current.flat_map(|served| served.refused()) {
-        source.forget(&entry.blob);
-        damaged = true;
-    }
-    damaged
-}
-
-/// Opens, verifies and swaps; returns what is no longer kept.
-fn serve(
-    source: &dyn Source,
-    switch: &Switch,
-    metrics: &Metrics,
-    memory: MemoryPolicy,
-    (number, id): (u64, &GenerationId),
-) -> Result<Vec<Arc<ServedGeneration>>> {
-    if let Some(serving) = switch.selection().filter(|serving| *serving > number) {
-        return Err(Error::Backwards {
-            selected: number,
-            serving,
-        });
-    }
-    let mapped = match switch.load().as_ref().map(|kept| kept.find(id.as_str())) {
-        // A damaged one is opened anew: its file may have been mended.
-        Some(Pinned::Kept(served)) if served.refused().next().is_none() => Some(Arc::clone(served)),
-        _ => None,
-    };
-    let served = match mapped {
-        Some(served) => served,
-        None => open(source, id, memory)?,
-    };
-    metrics.swapped();
-    Ok(switch.swap(Serving::new(served, number)))
-}
-
-fn open(
-    source: &dyn Source,
-    id: &GenerationId,
-    memory: MemoryPolicy,
-) -> Result<Arc<ServedGeneration>> {
-    let generation = source.open(id).map_err(|source| Error::Open {
-        generation: id.clone(),
-        source,
-    })?;
-    let refused = |source| Error::Refused {
-        generation: id.clone(),
-        source,
-    };
-    let served = ServedGeneration::new(generation, memory).map_err(refused)?;
-    if served.id() == id {
-        Ok(Arc::new(served))
-    } else {
-        Err(refused(nightshard_format::Error::Corrupt {
-            structure: "manifest",
-            problem: format!("it is that of generation {}", served.id()),
-        }))
-    }
 }
 
 /// Returns an error and its causes in one line.

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use arc_swap::ArcSwapOption;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use nightshard_format::{
     calendar::{Day, DayRange},
@@ -18,6 +19,8 @@ use crate::{complete, json::Json, problem::Problem};
 pub(crate) const GENERATION: HeaderName = HeaderName::from_static("nightshard-generation");
 /// The selection that the server has reached.
 pub(crate) const SELECTION: HeaderName = HeaderName::from_static("nightshard-selection");
+
+const DAY_SECONDS: i64 = 86_400;
 
 /// No answer has more headers.
 const HEADERS_MAX: usize = 12;
@@ -36,6 +39,8 @@ pub struct ServedGeneration {
     /// What entity tags are hashed with: a tag changes with the generation and the release.
     etag_seed: u64,
     envelope: Vec<u8>,
+    /// The age that answers said last, and how they said it.
+    age: ArcSwapOption<(u64, HeaderValue)>,
 }
 
 /// What is computed once of a generation's transactions.
@@ -111,6 +116,7 @@ impl ServedGeneration {
             media_types: media_types.collect(),
             etag_seed: xxh3_64(format!("{} {id}", env!("CARGO_PKG_VERSION")).as_bytes()),
             envelope: envelope.into_bytes(),
+            age: ArcSwapOption::empty(),
             generation,
         })
     }
@@ -138,6 +144,26 @@ impl ServedGeneration {
     /// Returns the last business day.
     pub(crate) fn as_of(&self) -> Day {
         self.as_of
+    }
+
+    /// Returns the seconds from the end of the last business day in UTC to a time, never fewer
+    /// than 0.
+    pub(crate) fn age_seconds(&self, unix_seconds: u64) -> u64 {
+        let end = (i64::from(self.as_of.0) + 1) * DAY_SECONDS;
+        unix_seconds.saturating_sub(end.max(0).unsigned_abs())
+    }
+
+    /// Returns the same as a header, written once a second.
+    pub(crate) fn age_header(&self, unix_seconds: u64) -> HeaderValue {
+        let age = self.age_seconds(unix_seconds);
+        match &*self.age.load() {
+            Some(known) if known.0 == age => known.1.clone(),
+            _ => {
+                let header = HeaderValue::from(age);
+                self.age.store(Some(Arc::new((age, header.clone()))));
+                header
+            }
+        }
     }
 
     /// Returns what is known of the transactions, if there are any.

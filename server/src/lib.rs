@@ -19,7 +19,10 @@
 //! # }
 //! ```
 
+mod admin;
 mod api;
+mod at_least;
+mod clock;
 mod complete;
 mod config;
 mod connection;
@@ -33,6 +36,9 @@ mod host;
 mod json;
 mod listen;
 mod metrics;
+mod opener;
+mod outlook;
+mod pace;
 mod problem;
 mod respond;
 mod scrub;
@@ -43,7 +49,9 @@ mod switch;
 mod waiting;
 mod work;
 
-pub use config::{Config, Cors, Limits, Scrub};
+pub use admin::{Admin, Token};
+pub use clock::Clock;
+pub use config::{AdminConfig, Config, Cors, Limits, Scrub};
 pub use error::{Error, Result};
 pub use follow::Follower;
 pub use generation::{ServedGeneration, Serving};

@@ -12,7 +12,7 @@ use std::{
 use hyper::StatusCode;
 use tokio::time::Instant;
 
-use crate::generation::Serving;
+use crate::{generation::Serving, outlook::Outlook};
 
 /// Upper ends of the classes of latency, in microseconds.
 const LATENCY_US: [u64; 12] = [
@@ -20,9 +20,9 @@ const LATENCY_US: [u64; 12] = [
 ];
 
 /// The statuses that are counted one by one; the last one stands for all others.
-const STATUSES: [&str; 16] = [
-    "200", "204", "304", "400", "404", "405", "408", "410", "413", "414", "421", "431", "500",
-    "501", "503", "other",
+const STATUSES: [&str; 19] = [
+    "200", "202", "204", "304", "400", "401", "403", "404", "405", "408", "410", "413", "414",
+    "421", "431", "500", "501", "503", "other",
 ];
 
 /// What requests are counted by.
@@ -40,11 +40,12 @@ pub(crate) enum Resource {
     Info,
     Batch,
     Operations,
+    Admin,
     Unknown,
 }
 
 /// The names of resources, in the order of [`Resource`].
-const RESOURCES: [&str; 13] = [
+const RESOURCES: [&str; 14] = [
     "/v1/stores/{id}",
     "/v1/stores/{id}/statistics",
     "/v1/stores/{id}/histogram",
@@ -57,6 +58,7 @@ const RESOURCES: [&str; 13] = [
     "/v1/info",
     "/v1/batch",
     "operations",
+    "admin",
     "unknown",
 ];
 
@@ -77,10 +79,22 @@ pub(crate) struct Counted {
     pub(crate) latency: Duration,
 }
 
+/// Requests of callers, which are neither operators nor probes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Requests {
+    /// All that were answered.
+    pub(crate) total: u64,
+    /// Those with a status of 500 and above.
+    pub(crate) errors_5xx: u64,
+    /// Those of them whose client has seen a later selection elsewhere.
+    pub(crate) behind_503: u64,
+}
+
 /// All counters of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     answers_unwritten: AtomicU64,
+    behind: AtomicU64,
     resources: [Counters; RESOURCES.len()],
     connections_open: AtomicU64,
     connections_refused: AtomicU64,
@@ -114,6 +128,32 @@ impl Metrics {
     /// Counts answers that no client took.
     pub(crate) fn unwritten(&self, answers: u64) {
         self.answers_unwritten.fetch_add(answers, Relaxed);
+    }
+
+    /// Counts a request whose client has seen a later selection elsewhere.
+    pub(crate) fn was_behind(&self) {
+        self.behind.fetch_add(1, Relaxed);
+    }
+
+    /// Returns how many requests of callers there were.
+    pub(crate) fn requests(&self) -> Requests {
+        let mut requests = Requests {
+            behind_503: self.behind.load(Relaxed),
+            ..Requests::default()
+        };
+        for (index, counters) in self.resources.iter().enumerate() {
+            if [Resource::Operations as usize, Resource::Admin as usize].contains(&index) {
+                continue;
+            }
+            for (status, count) in STATUSES.iter().zip(&counters.by_status) {
+                let count = count.load(Relaxed);
+                requests.total += count;
+                if status.starts_with('5') {
+                    requests.errors_5xx += count;
+                }
+            }
+        }
+        requests
     }
 
     /// Counts a connection until what is returned is dropped.
@@ -155,7 +195,12 @@ impl Metrics {
     }
 
     /// Returns everything, as Prometheus reads it.
-    pub(crate) fn render(&self, serving: Option<&Serving>) -> String {
+    pub(crate) fn render(
+        &self,
+        serving: Option<&Serving>,
+        outlook: &Outlook,
+        unix_seconds: u64,
+    ) -> String {
         let mut text = Text(String::with_capacity(4_096));
         text.family("nightshard_requests_total", "counter", "Requests answered.");
         for (resource, counters) in RESOURCES.iter().zip(&self.resources) {
@@ -178,6 +223,12 @@ impl Metrics {
                 "counter",
                 "Answers that their clients did not take.",
                 &self.answers_unwritten,
+            ),
+            (
+                "nightshard_behind_total",
+                "counter",
+                "Requests refused since their clients have seen a later selection.",
+                &self.behind,
             ),
             (
                 "nightshard_connections_open",
@@ -240,7 +291,8 @@ impl Metrics {
             );
             text.sample(name, "", end.elapsed().as_secs());
         }
-        render_serving(serving, &mut text);
+        render_repository(outlook, &mut text);
+        render_serving(serving, unix_seconds, &mut text);
         text.0
     }
 }
@@ -270,8 +322,32 @@ impl Counters {
     }
 }
 
-/// Says which selection is served. Its age is for the reader to compute, who has a clock.
-fn render_serving(serving: Option<&Serving>, text: &mut Text) {
+/// Says what is known of the repository.
+fn render_repository(outlook: &Outlook, text: &mut Text) {
+    for (name, help, value) in [
+        (
+            "nightshard_source_reachable",
+            "Whether the last look at the repository's selection had an answer.",
+            u64::from(outlook.is_reachable()),
+        ),
+        (
+            "nightshard_serving_from_cache",
+            "Whether what is served was named by an earlier run, not by the repository.",
+            u64::from(outlook.is_from_cache()),
+        ),
+        (
+            "nightshard_selection_known",
+            "The repository's highest selection when it was last seen, 0 if there was none.",
+            outlook.known().unwrap_or(0),
+        ),
+    ] {
+        text.family(name, "gauge", help);
+        text.sample(name, "", value);
+    }
+}
+
+/// Says which selection is served, and how old it is.
+fn render_serving(serving: Option<&Serving>, unix_seconds: u64, text: &mut Text) {
     text.family(
         "nightshard_ready",
         "gauge",
@@ -287,6 +363,13 @@ fn render_serving(serving: Option<&Serving>, text: &mut Text) {
     );
     let labels = format!("generation=\"{}\"", generation.id());
     text.sample("nightshard_selection", &labels, serving.selection());
+    text.family(
+        "nightshard_data_age_seconds",
+        "gauge",
+        "Since the end of the last business day in UTC.",
+    );
+    let age = generation.age_seconds(unix_seconds);
+    text.sample("nightshard_data_age_seconds", "", age);
     let transactions = generation.find_transactions();
     for (name, help, day) in [
         (
@@ -365,7 +448,7 @@ mod tests {
                 latency,
             });
         }
-        let text = metrics.render(None);
+        let text = metrics.render(None, &Outlook::default(), 0);
         for line in [
             "nightshard_requests_total{resource=\"/v1/search\",status=\"200\"} 4",
             "nightshard_request_seconds_bucket{resource=\"/v1/search\",le=\"0.000025\"} 2",

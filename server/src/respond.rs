@@ -1,6 +1,9 @@
 //! Answers: status, body and headers.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Instant,
+};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -15,13 +18,16 @@ use hyper::{
 use crate::{
     cors::Origins,
     encoding::Encoding,
-    generation::{GENERATION, SELECTION, ServedGeneration, Serving, header_value},
+    generation::{GENERATION, ServedGeneration, Serving, header_value},
     problem::Problem,
+    service::Shared,
     waiting::Waiting,
 };
 
-/// The selection that a client has seen before.
-pub(crate) const AT_LEAST: HeaderName = HeaderName::from_static("nightshard-at-least");
+/// Seconds since the end of the last business day.
+const AGE: HeaderName = HeaderName::from_static("nightshard-age");
+/// How many selections after the one that is served are known.
+const BEHIND: HeaderName = HeaderName::from_static("nightshard-behind");
 
 const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
 
@@ -34,6 +40,33 @@ enum Content {
     Value(HeaderValue),
     Problem,
     Text,
+}
+
+/// What an answer is made from, and how late that is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source<'a> {
+    /// The generation that was chosen.
+    pub(crate) generation: &'a ServedGeneration,
+    /// What is served.
+    pub(crate) serving: &'a Serving,
+    /// So many selections are known that are not served yet.
+    pub(crate) behind: u64,
+    pub(crate) unix_seconds: u64,
+}
+
+impl Source<'_> {
+    fn headers(self) -> HeaderMap {
+        let mut headers = self.serving.headers().clone();
+        if !std::ptr::eq(self.generation, &**self.serving.generation()) {
+            let id = header_value(self.generation.id().as_str());
+            headers.insert(GENERATION, id);
+        }
+        headers.insert(AGE, self.generation.age_header(self.unix_seconds));
+        if self.behind > 0 {
+            headers.insert(BEHIND, HeaderValue::from(self.behind));
+        }
+        headers
+    }
 }
 
 /// An answer before its headers are put together.
@@ -92,6 +125,11 @@ impl Answer {
         }
     }
 
+    /// Makes an answer in JSON that is not of a generation.
+    pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Self {
+        Self::new(status, body, Content::Json)
+    }
+
     /// Makes an answer for people and probes.
     pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> Self {
         Self::new(status, text.into().into_bytes(), Content::Text)
@@ -125,19 +163,15 @@ impl Answer {
     pub(crate) fn into_response(
         self,
         body: Bytes,
-        served: Option<(&ServedGeneration, &Serving)>,
+        served: Option<Source<'_>>,
         origins: &Origins,
         origin: Option<&HeaderValue>,
     ) -> Response<Full<Bytes>> {
         let is_temporary = self.status == StatusCode::SERVICE_UNAVAILABLE;
         let mut response = Response::new(Full::new(body));
         *response.status_mut() = self.status;
-        if let Some((generation, serving)) = served {
-            *response.headers_mut() = serving.headers().clone();
-            if !std::ptr::eq(generation, &**serving.generation()) {
-                let id = header_value(generation.id().as_str());
-                response.headers_mut().insert(GENERATION, id);
-            }
+        if let Some(source) = served {
+            *response.headers_mut() = source.headers();
         }
         let headers = response.headers_mut();
         if let Some(kind) = self.content.media_type() {
@@ -266,7 +300,7 @@ pub(crate) fn damage(error: &nightshard_format::Error) -> Problem {
 }
 
 /// Returns the bytes of a last answer, written when there is no request to answer.
-pub(crate) fn farewell(problem: &Problem, serving: Option<&Serving>, origins: &Origins) -> Vec<u8> {
+pub(crate) fn farewell(problem: &Problem, shared: &Shared) -> Vec<u8> {
     let body = problem.to_bytes();
     let mut head = format!("HTTP/1.1 {}\r\n", problem.status);
     let mut line = |name: &str, value: &str| {
@@ -279,15 +313,15 @@ pub(crate) fn farewell(problem: &Problem, serving: Option<&Serving>, origins: &O
     line("content-length", &body.len().to_string());
     line("connection", "close");
     line("cache-control", "no-store");
-    if let Some(serving) = serving {
-        line(GENERATION.as_str(), serving.generation().id().as_str());
-        line(SELECTION.as_str(), &serving.selection().to_string());
-    }
     if problem.is_temporary() {
         line("retry-after", "1");
     }
-    let mut headers = HeaderMap::new();
-    origins.allow_unread(&mut headers);
+    let kept = shared.switch.load();
+    let serving = kept.as_ref().map(|kept| &kept.current);
+    let source =
+        serving.map(|serving| shared.source(serving.generation(), serving, Instant::now()));
+    let mut headers = source.map_or_else(HeaderMap::new, Source::headers);
+    shared.origins.allow_unread(&mut headers);
     for (name, value) in &headers {
         line(name.as_str(), value.to_str().unwrap_or_default());
     }

@@ -88,14 +88,13 @@ impl Scrubber {
 
     /// Returns each file in use once.
     fn files(&self) -> Vec<InUse> {
-        let kept = self.switch.load();
         let mut known = BTreeSet::new();
         let mut files = Vec::new();
-        for served in kept.iter().flat_map(|kept| kept.generations()) {
+        for served in self.switch.mapped() {
             for entry in &served.generation().manifest().shards {
                 if known.insert(entry.blob.clone()) {
                     files.push(InUse {
-                        served: Arc::downgrade(served),
+                        served: Arc::downgrade(&served),
                         entry: entry.clone(),
                     });
                 }
@@ -158,8 +157,7 @@ impl Scrubber {
         } = damage;
         tracing::error!(blob, dataset, span, block, offset, %error, "a file in use is damaged");
         self.metrics.damage_found();
-        let kept = self.switch.load();
-        for served in kept.iter().flat_map(|kept| kept.generations()) {
+        for served in self.switch.mapped() {
             let generation = served.generation();
             let entries = generation.manifest().shards.iter();
             entries

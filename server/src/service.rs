@@ -24,14 +24,17 @@ use tokio::{sync::Semaphore, time::timeout_at};
 
 use crate::{
     api::{parameters::Parameters, route::Route},
+    at_least,
+    clock::Clock,
     config::Config,
     connection::Progress,
     cors::Origins,
     exchange::{Exchange, Step, explain, long_body},
-    generation::Serving,
+    generation::{ServedGeneration, Serving},
     metrics::{Counted, Metrics},
+    outlook::Outlook,
     problem::{Problem, Result},
-    respond::Answer,
+    respond::{Answer, Source},
     switch::Switch,
     waiting::Waiting,
     work::{Waiter, Work},
@@ -42,8 +45,10 @@ use crate::{
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) switch: Arc<Switch>,
+    pub(crate) outlook: Arc<Outlook>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) origins: Origins,
+    pub(crate) clock: Arc<dyn Clock>,
     /// Bounds what answers take until they are read.
     pub(crate) waiting: Waiting,
     /// Bounds what is done aside at a time: more would only wait for the same processors.
@@ -51,15 +56,32 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config, clock: Arc<dyn Clock>) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             switch: Arc::new(Switch::new(config.keep_mapped.get())),
+            outlook: Arc::new(Outlook::default()),
             metrics: Arc::new(Metrics::default()),
             origins: Origins::new(&config.cors),
+            clock,
             waiting: Waiting::new(config.limits.waiting_answers_bytes),
             aside: Arc::new(Semaphore::new(processors * 2)),
             config,
+        }
+    }
+
+    /// Returns what an answer says of the generation that it was made from.
+    pub(crate) fn source<'a>(
+        &self,
+        generation: &'a ServedGeneration,
+        serving: &'a Serving,
+        now: Instant,
+    ) -> Source<'a> {
+        Source {
+            generation,
+            serving,
+            behind: self.outlook.behind(serving.selection()),
+            unix_seconds: self.clock.unix_seconds(now),
         }
     }
 }
@@ -114,6 +136,7 @@ impl Service<Request<Incoming>> for Api {
             kept: kept.as_deref(),
             route: Route::parse(parts.uri.path()),
             started,
+            has_waited: false,
         };
         let (step, chosen) = exchange.step();
         match step {
@@ -122,45 +145,84 @@ impl Service<Request<Incoming>> for Api {
                 self.progress.answered(counted);
                 Answering::Now(Some(reply))
             }
-            Step::Aside(serving) => {
-                let busy = Progress::begin(&self.progress);
-                let aside = Aside {
-                    shared: Arc::clone(&self.shared),
-                    progress: Arc::clone(&self.progress),
-                    serving,
-                    started,
-                };
-                Answering::Aside(Box::pin(async move {
-                    let (reply, counted) = aside.answer(parts, body).await;
-                    drop(busy);
-                    aside.progress.answered(counted);
-                    reply
-                }))
-            }
+            Step::Aside(serving) => self.go_on(started, |aside| async move {
+                aside.answer(parts, body, serving).await
+            }),
+            Step::WaitFor(number) => self.go_on(started, |aside| async move {
+                aside.wait(parts, body, number).await
+            }),
         }
     }
 }
 
-/// A request that has a body or takes long.
+impl Api {
+    /// Answers aside.
+    fn go_on<F>(&self, started: Instant, answer: impl FnOnce(Aside) -> F) -> Answering
+    where
+        F: Future<Output = (Reply, Counted)> + Send + 'static,
+    {
+        let busy = Progress::begin(&self.progress);
+        let progress = Arc::clone(&self.progress);
+        let answer = answer(Aside {
+            shared: Arc::clone(&self.shared),
+            progress: Arc::clone(&self.progress),
+            started,
+        });
+        Answering::Aside(Box::pin(async move {
+            let (reply, counted) = answer.await;
+            drop(busy);
+            progress.answered(counted);
+            reply
+        }))
+    }
+}
+
+/// A request that has a body, takes long or waits.
 struct Aside {
     shared: Arc<Shared>,
     progress: Arc<Progress>,
-    serving: Serving,
     started: Instant,
 }
 
 impl Aside {
-    async fn answer(&self, parts: Parts, body: Incoming) -> (Reply, Counted) {
+    /// Answers once a selection is served, or will not be soon.
+    async fn wait(self, parts: Parts, body: Incoming, number: u64) -> (Reply, Counted) {
+        let patience = self.shared.config.at_least_wait();
+        let outlook = &self.shared.outlook;
+        outlook
+            .wait_for(number, &self.shared.switch, patience)
+            .await;
+        let serving = {
+            let kept = self.shared.switch.load();
+            let exchange = Exchange {
+                kept: kept.as_deref(),
+                ..Exchange::aside(&self.shared, &parts, self.started)
+            };
+            match exchange.step() {
+                (Step::Done(answer), chosen) => return exchange.reply(answer, chosen),
+                (Step::Aside(serving), _) => serving,
+                // Nobody waits twice.
+                (Step::WaitFor(asked), _) => {
+                    let serving = self.shared.switch.selection().unwrap_or(0);
+                    let problem = at_least::behind(asked, serving);
+                    return exchange.reply(problem.into(), None);
+                }
+            }
+        };
+        self.answer(parts, body, serving).await
+    }
+
+    async fn answer(self, parts: Parts, body: Incoming, serving: Serving) -> (Reply, Counted) {
         let parts = Arc::new(parts);
-        let answer = match self.find(&parts, body).await {
+        let answer = match self.find(&parts, body, &serving).await {
             Ok(answer) => answer,
             Err(failure) => explain(failure).into(),
         };
         let exchange = Exchange::aside(&self.shared, &parts, self.started);
-        exchange.reply_from(answer, None, Some(&self.serving))
+        exchange.reply_from(answer, None, Some(&serving))
     }
 
-    async fn find(&self, parts: &Arc<Parts>, body: Incoming) -> Result<Answer> {
+    async fn find(&self, parts: &Arc<Parts>, body: Incoming, serving: &Serving) -> Result<Answer> {
         let deadline = self.started + self.shared.config.limits.request_timeout();
         let is_batch = parts.method == Method::POST;
         let body = if is_batch {
@@ -172,7 +234,7 @@ impl Aside {
         let waiter = Waiter::default();
         let work = Work::until(deadline, &waiter);
         let (shared, parts) = (Arc::clone(&self.shared), Arc::clone(parts));
-        let (serving, started) = (self.serving.clone(), self.started);
+        let (serving, started) = (serving.clone(), self.started);
         let look_up = move || {
             let exchange = Exchange::aside(&shared, &parts, started);
             let served = serving.generation();
@@ -219,7 +281,14 @@ async fn run_aside(
 }
 
 /// Reads a body within its limits of length and time.
-async fn read_body(shared: &Shared, body: Incoming, deadline: Instant) -> Result<Bytes, Problem> {
+///
+/// # Errors
+/// A problem if it is too long, too slow or malformed.
+pub(crate) async fn read_body(
+    shared: &Shared,
+    body: Incoming,
+    deadline: Instant,
+) -> Result<Bytes, Problem> {
     let limit = shared.config.limits.body_bytes;
     let too_long = || long_body(limit);
     if body.size_hint().lower() > limit as u64 {
@@ -244,6 +313,7 @@ mod tests {
     use std::{sync::mpsc::channel, time::Duration};
 
     use super::*;
+    use crate::clock::SystemClock;
 
     #[test]
     fn work_that_nobody_waits_for_keeps_its_place_until_it_ends() {
@@ -251,7 +321,7 @@ mod tests {
             .enable_time()
             .build()
             .unwrap();
-        let shared = Shared::new(Config::default());
+        let shared = Shared::new(Config::default(), Arc::new(SystemClock::default()));
         let places = shared.aside.available_permits();
         let (release, released) = channel::<()>();
         let (ending, ended) = channel::<()>();

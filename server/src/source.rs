@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use nightshard_deploy::{Repository, VerifiedBlobs};
+use nightshard_deploy::{Repository, SelectionNumber, Served, VerifiedBlobs};
 use nightshard_format::{
     generation::Generation,
     manifest::{GenerationId, Manifest},
@@ -24,7 +24,10 @@ pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A repository as a server sees it.
 ///
-/// Every function may block: they are called on a thread of their own, one at a time.
+/// Every function may block: they are called on threads of their own. [`Source::open`],
+/// [`Source::forget`] and [`Source::retain`] are called one at a time, and so are looks by
+/// [`Source::current`] and notes by [`Source::served`]; but a look or a note may come while a
+/// generation is being opened.
 pub trait Source: Send + Sync + 'static {
     /// Returns the highest selection: its number and the generation it names; `None` before the
     /// first one.
@@ -45,9 +48,21 @@ pub trait Source: Send + Sync + 'static {
         let _nothing_kept = blob;
     }
 
-    /// Forgets whatever is kept for generations other than those of `live`.
+    /// Forgets whatever is kept for generations other than those of `live`: what is served, kept
+    /// mapped or prepared.
     fn retain(&self, live: &[&Manifest]) {
         let _nothing_kept = live;
+    }
+
+    /// Returns the selection that an earlier run of this server served, and its generation, if it
+    /// can be opened without the repository.
+    fn last_served(&self) -> Option<(u64, GenerationId)> {
+        None
+    }
+
+    /// Takes note of a selection that is served from now on, for the next run.
+    fn served(&self, number: u64, id: &GenerationId) {
+        let _not_kept = (number, id);
     }
 }
 
@@ -139,12 +154,35 @@ impl Source for RepositorySource {
         let mut verified = self.take_verified();
         verified.forget(blob);
         self.put_verified(verified);
+        if let Some(Err(error)) = self.repository.find_cache().map(|cache| cache.forget(blob)) {
+            tracing::warn!(%error, "a damaged file cannot be cleared");
+        }
+    }
+
+    fn last_served(&self) -> Option<(u64, GenerationId)> {
+        let served = self.repository.find_cache()?.served()?;
+        Some((served.selection.0, served.generation))
+    }
+
+    fn served(&self, number: u64, id: &GenerationId) {
+        let served = Served {
+            selection: SelectionNumber(number),
+            generation: id.clone(),
+        };
+        let cache = self.repository.find_cache();
+        if let Some(Err(error)) = cache.map(|cache| cache.put_served(&served)) {
+            tracing::warn!(%error, "what is served cannot be remembered");
+        }
     }
 
     fn retain(&self, live: &[&Manifest]) {
         let mut verified = self.take_verified();
         verified.retain(live.iter().copied());
         self.put_verified(verified);
+        if let Some(Err(error)) = self.repository.find_cache().map(|cache| cache.retain(live)) {
+            // It is tried again after the next swap.
+            tracing::warn!(%error, "what is no longer needed cannot be cleared");
+        }
     }
 }
 

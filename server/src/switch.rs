@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arc_swap::{ArcSwapOption, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use nightshard_format::manifest::GenerationId;
 use tokio::sync::{Notify, watch};
 
@@ -10,6 +10,8 @@ use crate::generation::{ServedGeneration, Serving};
 
 /// So many ids of generations that are no longer kept are remembered: some ten years of nights.
 const RETIRED_MAX: usize = 4_096;
+/// So many generations are kept ready to be selected: tonight's, and one that replaces it.
+const PREPARED_MAX: usize = 2;
 
 /// What is served at one moment.
 #[derive(Debug, Clone)]
@@ -82,6 +84,8 @@ impl Kept {
 #[derive(Debug)]
 pub struct Switch {
     kept: ArcSwapOption<Kept>,
+    /// What is ready to be selected, the newest last.
+    prepared: ArcSwap<Vec<Arc<ServedGeneration>>>,
     keep: usize,
     wake: Notify,
     announcements: watch::Sender<Option<(u64, GenerationId)>>,
@@ -93,6 +97,7 @@ impl Switch {
     pub fn new(keep: usize) -> Self {
         Self {
             kept: ArcSwapOption::empty(),
+            prepared: ArcSwap::default(),
             keep,
             wake: Notify::new(),
             announcements: watch::Sender::new(None),
@@ -111,7 +116,8 @@ impl Switch {
     #[must_use = "unmapping takes time: it is for the caller to choose where"]
     pub fn swap(&self, next: Serving) -> Vec<Arc<ServedGeneration>> {
         let announcement = (next.selection(), next.generation().id().clone());
-        let (kept, dropped) = match &*self.kept.load() {
+        let id = announcement.1.clone();
+        let (kept, mut dropped) = match &*self.kept.load() {
             Some(kept) => kept.followed_by(next, self.keep),
             None => {
                 let first = Kept {
@@ -123,8 +129,58 @@ impl Switch {
             }
         };
         self.kept.store(Some(Arc::new(kept)));
+        // What is served now needs no other place.
+        let (served, prepared) = self.split_prepared(&id);
+        self.prepared.store(Arc::new(prepared));
+        dropped.extend(served);
         self.announcements.send_replace(Some(announcement));
         dropped
+    }
+
+    /// Keeps a generation ready for its selection, in the place of the oldest if there are too
+    /// many; returns what is not kept ready any more.
+    ///
+    /// # Shape
+    /// Called by one task at a time.
+    #[must_use = "unmapping takes time: it is for the caller to choose where"]
+    pub(crate) fn prepare(&self, served: Arc<ServedGeneration>) -> Vec<Arc<ServedGeneration>> {
+        let (mut dropped, mut prepared) = self.split_prepared(served.id());
+        prepared.push(served);
+        let excess = prepared.len().saturating_sub(PREPARED_MAX);
+        dropped.extend(prepared.drain(..excess));
+        self.prepared.store(Arc::new(prepared));
+        dropped
+    }
+
+    /// Tells what is prepared of a generation and of others apart.
+    fn split_prepared(
+        &self,
+        id: &GenerationId,
+    ) -> (Vec<Arc<ServedGeneration>>, Vec<Arc<ServedGeneration>>) {
+        let prepared = self.prepared.load();
+        prepared
+            .iter()
+            .cloned()
+            .partition(|served| served.id() == id)
+    }
+
+    /// Returns the generations that are ready to be selected, the newest last.
+    pub(crate) fn prepared(&self) -> Guard<Arc<Vec<Arc<ServedGeneration>>>> {
+        self.prepared.load()
+    }
+
+    /// Returns a generation that can be served without reading it again: prepared or still mapped,
+    /// and not found damaged since.
+    pub(crate) fn find_ready(&self, id: &GenerationId) -> Option<Arc<ServedGeneration>> {
+        let mut mapped = self.mapped().into_iter();
+        mapped.find(|served| served.id() == id && served.refused().next().is_none())
+    }
+
+    /// Returns every generation that is mapped, the current one first, prepared ones last.
+    pub(crate) fn mapped(&self) -> Vec<Arc<ServedGeneration>> {
+        let kept = self.kept.load();
+        let kept = kept.iter().flat_map(|kept| kept.generations());
+        kept.chain(&**self.prepared.load()).cloned().collect()
     }
 
     /// Returns the number of the selection that is served, if any is.

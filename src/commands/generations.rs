@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use indicatif::{HumanBytes, HumanCount};
-use nightshard_deploy::{Error, Listed, Repository, SelectionNumber};
+use nightshard_deploy::{Error, Listed, Mark, Repository, SelectionNumber, Verdict};
 use nightshard_format::manifest::{GenerationId, Manifest};
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ use crate::{
 
 /// List the generations of a repository, oldest first, with the selections that made them current.
 ///
-/// To go back, select an earlier one: the one marked as previous was current before.
+/// To go back, see `rollback`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct GenerationsArgs {
     /// The repository.
@@ -33,6 +33,7 @@ struct Row {
     generation: GenerationId,
     is_current: bool,
     is_previous: bool,
+    mark: Option<Mark>,
     selections: Vec<SelectionNumber>,
     #[serde(flatten)]
     facts: Option<Facts>,
@@ -104,6 +105,7 @@ fn row(listed: Listed) -> Row {
         generation: listed.id,
         is_current: listed.is_current,
         is_previous: listed.is_previous,
+        mark: listed.mark,
         selections: listed.selections,
         facts,
         problem,
@@ -151,9 +153,14 @@ fn table(rows: &[Row]) -> Table {
             (false, true) => Some("previous".to_owned()),
             (false, false) => None,
         };
+        let mark = row.mark.as_ref().and_then(|mark| match mark.mark {
+            Verdict::Good => Some("good".to_owned()),
+            Verdict::Bad => Some(format!("bad: {}", mark.why)),
+            _ => None,
+        });
         let problem = row.problem.as_ref();
         let problem = problem.map(|problem| format!("unusable: {problem}"));
-        let state: Vec<String> = role.into_iter().chain(problem).collect();
+        let state: Vec<String> = role.into_iter().chain(mark).chain(problem).collect();
         let selections = row.selections.iter().map(ToString::to_string);
         table.row([
             row.generation.to_string(),

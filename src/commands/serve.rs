@@ -1,6 +1,7 @@
 //! `nightshard serve`: answers over HTTP from what a repository selects.
 
 use std::{
+    future::pending,
     io::Write,
     net::SocketAddr,
     num::{NonZeroU64, NonZeroUsize},
@@ -15,16 +16,17 @@ use nightshard_format::{
     manifest::GenerationId,
     shard::{HugePages, IndexResidence, MemoryPolicy, RecordAccess},
 };
-use nightshard_server::{RepositorySource, Server};
+use nightshard_server::{AdminConfig, RepositorySource, Server, Token};
 use tokio::{
     net::TcpListener,
     runtime::{Handle, Runtime},
     signal::unix::{SignalKind, signal},
     sync::watch,
+    task::JoinHandle,
 };
 use tracing_subscriber::EnvFilter;
 
-use crate::{config::Config, exit::UsageError};
+use crate::{config::Config, exit::UsageError, repository::open_to_serve};
 
 /// Serve the generation that a repository selects, and follow its selection.
 #[derive(Debug, clap::Args)]
@@ -35,6 +37,12 @@ pub(crate) struct ServeArgs {
     /// Where to listen; port 0 picks one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Where to keep what is fetched from object storage [default: a folder in the user's cache].
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// Where whoever switches the server reaches it; port 0 picks one [default: nowhere].
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<SocketAddr>,
     /// The configuration file.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -111,16 +119,18 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
 pub(crate) fn run_bound(args: ServeArgs, bound: Bound) -> anyhow::Result<ExitCode> {
     let Config {
         storage,
+        fetch,
         server: mut config,
         ..
     } = Config::read(args.config.as_deref())?;
     config.keep_mapped = args.keep_mapped.unwrap_or(config.keep_mapped);
     config.poll_ms = args.poll_ms.unwrap_or(config.poll_ms);
     config.memory = args.memory.change(config.memory);
+    config.admin.listen = args.admin.or(config.admin.listen);
     // The file is right by itself: what is wrong comes from an option.
     config
         .check()
-        .map_err(|problem| UsageError(format!("--poll-ms: {problem}")))?;
+        .map_err(|problem| UsageError(format!("--poll-ms, --admin: {problem}")))?;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
     // Whoever runs this inside another command may have a subscriber already.
     let _set = tracing_subscriber::fmt()
@@ -128,9 +138,10 @@ pub(crate) fn run_bound(args: ServeArgs, bound: Bound) -> anyhow::Result<ExitCod
         .with_writer(std::io::stderr)
         .try_init();
     let Bound { runtime, listener } = bound;
-    let repository = runtime.block_on(Repository::open(&args.from, &storage))?;
-    let repository = repository.with_memory(config.memory);
-    let drained = runtime.block_on(serve(listener, repository, Server::new(config)));
+    let opening = open_to_serve(&args.from, &storage, fetch, args.cache);
+    let repository = runtime.block_on(opening)?.with_memory(config.memory);
+    let desk = runtime.block_on(Desk::take(&config.admin))?;
+    let drained = runtime.block_on(serve(listener, desk, repository, Server::new(config)));
     // Threads that still verify a candidate are not waited for.
     runtime.shutdown_background();
     if !drained? {
@@ -139,9 +150,41 @@ pub(crate) fn run_bound(args: ServeArgs, bound: Bound) -> anyhow::Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
+/// An address taken for whoever switches the server, and what they have to show.
+struct Desk {
+    listener: TcpListener,
+    token: Option<Token>,
+}
+
+impl Desk {
+    /// Takes the address, if there is any.
+    async fn take(config: &AdminConfig) -> anyhow::Result<Option<Self>> {
+        let Some(listen) = config.listen else {
+            return Ok(None);
+        };
+        let read = |path: &PathBuf| {
+            let name = path.display();
+            Token::read(path)
+                .map_err(|error| UsageError(format!("server.admin.token_file {name}: {error}")))
+        };
+        let token = config.token_file.as_ref().map(read).transpose()?;
+        let listener = TcpListener::bind(listen).await;
+        let listener = listener.with_context(|| format!("server.admin.listen {listen}"))?;
+        Ok(Some(Self { listener, token }))
+    }
+
+    /// Serves there until the process ends.
+    fn open(self, server: &Server) -> std::io::Result<JoinHandle<bool>> {
+        say(&format!("admin on http://{}", self.listener.local_addr()?));
+        let serving = server.admin(self.token);
+        Ok(tokio::spawn(serving.serve(self.listener, pending())))
+    }
+}
+
 /// Serves until a signal; returns whether all requests finished.
 async fn serve(
     listener: TcpListener,
+    desk: Option<Desk>,
     repository: Repository,
     server: Server,
 ) -> anyhow::Result<bool> {
@@ -150,6 +193,7 @@ async fn serve(
         signal(SignalKind::interrupt())?,
     );
     say(&format!("listening on http://{}", listener.local_addr()?));
+    let desk = desk.map(|desk| desk.open(&server)).transpose()?;
     let announcing = tokio::spawn(announce(server.switch().subscribe()));
     let source = RepositorySource::new(repository, Handle::current());
     let following = tokio::spawn(server.follower(Arc::new(source)).run());
@@ -162,6 +206,9 @@ async fn serve(
             }
         })
         .await;
+    if let Some(desk) = desk {
+        desk.abort();
+    }
     following.abort();
     scrubbing.abort();
     announcing.abort();

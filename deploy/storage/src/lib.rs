@@ -26,6 +26,7 @@
 
 mod config;
 mod error;
+mod faulty;
 mod local;
 mod location;
 mod name;
@@ -33,6 +34,7 @@ mod storage;
 
 pub use config::{Checksums, Config, S3Config};
 pub use error::{Error, ErrorKind, Result};
+pub use faulty::{Faults, Faulty};
 pub use local::LocalFolder;
 pub use location::{Location, open, open_or_create};
 pub use name::ObjectName;

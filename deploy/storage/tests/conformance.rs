@@ -9,7 +9,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use nightshard_storage::{ErrorKind, LocalFolder, ObjectName, Storage, UNFINISHED_AGE_MAX};
+use nightshard_storage::{
+    ErrorKind, Faults, Faulty, LocalFolder, ObjectName, Storage, UNFINISHED_AGE_MAX,
+};
 
 fn name(text: &str) -> ObjectName {
     text.parse().unwrap()
@@ -263,6 +265,16 @@ async fn local_folder_conforms() {
         let left_over = fs::read_dir(tmp).map_or(0, Iterator::count);
         assert_eq!(left_over, 0, "nothing is left aside");
     }
+}
+
+#[tokio::test]
+async fn faulty_storage_without_faults_conforms() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = || -> Arc<dyn Storage> {
+        let begun_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+        Arc::new(Faulty::new(1, Faults::NONE, begun_at))
+    };
+    conforms(empty, folder.path()).await;
 }
 
 #[tokio::test]

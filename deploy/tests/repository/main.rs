@@ -1,10 +1,13 @@
-//! The repository on a local folder: publication, selection, damage.
+//! The repository: publication, selection, damage, going back, reclaiming.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod damage;
 mod difference;
+mod elsewhere;
+mod going_back;
 mod overlap;
 mod publication;
 mod reading;
+mod reclaiming;
 mod support;

@@ -237,7 +237,7 @@ impl Environment for FixedEnvironment {
 
     fn nonce(&self) -> String {
         let number = self.nonces.fetch_add(1, Ordering::SeqCst);
-        format!("{} {number}", self.name)
+        format!("{}-{number}", self.name)
     }
 
     fn writer(&self) -> String {

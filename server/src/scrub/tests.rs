@@ -9,7 +9,7 @@ use nightshard_format::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::generation::Serving;
+use crate::{generation::Serving, outlook::Outlook};
 
 /// Two generations that are kept, which have a file of several pieces in common.
 struct Fixture {
@@ -76,7 +76,7 @@ impl Fixture {
     }
 
     fn metric(&self, name: &str) -> Option<u64> {
-        let text = self.metrics.render(None);
+        let text = self.metrics.render(None, &Outlook::default(), 0);
         let of_name = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
         text.lines().find_map(of_name)
     }

@@ -6,13 +6,19 @@
     reason = "helpers of tests fail like tests"
 )]
 
+mod admin;
 mod api;
+mod at_least;
+mod cache;
 mod client;
 mod fixture;
+mod freshness;
 mod harness;
 mod limits;
 mod oracle;
 mod packed;
+mod prepare;
+mod scripted;
 mod scrub;
 mod search;
 mod swap;

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Writes a generation of three stores with `rows` rows each.
-fn write(fixture: &Fixture, rows: i32) -> GenerationId {
+pub(crate) fn write(fixture: &Fixture, rows: i32) -> GenerationId {
     let shops = ["a", "b", "c"].map(|id| Shop::new(id, "Corner Shop", "leeds", "food"));
     let payments: Vec<Payment> = (0..3)
         .flat_map(|store| {
@@ -46,7 +46,7 @@ fn generation(reply: &Reply) -> String {
 }
 
 /// Returns the number of rows of a store or market, all told.
-fn count(client: &mut Client, target: &str) -> u64 {
+pub(crate) fn count(client: &mut Client, target: &str) -> u64 {
     client.get(target).data()["count"].as_u64().unwrap()
 }
 
@@ -163,7 +163,7 @@ fn a_client_never_sees_time_run_backwards() {
 }
 
 /// Returns a counter without labels.
-fn metric(client: &mut Client, name: &str) -> u64 {
+pub(crate) fn metric(client: &mut Client, name: &str) -> u64 {
     let text = String::from_utf8(client.get("/metrics").body).unwrap();
     let mut lines = text.lines();
     let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

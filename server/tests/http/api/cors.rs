@@ -22,7 +22,14 @@ fn pages_of_configured_origins_may_read_answers_and_others_not() {
         Some("https://shop.example")
     );
     let exposed = reply.header("access-control-expose-headers").unwrap();
-    for name in ["ETag", "Nightshard-Generation", "Nightshard-Selection"] {
+    for name in [
+        "ETag",
+        "Nightshard-Generation",
+        "Nightshard-Selection",
+        "Nightshard-Age",
+        "Nightshard-Behind",
+        "Retry-After",
+    ] {
         assert!(exposed.contains(name));
     }
     assert_eq!(reply.header("vary"), Some("Accept-Encoding, Origin"));

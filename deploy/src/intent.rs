@@ -1,0 +1,143 @@
+//! Intents and condemnations: what a publisher is about to rely on, and what is about to be deleted.
+//!
+//! A publisher writes what it intends to reference, then looks for condemnations. Whoever reclaims
+//! writes what it condemns, then looks for intents. Each writes before it looks, so of any two at
+//! least one sees the other: a publisher waits for the condemnation of what it needs to end, and
+//! whoever reclaims spares what somebody intends. Neither needs a lock.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use nightshard_format::manifest::{GenerationId, Manifest};
+use nightshard_storage::ObjectName;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Repository, Result, names, record::Written};
+
+/// How long whoever reclaims may take from its condemnation to its last deletion.
+pub(crate) const RECLAIM_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// An older condemnation is void: its process is no more, even where its deletions took their time
+/// to arrive, or its clock stood still for two hours.
+pub(crate) const CONDEMNED_AGE_MAX: Duration = Duration::from_secs(3 * 60 * 60);
+
+/// How long a publisher waits for a condemnation of what it needs to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it looks.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What a publisher is about to reference, or whoever reclaims to delete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Claim {
+    /// What tells the writer's own record from others'; its name, too.
+    pub(crate) nonce: String,
+    /// Generations.
+    pub(crate) generations: BTreeSet<GenerationId>,
+    /// Digests of blobs.
+    pub(crate) blobs: BTreeSet<String>,
+    /// When it was written, by the writer's clock, in UTC as of RFC 3339.
+    pub(crate) at: String,
+    /// Who wrote it.
+    pub(crate) by: String,
+}
+
+impl Claim {
+    fn meets(&self, other: &Self) -> bool {
+        !self.generations.is_disjoint(&other.generations) || !self.blobs.is_disjoint(&other.blobs)
+    }
+}
+
+/// A record that stands as long as its writer needs it.
+#[derive(Debug)]
+#[must_use = "it stands until it is withdrawn"]
+pub(crate) struct Standing {
+    pub(crate) name: ObjectName,
+    pub(crate) claim: Claim,
+}
+
+impl Repository {
+    /// Declares that a generation and its blobs are about to be referenced.
+    ///
+    /// # Errors
+    /// [`Error::Condemned`] if something of it is being reclaimed, and goes on being so.
+    pub(crate) async fn declare(&self, manifest: &Manifest) -> Result<Standing> {
+        let entries = manifest.shards.iter();
+        let blobs = entries.map(|entry| entry.blob.clone()).collect();
+        let claim = self.claim([manifest.id.clone()].into(), blobs);
+        let standing = self.stand(names::intent(&claim.nonce)?, claim).await?;
+        let begun = tokio::time::Instant::now();
+        loop {
+            let condemned = self.condemnation_of(&standing).await;
+            let error = match condemned {
+                Ok(None) => return Ok(standing),
+                Ok(Some(_)) if begun.elapsed() < PATIENCE => {
+                    tokio::time::sleep(LOOK).await;
+                    continue;
+                }
+                Ok(Some((name, by))) => Error::Condemned {
+                    id: manifest.id.clone(),
+                    name,
+                    by,
+                    location: self.location().to_owned(),
+                },
+                Err(error) => error,
+            };
+            self.withdraw(standing).await;
+            return Err(error);
+        }
+    }
+
+    /// Condemns generations and blobs.
+    pub(crate) async fn condemn(
+        &self,
+        generations: BTreeSet<GenerationId>,
+        blobs: BTreeSet<String>,
+    ) -> Result<Standing> {
+        let claim = self.claim(generations, blobs);
+        let name = names::condemnation(&claim.nonce)?;
+        self.stand(name, claim).await
+    }
+
+    /// Takes a record away again; one that cannot be is litter, which is reclaimed.
+    pub(crate) async fn withdraw(&self, standing: Standing) {
+        let _litter = self.storage.delete(&standing.name).await;
+    }
+
+    fn claim(&self, generations: BTreeSet<GenerationId>, blobs: BTreeSet<String>) -> Claim {
+        Claim {
+            nonce: self.environment.nonce(),
+            generations,
+            blobs,
+            at: self.now_text(),
+            by: self.environment.writer(),
+        }
+    }
+
+    async fn stand(&self, name: ObjectName, claim: Claim) -> Result<Standing> {
+        match self.write_record(&name, &claim).await? {
+            // Nobody else has this nonce: it is the record whose answer was lost.
+            Written::New | Written::Found => Ok(Standing { name, claim }),
+        }
+    }
+
+    /// Returns a condemnation of what was declared, and who wrote it.
+    async fn condemnation_of(&self, standing: &Standing) -> Result<Option<(ObjectName, String)>> {
+        let condemnations = self.storage.list(&names::condemnations()?).await?;
+        if condemnations.is_empty() {
+            return Ok(None);
+        }
+        let intents = self.storage.list(&names::intents()?).await?;
+        // Both times are the storage's own: clocks of machines may differ by anything.
+        let own = intents.iter().find(|object| object.name == standing.name);
+        for condemned in condemnations {
+            let age = own.and_then(|own| own.modified.duration_since(condemned.modified).ok());
+            if age.is_some_and(|age| age > CONDEMNED_AGE_MAX) {
+                continue;
+            }
+            let claim: Option<Claim> = self.read_record(&condemned.name).await?;
+            if let Some(claim) = claim.filter(|claim| claim.meets(&standing.claim)) {
+                return Ok(Some((condemned.name, claim.by)));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,61 @@
+//! `nightshard rollback`: back to a generation that proved right.
+
+use std::process::ExitCode;
+
+use nightshard_format::manifest::GenerationId;
+use serde_json::json;
+
+use crate::{
+    output::{print, print_json},
+    repository::RepositoryArgs,
+};
+
+/// Go back to an earlier generation, and mark the one that is left as bad.
+///
+/// Without a name that is the newest one before the current one that is marked good. Going forward
+/// again is `select`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RollbackArgs {
+    /// The repository.
+    #[arg(value_name = "URI")]
+    uri: String,
+    /// The generation to go back to [default: the newest good one before the current one].
+    #[arg(value_name = "GENERATION")]
+    generation: Option<GenerationId>,
+    /// Why, for those who read the mark.
+    #[arg(long, value_name = "TEXT", default_value = "rolled back")]
+    why: String,
+    #[command(flatten)]
+    repository: RepositoryArgs,
+    /// Print nothing.
+    #[arg(long, short)]
+    quiet: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Goes back, and says to what.
+pub(crate) fn run(args: RollbackArgs) -> anyhow::Result<ExitCode> {
+    let done = tokio::runtime::Runtime::new()?.block_on(async {
+        let repository = args.repository.open(&args.uri).await?;
+        let done = match &args.generation {
+            Some(id) => repository.rollback_to(id, &args.why).await,
+            None => repository.rollback(&args.why).await,
+        };
+        anyhow::Ok(done?)
+    })?;
+    let (from, selection) = (&done.from, &done.selected.selection);
+    if args.json {
+        print_json(&json!({ "from": from, "selection": selection }))?;
+    } else if !args.quiet {
+        let (generation, number) = (&selection.generation, selection.number);
+        print(&match from == generation {
+            true => format!("generation {generation} is current already\n"),
+            false => {
+                format!("generation {generation} selected as number {number}; {from} marked bad\n")
+            }
+        })?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
