@@ -229,6 +229,23 @@ fn packing_again_replaces_the_dataset_alone_and_a_failure_changes_nothing() {
     assert_eq!((value("one"), value("two")), ("3".into(), "2".into()));
 }
 
+/// The library that reads Parquet panics at this byte, which was told before the error was.
+#[cfg(feature = "parquet")]
+#[test]
+fn damage_that_surprises_the_reader_of_parquet_is_told_in_one_line() {
+    let folder = TempDir::new().unwrap();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("builder/tests/data/parquet");
+    let mut bytes = fs::read(data.join("tiny.parquet")).unwrap();
+    bytes[124] ^= 1;
+    let file = folder.path().join("tiny.parquet").display().to_string();
+    fs::write(&file, bytes).unwrap();
+    let repository = folder.path().join("tables").display().to_string();
+    let files = ["--input", &file, "--output", &repository];
+    let options = ["--key", "key", "--dataset", "one", "-q"];
+    let packed = run([&["pack"][..], &files, &options].concat());
+    packed.failed(1, &["tiny.parquet", "its content contradicts itself"]);
+}
+
 #[test]
 fn a_table_that_may_be_cut_in_its_last_row_is_named() {
     let folder = TempDir::new().unwrap();
@@ -285,6 +302,96 @@ fn a_build_keeps_packed_datasets_and_a_pack_keeps_transactions() {
             (Some(0), expected),
             "{prefix}"
         );
+    }
+}
+
+/// What is stored otherwise is not what changed.
+#[test]
+fn generations_that_differ_in_how_records_are_stored_have_the_same_records() {
+    let rows: String = (0..3_000)
+        .map(|row| format!("sku-{row},a name that many things have {}\n", row % 7))
+        .collect();
+    let rows = format!("sku,v\n{rows}");
+    let folder = TempDir::new().unwrap();
+    let repository = folder.path().join("tables").display().to_string();
+    let first = ["-q", "--dataset", "one", "--shards", "2"];
+    for (more, expected) in [
+        (&[][..], ""),
+        (
+            &["--compression", "zstd"],
+            "in other files: 4 of both were read",
+        ),
+        (&["--ordered"], "in other files: 4 of both were read"),
+        (&["--shards", "3"], "in other files: 5 of both were read"),
+    ] {
+        let first = if more.contains(&"--shards") {
+            &first[..3]
+        } else {
+            &first
+        };
+        let packed = run(table(
+            folder.path(),
+            "a.csv",
+            &rows,
+            &[first, more].concat(),
+        ));
+        assert_eq!(packed.code, Some(0), "{packed:?}");
+        if !expected.is_empty() {
+            let same = run(["diff", &repository]);
+            let expected = format!("every record is the same, {expected}\n");
+            assert!(same.stdout.ends_with(&expected), "{same:?}");
+        }
+    }
+}
+
+#[test]
+fn keys_of_an_ordered_dataset_are_found_by_similarity_and_by_expression_within_some_work() {
+    let folder = TempDir::new().unwrap();
+    let repository = folder.path().join("tables").display().to_string();
+    let text = "sku,v\nberlin,1\nbern,2\nbonn,3\nbremen,4\n";
+    for (dataset, ordered) in [("cities", &["--ordered"][..]), ("heap", &[])] {
+        let more = [&["-q", "--value", "v", "--dataset", dataset], ordered].concat();
+        let packed = run(table(folder.path(), "a.csv", text, &more));
+        assert_eq!(packed.code, Some(0), "{packed:?}");
+    }
+    let scan = |more: &[&str]| run([&["scan", &repository, "cities", "--keys"], more].concat());
+    for (more, expected) in [
+        (&["--fuzzy", "born"][..], "bern\nbonn\n"),
+        (&["--fuzzy", "born", "--distance", "0"], ""),
+        (&["--fuzzy", "berln", "--distance", "2"], "berlin\nbern\n"),
+        (&["--regex", "b.*n"], "berlin\nbern\nbonn\nbremen\n"),
+        (&["--regex", "be[^r]*"], ""),
+        (&["--regex", "b.*n", "--limit", "2"], "berlin\nbern\n"),
+    ] {
+        let found = scan(more);
+        assert_eq!(
+            (found.code, &*found.stdout),
+            (Some(0), expected),
+            "{more:?}"
+        );
+    }
+    let exhausted = scan(&["--regex", "b.*n", "--work", "8"]);
+    assert_eq!(exhausted.code, Some(1), "{exhausted:?}");
+    assert!(exhausted.stderr.contains("--work 8"), "{exhausted:?}");
+    assert!(
+        "berlin\nbern\nbonn\n".starts_with(&exhausted.stdout),
+        "{exhausted:?}"
+    );
+    for (more, words) in [
+        (
+            &["--fuzzy", "born", "--distance", "4"][..],
+            "--fuzzy: cannot search",
+        ),
+        (&["--regex", "("], "--regex: cannot search"),
+        (&["--distance", "1"], "--fuzzy"),
+        (&["--regex", "a", "--fuzzy", "b"], "--regex"),
+        (&["--regex", "a", "--prefix", "b"], "--prefix"),
+    ] {
+        scan(more).failed(2, &[words]);
+    }
+    for option in ["--fuzzy", "--regex"] {
+        let refused = run(["scan", &repository, "heap", option, "born"]);
+        refused.failed(2, &["heap was not packed with --ordered"]);
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use nightshard_format::{
-    Result as FormatResult,
+    Error as FormatError, Result as FormatResult,
     diff::{Change, Changes, compare, pieces},
     key::PartitionRun,
     manifest::{Manifest, ShardEntry},
@@ -14,7 +14,7 @@ use nightshard_format::{
 };
 use rayon::prelude::*;
 
-use crate::{Repository, Result, bounded};
+use crate::{Error, Repository, Result, bounded};
 
 /// What changed in one dataset and span.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,7 +59,8 @@ struct Piece {
 /// One for each dataset and span of either, ascending; those of `dataset` alone where it is given.
 ///
 /// # Errors
-/// [`crate::Error::MissingBlob`] or [`crate::Error::BadBlob`] for a file that cannot be used.
+/// [`Error::MissingBlob`] or [`Error::BadBlob`] for a file that cannot be used,
+/// [`Error::Incomparable`] for records that cannot be read though their files were verified.
 pub async fn diff(
     from: Side,
     to: Side,
@@ -80,7 +81,7 @@ pub async fn diff(
     bounded::blocking(move || {
         let compared: Vec<Result<TableDiff>> = pieces
             .par_iter()
-            .map(|piece| piece.compare(&from.repository, &to.repository, keys_max))
+            .map(|piece| piece.compare(&from, &to, keys_max))
             .collect();
         for (piece, compared) in pieces.iter().zip(compared) {
             tables[piece.table].add(compared?, keys_max);
@@ -156,7 +157,7 @@ impl Piece {
         &blobs(&self.from) & &blobs(&self.to)
     }
 
-    fn compare(&self, from: &Repository, to: &Repository, keys_max: usize) -> Result<TableDiff> {
+    fn compare(&self, from: &Side, to: &Side, keys_max: usize) -> Result<TableDiff> {
         let mut found = TableDiff::default();
         let equal = self.equal();
         // A file that both have holds the same keys in both, and no other file holds any of them.
@@ -164,9 +165,9 @@ impl Piece {
             found.shards_equal += 1;
             found.changes.unchanged += entry.records;
         }
-        let open = |repository: &Repository, entries: &[ShardEntry]| {
+        let open = |side: &Side, entries: &[ShardEntry]| {
             let different = entries.iter().filter(|entry| !equal.contains(&entry.blob));
-            let shards = different.map(|entry| repository.map_entry(entry));
+            let shards = different.map(|entry| side.repository.map_entry(entry));
             shards.collect::<Result<Vec<Shard<Mapped>>>>()
         };
         let (old, new) = (open(from, &self.from)?, open(to, &self.to)?);
@@ -177,11 +178,21 @@ impl Piece {
                 keys.push((change, key.to_vec()));
             }
         });
+        found
+            .changes
+            .add(compared.map_err(|source| self.incomparable(from, to, source))?);
+        Ok(found)
+    }
+
+    /// Names the table of both generations: what was read says not in which the fault is.
+    fn incomparable(&self, from: &Side, to: &Side, source: FormatError) -> Error {
         let shard = self.from.first().or(self.to.first());
         let shard = shard.expect("a piece has a shard");
-        let compared = compared.map_err(|source| from.bad_blob(shard, source));
-        found.changes.add(compared?);
-        Ok(found)
+        Error::Incomparable {
+            table: format!("{} {}", shard.dataset, shard.span),
+            generations: Box::new([from, to].map(|side| side.manifest.id.clone())),
+            source,
+        }
     }
 }
 

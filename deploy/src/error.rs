@@ -61,6 +61,16 @@ pub enum Error {
         /// What is wrong with it.
         source: nightshard_format::Error,
     },
+    /// A dataset of two generations cannot be compared, though its blobs are what they should be.
+    #[error("cannot compare {table} of generation {} with that of {}", generations[0], generations[1])]
+    Incomparable {
+        /// The dataset and its span.
+        table: String,
+        /// The earlier generation and the later one.
+        generations: Box<[GenerationId; 2]>,
+        /// What is wrong.
+        source: nightshard_format::Error,
+    },
     /// Blobs of this repository are not local files, so that they cannot be mapped in place.
     #[error("blobs in {location} cannot be mapped in place")]
     NotLocal {
@@ -98,7 +108,7 @@ pub enum Error {
         problem: String,
     },
     /// Somebody else wrote the selection that this writer was about to write.
-    #[error("selection {number} was written by {by}, for generation {generation}")]
+    #[error("selection {number} was written by {by}, for generation {generation}: run it again")]
     Conflict {
         /// The number contended for.
         number: SelectionNumber,
@@ -204,6 +214,7 @@ impl Error {
             | Self::Unusable { .. }
             | Self::MissingBlob { .. }
             | Self::BadBlob { .. }
+            | Self::Incomparable { .. }
             | Self::Inconsistent { .. } => ErrorKind::Data,
         }
     }

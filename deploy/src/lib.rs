@@ -74,3 +74,8 @@ pub use repository::{Listed, Repository};
 pub use rollback::RolledBack;
 pub use select::{Selected, Selection, SelectionNumber};
 pub use verify::{Damage, Verification, VerifyProgress, verify_shard};
+
+/// What README.md shows of Rust, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

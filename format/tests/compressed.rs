@@ -258,10 +258,34 @@ fn lengths_that_lie_are_found() {
     for cut in 0..frame.len() {
         assert_found(read(right, &frame[..cut]), "value", "");
     }
-    let twice = [&frame[..], &frame].concat();
-    assert_found(read(right, &twice), "value", "");
+    let empty_block = [&frame[..1], &frame[1..2], &[1, 0, 0]].concat();
+    for (more, len) in [(&frame, 2 * right), (&frame, right), (&empty_block, right)] {
+        let several = [&frame[..], more].concat();
+        assert_found(read(len, &several), "value", "not one frame");
+    }
+    // A frame that says its size in its header, too, and is otherwise right.
+    let mut sized = frame.clone();
+    sized.splice(0..2, [0x20, u8::try_from(len).unwrap()]);
+    assert_found(read(right, &sized), "value", "not one frame");
     assert_eq!(read(0, &frame).unwrap(), frame);
     assert_eq!(read(0, b"").unwrap(), b"");
+}
+
+#[test]
+fn a_length_is_written_in_one_way_only() {
+    let (len, frame) = frame_of(1_234);
+    let long = u8::try_from(len).unwrap() | 0x80;
+    for stored in [
+        [&[0x80, 0][..], b"value"].concat(),
+        [&[0x80, 0x80, 0][..], b"value"].concat(),
+        [&[long, 0][..], &frame].concat(),
+    ] {
+        assert_found(
+            read(&stored, &dictionary()),
+            "value",
+            "longer than it needs",
+        );
+    }
 }
 
 #[test]

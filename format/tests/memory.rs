@@ -9,6 +9,7 @@ use std::{
     fs,
     ops::Range,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use nightshard_format::{
@@ -213,7 +214,16 @@ fn assert_right(policy: MemoryPolicy, shard: &Shard<Mapped>) {
     let searched = Search::all().visit(std::slice::from_ref(shard), u64::MAX, visit);
     assert_eq!(searched.unwrap(), Searched::Whole);
     assert_eq!(terms, RECORDS / 1_000);
-    policy.walk(shard, || shard.verify()).unwrap();
+    let file = shard.bytes().as_ref().len().next_multiple_of(PAGE_LEN);
+    let random = flagged(&parts(shard), "rr");
+    policy.walk(shard, || {
+        shard.verify().unwrap();
+        assert_eq!(flagged(&parts(shard), "sr"), file, "{policy:?}");
+    });
+    // Lookups are advised as they were.
+    let parts = parts(shard);
+    let advised = (flagged(&parts, "sr"), flagged(&parts, "rr"));
+    assert_eq!(advised, (0, random), "{policy:?}");
 }
 
 #[test]
@@ -305,5 +315,94 @@ fn indexes_are_prefaulted_before_anything_is_looked_up() {
         let resident: usize = parts(&shard).iter().map(|part| part.resident).sum();
         let is_there = resident >= len_of(&shard, "_index");
         assert_eq!(is_there, indexes == IndexResidence::Prefault, "{resident}");
+    }
+}
+
+/// Set where locking is forbidden.
+const NO_LOCK: &str = "NIGHTSHARD_TEST_NO_LOCK";
+
+/// Runs a test of this file where no memory may be locked; returns whether the system lets it.
+fn run_without_locks(test: &str) -> bool {
+    let forbid = r#"ulimit -l 0 && exec setpriv --bounding-set=-ipc_lock "$0" "$@""#;
+    let ran = Command::new("sh")
+        .args(["-c", forbid])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(NO_LOCK, "1")
+        .output()
+        .unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&ran.stdout),
+        String::from_utf8_lossy(&ran.stderr),
+    );
+    let is_run = out.contains("running 1 test");
+    assert!(!is_run || ran.status.success(), "{out}{err}");
+    is_run
+}
+
+#[test]
+fn indexes_that_may_not_be_locked_are_prefaulted_and_the_refusal_is_told() {
+    if std::env::var_os(NO_LOCK).is_none() {
+        let test = "indexes_that_may_not_be_locked_are_prefaulted_and_the_refusal_is_told";
+        if !run_without_locks(test) {
+            eprintln!("not tested: this system does not let a process give up locking");
+        }
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path());
+    let policy = MemoryPolicy {
+        indexes: IndexResidence::Lock,
+        ..MemoryPolicy::default()
+    };
+    let shard = Shard::open(policy.map(&path).unwrap()).unwrap();
+    let refused = policy.advise_lookups([&shard]);
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    let (indexes, said) = (len_of(&shard, "_index"), refused[0].to_string());
+    assert!(
+        said.contains("lock") && said.contains(&format!(" {indexes} bytes")),
+        "{said}"
+    );
+    let parts = parts(&shard);
+    let resident: usize = parts.iter().map(|part| part.resident).sum();
+    assert!(resident >= indexes, "{resident} of {indexes}");
+    assert_eq!(parts.iter().map(|part| part.locked).sum::<usize>(), 0);
+}
+
+/// How often this thread has waited for a page that was not in memory.
+fn major_faults() -> u64 {
+    let stat = fs::read_to_string("/proc/thread-self/stat").unwrap();
+    let (_command, fields) = stat.rsplit_once(')').unwrap();
+    fields.split_whitespace().nth(9).unwrap().parse().unwrap()
+}
+
+/// Whether reading all of a map waits for pages.
+fn waits(mapped: &Mapped) -> bool {
+    let before = major_faults();
+    let bytes = mapped.as_ref().iter().step_by(PAGE_LEN);
+    std::hint::black_box(bytes.map(|byte| u64::from(*byte)).sum::<u64>());
+    major_faults() > before
+}
+
+#[test]
+fn a_file_that_is_to_be_in_huge_pages_is_read_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path());
+    // Dropped by hand: does this file system read it from a disk again?
+    let file = fs::File::open(&path).unwrap();
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+    let is_possible = waits(&Mapped::open(&path).unwrap());
+    assert!(!waits(&Mapped::open(&path).unwrap()));
+    for huge_pages in [HugePages::None, HugePages::Indexes, HugePages::All] {
+        let policy = MemoryPolicy {
+            huge_pages,
+            ..MemoryPolicy::UNADVISED
+        };
+        let is_anew = huge_pages != HugePages::None && is_possible;
+        assert_eq!(
+            waits(&policy.map(&path).unwrap()),
+            is_anew,
+            "{huge_pages:?}"
+        );
     }
 }

@@ -184,6 +184,35 @@ fn a_search_stops_when_told_to_or_when_its_work_is_done() {
     assert_eq!(count, 0);
 }
 
+/// Walks that lead nowhere are left where they do: a search reads a small part of an index.
+#[test]
+fn a_narrow_search_of_many_terms_takes_little_work() {
+    let number = |at: u32| blake3::hash(&at.to_le_bytes()).to_hex()[..12].to_owned();
+    let terms: BTreeSet<Vec<u8>> = (0..20_000).map(|at| number(at).into_bytes()).collect();
+    let shards = shards(&terms);
+    let found = |search: Search, work| {
+        let mut count = 0;
+        let visit = |_: &[u8], _: nightshard_format::shard::Record<'_>| {
+            count += 1;
+            true
+        };
+        (search.visit(&shards, work, visit).unwrap(), count)
+    };
+    let all = 100_000;
+    assert_eq!(found(Search::all(), all).0, Searched::Exhausted);
+    let term = number(7);
+    for (edits, work) in [(0, 500), (1, 5_000), (2, 50_000)] {
+        let fuzzy = Search::fuzzy(&term, edits).unwrap();
+        assert_eq!(found(fuzzy, work), (Searched::Whole, 1), "{edits}");
+    }
+    let expression = Search::regex(&format!("{}.*", &term[..6])).unwrap();
+    assert_eq!(found(expression, 500), (Searched::Whole, 1));
+    assert_eq!(
+        found(Search::prefix(term.as_bytes()), 500),
+        (Searched::Whole, 1)
+    );
+}
+
 #[test]
 fn searches_that_are_none_or_too_large_are_refused_in_one_line() {
     let too_large = "x".repeat(2_000);

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use nightshard_format::{
-    Result,
+    Error, Result,
     shard::{Record, Search, Searched},
 };
 
@@ -33,7 +33,7 @@ impl Records {
         }
     }
 
-    /// Passes the next record to `visit`; nothing is behind a damaged one.
+    /// Passes the next record to `visit`; nothing is behind one that cannot be read.
     pub(crate) fn next<T>(
         &mut self,
         visit: impl FnOnce(Record<'_>) -> Result<T>,
@@ -42,7 +42,11 @@ impl Records {
             let mut records = shard.iter_from(self.offset);
             if let Some(record) = records.next() {
                 self.offset = records.offset();
-                return Some(record.and_then(visit));
+                let visited = record.and_then(visit);
+                if visited.is_err() {
+                    self.shard = usize::MAX;
+                }
+                return Some(visited);
             }
             (self.shard, self.offset) = (self.shard + 1, 0);
         }
@@ -56,6 +60,8 @@ pub(crate) struct Terms {
     prefix: Vec<u8>,
     /// What was read ahead.
     ahead: VecDeque<Pair>,
+    /// What is wrong behind that.
+    damage: Option<Error>,
     /// The last term that was read.
     last: Option<Vec<u8>>,
     is_at_end: bool,
@@ -68,17 +74,25 @@ impl Terms {
             table,
             prefix: prefix.to_vec(),
             ahead: VecDeque::new(),
+            damage: None,
             last: None,
             is_at_end: false,
         }
     }
 
-    /// Returns the record of the next term.
+    /// Returns the record of the next term; nothing is behind one that cannot be read.
     pub(crate) fn next(&mut self) -> Result<Option<Pair>> {
-        if self.ahead.is_empty() && !self.is_at_end {
-            self.read_ahead()?;
+        if self.ahead.is_empty()
+            && !self.is_at_end
+            && let Err(error) = self.read_ahead()
+        {
+            self.damage = Some(error);
+            self.is_at_end = true;
         }
-        Ok(self.ahead.pop_front())
+        match (self.ahead.pop_front(), &mut self.damage) {
+            (None, damage) => damage.take().map_or(Ok(None), Err),
+            (pair, _) => Ok(pair),
+        }
     }
 
     /// Reads on behind the last term, up to the end of another one.

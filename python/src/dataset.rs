@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use nightshard_format::shard::{Record, Shard, Value};
+use nightshard_format::shard::{Record, Search, Searched, Shard, Value};
 use pyo3::{
     exceptions::{PyKeyError, PyTypeError},
     prelude::*,
@@ -20,7 +20,7 @@ use crate::{
 /// The keys and values of one dataset and span, mapped into memory.
 ///
 /// Keys are bytes, or str that stands for its UTF-8. Values are copies of the mapped bytes,
-/// decompressed if need be.
+/// decompressed if need be. It is a collections.abc.Mapping; only itself is equal to it.
 #[pyclass(frozen, mapping, module = "nightshard")]
 pub(crate) struct Dataset(Table);
 
@@ -35,6 +35,21 @@ impl Dataset {
         let value = value.map_err(|error| to_python(&error))?;
         Ok(value.map(|value| PyBytes::new(py, &value)))
     }
+
+    fn check_ordered(&self) -> PyResult<()> {
+        if self.0.shards().iter().all(Shard::is_ordered) {
+            return Ok(());
+        }
+        let (name, span) = (self.0.name(), self.0.span());
+        let problem = format!("{name} {span} has no ordered index: filter its items()");
+        Err(NightshardError::new_err(problem))
+    }
+}
+
+/// Makes a view of a dataset, of a class of the package.
+fn view<'py>(dataset: &Bound<'py, Dataset>, class: &str) -> PyResult<Bound<'py, PyAny>> {
+    let views = dataset.py().import("nightshard._views")?;
+    views.getattr(class)?.call1((dataset,))
 }
 
 #[pymethods]
@@ -96,27 +111,65 @@ impl Dataset {
     /// NightshardError: filter its items(), which are in no useful order.
     #[pyo3(signature = (prefix = None))]
     fn scan(&self, prefix: Option<Key>) -> PyResult<PairsByTerm> {
-        if !self.0.shards().iter().all(Shard::is_ordered) {
-            let (name, span) = (self.0.name(), self.0.span());
-            let problem = format!("{name} {span} has no ordered index: filter its items()");
-            return Err(NightshardError::new_err(problem));
-        }
+        self.check_ordered()?;
         let prefix = prefix.as_ref().map_or(&[][..], AsRef::as_ref);
         Ok(PairsByTerm(Terms::new(self.0.clone(), prefix)))
     }
 
-    /// Iterates over all keys and values, in the order of the keys' hashes.
-    fn items(&self) -> Pairs {
+    /// Returns the keys and values whose keys are like fuzzy, but for distance letters, or that
+    /// regex, a regular expression, matches whole: a list in the order of keys.
+    ///
+    /// At most limit of them. NightshardError is raised once work bytes of keys were looked at
+    /// before that, and by a dataset without an ordered index.
+    #[pyo3(signature = (*, fuzzy = None, distance = 1, regex = None, limit = None, work = 100_000_000))]
+    fn search<'py>(
+        &self,
+        py: Python<'py>,
+        fuzzy: Option<&str>,
+        distance: u32,
+        regex: Option<&str>,
+        limit: Option<usize>,
+        work: u64,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let search = match (fuzzy, regex) {
+            (Some(term), None) => Search::fuzzy(term, distance),
+            (None, Some(expression)) => Search::regex(expression),
+            _ => return Err(PyTypeError::new_err("search takes one of fuzzy and regex")),
+        };
+        let search = search.map_err(|error| to_python(&error))?;
+        self.check_ordered()?;
+        let found = py.detach(|| self.0.search(&search, work, limit.unwrap_or(usize::MAX)));
+        let (pairs, searched) = found.map_err(|error| to_python(&error))?;
+        if searched == Searched::Exhausted {
+            let problem = format!("not all was searched: allow more than work={work}");
+            return Err(NightshardError::new_err(problem));
+        }
+        let pairs = pairs.iter().map(|(key, value)| to_tuple(py, key, value));
+        PyList::new(py, pairs.collect::<PyResult<Vec<_>>>()?)
+    }
+
+    /// All keys and values, in the order of the keys' hashes.
+    fn items<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        view(slf, "Items")
+    }
+
+    /// All keys, in the order of their hashes.
+    fn keys<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        view(slf, "Keys")
+    }
+
+    /// All values, in the order of the keys' hashes.
+    fn values<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        view(slf, "Values")
+    }
+
+    /// Iterates over keys and values, for items() and values().
+    fn _pairs(&self) -> Pairs {
         Pairs(Records::new(self.0.clone()))
     }
 
-    /// Iterates over all keys, in the order of their hashes.
-    fn keys(&self) -> Keys {
-        Keys(Records::new(self.0.clone()))
-    }
-
     fn __iter__(&self) -> Keys {
-        self.keys()
+        Keys(Records::new(self.0.clone()))
     }
 
     fn __getitem__<'py>(

@@ -5,8 +5,10 @@ use std::{borrow::Cow, sync::Arc};
 use nightshard_format::{
     Result,
     generation::Generation,
-    shard::{Mapped, Shard, Span, Value},
+    shard::{Mapped, Search, Searched, Shard, Span, Value},
 };
+
+use crate::cursor::Pair;
 
 /// One dataset and span of a generation, or one shard; clones share its maps.
 #[derive(Clone)]
@@ -57,6 +59,28 @@ impl Table {
             } => generation.get(dataset, *span, key),
             Self::Single(shard) => shard.get(key),
         }
+    }
+
+    /// Returns the first records that are looked for, and how the search ended.
+    pub(crate) fn search(
+        &self,
+        search: &Search,
+        work: u64,
+        limit: usize,
+    ) -> Result<(Vec<Pair>, Searched)> {
+        let mut pairs = Vec::new();
+        let mut damage = Ok(());
+        let searched = search.visit(self.shards(), work, |_term, record| {
+            if pairs.len() < limit {
+                match record.value.read() {
+                    Ok(value) => pairs.push((record.key.to_vec(), value.into_owned())),
+                    Err(error) => damage = Err(error),
+                }
+            }
+            damage.is_ok() && pairs.len() < limit
+        })?;
+        damage?;
+        Ok((pairs, searched))
     }
 
     /// Returns the values of many keys, in their order.

@@ -68,8 +68,9 @@ def test_absence_and_wrong_types_are_told_apart(golden: Path) -> None:
     untyped: Any = stores
     for no_key in (7, None, ["bar"]):
         for refuses in (untyped.get, untyped.__getitem__, untyped.__contains__):
-            with pytest.raises(TypeError):
+            with pytest.raises(TypeError, match="a key is bytes or str, not") as wrong:
                 refuses(no_key)
+            assert "\n" not in str(wrong.value)
     for no_keys in ("bar", b"bar", 7, [7]):
         with pytest.raises(TypeError):
             untyped.get_many(no_keys)

@@ -3,8 +3,9 @@
 import gc
 import os
 import shutil
+import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import nightshard
@@ -40,6 +41,19 @@ def test_many_and_all_are_what_single_lookups_are(repository: Path) -> None:
     keys = [*pairs, b"nobody"] * 10
     assert stores.get_many(keys) == [stores.get(key) for key in keys]
     assert dict(stores) == pairs
+
+
+def test_a_dataset_is_a_mapping(repository: Path) -> None:
+    stores: Mapping[bytes | str, bytes] = nightshard.open(repository)["stores"]
+    assert isinstance(stores, Mapping)
+    pairs = dict(stores)
+    assert list(stores.items()) == list(pairs.items())
+    assert list(stores.values()) == list(pairs.values())
+    assert stores.keys() == pairs.keys() and stores.items() == pairs.items()
+    key, value = next(iter(pairs.items()))
+    assert (key, value) in stores.items() and (key, b"") not in stores.items()
+    assert value in stores.values() and b"none" not in stores.values()
+    assert len(stores.values()) == len(pairs) and stores.keys() - {key} == pairs.keys() - {key}
 
 
 def test_terms_of_all_shards_are_scanned_in_one_order(repository: Path) -> None:
@@ -81,6 +95,58 @@ def test_every_policy_of_memory_reads_alike(
     assert dict(shard.items()) == dict(nightshard.open_shard(blob).items())
 
 
+@pytest.fixture
+def prices(tmp_path: Path) -> Path:
+    """An ordered, compressed dataset in one shard; returns its file."""
+    rows = [f"sku-{number},tea of the kind {number * number}" for number in range(500)]
+    (tmp_path / "prices.csv").write_text("sku,name\n" + "\n".join(rows) + "\n")
+    pack = ["pack", "--input", "prices.csv", "--key", "sku", "--dataset", "prices", "--ordered"]
+    options = ["--compression", "zstd", "--shards", "1", "--output", "tables"]
+    command = [os.environ["NIGHTSHARD_BINARY"], *pack, *options]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    (blob,) = (tmp_path / "tables/blobs").iterdir()
+    return blob
+
+
+def test_keys_are_searched(prices: Path) -> None:
+    dataset = nightshard.open_shard(prices)
+    found = dataset.search(fuzzy="sku-77")
+    assert (b"sku-7", dataset["sku-7"]) in found and (b"sku-277", dataset["sku-277"]) in found
+    assert found == sorted(found) and dataset.search(fuzzy="sku-77", limit=2) == found[:2]
+    assert [key for key, _ in dataset.search(fuzzy="sku-77", distance=0)] == [b"sku-77"]
+    found = dataset.search(regex="sku-.?7")
+    assert [key for key, _ in found][:3] == [b"sku-17", b"sku-27", b"sku-37"]
+    with pytest.raises(nightshard.NightshardError, match="allow more than work=20"):
+        dataset.search(regex=".*", work=20)
+    with pytest.raises(nightshard.NightshardError, match="4 edits are more than 3"):
+        dataset.search(fuzzy="sku", distance=4)
+    with pytest.raises(TypeError, match="one of fuzzy and regex"):
+        dataset.search()
+
+
+def test_iteration_ends_at_what_cannot_be_read(prices: Path) -> None:
+    right = prices.read_bytes()
+    expected = list(nightshard.open_shard(prices).scan())
+    errors = 0
+    # Records come first, and take about half.
+    for at in range(200, len(right) // 2, 97):
+        damaged = bytearray(right)
+        damaged[at] ^= 0x55
+        path = prices.with_name("damaged")
+        path.write_bytes(damaged)
+        dataset = nightshard.open_shard(path, verify=False)
+        for pairs in (dataset.scan(), iter(dataset.items())):
+            read = []
+            try:
+                for pair in pairs:
+                    read.append(pair)
+            except nightshard.NightshardError:
+                errors += 1
+                assert list(pairs) == []
+                assert len(read) < len(expected)
+    assert errors > 10
+
+
 def test_what_is_no_policy_of_memory_is_named(repository: Path) -> None:
     with pytest.raises(ValueError, match="indexes: .*`always`.*`prefault`"):
         nightshard.open(repository, indexes="always")
@@ -90,7 +156,7 @@ def test_iterators_outlive_what_they_came_from(repository: Path) -> None:
     expected = dict(nightshard.open(repository)["stores"].items())
     generation = nightshard.open(repository)
     stores, search = generation["stores"], generation["search"]
-    pairs, terms = stores.items(), search.scan("i")
+    pairs, terms = iter(stores.items()), search.scan("i")
     first = next(pairs)
     del generation, stores, search
     gc.collect()

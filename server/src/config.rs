@@ -105,6 +105,11 @@ impl Config {
                 self.scrub.bytes_per_second,
                 0..=1 << 40,
             ),
+            (
+                "scrub.round_ms_min",
+                self.scrub.round_ms_min.get(),
+                1..=TIME_MS_MAX,
+            ),
             // One answer of full length must find room.
             (
                 "limits.waiting_answers_bytes",
@@ -204,12 +209,21 @@ pub struct Cors {
 pub struct Scrub {
     /// How much is read; 0: nothing.
     pub bytes_per_second: u64,
+    /// How long a round over all files takes at least.
+    pub round_ms_min: NonZeroU64,
+}
+
+impl Scrub {
+    pub(crate) fn round_min(&self) -> Duration {
+        Duration::from_millis(self.round_ms_min.get())
+    }
 }
 
 impl Default for Scrub {
     fn default() -> Self {
         Self {
             bytes_per_second: 8 << 20,
+            round_ms_min: nonzero(10_000),
         }
     }
 }

@@ -76,7 +76,7 @@ impl Server {
         Scrubber::new(
             Arc::clone(&self.shared.switch),
             Arc::clone(&self.shared.metrics),
-            self.shared.config.scrub.bytes_per_second,
+            self.shared.config.scrub.clone(),
         )
     }
 

@@ -6,10 +6,11 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use hyper::StatusCode;
+use tokio::time::Instant;
 
 use crate::{generation::Serving, outlook::Outlook};
 
@@ -187,7 +188,7 @@ impl Metrics {
         self.scrub_damage.fetch_add(1, Relaxed);
     }
 
-    /// Counts that all files in use were read again.
+    /// Counts that all files in use that are not refused were read again.
     pub(crate) fn scrub_round_ended(&self) {
         self.scrub_rounds.fetch_add(1, Relaxed);
         *lock(&self.scrub_round_end) = Some(Instant::now());
@@ -274,7 +275,7 @@ impl Metrics {
             (
                 "nightshard_scrub_rounds_total",
                 "counter",
-                "Times that all files in use were read again.",
+                "Times that all files in use that are not refused were read again.",
                 &self.scrub_rounds,
             ),
         ] {
@@ -283,7 +284,11 @@ impl Metrics {
         }
         if let Some(end) = *lock(&self.scrub_round_end) {
             let name = "nightshard_scrub_round_age_seconds";
-            text.family(name, "gauge", "Since all files in use were read again.");
+            text.family(
+                name,
+                "gauge",
+                "Since all files in use that are not refused were read again.",
+            );
             text.sample(name, "", end.elapsed().as_secs());
         }
         render_repository(outlook, &mut text);

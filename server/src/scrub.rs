@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, Weak},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use nightshard_format::{
@@ -15,20 +15,19 @@ use nightshard_format::{
     manifest::ShardEntry,
     shard::{Mapped, Shard},
 };
+use tokio::time::Instant;
 
-use crate::{generation::ServedGeneration, metrics::Metrics, switch::Switch};
+use crate::{config::Scrub, generation::ServedGeneration, metrics::Metrics, switch::Switch};
 
 /// So many blocks are read between two rests: a mebibyte, which takes a quarter of a millisecond
 /// in memory, and is one read of a disk.
 const PIECE_BLOCKS: usize = 16;
-/// How long to wait where nothing is served.
-const REST: Duration = Duration::from_secs(1);
 
 /// Reads the files of all generations that are kept again, one after the other.
 pub struct Scrubber {
     switch: Arc<Switch>,
     metrics: Arc<Metrics>,
-    bytes_per_second: u64,
+    config: Scrub,
 }
 
 /// A file in use.
@@ -55,30 +54,36 @@ struct Damage {
 }
 
 impl Scrubber {
-    pub(crate) fn new(switch: Arc<Switch>, metrics: Arc<Metrics>, bytes_per_second: u64) -> Self {
+    pub(crate) fn new(switch: Arc<Switch>, metrics: Arc<Metrics>, config: Scrub) -> Self {
         Self {
             switch,
             metrics,
-            bytes_per_second,
+            config,
         }
     }
 
     /// Reads until dropped; at once done if nothing is to be read.
     pub async fn run(self) {
-        if self.bytes_per_second == 0 {
+        if self.config.bytes_per_second == 0 {
             return;
         }
         loop {
-            let files = self.files();
-            if files.is_empty() {
-                tokio::time::sleep(REST).await;
-                continue;
+            let begun = Instant::now();
+            if self.round().await {
+                self.metrics.scrub_round_ended();
             }
-            for file in &files {
-                self.read(file).await;
-            }
-            self.metrics.scrub_round_ended();
+            // A round over little data, or over none that may be read, takes no time by itself.
+            tokio::time::sleep_until(begun + self.config.round_min()).await;
         }
+    }
+
+    /// Reads each file in use; returns whether there was any to read.
+    async fn round(&self) -> bool {
+        let mut any = false;
+        for file in self.files() {
+            any |= self.read(&file).await;
+        }
+        any
     }
 
     /// Returns each file in use once.
@@ -98,8 +103,9 @@ impl Scrubber {
         files
     }
 
-    /// Reads a file, unless it is no longer in use or is refused already.
-    async fn read(&self, file: &InUse) {
+    /// Reads a file, unless it is no longer in use or is refused already; returns whether its end
+    /// was reached.
+    async fn read(&self, file: &InUse) -> bool {
         let mut next = Some(0);
         while let Some(from) = next
             && let Some(served) = file.served.upgrade()
@@ -114,20 +120,25 @@ impl Scrubber {
                     .map(|shard| read_piece(shard, from))
             });
             let Ok(Some(piece)) = reading.await else {
-                return;
+                return false;
             };
             self.metrics.scrubbed(piece.blocks, piece.bytes);
             if let Some(damage) = &piece.damage {
                 self.refuse(&file.entry, damage);
             }
             next = piece.next;
-            tokio::time::sleep(self.rest(piece.bytes).saturating_sub(begun.elapsed())).await;
+            tokio::time::sleep_until(begun + self.rest(piece.bytes)).await;
+            if piece.damage.is_some() {
+                return false;
+            }
         }
+        next.is_none()
     }
 
     /// Returns how long so many bytes may take at least.
     fn rest(&self, bytes: u64) -> Duration {
-        let nanoseconds = u128::from(bytes) * 1_000_000_000 / u128::from(self.bytes_per_second);
+        let nanoseconds =
+            u128::from(bytes) * 1_000_000_000 / u128::from(self.config.bytes_per_second);
         Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
     }
 
@@ -192,3 +203,6 @@ fn read_piece(shard: &Shard<Mapped>, from: usize) -> Piece {
         damage,
     }
 }
+
+#[cfg(test)]
+mod tests;

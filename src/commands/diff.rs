@@ -235,7 +235,11 @@ fn to_text(
         ]);
     }
     if changed.is_empty() {
-        text.push_str("every record is the same\n");
+        text.push_str("every record is the same");
+        match tables.iter().map(|table| table.shards_read).sum() {
+            0_u64 => text.push_str(", in the same files\n"),
+            read => text.push_str(&format!(", in other files: {read} of both were read\n")),
+        }
     } else {
         text.push_str(&table.to_text());
     }

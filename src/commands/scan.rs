@@ -5,23 +5,24 @@ use std::{
     process::ExitCode,
 };
 
+use anyhow::anyhow;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use nightshard_format::{
     manifest::GenerationId,
-    shard::{Mapped, Record, Search, Shard},
+    shard::{Mapped, Record, Search, Searched, Shard},
 };
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use super::get::{check_dataset, manifest_of, open_current};
-
-use crate::repository::RepositoryArgs;
+use crate::{exit::UsageError, repository::RepositoryArgs};
 
 /// List the records of a dataset: key, tab, value.
 ///
 /// Those of a dataset packed with --ordered are in the order of keys, others in that of the keys'
-/// hashes, where --prefix looks at every key. All shards are verified first. Tabs, line breaks,
-/// backslashes and bytes that are no text are escaped: \t, \n, \r, \\, \xff.
+/// hashes, where --prefix looks at every key; --fuzzy and --regex need --ordered. All shards are
+/// verified first. Tabs, line breaks, backslashes and bytes that are no text are escaped: \t, \n,
+/// \r, \\, \xff.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ScanArgs {
     /// The repository.
@@ -33,6 +34,18 @@ pub(crate) struct ScanArgs {
     /// Only keys that begin with this.
     #[arg(long, value_name = "TEXT", default_value = "")]
     prefix: std::ffi::OsString,
+    /// Only keys that are this text but for some letters.
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["prefix", "regex"])]
+    fuzzy: Option<String>,
+    /// So many letters of --fuzzy may be too many, too few or others: 0 to 3.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "fuzzy")]
+    distance: u32,
+    /// Only keys that this regular expression matches whole.
+    #[arg(long, value_name = "EXPRESSION", conflicts_with = "prefix")]
+    regex: Option<String>,
+    /// How much a search by --fuzzy or --regex may do: bytes of keys that it looks at.
+    #[arg(long, value_name = "N", default_value_t = 100_000_000)]
+    work: u64,
     /// At most so many records.
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -51,6 +64,7 @@ pub(crate) struct ScanArgs {
 
 /// Lists the records.
 pub(crate) fn run(args: ScanArgs) -> anyhow::Result<ExitCode> {
+    let search = args.search()?;
     let (shards, is_packed) = Runtime::new()?.block_on(async {
         let repository = args.repository.open(&args.uri).await?;
         let manifest = manifest_of(&repository, args.generation.as_ref()).await?;
@@ -58,7 +72,9 @@ pub(crate) fn run(args: ScanArgs) -> anyhow::Result<ExitCode> {
         let shards = open_current(&repository, &manifest, &args.dataset).await?;
         anyhow::Ok((shards, manifest.packed.contains_key(&args.dataset)))
     })?;
-    match args.list(&shards, is_packed) {
+    // Only of packed datasets are the terms the keys.
+    let is_ordered = is_packed && shards.iter().all(Shard::is_ordered);
+    match args.list(&shards, is_ordered, search) {
         // Whoever stops reading early is no error.
         Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
         listed => listed.map(|()| ExitCode::SUCCESS),
@@ -71,7 +87,23 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 impl ScanArgs {
-    fn list(&self, shards: &[Shard<Mapped>], is_packed: bool) -> anyhow::Result<()> {
+    /// Returns the search that an ordered index is needed for.
+    fn search(&self) -> Result<Option<Search>, UsageError> {
+        let (option, search) = match (&self.fuzzy, &self.regex) {
+            (Some(text), _) => ("--fuzzy", Search::fuzzy(text, self.distance)),
+            (None, Some(expression)) => ("--regex", Search::regex(expression)),
+            (None, None) => return Ok(None),
+        };
+        let refused = |error| UsageError(format!("{option}: {error}"));
+        search.map(Some).map_err(refused)
+    }
+
+    fn list(
+        &self,
+        shards: &[Shard<Mapped>],
+        is_ordered: bool,
+        search: Option<Search>,
+    ) -> anyhow::Result<()> {
         let prefix = self.prefix.as_encoded_bytes();
         let mut out = BufWriter::new(std::io::stdout().lock());
         let mut left = self.limit.unwrap_or(u64::MAX);
@@ -83,9 +115,17 @@ impl ScanArgs {
             }
             written.is_ok() && left > 0
         };
-        // Only of packed datasets are the terms the keys.
-        if is_packed && shards.iter().all(Shard::is_ordered) {
-            Search::prefix(prefix).visit(shards, u64::MAX, |_term, record| visit(record))?;
+        let mut searched = Searched::Whole;
+        if is_ordered {
+            let (search, work) = match search {
+                Some(search) => (search, self.work),
+                None => (Search::prefix(prefix), u64::MAX),
+            };
+            searched = search.visit(shards, work, |_term, record| visit(record))?;
+        } else if search.is_some() {
+            let dataset = &self.dataset;
+            let problem = "was not packed with --ordered: --fuzzy and --regex cannot search it";
+            return Err(UsageError(format!("{dataset} {problem}")).into());
         } else {
             let records = shards.iter().flat_map(Shard::iter);
             for record in records {
@@ -96,7 +136,14 @@ impl ScanArgs {
             }
         }
         written?;
-        Ok(out.flush()?)
+        out.flush()?;
+        match searched {
+            Searched::Exhausted => Err(anyhow!(
+                "not all was searched: allow more than --work {}, or look for something narrower",
+                self.work
+            )),
+            Searched::Whole | Searched::Stopped => Ok(()),
+        }
     }
 
     fn write(&self, out: &mut impl Write, record: Record<'_>) -> anyhow::Result<()> {

@@ -114,7 +114,10 @@ fn who_selects_at_the_same_time_as_another_loses_and_is_told_with_exit_code_4() 
             (other.join().unwrap(), outcome)
         });
         if was_first {
-            outcome.failed(4, &["selection 1 was written by somebody else"]);
+            outcome.failed(
+                4,
+                &["selection 1 was written by somebody else", "run it again"],
+            );
             assert_eq!(repository.current(), theirs.as_str().unwrap());
             assert_eq!(repository.litter(), Vec::<PathBuf>::new());
             return;

@@ -13,6 +13,9 @@ use crate::{
 
 /// Rows wait for a dictionary until there are enough samples, or they take so many bytes.
 const WAITING_BYTES_MAX: usize = 4 << 20;
+/// What a row that waits takes beside its bytes: on every machine as many, as it decides which
+/// samples a dictionary is made of.
+const WAITING_ROW_LEN: usize = 48;
 
 /// Writes the shard of one run. Where values are to be compressed, the first of them wait until a
 /// dictionary is made of them.
@@ -47,7 +50,7 @@ impl<'p> RunWriter<'p> {
         };
         waiting.samples.add(value);
         waiting.rows.push((key.to_vec(), value.to_vec()));
-        waiting.len_bytes += key.len() + value.len() + size_of::<(Vec<u8>, Vec<u8>)>();
+        waiting.len_bytes += key.len() + value.len() + WAITING_ROW_LEN;
         if waiting.samples.is_full() || waiting.len_bytes >= WAITING_BYTES_MAX {
             self.write_waiting()?;
         }

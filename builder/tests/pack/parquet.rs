@@ -1,11 +1,20 @@
 //! Parquet files of other writers, against the text that their maker wrote beside them.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use nightshard_builder::{
     Error,
     build::Quiet,
     pack::{PackPlan, pack},
+};
+use nightshard_format::manifest::OnDuplicate;
+use parquet::{
+    data_type::{
+        ByteArray, ByteArrayType, DataType, DoubleType, FixedLenByteArray, FixedLenByteArrayType,
+        FloatType,
+    },
+    file::writer::SerializedFileWriter,
+    schema::parser::parse_message_type,
 };
 use proptest::prelude::*;
 
@@ -124,6 +133,62 @@ fn columns_that_cannot_be_packed_are_named_and_others_beside_them_can() {
     }
     let packed = pack(&plan(&files, "key", &["v"]), &Quiet).unwrap();
     assert_eq!(content(&packed), map(&[("a", "1")]));
+}
+
+/// A file with a column `k` of one type, and a column `v` of text beside it.
+fn two_columns<K: DataType>(kind: &str, keys: &[K::T], values: &[&str]) -> Vec<u8> {
+    let schema = format!("message table {{ required {kind}; required binary v (UTF8); }}");
+    let schema = Arc::new(parse_message_type(&schema).unwrap());
+    let mut bytes = Vec::new();
+    let mut file = SerializedFileWriter::new(&mut bytes, schema, Arc::default()).unwrap();
+    let mut group = file.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let wrote = column.typed::<K>().write_batch(keys, None, None);
+    assert_eq!(wrote.unwrap(), keys.len());
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let values: Vec<ByteArray> = values.iter().copied().map(ByteArray::from).collect();
+    let wrote = column.typed::<ByteArrayType>();
+    wrote.write_batch(&values, None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    file.close().unwrap();
+    bytes
+}
+
+/// Float keys that JSON has no number for all became `null`, and all rows but one were lost.
+#[test]
+fn a_key_that_is_no_finite_number_is_an_error_of_its_row_and_such_a_value_is_null() {
+    let half = |bits: u16| FixedLenByteArray::from(bits.to_le_bytes().to_vec());
+    let values = ["first", "second"];
+    for (other, as_float, as_half) in [
+        ("NaN", f32::NAN, 0x7e00),
+        ("inf", f32::INFINITY, 0x7c00),
+        ("-inf", f32::NEG_INFINITY, 0xfc00),
+    ] {
+        let double = two_columns::<DoubleType>("double k", &[1.5, as_float.into()], &values);
+        let float = two_columns::<FloatType>("float k", &[1.5, as_float], &values);
+        let half = two_columns::<FixedLenByteArrayType>(
+            "fixed_len_byte_array(2) k (FLOAT16)",
+            &[half(0x3e00), half(as_half)],
+            &values,
+        );
+        for bytes in [double, float, half] {
+            let files = Files::write(&[("a.parquet", &bytes)]);
+            let last = PackPlan {
+                on_duplicate: OnDuplicate::Last,
+                ..plan(&files, "k", &["v"])
+            };
+            let text = problem(&last);
+            let expected = format!("a.parquet:2: the key is {other}, which is no finite number");
+            assert!(text.ends_with(&expected), "{text}");
+            let packed = pack(&plan(&files, "v", &["k"]), &Quiet).unwrap();
+            assert_eq!(
+                content(&packed),
+                map(&[("first", "1.5"), ("second", "null")])
+            );
+        }
+    }
 }
 
 /// The rows of groups.parquet, as its maker has them.

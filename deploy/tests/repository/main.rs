@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod damage;
+mod difference;
 mod elsewhere;
 mod gate;
 mod going_back;

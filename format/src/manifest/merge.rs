@@ -161,7 +161,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::manifest::{MANIFEST_VERSION, OnDuplicate, Rows};
+    use crate::manifest::{InputRole, MANIFEST_VERSION, OnDuplicate, Rows};
 
     /// Which version of each of three packed datasets, and of the transactions, there is; 0: none.
     type Versions = [u8; 4];
@@ -175,6 +175,20 @@ mod tests {
             blob: format!("{version:064}"),
             size_bytes: 100,
             records: version.into(),
+        }
+    }
+
+    /// The file that a version of a dataset, or of the transactions, was read from.
+    fn input(dataset: Option<&str>, version: u8) -> Input {
+        let role = match dataset {
+            Some(_) => InputRole::Packed,
+            None => InputRole::Transactions,
+        };
+        Input::File {
+            role,
+            dataset: dataset.map(str::to_owned),
+            blake3: format!("{version:064}"),
+            size_bytes: version.into(),
         }
     }
 
@@ -206,6 +220,7 @@ mod tests {
             shards: Vec::new(),
         };
         if transactions > 0 {
+            manifest.inputs.push(input(None, transactions));
             manifest.shards.push(entry("stores", transactions));
         }
         for (dataset, version) in ["a", "b", "z"].into_iter().zip(packed) {
@@ -217,7 +232,8 @@ mod tests {
                     on_duplicate: OnDuplicate::Error,
                     rows: rows(version),
                 };
-                manifest.put_packed(dataset, packed, [], [entry(dataset, version)]);
+                let input = input(Some(dataset), version);
+                manifest.put_packed(dataset, packed, [input], [entry(dataset, version)]);
             }
         }
         manifest.id = manifest.compute_id().unwrap();

@@ -1,6 +1,6 @@
 //! Compression of values (docs/format.md, "Records").
 
-use zstd_safe::{CCtx, CParameter, FrameFormat, ParamSwitch};
+use zstd_safe::{CCtx, CParameter, FrameFormat};
 
 use super::{COMPRESSED_LEN_MAX, DICTIONARY_LEN_MAX};
 use crate::{Error, Result, bytes::put_varint};
@@ -11,6 +11,9 @@ const ZSTD_VERSION: u32 = 10_507;
 
 /// How much work goes into frames: more saves a few bytes in many times the time
 /// (docs/decisions/0016).
+///
+/// What the row match finder finds, which levels from 4 on have, depends on what the context did
+/// before: it would have to be disabled.
 const LEVEL: i32 = 3;
 
 /// Compresses one value after the other with one dictionary.
@@ -42,8 +45,6 @@ impl Compressor {
             CParameter::ContentSizeFlag(false),
             CParameter::ChecksumFlag(false),
             CParameter::DictIdFlag(false),
-            // What this finds depends on what the context did before.
-            CParameter::UseRowMatchFinder(ParamSwitch::Disable),
         ];
         let mut prepare = || {
             for parameter in parameters {

@@ -59,6 +59,10 @@ impl Dictionary {
     /// # Errors
     /// [`Error::Corrupt`] if the frame yields anything else.
     pub(super) fn decompress(&self, frame: &[u8], len: usize) -> Result<Vec<u8>> {
+        // zstd takes any number of frames, and would skip what their headers have beside.
+        if !is_one_frame(frame) {
+            return Err(Error::corrupt("value", "it is not one frame"));
+        }
         // Only what a frame yields is written to: a length that is a lie costs no memory.
         let mut value = Vec::with_capacity(len);
         let yielded = CONTEXT
@@ -73,4 +77,27 @@ impl Dictionary {
             }
         }
     }
+}
+
+/// Whether bytes are one frame as values have it, and nothing behind (RFC 8878, section 3.1.1).
+fn is_one_frame(frame: &[u8]) -> bool {
+    // A descriptor of no dictionary id, no content size and no sum; then the size of the window.
+    let [0, _window, blocks @ ..] = frame else {
+        return false;
+    };
+    let mut rest = blocks;
+    while let [low, middle, high, behind @ ..] = rest {
+        let header = u32::from_le_bytes([*low, *middle, *high, 0]);
+        let (is_last, kind, size) = (header & 1 == 1, header >> 1 & 3, header >> 3);
+        // Of a block of one byte over and over, that byte is there once.
+        let len = if kind == 1 { 1 } else { size as usize };
+        let Some(next) = behind.get(len..) else {
+            return false;
+        };
+        if is_last {
+            return next.is_empty();
+        }
+        rest = next;
+    }
+    false
 }

@@ -76,3 +76,60 @@ fn train(samples: &[u8], lens: &[usize]) -> Option<Vec<u8>> {
     zstd_safe::train_from_buffer(&mut dictionary, samples, lens).ok()?;
     Some(dictionary)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values of 200 bytes, of which so many are the same in all and the others random.
+    fn values(alike: usize) -> Vec<Vec<u8>> {
+        let random = |seed: usize| {
+            blake3::Hasher::new()
+                .update(&seed.to_le_bytes())
+                .finalize_xof()
+        };
+        let value = |number: usize| {
+            let mut value = vec![0; 200];
+            let (same, own) = value.split_at_mut(alike);
+            random(0).fill(same);
+            random(number).fill(own);
+            value
+        };
+        (1..=400).map(value).collect()
+    }
+
+    /// Returns what would be stored of the last fourth of values, and of the dictionary for it, in
+    /// thousandths of their length.
+    fn stored(samples: &Samples, values: &[Vec<u8>]) -> usize {
+        let (training, testing) = (&values[..300], &values[300..]);
+        let lens: Vec<usize> = training.iter().map(Vec::len).collect();
+        let dictionary = train(&training.concat(), &lens).unwrap();
+        let mut bytes = dictionary.len() / 4;
+        let mut compressor = Compressor::new(dictionary).unwrap();
+        for value in testing {
+            bytes += compressor.store(value).unwrap().len();
+        }
+        assert_eq!(samples.bytes.len(), 400 * 200);
+        bytes * 1_000 / (100 * 200)
+    }
+
+    #[test]
+    fn a_dictionary_pays_if_it_and_what_is_stored_with_it_take_four_fifths_at_most() {
+        let mut nearest = [0, 1_000];
+        for alike in 40..90 {
+            let values = values(alike);
+            let mut samples = Samples::new();
+            values.iter().for_each(|value| samples.add(value));
+            let stored = stored(&samples, &values);
+            let pays = samples.dictionary().unwrap().is_some();
+            assert_eq!(pays, stored < 800, "{alike} bytes alike: {stored}");
+            match pays {
+                true => nearest[0] = nearest[0].max(stored),
+                false => nearest[1] = nearest[1].min(stored),
+            }
+        }
+        // One that is a little better pays, and one that is a little worse does not.
+        let [pays, does_not] = nearest;
+        assert!(780 < pays && does_not < 820, "{pays} {does_not}");
+    }
+}

@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 
 use super::dictionary::Dictionary;
-use crate::{Error, Result, bytes::Bytes};
+use crate::{
+    Error, Result,
+    bytes::{Bytes, varint_len},
+};
 
 /// The longest value that is compressed; longer ones are stored as they are.
 ///
@@ -108,8 +111,13 @@ impl<'a> Value<'a> {
     fn parts(self) -> Result<(usize, &'a [u8])> {
         let mut bytes = Bytes::new(self.stored, "value");
         let len = bytes.varint()?;
+        let rest = bytes.rest();
+        if self.stored.len() - rest.len() != varint_len(len) {
+            let problem = format!("its length {len} is written longer than it needs to be");
+            return Err(Error::corrupt("value", problem));
+        }
         match usize::try_from(len) {
-            Ok(len) if len <= COMPRESSED_LEN_MAX => Ok((len, bytes.rest())),
+            Ok(len) if len <= COMPRESSED_LEN_MAX => Ok((len, rest)),
             _ => {
                 let problem = format!("{len} bytes are more than are ever compressed");
                 Err(Error::corrupt("value", problem))

@@ -30,6 +30,7 @@ pub(crate) fn config() -> Config {
         // Tests that damage files say so.
         scrub: Scrub {
             bytes_per_second: 0,
+            ..Scrub::default()
         },
         ..Config::default()
     }

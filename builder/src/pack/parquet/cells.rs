@@ -97,8 +97,8 @@ impl Cells {
                 (value, kind) => return text::put_integer(value, kind, form, out),
             },
             Self::Int96(batch) => return text::put_int96(batch.at(row), form, out),
-            Self::Float(batch) => text::put_json(batch.at(row), out),
-            Self::Double(batch) => text::put_json(batch.at(row), out),
+            Self::Float(batch) => return text::put_float(*batch.at(row), form, out),
+            Self::Double(batch) => return text::put_float(*batch.at(row), form, out),
             Self::Bytes(batch) => {
                 return text::put_bytes(batch.at(row).as_bytes(), kind, form, out);
             }

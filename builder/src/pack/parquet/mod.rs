@@ -4,13 +4,13 @@
 //! columns that are wanted of one group each, a batch of rows at a time.
 
 mod cells;
+mod guard;
 mod kind;
 mod text;
 
 use std::{
     fs::File,
     os::unix::fs::FileExt,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -26,7 +26,7 @@ use parquet::{
     schema::types::SchemaDescriptor,
 };
 
-use self::{cells::Cells, kind::Kind, text::Form};
+use self::{cells::Cells, guard::guarded, kind::Kind, text::Form};
 use super::{
     PackPlan,
     blocks::{Block, ROW_LEN_MAX, Table},
@@ -279,7 +279,7 @@ impl ParquetFile {
         if cells.is_null(row) {
             return Err("the key is null".into());
         }
-        cells.put(row, self.wanted[self.key].1, Form::Alone, out)
+        cells.put(row, self.wanted[self.key].1, Form::Key, out)
     }
 
     fn put_value(&self, cells: &[Cells], row: usize, out: &mut Vec<u8>) -> Result<(), String> {
@@ -299,15 +299,6 @@ impl ParquetFile {
                 Ok(())
             }
         }
-    }
-}
-
-/// Calls the reader of Parquet; what is wrong with a file is an error, whatever the reader does.
-fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(Ok(read)) => Ok(read),
-        Ok(Err(error)) => Err(error.to_string().replace('\n', " ")),
-        Err(_panic) => Err("its content contradicts itself".into()),
     }
 }
 

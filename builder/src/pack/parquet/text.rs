@@ -21,15 +21,31 @@ const DAYS: RangeInclusive<i32> = -719_162..=2_932_896;
 /// What a value is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// As a key, or as the only value: text without quotes, bytes as they are.
+    /// As a key: text without quotes, bytes as they are, only numbers that are some.
+    Key,
+    /// As the only value: the same, except that numbers that are none are `null`.
     Alone,
     /// As a member of an object.
     Json,
 }
 
-/// Appends a value whose text is its JSON; numbers that are none are `null`.
+/// Appends a value whose text is its JSON.
 pub(super) fn put_json(value: &impl Serialize, out: &mut Vec<u8>) {
     serde_json::to_writer(out, value).expect("numbers have a JSON form, and memory takes it");
+}
+
+/// Appends a floating point number; infinities and what is no number are `null`, which would be
+/// one key for all of them.
+pub(super) fn put_float<T>(value: T, form: Form, out: &mut Vec<u8>) -> Result<(), String>
+where
+    T: Copy + Into<f64> + Serialize,
+{
+    let number: f64 = value.into();
+    if form == Form::Key && !number.is_finite() {
+        return Err(format!("the key is {number}, which is no finite number"));
+    }
+    put_json(&value, out);
+    Ok(())
 }
 
 /// Appends what is stored as a signed integer.
@@ -88,10 +104,10 @@ pub(super) fn put_bytes(
             let bytes = value
                 .try_into()
                 .map_err(|_other| "a float has not 2 bytes")?;
-            put_json(&half(u16::from_le_bytes(bytes)), out);
+            put_float(half(u16::from_le_bytes(bytes)), form, out)?;
         }
         (Kind::Uuid, form) => put_text(&uuid(value), form, out),
-        (_, Form::Alone) => out.extend_from_slice(value),
+        (_, Form::Key | Form::Alone) => out.extend_from_slice(value),
         (Kind::Text, Form::Json) => {
             let advice = "one --value column keeps bytes";
             let text = std::str::from_utf8(value)
