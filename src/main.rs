@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod card_key;
+mod cluster;
 mod commands;
 mod config;
 mod exit;

@@ -139,6 +139,18 @@ pub enum Error {
         /// The repository.
         location: String,
     },
+    /// Too few servers have a generation ready: nothing was switched.
+    #[error("{ready} servers have generation {id} ready, and {quorum} must: {problems}")]
+    NoQuorum {
+        /// The generation.
+        id: GenerationId,
+        /// How many have it ready.
+        ready: usize,
+        /// How many must.
+        quorum: usize,
+        /// What is wrong with the others.
+        problems: String,
+    },
     /// There is no generation to go back to.
     #[error("no generation before {current} in {location} is marked good: name one")]
     NothingGood {
@@ -203,6 +215,7 @@ impl Error {
             | Self::NothingSelected { .. }
             | Self::NothingGood { .. }
             | Self::TooSlow { .. }
+            | Self::NoQuorum { .. }
             | Self::Step { .. }
             | Self::Cache { .. }
             | Self::CacheFull { .. }

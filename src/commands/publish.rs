@@ -8,6 +8,7 @@ use nightshard_format::manifest::GenerationId;
 use serde_json::json;
 
 use crate::{
+    cluster::ClusterArgs,
     output::{print, print_json},
     repository::RepositoryArgs,
 };
@@ -32,6 +33,8 @@ pub(crate) struct PublishArgs {
     no_select: bool,
     #[command(flatten)]
     repository: RepositoryArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
     /// Print nothing.
     #[arg(long, short)]
     quiet: bool,
@@ -75,7 +78,13 @@ async fn publish(args: &PublishArgs) -> anyhow::Result<(Published, Option<Select
     let published = to.publish_of(&from, &id).await?;
     let selected = match args.no_select {
         true => None,
-        false => Some(to.select_after(&published, &base).await?),
+        false => {
+            let cluster = args.cluster.find().await?;
+            cluster.prepare(&id).await?;
+            let selected = to.select_after(&published, &base).await?;
+            cluster.tell(selected.selection.number).await;
+            Some(selected)
+        }
     };
     Ok((published, selected))
 }

@@ -6,6 +6,7 @@ use nightshard_format::manifest::GenerationId;
 use serde_json::json;
 
 use crate::{
+    cluster::{ClusterArgs, to_text},
     output::{print, print_json},
     repository::RepositoryArgs,
 };
@@ -27,6 +28,8 @@ pub(crate) struct RollbackArgs {
     why: String,
     #[command(flatten)]
     repository: RepositoryArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
     /// Print nothing.
     #[arg(long, short)]
     quiet: bool,
@@ -39,23 +42,30 @@ pub(crate) struct RollbackArgs {
 pub(crate) fn run(args: RollbackArgs) -> anyhow::Result<ExitCode> {
     let done = tokio::runtime::Runtime::new()?.block_on(async {
         let repository = args.repository.open(&args.uri).await?;
-        let done = match &args.generation {
-            Some(id) => repository.rollback_to(id, &args.why).await,
-            None => repository.rollback(&args.why).await,
+        let cluster = args.cluster.find().await?;
+        let target = match &args.generation {
+            Some(id) => id.clone(),
+            None => repository.rollback_target().await?,
         };
-        anyhow::Ok(done?)
+        cluster.prepare(&target).await?;
+        let done = repository.rollback_to(&target, &args.why).await?;
+        let switched = cluster.tell(done.selected.selection.number).await;
+        anyhow::Ok((done, switched))
     })?;
+    let (done, switched) = done;
     let (from, selection) = (&done.from, &done.selected.selection);
     if args.json {
-        print_json(&json!({ "from": from, "selection": selection }))?;
+        print_json(&json!({ "from": from, "selection": selection, "servers": switched }))?;
     } else if !args.quiet {
         let (generation, number) = (&selection.generation, selection.number);
-        print(&match from == generation {
+        let mut text = match from == generation {
             true => format!("generation {generation} is current already\n"),
             false => {
                 format!("generation {generation} selected as number {number}; {from} marked bad\n")
             }
-        })?;
+        };
+        text.push_str(&to_text(&switched));
+        print(&text)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,13 +7,15 @@ use nightshard_format::manifest::GenerationId;
 use serde_json::json;
 
 use crate::{
+    cluster::{ClusterArgs, to_text},
     output::{print, print_json},
     repository::RepositoryArgs,
 };
 
 /// Make a generation the current one, once it is there whole.
 ///
-/// The exit code is 4 if another writer selected another generation at the same time.
+/// With --servers, these have it ready first, and are told; if too few have, nothing is selected. The
+/// exit code is 4 if another writer selected another generation at the same time.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SelectArgs {
     /// The repository.
@@ -24,6 +26,8 @@ pub(crate) struct SelectArgs {
     generation: GenerationId,
     #[command(flatten)]
     repository: RepositoryArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
     /// Print nothing.
     #[arg(long, short)]
     quiet: bool,
@@ -36,11 +40,19 @@ pub(crate) struct SelectArgs {
 pub(crate) fn run(args: SelectArgs) -> anyhow::Result<ExitCode> {
     let selected = tokio::runtime::Runtime::new()?.block_on(async {
         let repository = args.repository.open(&args.uri).await?;
-        anyhow::Ok(repository.select(&args.generation).await?)
+        let cluster = args.cluster.find().await?;
+        cluster.prepare(&args.generation).await?;
+        let selected = repository.select(&args.generation).await?;
+        let switched = cluster.tell(selected.selection.number).await;
+        anyhow::Ok((selected, switched))
     });
-    let Selected { selection, is_new } = selected?;
+    let (Selected { selection, is_new }, switched) = selected?;
     if args.json {
-        print_json(&json!({ "selection": selection, "is_new": is_new }))?;
+        print_json(&json!({
+            "selection": selection,
+            "is_new": is_new,
+            "servers": switched,
+        }))?;
     } else if !args.quiet {
         let done = if is_new {
             "selected"
@@ -49,7 +61,8 @@ pub(crate) fn run(args: SelectArgs) -> anyhow::Result<ExitCode> {
         };
         let (generation, number) = (&selection.generation, selection.number);
         print(&format!(
-            "generation {generation} {done}, selection {number}\n"
+            "generation {generation} {done}, selection {number}\n{}",
+            to_text(&switched)
         ))?;
     }
     Ok(ExitCode::SUCCESS)

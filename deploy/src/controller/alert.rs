@@ -4,7 +4,7 @@ use hyper::Method;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::http;
+use crate::http;
 
 /// What is posted to the webhook, as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

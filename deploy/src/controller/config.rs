@@ -27,6 +27,8 @@ pub struct ControllerConfig {
     pub token_file: Option<PathBuf>,
     /// How many of them must serve the new generation; 0: all.
     pub quorum: u32,
+    /// How long servers may take to have the new generation ready before it is selected.
+    pub prepare_seconds: u32,
     /// How long servers are watched after the switch.
     pub watch_seconds: u32,
     /// The largest share of answers of 500 and above while they are watched.
@@ -58,6 +60,7 @@ impl Default for ControllerConfig {
             servers: Vec::new(),
             token_file: None,
             quorum: 0,
+            prepare_seconds: 600,
             watch_seconds: 60,
             errors_share_max: 0.01,
             attempts: 3,

@@ -14,13 +14,11 @@ mod child;
 mod config;
 mod drive;
 mod history;
-mod http;
 mod lease;
 mod night;
 pub mod plan;
 mod record;
 mod schedule;
-pub mod servers;
 pub mod status;
 
 pub use alert::Alert;

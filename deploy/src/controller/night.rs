@@ -12,9 +12,13 @@ use super::{
     drive::{Effects, Performed},
     history::RunHistory,
     plan::{Outcome, RunRecord, Seen, Step},
+};
+use crate::{
+    Cluster, Error, ErrorKind, Repository, Result, Verdict,
+    error::one_line,
+    gate::Thresholds,
     servers::{self, Watched},
 };
-use crate::{Error, ErrorKind, Repository, Result, Verdict, error::one_line, gate::Thresholds};
 
 /// How often servers are asked while they are watched.
 const ASK_EVERY: Duration = Duration::from_secs(2);
@@ -193,6 +197,14 @@ impl Night {
         })
     }
 
+    /// Returns the servers that are switched together.
+    fn cluster(&self) -> Cluster {
+        let config = &self.config;
+        let patience = Duration::from_secs(config.prepare_seconds.into());
+        let (servers, token) = (config.servers.clone(), self.token.clone());
+        Cluster::new(servers, token, config.quorum(), patience)
+    }
+
     async fn watch(&mut self, id: &GenerationId) -> Result<Performed, String> {
         if self.config.servers.is_empty() {
             return Ok(done("no servers are named".to_owned()));
@@ -302,10 +314,14 @@ impl Effects for Night {
             Step::Gate => self.gate(&id).await.map_err(failed),
             Step::Watch => self.watch(&id).await.map_err(failed),
             Step::Select => {
-                let selected = self
-                    .holding(repository.select(&id))
-                    .await
-                    .map_err(failed)??;
+                let cluster = self.cluster();
+                let selecting = async {
+                    cluster.prepare(&id).await?;
+                    let selected = repository.select(&id).await?;
+                    cluster.tell(selected.selection.number).await;
+                    Ok::<_, Error>(selected)
+                };
+                let selected = self.holding(selecting).await.map_err(failed)??;
                 Ok(done(format!("selection {}", selected.selection.number)))
             }
             Step::MarkGood | Step::MarkBad => {
@@ -319,7 +335,12 @@ impl Effects for Night {
             }
             Step::RollBack => {
                 let why = format!("servers did badly with it in the night of {day}");
-                let back = repository.rollback_to(&id, &why);
+                let cluster = self.cluster();
+                let back = async {
+                    let back = repository.rollback_to(&id, &why).await?;
+                    cluster.tell(back.selected.selection.number).await;
+                    Ok::<_, Error>(back)
+                };
                 let back = self.holding(back).await.map_err(failed)??;
                 Ok(done(format!(
                     "selection {}",

@@ -4,7 +4,7 @@ use hyper::Method;
 use nightshard_format::manifest::GenerationId;
 use serde::Deserialize;
 
-use super::http;
+use crate::http;
 
 /// What a server says at `/v1/state` that counts here.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -13,6 +13,12 @@ pub struct ServerState {
     pub serving: Option<Serving>,
     /// What it could not open, if anything.
     pub failed: Option<Failure>,
+    /// What it has ready beside that.
+    #[serde(default)]
+    pub prepared: Vec<GenerationId>,
+    /// What it serves or served, and has mapped.
+    #[serde(default)]
+    pub kept: Vec<GenerationId>,
     /// What it answered since it started.
     #[serde(default)]
     pub requests: Requests,
@@ -21,6 +27,8 @@ pub struct ServerState {
 /// What a server serves.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Serving {
+    /// The number of the selection.
+    pub selection: u64,
     /// The generation.
     pub generation: GenerationId,
 }
@@ -41,10 +49,20 @@ pub struct Requests {
     pub total: u64,
     /// Answers of 500 and above.
     pub errors_5xx: u64,
+    /// Those of them that sent a client on to a server that is not behind, which is no error.
+    #[serde(default)]
+    pub behind_503: u64,
+}
+
+impl Requests {
+    /// Returns how many answers say that a server is in trouble.
+    fn errors(&self) -> u64 {
+        self.errors_5xx.saturating_sub(self.behind_503)
+    }
 }
 
 /// Asks every server for its state.
-pub(super) async fn ask(
+pub(crate) async fn ask(
     servers: &[String],
     token: Option<&str>,
 ) -> Vec<Result<ServerState, String>> {
@@ -113,10 +131,12 @@ pub fn judge(
                 .as_ref()
                 .map_or(after.requests, |before| before.requests);
             answers.total += after.requests.total.saturating_sub(before.total);
-            answers.errors_5xx += after.requests.errors_5xx.saturating_sub(before.errors_5xx);
+            answers.errors_5xx += after.requests.errors().saturating_sub(before.errors());
         }
     }
-    let Requests { total, errors_5xx } = answers;
+    let Requests {
+        total, errors_5xx, ..
+    } = answers;
     let line = format!("{line}; {errors_5xx} of {total} answers are errors");
     match errors_5xx as f64 > errors_share_max * total as f64 {
         true => Watched::Badly(line),
@@ -136,10 +156,15 @@ mod tests {
     fn state(digit: char, total: u64, errors_5xx: u64) -> Result<ServerState, String> {
         Ok(ServerState {
             serving: Some(Serving {
+                selection: 3,
                 generation: id(digit),
             }),
-            failed: None,
-            requests: Requests { total, errors_5xx },
+            requests: Requests {
+                total,
+                errors_5xx,
+                behind_503: 0,
+            },
+            ..ServerState::default()
         })
     }
 

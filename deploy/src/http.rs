@@ -21,7 +21,7 @@ const ANSWER_LEN_MAX: usize = 1 << 20;
 ///
 /// # Errors
 /// What went wrong, in one line without the address, which may hold a secret.
-pub(super) async fn request(
+pub(crate) async fn request(
     method: Method,
     url: &str,
     token: Option<&str>,

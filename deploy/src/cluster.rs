@@ -1,0 +1,192 @@
+//! Switching many servers at once: all prepare, then one selection is written, then all are told.
+
+use std::time::Duration;
+
+use hyper::Method;
+use nightshard_format::manifest::GenerationId;
+use serde::Serialize;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::{
+    Error, Result, SelectionNumber, http,
+    servers::{self, ServerState},
+};
+
+/// How often servers are asked whether they are ready.
+const ASK_EVERY: Duration = Duration::from_millis(50);
+/// How long servers may take from being told to serving what they have ready.
+const TELL_MAX: Duration = Duration::from_secs(10);
+
+/// Servers that are switched together.
+#[derive(Debug, Clone, Default)]
+pub struct Cluster {
+    servers: Vec<String>,
+    token: Option<String>,
+    quorum: usize,
+    patience: Duration,
+}
+
+/// How a server took part in a switch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Switched {
+    /// Its address.
+    pub server: String,
+    /// How long after the selection was written it served it, in milliseconds; `None` if it did not.
+    pub after_ms: Option<u64>,
+    /// What was wrong, if anything.
+    pub problem: Option<String>,
+}
+
+impl Cluster {
+    /// Makes a cluster of servers by their administrative addresses, such as
+    /// `http://10.0.0.1:9090`; `quorum` of them have to be ready within `patience`.
+    #[must_use]
+    pub fn new(
+        servers: Vec<String>,
+        token: Option<String>,
+        quorum: usize,
+        patience: Duration,
+    ) -> Self {
+        Self {
+            quorum: quorum.min(servers.len()),
+            servers,
+            token,
+            patience,
+        }
+    }
+
+    /// Returns the addresses that `dns:NAME:PORT` stands for, one of each server; others as they
+    /// are.
+    ///
+    /// # Errors
+    /// A line that names what cannot be resolved.
+    pub async fn resolve(address: &str) -> Result<Vec<String>, String> {
+        let Some(name) = address.strip_prefix("dns:") else {
+            return Ok(vec![address.to_owned()]);
+        };
+        let found = tokio::net::lookup_host(name).await;
+        let found = found.map_err(|error| format!("{address}: {error}"))?;
+        let mut urls: Vec<String> = found.map(|address| format!("http://{address}")).collect();
+        urls.sort();
+        urls.dedup();
+        Ok(urls)
+    }
+
+    /// Has every server fetch, verify and warm a generation aside, and waits until a quorum has.
+    ///
+    /// # Errors
+    /// [`Error::NoQuorum`] once so many have failed that none can be reached any more, or when the
+    /// time is over: nothing was switched.
+    pub async fn prepare(&self, id: &GenerationId) -> Result<()> {
+        let body = json!({ "generation": id }).to_string();
+        let asked = self.post("/v1/prepare", &body).await;
+        let begun = Instant::now();
+        loop {
+            let states = servers::ask(&self.servers, self.token.as_deref()).await;
+            let looked = asked.iter().zip(&states).map(|(asked, state)| {
+                let state = asked.as_ref().and(state.as_ref());
+                state
+                    .map_err(Clone::clone)
+                    .and_then(|state| ready(state, id))
+            });
+            let looked: Vec<Result<bool, String>> = looked.collect();
+            let ready = looked.iter().filter(|it| **it == Ok(true)).count();
+            if ready >= self.quorum {
+                return Ok(());
+            }
+            let failed = looked.iter().filter(|it| it.is_err()).count();
+            let is_hopeless = self.servers.len() - failed < self.quorum;
+            if is_hopeless || begun.elapsed() > self.patience {
+                return Err(self.no_quorum(id, ready, &looked));
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+        }
+    }
+
+    /// Tells every server of a selection, and waits until each serves it or has had its time.
+    pub async fn tell(&self, number: SelectionNumber) -> Vec<Switched> {
+        let begun = Instant::now();
+        let told = self
+            .servers
+            .iter()
+            .map(|server| self.tell_one(server, number, begun));
+        futures_util::future::join_all(told).await
+    }
+
+    async fn tell_one(&self, server: &str, number: SelectionNumber, begun: Instant) -> Switched {
+        let one = [server.to_owned()];
+        let mut switched = Switched {
+            server: server.to_owned(),
+            after_ms: None,
+            problem: None,
+        };
+        let url = format!("{}/v1/follow", server.trim_end_matches('/'));
+        let followed = http::request(Method::POST, &url, self.token.as_deref(), b"{}".to_vec());
+        switched.problem = followed.await.err();
+        while switched.after_ms.is_none() && begun.elapsed() < TELL_MAX {
+            let state = servers::ask(&one, self.token.as_deref()).await.pop();
+            match state {
+                Some(Ok(ServerState {
+                    serving: Some(serving),
+                    ..
+                })) if serving.selection >= number.0 => {
+                    let elapsed = begun.elapsed().as_millis();
+                    switched.after_ms = Some(u64::try_from(elapsed).unwrap_or(u64::MAX));
+                    switched.problem = None;
+                }
+                Some(Err(problem)) => {
+                    switched.problem = Some(problem);
+                    tokio::time::sleep(ASK_EVERY).await;
+                }
+                _ => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+        switched
+    }
+
+    /// Sends the same to every server.
+    async fn post(&self, path: &str, body: &str) -> Vec<Result<(), String>> {
+        let sent = self.servers.iter().map(|server| async move {
+            let url = format!("{}{path}", server.trim_end_matches('/'));
+            let body = body.as_bytes().to_vec();
+            let answer = http::request(Method::POST, &url, self.token.as_deref(), body);
+            answer.await.map(drop)
+        });
+        futures_util::future::join_all(sent).await
+    }
+
+    fn no_quorum(&self, id: &GenerationId, ready: usize, looked: &[Result<bool, String>]) -> Error {
+        let late = "it is not ready yet";
+        let problems =
+            self.servers
+                .iter()
+                .zip(looked)
+                .filter_map(|(server, looked)| match looked {
+                    Ok(true) => None,
+                    Ok(false) => Some(format!("{server}: {late}")),
+                    Err(problem) => Some(format!("{server}: {problem}")),
+                });
+        Error::NoQuorum {
+            id: id.clone(),
+            ready,
+            quorum: self.quorum,
+            problems: problems.collect::<Vec<_>>().join("; "),
+        }
+    }
+}
+
+/// Returns whether a server can serve a generation at once, or why it cannot.
+fn ready(state: &ServerState, id: &GenerationId) -> Result<bool, String> {
+    let serves = state.serving.as_ref();
+    if serves.is_some_and(|serving| serving.generation == *id)
+        || state.prepared.contains(id)
+        || state.kept.contains(id)
+    {
+        return Ok(true);
+    }
+    match &state.failed {
+        Some(failed) if failed.generation == *id => Err(failed.problem.clone()),
+        _ => Ok(false),
+    }
+}
