@@ -307,6 +307,21 @@ async fn who_sleeps_past_the_end_is_fenced() {
     assert!(lease.check().await.is_err() && lease.renew().await.is_err());
 }
 
+/// By its own clock it holds the lease still: the epoch of the other one tells.
+#[tokio::test]
+async fn who_is_robbed_by_a_clock_that_is_an_hour_ahead_is_fenced() {
+    let world = World::new(4, 300);
+    let mut lease = take(&contender(&world, "robbed", 0)).await.unwrap();
+    lease.check().await.unwrap();
+    let robber = take(&contender(&world, "robber", 3_600_000)).await.unwrap();
+    assert!(robber.epoch() > lease.epoch());
+    for lost in [lease.check().await, lease.renew().await] {
+        let error = lost.unwrap_err();
+        assert!(matches!(error, Error::LeaseLost { .. }), "{error:?}");
+    }
+    robber.check().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_released_lease_is_taken_at_once_and_old_epochs_go() {
     let world = World::new(2, 300);
