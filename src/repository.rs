@@ -10,7 +10,7 @@ use crate::config::Config;
 /// How a repository is reached.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RepositoryArgs {
-    /// The configuration file, of which [storage] and [fetch] count here.
+    /// The configuration file; its tables `storage` and `fetch` count here.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where to keep what is fetched from object storage [default: a temporary folder].

@@ -41,7 +41,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// quality gate refused it, 4 if another controller is at work, else 1.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ControllerArgs {
-    /// The configuration file, with a table [controller].
+    /// The configuration file, with a table `controller`.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// Make one night now, or end the one that was begun, and exit.

@@ -32,7 +32,7 @@ pub(crate) struct GateArgs {
     /// Show the report that is already there, the newest if there are several.
     #[arg(long)]
     last: bool,
-    /// Configuration file, of which [gate] and [storage] count here.
+    /// Configuration file, of which the tables `gate` and `storage` count here.
     #[arg(long, value_name = "FILE")]
     config: Option<std::path::PathBuf>,
     /// Print the report as JSON.

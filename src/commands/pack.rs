@@ -75,7 +75,7 @@ pub(crate) struct PackArgs {
     /// Folder for rows that do not fit in memory [default: the system's temporary folder].
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
-    /// The configuration file, of which [gate] and [storage] count here.
+    /// The configuration file; its tables `gate` and `storage` count here.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The repository, made where it is not yet there.
