@@ -5,7 +5,10 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, ChildStderr, Command, Stdio},
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Arc, OnceLock,
+        mpsc::{Receiver, Sender, channel},
+    },
 };
 
 use crate::{
@@ -168,12 +171,25 @@ fn a_night_is_served_and_good_and_the_next_one_with_half_of_it_is_refused() {
 
 #[test]
 fn what_servers_do_badly_with_is_taken_back() {
-    let (server, _) = listen(|path| {
-        assert_eq!(path, "/v1/state");
-        let failed = r#"{"generation": "2018-01-05-0123456789ab", "problem": "no room"}"#;
-        format!(r#"{{"serving": null, "failed": {failed}}}"#)
+    // It says that it has everything ready, and then serves something else.
+    let generations = Arc::new(OnceLock::<PathBuf>::new());
+    let of_repository = Arc::clone(&generations);
+    let (server, _) = listen(move |path| {
+        assert!(["/v1/prepare", "/v1/state", "/v1/follow"].contains(&path));
+        let ready = of_repository
+            .get()
+            .and_then(|path| std::fs::read_dir(path).ok());
+        let ready = ready.into_iter().flatten().flatten();
+        let ready: Vec<String> = ready
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect();
+        let serving = r#"{"selection": 99, "generation": "2018-01-01-0123456789ab"}"#;
+        format!(r#"{{"serving": {serving}, "failed": null, "prepared": {ready:?}}}"#)
     });
     let nights = Nights::new(&format!("servers = [\"http://{server}\"]"));
+    generations
+        .set(nights.repository.path().join("generations"))
+        .unwrap();
     let night = nights.run(&["--once", "--day", "2018-01-05"]);
     assert_eq!(night.code, Some(1), "{night:?}");
     assert!(
