@@ -1,8 +1,8 @@
 //! Going back to a generation that proved right.
 
-use nightshard_format::manifest::GenerationId;
+use nightshard_format::manifest::{GenerationId, Manifest};
 
-use crate::{Error, Repository, Result, Selected, SelectionNumber, Verdict};
+use crate::{Error, Repository, Result, Selected, SelectionNumber, Verdict, present::Check};
 
 /// What going back did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,20 +78,33 @@ impl Repository {
         target: &GenerationId,
         why: &str,
     ) -> Result<RolledBack> {
-        let selected = self.select_over(number, target).await?;
-        if from != *target {
-            self.append_mark(&from, Verdict::Bad, why).await?;
+        let manifest = self.manifest(target).await?;
+        let intent = self.declare(&manifest).await?;
+        let selected = self.leave_declared(number, &from, &manifest, why).await;
+        self.withdraw(intent).await;
+        selected.map(|selected| RolledBack { from, selected })
+    }
+
+    /// Marks what is left before it selects: who is cut short between the two and goes back again
+    /// goes to the same generation, not past it.
+    async fn leave_declared(
+        &self,
+        number: SelectionNumber,
+        from: &GenerationId,
+        target: &Manifest,
+        why: &str,
+    ) -> Result<Selected> {
+        self.check_blobs(target, Check::Length).await?;
+        if *from != target.id {
+            self.append_mark(from, Verdict::Bad, why).await?;
         }
-        Ok(RolledBack { from, selected })
+        self.write_next(number, &target.id).await
     }
 
     /// Returns whether a generation has a manifest and all its blobs, as far as their lengths say.
     async fn is_servable(&self, id: &GenerationId) -> Result<bool> {
         let checked = match self.manifest(id).await {
-            Ok(manifest) => {
-                let length = crate::present::Check::Length;
-                self.check_blobs(&manifest, length).await
-            }
+            Ok(manifest) => self.check_blobs(&manifest, Check::Length).await,
             Err(error) => Err(error),
         };
         match checked {
