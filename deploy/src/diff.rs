@@ -10,11 +10,12 @@ use nightshard_format::{
     diff::{Change, Changes, compare, pieces},
     key::PartitionRun,
     manifest::{Manifest, ShardEntry},
-    shard::{Mapped, Record, Shard},
+    record,
+    shard::{Mapped, Record, Shard, Span},
 };
 use rayon::prelude::*;
 
-use crate::{Error, Repository, Result, bounded};
+use crate::{Error, Mover, Movers, Repository, Result, bounded};
 
 /// What changed in one dataset and span.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +32,19 @@ pub struct TableDiff {
     pub shards_read: u64,
     /// The first keys that are not the same, in the order of hashes.
     pub keys: Vec<(Change, Vec<u8>)>,
+    /// Of stores, those whose totals changed most.
+    pub movers: Movers,
+}
+
+/// What a comparison is to tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DiffOptions {
+    /// Of this dataset alone.
+    pub dataset: Option<String>,
+    /// So many keys of each table that are not the same.
+    pub keys_max: usize,
+    /// So many stores whose totals changed most.
+    pub movers_max: usize,
 }
 
 /// A generation to compare.
@@ -49,25 +63,20 @@ struct Piece {
     to: Vec<ShardEntry>,
 }
 
-/// Compares two generations, record by record where their files differ; of each table, up to
-/// `keys_max` keys that are not the same are named.
+/// Compares two generations, record by record where their files differ.
 ///
 /// Files of one digest are not read: they are the same. Others are verified and read once, on all
 /// processors, and nothing is kept of them.
 ///
 /// # Shape
-/// One for each dataset and span of either, ascending; those of `dataset` alone where it is given.
+/// One for each dataset and span of either, ascending.
 ///
 /// # Errors
 /// [`Error::MissingBlob`] or [`Error::BadBlob`] for a file that cannot be used,
 /// [`Error::Incomparable`] for records that cannot be read though their files were verified.
-pub async fn diff(
-    from: Side,
-    to: Side,
-    dataset: Option<String>,
-    keys_max: usize,
-) -> Result<Vec<TableDiff>> {
-    let (mut tables, pieces) = cut(&from.manifest, &to.manifest, dataset.as_deref());
+pub async fn diff(from: Side, to: Side, options: DiffOptions) -> Result<Vec<TableDiff>> {
+    let dataset = options.dataset.as_deref();
+    let (mut tables, pieces) = cut(&from.manifest, &to.manifest, dataset);
     let to_read = |side: fn(&Piece) -> &Vec<ShardEntry>| -> Vec<ShardEntry> {
         let different = |piece| {
             let equal = Piece::equal(piece);
@@ -81,10 +90,10 @@ pub async fn diff(
     bounded::blocking(move || {
         let compared: Vec<Result<TableDiff>> = pieces
             .par_iter()
-            .map(|piece| piece.compare(&from, &to, keys_max))
+            .map(|piece| piece.compare(&from, &to, &options))
             .collect();
         for (piece, compared) in pieces.iter().zip(compared) {
-            tables[piece.table].add(compared?, keys_max);
+            tables[piece.table].add(compared?, &options);
         }
         Ok(tables)
     })
@@ -138,12 +147,15 @@ fn runs(entries: &[&ShardEntry]) -> Vec<PartitionRun> {
 
 impl TableDiff {
     /// Adds what was found in a later piece.
-    fn add(&mut self, piece: Self, keys_max: usize) {
+    fn add(&mut self, piece: Self, options: &DiffOptions) {
         self.changes.add(piece.changes);
         self.shards_equal += piece.shards_equal;
         self.shards_read += piece.shards_read;
-        let room = keys_max.saturating_sub(self.keys.len());
+        let room = options.keys_max.saturating_sub(self.keys.len());
         self.keys.extend(piece.keys.into_iter().take(room));
+        for mover in piece.movers.into_vec() {
+            self.movers.add(mover, options.movers_max);
+        }
     }
 }
 
@@ -157,7 +169,7 @@ impl Piece {
         &blobs(&self.from) & &blobs(&self.to)
     }
 
-    fn compare(&self, from: &Side, to: &Side, keys_max: usize) -> Result<TableDiff> {
+    fn compare(&self, from: &Side, to: &Side, options: &DiffOptions) -> Result<TableDiff> {
         let mut found = TableDiff::default();
         let equal = self.equal();
         // A file that both have holds the same keys in both, and no other file holds any of them.
@@ -172,11 +184,16 @@ impl Piece {
         };
         let (old, new) = (open(from, &self.from)?, open(to, &self.to)?);
         found.shards_read = (old.len() + new.len()) as u64;
-        let keys = &mut found.keys;
-        let compared = compare(records(&old), records(&new), |change, key| {
-            if keys.len() < keys_max {
-                keys.push((change, key.to_vec()));
+        let has_movers = self.has_summaries_of_stores() && options.movers_max > 0;
+        let (keys, movers) = (&mut found.keys, &mut found.movers);
+        let compared = compare(records(&old), records(&new), |difference| {
+            if keys.len() < options.keys_max {
+                keys.push((difference.change, difference.key().to_vec()));
             }
+            if has_movers {
+                movers.add(Mover::of(&difference)?, options.movers_max);
+            }
+            Ok(())
         });
         found
             .changes
@@ -184,10 +201,20 @@ impl Piece {
         Ok(found)
     }
 
+    /// Returns any of its shards, which are all of one table.
+    fn shard(&self) -> &ShardEntry {
+        let shard = self.from.first().or(self.to.first());
+        shard.expect("a piece has a shard")
+    }
+
+    fn has_summaries_of_stores(&self) -> bool {
+        let shard = self.shard();
+        shard.dataset == record::STORES && shard.span == Span::Current.to_string()
+    }
+
     /// Names the table of both generations: what was read says not in which the fault is.
     fn incomparable(&self, from: &Side, to: &Side, source: FormatError) -> Error {
-        let shard = self.from.first().or(self.to.first());
-        let shard = shard.expect("a piece has a shard");
+        let shard = self.shard();
         Error::Incomparable {
             table: format!("{} {}", shard.dataset, shard.span),
             generations: Box::new([from, to].map(|side| side.manifest.id.clone())),

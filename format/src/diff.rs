@@ -15,6 +15,25 @@ pub enum Change {
     Changed,
 }
 
+/// A record that is not the same in both: at least one side has it.
+#[derive(Debug)]
+pub struct Difference<'r, 'a> {
+    /// What became of it.
+    pub change: Change,
+    /// What it was.
+    pub old: Option<&'r Record<'a>>,
+    /// What it is.
+    pub new: Option<&'r Record<'a>>,
+}
+
+impl<'a> Difference<'_, 'a> {
+    /// Returns its key.
+    #[must_use]
+    pub fn key(&self) -> &'a [u8] {
+        self.new.or(self.old).map_or(&[], |record| record.key)
+    }
+}
+
 /// How many records became what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -37,6 +56,16 @@ impl Changes {
         self.unchanged += other.unchanged;
     }
 
+    /// Counts a record by what became of it.
+    fn count(&mut self, change: Option<Change>) {
+        *match change {
+            Some(Change::Added) => &mut self.added,
+            Some(Change::Removed) => &mut self.removed,
+            Some(Change::Changed) => &mut self.changed,
+            None => &mut self.unchanged,
+        } += 1;
+    }
+
     /// Returns whether all records are the same.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -44,18 +73,18 @@ impl Changes {
     }
 }
 
-/// Compares records, both in the order of [`key::order`], and passes the key of each one that is
-/// not the same to `visit`, in that order.
+/// Compares records, both in the order of [`key::order`], and passes each one that is not the same to
+/// `visit`, in that order.
 ///
 /// # Errors
-/// That of the first record that cannot be read.
+/// That of the first record that cannot be read, or that `visit` returns.
 ///
 /// # Complexity
 /// Each record is read once; nothing is kept.
 pub fn compare<'a>(
     from: impl Iterator<Item = Result<Record<'a>>>,
     to: impl Iterator<Item = Result<Record<'a>>>,
-    mut visit: impl FnMut(Change, &'a [u8]),
+    mut visit: impl FnMut(Difference<'_, 'a>) -> Result<()>,
 ) -> Result<Changes> {
     let mut changes = Changes::default();
     let (mut from, mut to) = (from, to);
@@ -67,20 +96,21 @@ pub fn compare<'a>(
             (None, Some(_)) => Ordering::Greater,
             (Some(old), Some(new)) => key::order(old.key).cmp(&key::order(new.key)),
         };
-        match (order, old, new) {
-            (Ordering::Less, Some(record), _) => {
-                changes.removed += 1;
-                visit(Change::Removed, record.key);
+        let change = match (order, &old, &new) {
+            (Ordering::Less, ..) => Some(Change::Removed),
+            (Ordering::Greater, ..) => Some(Change::Added),
+            (Ordering::Equal, Some(old), Some(new)) if old.value.read()? != new.value.read()? => {
+                Some(Change::Changed)
             }
-            (Ordering::Greater, _, Some(record)) => {
-                changes.added += 1;
-                visit(Change::Added, record.key);
-            }
-            (_, Some(old), Some(new)) if old.value.read()? != new.value.read()? => {
-                changes.changed += 1;
-                visit(Change::Changed, new.key);
-            }
-            _ => changes.unchanged += 1,
+            (Ordering::Equal, ..) => None,
+        };
+        changes.count(change);
+        if let Some(change) = change {
+            visit(Difference {
+                change,
+                old: old.as_ref().filter(|_| order.is_le()),
+                new: new.as_ref().filter(|_| order.is_ge()),
+            })?;
         }
         if order.is_le() {
             old = from.next().transpose()?;
@@ -172,8 +202,13 @@ mod tests {
         fn every_key_is_what_two_maps_say(from in records(), to in records()) {
             let (old, new) = (in_order(&from), in_order(&to));
             let mut found = BTreeMap::new();
-            let changes = compare(read(&old), read(&new), |change, key| {
-                assert!(found.insert(key[0], change).is_none());
+            let changes = compare(read(&old), read(&new), |difference| {
+                let (key, change) = (difference.key()[0], difference.change);
+                let values = [difference.old, difference.new];
+                let values = values.map(|record| record.map(|record| record.value.read().unwrap()[0]));
+                assert_eq!(values, [from.get(&key).copied(), to.get(&key).copied()]);
+                assert!(found.insert(key, change).is_none());
+                Ok(())
             });
             let changes = changes.unwrap();
             let mut expected = BTreeMap::new();

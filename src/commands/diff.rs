@@ -1,10 +1,12 @@
 //! `nightshard diff`: what changed between two generations.
 
+mod movers;
+
 use std::{collections::BTreeMap, process::ExitCode};
 
 use anyhow::anyhow;
 use indicatif::HumanCount;
-use nightshard_deploy::{Repository, Side, TableDiff, diff};
+use nightshard_deploy::{DiffOptions, Repository, Side, TableDiff, diff};
 use nightshard_format::{
     diff::Change,
     manifest::{GenerationId, Manifest},
@@ -52,6 +54,9 @@ pub(crate) struct DiffArgs {
     /// At most so many keys of each dataset and span.
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: usize,
+    /// Name so many of the stores whose sums changed most.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    movers: usize,
     /// Print it as JSON; keys that are not UTF-8 are in base64 under key_base64.
     #[arg(long)]
     json: bool,
@@ -61,7 +66,7 @@ pub(crate) struct DiffArgs {
 
 /// Compares, and prints what is not the same.
 pub(crate) fn run(args: DiffArgs) -> anyhow::Result<ExitCode> {
-    let (from, to, tables) = Runtime::new()?.block_on(async {
+    let (from, to, found) = Runtime::new()?.block_on(async {
         let (from, to) = args.sides().await?;
         let manifests = (from.manifest.clone(), to.manifest.clone());
         let has = |manifest: &Manifest, dataset| manifest.shards_of(dataset).next().is_some();
@@ -72,21 +77,26 @@ pub(crate) fn run(args: DiffArgs) -> anyhow::Result<ExitCode> {
             let problem = format!("--dataset {dataset:?}: neither generation has it");
             return Err(UsageError(problem).into());
         }
-        let keys_max = if args.keys { args.limit } else { 0 };
-        let tables = diff(from, to, args.dataset.clone(), keys_max).await?;
+        let options = DiffOptions {
+            dataset: args.dataset.clone(),
+            keys_max: if args.keys { args.limit } else { 0 },
+            movers_max: movers::comparable(&from.manifest, &to.manifest, args.movers),
+        };
+        let tables = diff(from, to, options).await?;
         anyhow::Ok((manifests.0, manifests.1, tables))
     })?;
     let members = members(&from, &to)?;
     if args.json {
-        let tables: Vec<Value> = tables.iter().map(to_json).collect();
+        let tables: Vec<Value> = found.iter().map(to_json).collect();
         print_json(&json!({
             "from": from.id,
             "to": to.id,
             "members": members,
             "tables": tables,
+            "movers": movers::to_json(&found),
         }))?;
     } else {
-        print(&to_text(&from, &to, &members, &tables)?)?;
+        print(&to_text(&from, &to, &members, &found)?)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -243,6 +253,7 @@ fn to_text(
     } else {
         text.push_str(&table.to_text());
     }
+    text.push_str(&movers::to_text(tables)?);
     let mut keys = Vec::new();
     for found in changed {
         for (change, key) in &found.keys {

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::json;
 
-use crate::serving::{HEADER, Serving, rows};
+use crate::serving::{HEADER, Serving, row, rows};
 use crate::support::repository::TestRepository;
 
 #[test]
@@ -76,6 +76,46 @@ fn generations_show_selections_and_what_is_wrong_with_the_highest() {
         let json = json.json();
         assert!(json["problem"].as_str().unwrap().starts_with(problem));
     }
+}
+
+#[test]
+fn a_diff_names_the_stores_whose_sums_changed_most() {
+    let repository = TestRepository::new();
+    let days = |store, days: std::ops::Range<usize>, amount: &str| {
+        let day = |day| row(day, store, &format!("2018-01-{:02}", day + 1), amount);
+        days.map(day).collect::<String>()
+    };
+    // Of both the same, more of one, none of another, and one that is new.
+    let before =
+        days("same", 0..20, "100") + &days("more", 0..10, "100") + &days("gone", 0..3, "900");
+    let after =
+        days("same", 0..20, "100") + &days("more", 0..12, "100") + &days("new", 0..1, "-50");
+    for rows in [before, after] {
+        let input = repository.write("input.csv", HEADER.to_owned() + &rows);
+        repository.build([&input], &["--no-gate"]).succeeded();
+    }
+    let text = repository.run("diff", &[]).succeeded().stdout;
+    let expected = "
+most changed store  rows  to   sum    to  change
+gone                   3   0  2700     0   -2700
+more                  10  12  1000  1200    +200
+new                    0   1     0   -50     -50
+";
+    assert!(text.ends_with(&expected[1..]), "{text}");
+    let json = repository
+        .run("diff", &["--movers", "1", "--json"])
+        .succeeded()
+        .json();
+    let expected = json!([{"store": "gone", "rows": [3, 0], "sums": [2_700, 0]}]);
+    assert_eq!(json["movers"], expected);
+    // What is in another currency is not compared.
+    let other = repository.write(
+        "input.csv",
+        HEADER.to_owned() + &rows(0..9).replace("GBP", "EUR"),
+    );
+    repository.build([&other], &["--no-gate"]).succeeded();
+    let json = repository.run("diff", &["--json"]).succeeded().json();
+    assert_eq!(json["movers"], json!([]));
 }
 
 #[test]

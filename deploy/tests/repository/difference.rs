@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use nightshard_deploy::{Error, Side, Staged, TableDiff, diff};
+use nightshard_deploy::{DiffOptions, Error, Side, Staged, TableDiff, diff};
 use nightshard_format::{
+    calendar::Day,
     diff::{Change, Changes},
     key,
     record::STORES,
@@ -25,7 +26,12 @@ async fn publish(bench: &Bench, staged: Staged) -> Side {
 /// Returns what changed in the current span of the stores.
 async fn stores(sides: &[Side; 2], keys_max: usize) -> TableDiff {
     let [from, to] = sides.clone();
-    let tables = diff(from, to, Some(STORES.into()), keys_max).await.unwrap();
+    let options = DiffOptions {
+        dataset: Some(STORES.into()),
+        keys_max,
+        movers_max: 0,
+    };
+    let tables = diff(from, to, options).await.unwrap();
     let mut tables = tables.into_iter();
     tables.find(|table| table.span == "current").unwrap()
 }
@@ -102,7 +108,7 @@ async fn a_file_that_cannot_be_used_is_named_and_one_that_is_the_same_is_not_nee
         let path = bench.blob(&shard.blob);
         let bytes = fs::read(&path).unwrap();
         fs::remove_file(&path).unwrap();
-        let found = diff(from.clone(), to.clone(), None, 0).await;
+        let found = diff(from.clone(), to.clone(), DiffOptions::default()).await;
         if is_shared(&shard.blob) {
             found.unwrap();
         } else {
@@ -113,4 +119,37 @@ async fn a_file_that_cannot_be_used_is_named_and_one_that_is_the_same_is_not_nee
         }
         fs::write(&path, bytes).unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_whose_sums_changed_most_come_first() {
+    let bench = Bench::new();
+    let from = publish(&bench, bench.stage(5, 2, 0)).await;
+    let to = publish(&bench, bench.stage(4, 2, 3)).await;
+    let options = DiffOptions {
+        movers_max: 3,
+        ..DiffOptions::default()
+    };
+    let tables = diff(from, to, options).await.unwrap();
+    let mut movers = tables.iter().flat_map(|table| table.movers.as_slice());
+    let gone = movers.next().unwrap();
+    assert_eq!(
+        (&gone.store[..], gone.rows[1], gone.sums[1]),
+        (&b"s4"[..], 0, 0)
+    );
+    assert!(
+        gone.rows[0] > 59 * 2 && gone.sums[0] > 59 * 5_100,
+        "{gone:?}"
+    );
+    // Each day of the last month one amount is larger by 3, and but for each third day another one
+    // smaller by 3.
+    let days = (1..=28).map(|day| Day::from_civil(2018, 2, day).unwrap());
+    let change = 3 * days.filter(|day| day.0 % 3 == 0).count() as i128;
+    for store in [b"s0", b"s1"] {
+        let mover = movers.next().unwrap();
+        assert_eq!(mover.store, store);
+        assert_eq!(mover.rows[0], mover.rows[1]);
+        assert_eq!(mover.sums[1] - mover.sums[0], change);
+    }
+    assert_eq!(movers.next(), None);
 }
