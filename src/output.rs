@@ -20,6 +20,32 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     print(&text)
 }
 
+/// How a command tells its result.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ResultArgs {
+    /// Print nothing.
+    #[arg(long, short)]
+    quiet: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl ResultArgs {
+    /// Prints the result: as text for people, as JSON for programs, or not at all.
+    pub(crate) fn show(
+        &self,
+        json: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> anyhow::Result<()> {
+        match (self.json, self.quiet) {
+            (true, _) => print_json(json),
+            (false, true) => Ok(()),
+            (false, false) => print(&text()),
+        }
+    }
+}
+
 /// A column's heading and alignment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Column {

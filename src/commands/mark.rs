@@ -6,10 +6,7 @@ use clap::ValueEnum;
 use nightshard_deploy::Verdict;
 use nightshard_format::manifest::GenerationId;
 
-use crate::{
-    output::{print, print_json},
-    repository::RepositoryArgs,
-};
+use crate::{output::ResultArgs, repository::RepositoryArgs};
 
 /// Mark a generation good, so that a rollback may choose it, or bad, so that none does.
 #[derive(Debug, clap::Args)]
@@ -28,12 +25,8 @@ pub(crate) struct MarkArgs {
     why: String,
     #[command(flatten)]
     repository: RepositoryArgs,
-    /// Print nothing.
-    #[arg(long, short)]
-    quiet: bool,
-    /// Print the mark as JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    result: ResultArgs,
 }
 
 /// A mark that people give.
@@ -59,10 +52,8 @@ pub(crate) fn run(args: MarkArgs) -> anyhow::Result<ExitCode> {
                 .await?,
         )
     })?;
-    if args.json {
-        print_json(&mark)?;
-    } else if !args.quiet {
-        print(&format!("generation {} marked {name}\n", mark.generation))?;
-    }
+    let id = &mark.generation;
+    args.result
+        .show(&mark, || format!("generation {id} marked {name}\n"))?;
     Ok(ExitCode::SUCCESS)
 }

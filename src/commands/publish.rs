@@ -3,13 +3,13 @@
 use std::{io::Write, process::ExitCode};
 
 use indicatif::HumanBytes;
-use nightshard_deploy::{Published, Selected};
+use nightshard_deploy::{Published, Selected, Switched};
 use nightshard_format::manifest::GenerationId;
 use serde_json::json;
 
 use crate::{
-    cluster::ClusterArgs,
-    output::{print, print_json},
+    cluster::{self, ClusterArgs},
+    output::ResultArgs,
     repository::RepositoryArgs,
 };
 
@@ -35,39 +35,38 @@ pub(crate) struct PublishArgs {
     repository: RepositoryArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
-    /// Print nothing.
-    #[arg(long, short)]
-    quiet: bool,
-    /// Print the result as JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    result: ResultArgs,
 }
 
 /// Publishes, selects, and says so.
 pub(crate) fn run(args: PublishArgs) -> anyhow::Result<ExitCode> {
-    let (published, selected) = tokio::runtime::Runtime::new()?.block_on(publish(&args))?;
+    let (published, selected, switched) =
+        tokio::runtime::Runtime::new()?.block_on(publish(&args))?;
     for damage in &published.mended {
         // Nobody is left to tell if standard error is closed.
         let _closed = writeln!(std::io::stderr(), "mended: {damage}");
     }
-    if args.json {
-        print_json(&json!({
-            "generation": published.generation,
-            "is_new": published.is_new,
-            "blobs_new": published.blobs_new,
-            "bytes_new": published.bytes_new,
-            "blobs_present": published.blobs_present,
-            "bytes_present": published.bytes_present,
-            "mended": published.mended,
-            "selection": selected.as_ref().map(|selected| selected.selection.number),
-        }))?;
-    } else if !args.quiet {
-        print(&to_text(&args.to, &published, selected.as_ref()))?;
-    }
+    let result = json!({
+        "generation": published.generation,
+        "is_new": published.is_new,
+        "blobs_new": published.blobs_new,
+        "bytes_new": published.bytes_new,
+        "blobs_present": published.blobs_present,
+        "bytes_present": published.bytes_present,
+        "mended": published.mended,
+        "selection": selected.as_ref().map(|selected| selected.selection.number),
+        "servers": switched,
+    });
+    args.result.show(&result, || {
+        to_text(&args.to, &published, selected.as_ref()) + &cluster::to_text(&switched)
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn publish(args: &PublishArgs) -> anyhow::Result<(Published, Option<Selected>)> {
+async fn publish(
+    args: &PublishArgs,
+) -> anyhow::Result<(Published, Option<Selected>, Vec<Switched>)> {
     let from = args.repository.open(&args.from).await?;
     let to = args.repository.open_or_create(&args.to).await?;
     let id = match &args.generation {
@@ -76,17 +75,14 @@ async fn publish(args: &PublishArgs) -> anyhow::Result<(Published, Option<Select
     };
     let base = to.base().await?;
     let published = to.publish_of(&from, &id).await?;
-    let selected = match args.no_select {
-        true => None,
-        false => {
-            let cluster = args.cluster.find().await?;
-            cluster.prepare(&id).await?;
-            let selected = to.select_after(&published, &base).await?;
-            cluster.tell(selected.selection.number).await;
-            Some(selected)
-        }
-    };
-    Ok((published, selected))
+    if args.no_select {
+        return Ok((published, None, Vec::new()));
+    }
+    let cluster = args.cluster.find().await?;
+    cluster.prepare(&id).await?;
+    let selected = to.select_after(&published, &base).await?;
+    let switched = cluster.tell(selected.selection.number).await;
+    Ok((published, Some(selected), switched))
 }
 
 fn to_text(to: &str, published: &Published, selected: Option<&Selected>) -> String {

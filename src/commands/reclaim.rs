@@ -5,10 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use indicatif::HumanBytes;
 use nightshard_deploy::{Reclaim, Reclaimed};
 
-use crate::{
-    output::{print, print_json},
-    repository::RepositoryArgs,
-};
+use crate::{output::ResultArgs, repository::RepositoryArgs};
 
 /// Delete generations and blobs that nobody needs any more.
 ///
@@ -30,12 +27,8 @@ pub(crate) struct ReclaimArgs {
     dry_run: bool,
     #[command(flatten)]
     repository: RepositoryArgs,
-    /// Print nothing.
-    #[arg(long, short)]
-    quiet: bool,
-    /// Print the result as JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    result: ResultArgs,
 }
 
 /// Reclaims, and says what.
@@ -50,11 +43,7 @@ pub(crate) fn run(args: ReclaimArgs) -> anyhow::Result<ExitCode> {
         let repository = args.repository.open(&args.uri).await?;
         anyhow::Ok(repository.reclaim(&rules).await?)
     })?;
-    if args.json {
-        print_json(&reclaimed)?;
-    } else if !args.quiet {
-        print(&to_text(&reclaimed))?;
-    }
+    args.result.show(&reclaimed, || to_text(&reclaimed))?;
     Ok(ExitCode::SUCCESS)
 }
 

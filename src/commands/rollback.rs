@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     cluster::{ClusterArgs, to_text},
-    output::{print, print_json},
+    output::ResultArgs,
     repository::RepositoryArgs,
 };
 
@@ -30,17 +30,13 @@ pub(crate) struct RollbackArgs {
     repository: RepositoryArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
-    /// Print nothing.
-    #[arg(long, short)]
-    quiet: bool,
-    /// Print the result as JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    result: ResultArgs,
 }
 
 /// Goes back, and says to what.
 pub(crate) fn run(args: RollbackArgs) -> anyhow::Result<ExitCode> {
-    let done = tokio::runtime::Runtime::new()?.block_on(async {
+    let (done, switched) = tokio::runtime::Runtime::new()?.block_on(async {
         let repository = args.repository.open(&args.uri).await?;
         let cluster = args.cluster.find().await?;
         let target = match &args.generation {
@@ -52,20 +48,17 @@ pub(crate) fn run(args: RollbackArgs) -> anyhow::Result<ExitCode> {
         let switched = cluster.tell(done.selected.selection.number).await;
         anyhow::Ok((done, switched))
     })?;
-    let (done, switched) = done;
     let (from, selection) = (&done.from, &done.selected.selection);
-    if args.json {
-        print_json(&json!({ "from": from, "selection": selection, "servers": switched }))?;
-    } else if !args.quiet {
+    let result = json!({ "from": from, "selection": selection, "servers": switched });
+    args.result.show(&result, || {
         let (generation, number) = (&selection.generation, selection.number);
-        let mut text = match from == generation {
+        let text = match from == generation {
             true => format!("generation {generation} is current already\n"),
             false => {
                 format!("generation {generation} selected as number {number}; {from} marked bad\n")
             }
         };
-        text.push_str(&to_text(&switched));
-        print(&text)?;
-    }
+        text + &to_text(&switched)
+    })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     cluster::{ClusterArgs, to_text},
-    output::{print, print_json},
+    output::ResultArgs,
     repository::RepositoryArgs,
 };
 
@@ -28,12 +28,8 @@ pub(crate) struct SelectArgs {
     repository: RepositoryArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
-    /// Print nothing.
-    #[arg(long, short)]
-    quiet: bool,
-    /// Print the result as JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    result: ResultArgs,
 }
 
 /// Selects, and says under which number.
@@ -47,23 +43,19 @@ pub(crate) fn run(args: SelectArgs) -> anyhow::Result<ExitCode> {
         anyhow::Ok((selected, switched))
     });
     let (Selected { selection, is_new }, switched) = selected?;
-    if args.json {
-        print_json(&json!({
-            "selection": selection,
-            "is_new": is_new,
-            "servers": switched,
-        }))?;
-    } else if !args.quiet {
-        let done = if is_new {
-            "selected"
-        } else {
-            "already current"
+    let result = json!({
+        "selection": selection,
+        "is_new": is_new,
+        "servers": switched,
+    });
+    args.result.show(&result, || {
+        let done = match is_new {
+            true => "selected",
+            false => "already current",
         };
         let (generation, number) = (&selection.generation, selection.number);
-        print(&format!(
-            "generation {generation} {done}, selection {number}\n{}",
-            to_text(&switched)
-        ))?;
-    }
+        let servers = to_text(&switched);
+        format!("generation {generation} {done}, selection {number}\n{servers}")
+    })?;
     Ok(ExitCode::SUCCESS)
 }
