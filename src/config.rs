@@ -81,3 +81,60 @@ impl Config {
         self.server.check()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../nightshard.example.toml");
+
+    /// Returns the example with its optional keys and tables, too.
+    fn with_optional() -> String {
+        let is_toml = |text: &str| {
+            let name = text.split_once(" = ").map(|(name, _)| name);
+            let is_key = |name: &str| name.chars().all(|it| it.is_ascii_lowercase() || it == '_');
+            name.is_some_and(is_key) || (text.starts_with('[') && text.ends_with(']'))
+        };
+        let lines = EXAMPLE.lines().map(|line| match line.strip_prefix("# ") {
+            Some(optional) if is_toml(optional) => optional,
+            _ => line,
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn the_example_states_the_defaults() {
+        let example: Config = toml::from_str(EXAMPLE).unwrap();
+        assert_eq!(format!("{example:?}"), format!("{:?}", Config::default()));
+        let tables: toml::Table = toml::from_str(&with_optional()).unwrap();
+        let named: Vec<&str> = tables.keys().map(String::as_str).collect();
+        let mut expected = [
+            "histogram",
+            "shards",
+            "gate",
+            "storage",
+            "controller",
+            "fetch",
+            "server",
+        ];
+        expected.sort_unstable();
+        assert_eq!(named, expected);
+    }
+
+    #[test]
+    fn what_the_example_leaves_open_may_be_set() {
+        let example: Config = toml::from_str(&with_optional()).unwrap();
+        let controller = example.controller.as_ref().unwrap();
+        // What has no default, as the example has it.
+        let expected = ControllerConfig {
+            repository: "repository".into(),
+            build: controller.build.clone(),
+            token_file: controller.token_file.clone(),
+            listen: controller.listen,
+            webhook: controller.webhook.clone(),
+            ..ControllerConfig::default()
+        };
+        assert_eq!(format!("{controller:?}"), format!("{expected:?}"));
+        example.check().unwrap();
+    }
+}
