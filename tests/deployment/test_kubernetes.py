@@ -1,0 +1,244 @@
+"""deploy/kubernetes, run: the containers of its pods beside an S3 server."""
+
+import os
+import signal
+import subprocess
+import types
+
+import image
+import pytest
+import yaml
+from sandbox import ROOT, Container, Mount, until
+
+FOLDER = ROOT / "deploy/kubernetes"
+FILES = ["servers.yaml", "night.yaml", "controller.yaml"]
+# The names of the file, and what they are here.
+BUCKET, OWN_BUCKET = "s3://bucket/", "s3://nightshard/"
+KNOWN_OF_CONTAINERS = {
+    "args", "command", "envFrom", "image", "lifecycle", "livenessProbe", "name", "ports",
+    "readinessProbe", "resources", "securityContext", "volumeMounts",
+}
+
+
+def documents():
+    """All that the files declare, by kind and name."""
+    return {
+        (document["kind"], document["metadata"]["name"]): document
+        for name in FILES
+        for document in yaml.safe_load_all((FOLDER / name).read_text())
+    }
+
+
+DOCUMENTS = documents()
+SERVERS = DOCUMENTS["StatefulSet", "nightshard-server"]["spec"]
+NIGHT = DOCUMENTS["CronJob", "nightshard-night"]["spec"]["jobTemplate"]["spec"]
+CONTROLLER = DOCUMENTS["Deployment", "nightshard-controller"]["spec"]
+SECRETS = {
+    "nightshard-admin": ["admin.token"],
+    "nightshard-card-key": ["card.key"],
+    "nightshard-door": ["tls.crt", "tls.key", "htpasswd"],
+}
+
+
+class Cluster:
+    """What the containers of the files find: volumes, secrets, an S3 server."""
+
+    def __init__(self, folder, secrets, payments, environment):
+        self.folder, self.secrets, self.payments = folder, secrets, payments
+        self.environment = environment
+
+    def container(self, name, workload):
+        """What a workload says of a container."""
+        pod = workload["template"]["spec"]
+        own = next(it for it in pod["containers"] if it["name"] == name)
+        assert set(own) <= KNOWN_OF_CONTAINERS, f"{name}: unknown to this test"
+        security = own["securityContext"] | pod["securityContext"]
+        assert security["readOnlyRootFilesystem"] and security["runAsNonRoot"]
+        assert security["capabilities"] == {"drop": ["ALL"]}
+        claims = {claim["metadata"]["name"] for claim in workload.get("volumeClaimTemplates", [])}
+        volumes = {volume["name"]: volume for volume in pod["volumes"]}
+        mounts, temporary = [], []
+        for mount in own["volumeMounts"]:
+            volume, target = mount["name"], mount["mountPath"]
+            if volume in claims:
+                mounts.append(Mount(self.made(f"{workload['serviceName']}-{volume}"), target, True))
+            elif "emptyDir" in volumes[volume]:
+                temporary.append(target)
+            else:
+                source = self.source(volumes[volume]) / mount.get("subPath", "")
+                assert mount["readOnly"]
+                mounts.append(Mount(source, target))
+        is_own = own["image"].startswith("nightshard:")
+        command = own.get("command", image.ENTRYPOINT if is_own else None) + own.get("args", [])
+        return Container(
+            command=[part.replace(BUCKET, OWN_BUCKET) for part in command],
+            mounts=mounts,
+            user=pod["securityContext"]["runAsUser"],
+            temporary=temporary,
+            environment=self.environment if "envFrom" in own else {},
+            hosts=[f"nightshard-server-{n}.nightshard-servers" for n in range(SERVERS["replicas"])],
+            home=image.HOME if is_own else "/",
+        )
+
+    def made(self, name):
+        path = self.folder / name
+        path.mkdir(exist_ok=True)
+        return path
+
+    def source(self, volume):
+        """A folder with what a volume holds."""
+        if "persistentVolumeClaim" in volume:
+            assert volume["persistentVolumeClaim"]["claimName"] == "nightshard-input"
+            return self.payments
+        folder = self.made(f"volume-{volume['name']}")
+        if "configMap" in volume:
+            for name, text in DOCUMENTS["ConfigMap", volume["configMap"]["name"]]["data"].items():
+                text = text.replace(BUCKET, OWN_BUCKET)
+                text = text.replace("[controller]\n", "[controller]\nwatch_seconds = 1\n")
+                (folder / name).write_text(text)
+            return folder
+        sources = volume.get("projected", {}).get("sources", [volume])
+        for source in sources:
+            secret = source["secret"]
+            for name in SECRETS[secret.get("secretName", secret.get("name"))]:
+                path = folder / name
+                path.unlink(missing_ok=True)
+                path.write_bytes((self.secrets / name).read_bytes())
+        return folder
+
+
+@pytest.fixture
+def cluster(tmp_path, given, payments):
+    """The containers of the files, beside an S3 server."""
+    folder = tmp_path / "s3"
+    with open(tmp_path / "s3.log", "wb") as log:
+        server = subprocess.Popen([ROOT / "tests/servers/s3", folder], stdout=log, stderr=log)
+    try:
+        until(lambda: (folder / "url").is_file(), (tmp_path / "s3.log").read_text)
+        yield Cluster(tmp_path, given, payments, {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "testtest",
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": (folder / "url").read_text().strip(),
+            "AWS_EC2_METADATA_DISABLED": "true",
+        })
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def probe_of(name, kind):
+    containers = SERVERS["template"]["spec"]["containers"]
+    return next(it for it in containers if it["name"] == name)[kind]
+
+
+def test_a_job_makes_a_night_which_servers_fetch_and_serve_behind_their_door(
+    cluster, checks_of_door, tmp_path
+):
+    server = cluster.container("server", SERVERS)
+    door = cluster.container("door", SERVERS)
+    night = cluster.container("night", NIGHT)
+    liveness = probe_of("server", "livenessProbe")["exec"]["command"]
+    readiness = probe_of("door", "readinessProbe")["httpGet"]
+    ports = [port for it in SERVERS["template"]["spec"]["containers"] for port in it["ports"]]
+    port = next(it["containerPort"] for it in ports if it["name"] == readiness["port"])
+    probes = f"http://localhost:{port}"
+
+    def ready():
+        return checks_of_door.ask(readiness["path"], address=probes)[0]
+
+    with server.start(tmp_path / "server") as serving, door.start(tmp_path / "door") as doing:
+        serving.until(lambda: "listening on" in serving.printed())
+        doing.until(lambda: ready() == 503)
+        code, printed = serving.execute(liveness)
+        assert code == 0, printed
+        code, printed = night.run(tmp_path / "night")
+        assert code == 0 and "is served and good" in printed, printed
+        doing.until(lambda: ready() == 200)
+        checks_of_door.ready()
+
+        # As the kubelet ends a pod: hooks first.
+        for running, name in [(doing, "door"), (serving, "server")]:
+            hook = probe_of(name, "lifecycle")["preStop"]["exec"]["command"]
+            code, printed = running.execute(hook)
+            assert code == 0, printed
+        code, printed = doing.wait()
+        assert code == 0, printed
+        code, printed = serving.stop(signal.Signals[image.STOP_SIGNAL])
+        assert code == 0, printed
+
+    # What was fetched is there still, and is served without S3.
+    server.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
+    with server.start(tmp_path / "again") as serving:
+        serving.until(lambda: "serving generation" in serving.printed())
+        assert "serving from the cache" in serving.printed()
+
+
+def test_a_controller_makes_a_night_shows_how_it_went_and_stops_when_told(
+    cluster, checks_of_door, tmp_path
+):
+    server = cluster.container("server", SERVERS)
+    controller = cluster.container("controller", CONTROLLER)
+    with server.start(tmp_path / "server") as serving:
+        serving.until(lambda: "listening on" in serving.printed())
+        with controller.start(tmp_path / "controller") as working:
+            working.until(lambda: "is served and good" in working.printed())
+            status, body = checks_of_door.ask("/metrics", address="http://localhost:9091")
+            assert status == 200 and "nightshard_controller_night_served 1" in body
+            code, printed = working.stop(signal.SIGTERM)
+            assert code == 0, printed
+
+
+def test_a_night_whose_failure_no_retry_mends_fails_its_job(cluster, tmp_path):
+    rules = NIGHT["podFailurePolicy"]["rules"]
+    final = next(rule["onExitCodes"] for rule in rules if rule["action"] == "FailJob")
+    assert final["operator"] == "In" and final["values"] == [2, 3]
+    night = cluster.container("night", NIGHT)
+    assert final["containerName"] == "night"
+    config = next(it.source for it in night.mounts if it.target == "/etc/nightshard")
+    config = config / "nightshard.toml"
+    text = config.read_text()
+    alone = text[: text.index("servers = [")] + text[text.index("]\n", text.index("servers = [")) + 2 :]
+
+    config.write_text(alone.replace("schedule", "schedules"))
+    code, printed = night.run(tmp_path / "usage")
+    assert code in final["values"], printed
+    config.write_text(alone + "\n[gate]\nmin_rows = 1000000\n")
+    code, printed = night.run(tmp_path / "gate")
+    assert code == 3 and code in final["values"], printed
+    # Another attempt comes once the lease of one that was ended is over.
+    assert sum(10 * 2**attempt for attempt in range(NIGHT["backoffLimit"])) > 75
+
+
+def test_a_pod_has_longer_to_end_than_its_server_drains():
+    text = DOCUMENTS["ConfigMap", "nightshard"]["data"]["nightshard.toml"]
+    drain_seconds = int(text.split("drain_ms = ")[1].split()[0]) / 1000
+    pause = int(probe_of("server", "lifecycle")["preStop"]["exec"]["command"][1])
+    grace = SERVERS["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert grace > pause + drain_seconds
+
+
+def test_the_door_is_configured_as_the_file_of_its_own_says():
+    text = DOCUMENTS["ConfigMap", "nightshard-door"]["data"]["nginx.conf"]
+    assert text == (ROOT / "deploy/nginx/nginx.conf").read_text()
+
+
+def test_names_that_documents_use_of_each_other_are_there():
+    text = DOCUMENTS["ConfigMap", "nightshard"]["data"]["nightshard.toml"]
+    name = SERVERS["serviceName"]
+    for replica in range(SERVERS["replicas"]):
+        assert f"http://nightshard-server-{replica}.{name}:8081" in text
+    assert DOCUMENTS["Service", name]["spec"]["clusterIP"] == "None"
+    labels = SERVERS["template"]["metadata"]["labels"]
+    ports = {
+        port["name"] for it in SERVERS["template"]["spec"]["containers"] for port in it["ports"]
+    }
+    for (kind, _), document in DOCUMENTS.items():
+        spec = document.get("spec", {})
+        if kind == "Service":
+            assert spec["selector"] == labels
+            assert {port["targetPort"] for port in spec["ports"]} <= ports
+    asked = DOCUMENTS["NetworkPolicy", "nightshard-server"]["spec"]["ingress"][1]["from"]
+    for workload in [NIGHT, CONTROLLER]:
+        labels = workload["template"]["metadata"]["labels"]
+        assert asked == [{"podSelector": {"matchLabels": labels}}]
