@@ -2,8 +2,9 @@
 
 import json
 import re
+from pathlib import Path
 
-from sandbox import ROOT
+from sandbox import ROOT, Mount
 
 TEXT = (ROOT / "deploy/container/Containerfile").read_text()
 
@@ -19,3 +20,6 @@ HOME = instruction("WORKDIR")
 STOP_SIGNAL = instruction("STOPSIGNAL")
 # Docker gives a new volume the owner of the folder in the image that it is mounted at.
 FOLDERS = re.findall(r"(/var/\S+/\S+)(?= |$)", re.sub(r"\\\n", "", TEXT), re.MULTILINE)
+# What its packages put outside /usr.
+assert " ca-certificates " in TEXT
+MOUNTS = [Mount(Path("/etc/ssl/certs"), "/etc/ssl/certs")]

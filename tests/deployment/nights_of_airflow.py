@@ -62,7 +62,7 @@ def exit_codes_say_what_is_tried_again(dag):
     operator = type(dag.get_task("build"))
     for arguments, expected in [
         (["verify", "--nonsense"], AirflowFailException),
-        (["verify", "/nowhere"], AirflowException),
+        (["build", "--input", "/nowhere", "--output", PARAMS["repository"]], AirflowException),
     ]:
         try:
             operator(task_id="alone", arguments=arguments).execute({})

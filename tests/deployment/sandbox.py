@@ -65,7 +65,7 @@ class Container:
             Mount(folder / "hosts", "/etc/hosts"),
             Mount(folder / "nsswitch.conf", "/etc/nsswitch.conf"),
         ]
-        options = list(SYSTEM)
+        options = [*SYSTEM, "--dir", self.home]
         for path in self.temporary:
             options += ["--tmpfs", path]
         # What lies in another mount comes after it.
@@ -73,8 +73,8 @@ class Container:
             kind = "--bind" if mount.is_writable else "--ro-bind"
             options += [kind, str(mount.source), mount.target]
         options += ["--remount-ro", "/", "--unshare-user", "--uid", str(self.user)]
-        options += ["--gid", str(self.user), "--unshare-pid", "--die-with-parent", "--clearenv"]
-        options += ["--as-pid-1"] if self.is_first_process else []
+        options += ["--gid", str(self.user), "--die-with-parent", "--clearenv"]
+        options += ["--unshare-pid", "--as-pid-1"] if self.is_first_process else []
         for name, value in self.variables().items():
             options += ["--setenv", name, value]
         return [*options, "--chdir", self.home]
@@ -138,8 +138,13 @@ class Running:
         return self.wait()
 
     def until(self, condition):
-        """Waits until something is true of it, or it ends."""
-        return until(lambda: self.process.poll() is not None or condition(), self.printed)
+        """Waits until something is true, while it runs."""
+
+        def holds():
+            assert self.process.poll() is None, self.printed()
+            return condition()
+
+        return until(holds, self.printed)
 
 
 def until(condition, explain=lambda: ""):

@@ -1,9 +1,9 @@
 """deploy/kubernetes, run: the containers of its pods beside an S3 server."""
 
 import os
+import re
 import signal
 import subprocess
-import types
 
 import image
 import pytest
@@ -12,8 +12,7 @@ from sandbox import ROOT, Container, Mount, until
 
 FOLDER = ROOT / "deploy/kubernetes"
 FILES = ["servers.yaml", "night.yaml", "controller.yaml"]
-# The names of the file, and what they are here.
-BUCKET, OWN_BUCKET = "s3://bucket/", "s3://nightshard/"
+BUCKET = "s3://bucket/"
 KNOWN_OF_CONTAINERS = {
     "args", "command", "envFrom", "image", "lifecycle", "livenessProbe", "name", "ports",
     "readinessProbe", "resources", "securityContext", "volumeMounts",
@@ -33,6 +32,9 @@ DOCUMENTS = documents()
 SERVERS = DOCUMENTS["StatefulSet", "nightshard-server"]["spec"]
 NIGHT = DOCUMENTS["CronJob", "nightshard-night"]["spec"]["jobTemplate"]["spec"]
 CONTROLLER = DOCUMENTS["Deployment", "nightshard-controller"]["spec"]
+# Names of the headless service and of the pods behind it.
+HOSTS = [SERVERS["serviceName"]]
+HOSTS += [f"nightshard-server-{n}.{SERVERS['serviceName']}" for n in range(SERVERS["replicas"])]
 SECRETS = {
     "nightshard-admin": ["admin.token"],
     "nightshard-card-key": ["card.key"],
@@ -46,6 +48,8 @@ class Cluster:
     def __init__(self, folder, secrets, payments, environment):
         self.folder, self.secrets, self.payments = folder, secrets, payments
         self.environment = environment
+        # The bucket of the test server, and in it a prefix for each test.
+        self.bucket = f"s3://nightshard/{folder.name}/"
 
     def container(self, name, workload):
         """What a workload says of a container."""
@@ -69,14 +73,16 @@ class Cluster:
                 assert mount["readOnly"]
                 mounts.append(Mount(source, target))
         is_own = own["image"].startswith("nightshard:")
+        if is_own:
+            mounts += image.MOUNTS
         command = own.get("command", image.ENTRYPOINT if is_own else None) + own.get("args", [])
         return Container(
-            command=[part.replace(BUCKET, OWN_BUCKET) for part in command],
+            command=[part.replace(BUCKET, self.bucket) for part in command],
             mounts=mounts,
             user=pod["securityContext"]["runAsUser"],
             temporary=temporary,
-            environment=self.environment if "envFrom" in own else {},
-            hosts=[f"nightshard-server-{n}.nightshard-servers" for n in range(SERVERS["replicas"])],
+            environment=dict(self.environment) if "envFrom" in own else {},
+            hosts=HOSTS,
             home=image.HOME if is_own else "/",
         )
 
@@ -93,7 +99,7 @@ class Cluster:
         folder = self.made(f"volume-{volume['name']}")
         if "configMap" in volume:
             for name, text in DOCUMENTS["ConfigMap", volume["configMap"]["name"]]["data"].items():
-                text = text.replace(BUCKET, OWN_BUCKET)
+                text = text.replace(BUCKET, self.bucket)
                 text = text.replace("[controller]\n", "[controller]\nwatch_seconds = 1\n")
                 (folder / name).write_text(text)
             return folder
@@ -107,29 +113,39 @@ class Cluster:
         return folder
 
 
-@pytest.fixture
-def cluster(tmp_path, given, payments):
-    """The containers of the files, beside an S3 server."""
-    folder = tmp_path / "s3"
-    with open(tmp_path / "s3.log", "wb") as log:
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory):
+    """An S3 server, as variables of those who use it."""
+    folder = tmp_path_factory.mktemp("s3")
+    with open(folder / "log", "wb") as log:
         server = subprocess.Popen([ROOT / "tests/servers/s3", folder], stdout=log, stderr=log)
     try:
-        until(lambda: (folder / "url").is_file(), (tmp_path / "s3.log").read_text)
-        yield Cluster(tmp_path, given, payments, {
+        until((folder / "url").is_file, (folder / "log").read_text)
+        yield {
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "testtest",
             "AWS_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": (folder / "url").read_text().strip(),
-            "AWS_EC2_METADATA_DISABLED": "true",
-        })
+        }
     finally:
         server.terminate()
         server.wait()
 
 
+@pytest.fixture
+def cluster(tmp_path, given, payments, s3):
+    """The containers of the files, with a repository of their own."""
+    return Cluster(tmp_path, given, payments, s3)
+
+
 def probe_of(name, kind):
     containers = SERVERS["template"]["spec"]["containers"]
     return next(it for it in containers if it["name"] == name)[kind]
+
+
+def hook_of(name):
+    """The command before a container of a server's pod is told to stop."""
+    return probe_of(name, "lifecycle")["preStop"]["exec"]["command"]
 
 
 def test_a_job_makes_a_night_which_servers_fetch_and_serve_behind_their_door(
@@ -157,15 +173,15 @@ def test_a_job_makes_a_night_which_servers_fetch_and_serve_behind_their_door(
         doing.until(lambda: ready() == 200)
         checks_of_door.ready()
 
-        # As the kubelet ends a pod: hooks first.
-        for running, name in [(doing, "door"), (serving, "server")]:
-            hook = probe_of(name, "lifecycle")["preStop"]["exec"]["command"]
-            code, printed = running.execute(hook)
+        # As the kubelet ends a pod: hooks first, then the signals of the images.
+        for running, name, sent in [
+            (doing, "door", signal.SIGQUIT),
+            (serving, "server", signal.Signals[image.STOP_SIGNAL]),
+        ]:
+            code, printed = running.execute(hook_of(name))
             assert code == 0, printed
-        code, printed = doing.wait()
-        assert code == 0, printed
-        code, printed = serving.stop(signal.Signals[image.STOP_SIGNAL])
-        assert code == 0, printed
+            code, printed = running.stop(sent)
+            assert code == 0, printed
 
     # What was fetched is there still, and is served without S3.
     server.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
@@ -185,37 +201,70 @@ def test_a_controller_makes_a_night_shows_how_it_went_and_stops_when_told(
             working.until(lambda: "is served and good" in working.printed())
             status, body = checks_of_door.ask("/metrics", address="http://localhost:9091")
             assert status == 200 and "nightshard_controller_night_served 1" in body
+            generation = re.search(r"(\S+) is served and good", working.printed())[1]
+            code, printed = working.execute([
+                "nightshard", "select", f"{cluster.bucket}nightshard", generation, "--token-file",
+                "/run/secrets/admin.token", "--servers", "dns:nightshard-servers:8081",
+            ])
+            assert code == 0 and "already current" in printed and " serves it " in printed, printed
             code, printed = working.stop(signal.SIGTERM)
             assert code == 0, printed
 
 
-def test_a_night_whose_failure_no_retry_mends_fails_its_job(cluster, tmp_path):
+@pytest.fixture
+def alone(cluster):
+    """The container of a night without servers, and its configuration."""
+    night = cluster.container("night", NIGHT)
+    folder = next(it.source for it in night.mounts if it.target == "/etc/nightshard")
+    config = folder / "nightshard.toml"
+    text = re.sub(r"servers = \[.*?\]\n", "", config.read_text(), flags=re.DOTALL)
+    config.write_text(text)
+    return night, config
+
+
+def test_a_night_whose_failure_no_retry_mends_fails_its_job(alone, tmp_path):
     rules = NIGHT["podFailurePolicy"]["rules"]
     final = next(rule["onExitCodes"] for rule in rules if rule["action"] == "FailJob")
-    assert final["operator"] == "In" and final["values"] == [2, 3]
-    night = cluster.container("night", NIGHT)
-    assert final["containerName"] == "night"
-    config = next(it.source for it in night.mounts if it.target == "/etc/nightshard")
-    config = config / "nightshard.toml"
+    assert (final["containerName"], final["operator"]) == ("night", "In")
+    assert final["values"] == [2, 3]
+    night, config = alone
     text = config.read_text()
-    alone = text[: text.index("servers = [")] + text[text.index("]\n", text.index("servers = [")) + 2 :]
-
-    config.write_text(alone.replace("schedule", "schedules"))
+    config.write_text(text.replace("schedule", "schedules"))
     code, printed = night.run(tmp_path / "usage")
-    assert code in final["values"], printed
-    config.write_text(alone + "\n[gate]\nmin_rows = 1000000\n")
+    assert code == 2, printed
+    config.write_text(text + "\n[gate]\nmin_rows = 1000000\n")
     code, printed = night.run(tmp_path / "gate")
-    assert code == 3 and code in final["values"], printed
-    # Another attempt comes once the lease of one that was ended is over.
-    assert sum(10 * 2**attempt for attempt in range(NIGHT["backoffLimit"])) > 75
+    assert code == 3, printed
+
+
+def test_a_night_ends_when_its_pod_is_told_to_and_another_comes_after_its_lease(alone, tmp_path):
+    night, config = alone
+    pipe = config.with_name("layout.toml")
+    os.mkfifo(pipe)
+    text = config.read_text()
+    layout = '"--layout", "/etc/nightshard/layout.toml",'
+    config.write_text(text.replace("build = [", f"build = [{layout}"))
+    with night.start(tmp_path / "ended") as running:
+        # It opens once the build does, which waits for what never comes.
+        with open(pipe, "wb"):
+            code, printed = running.stop(signal.SIGTERM)
+    assert code == 128 + signal.SIGTERM, printed
+
+    config.write_text(text)
+    code, printed = night.run(tmp_path / "next")
+    assert code == 4 and "holds the lease" in printed, printed
+    # As long as the lease holds, with the default of clock_error_seconds.
+    pauses = [10 * 2**attempt for attempt in range(NIGHT["backoffLimit"])]
+    assert sum(pauses) > 60 + 15
 
 
 def test_a_pod_has_longer_to_end_than_its_server_drains():
     text = DOCUMENTS["ConfigMap", "nightshard"]["data"]["nightshard.toml"]
     drain_seconds = int(text.split("drain_ms = ")[1].split()[0]) / 1000
-    pause = int(probe_of("server", "lifecycle")["preStop"]["exec"]["command"][1])
+    pauses = {name: int(hook_of(name)[1]) for name in ["door", "server"]}
+    assert pauses["door"] < pauses["server"]
     grace = SERVERS["template"]["spec"]["terminationGracePeriodSeconds"]
-    assert grace > pause + drain_seconds
+    assert grace > pauses["server"] + drain_seconds
 
 
 def test_the_door_is_configured_as_the_file_of_its_own_says():
