@@ -59,6 +59,9 @@ def door(given):
 
     def ask(path, password=None, address="https://localhost:8443"):
         request = urllib.request.Request(address + path)
+        # As others call it.
+        if address.startswith("https:"):
+            request.add_header("Host", "nightshard.example.org")
         if password is not None:
             shown = b64encode(f"analyst:{password}".encode()).decode()
             request.add_header("Authorization", f"Basic {shown}")

@@ -1,9 +1,11 @@
 """deploy/systemd, run: each service sees what its unit gives it."""
 
+import re
 import signal
+import subprocess
 
 import pytest
-from sandbox import ROOT, Container, Mount
+from sandbox import ROOT, Container, Mount, until
 
 FOLDER = ROOT / "deploy/systemd"
 
@@ -103,6 +105,52 @@ def test_the_timer_makes_one_night(machine, tmp_path):
     config = machine.config.read_text()
     assert 'schedule = "30 4 * * *"' in config and 'zone = "Europe/Berlin"' in config
     assert timer == "*-*-* 04:30:00 Europe/Berlin"
+
+
+def system_calls(group):
+    """The system calls of one of systemd's groups, and of the groups within it."""
+    listed = subprocess.run(
+        ["systemd-analyze", "syscall-filter", group], check=True, capture_output=True, text=True
+    )
+    names = [line.strip() for line in listed.stdout.splitlines()[1:]]
+    names = {name for name in names if name and not name.startswith("#")}
+    groups = {name for name in names if name.startswith("@")}
+    return names.union(*map(system_calls, groups)) - groups
+
+
+def calls_of(trace):
+    """The system calls of a process and its children, once it has ended."""
+
+    def whole():
+        text = trace.read_text()
+        first = text.split(maxsplit=1)[0] if text else "nobody"
+        return re.search(rf"^{first} \+\+\+ exited with 0", text, re.MULTILINE) and text
+
+    return set(re.findall(r"^\d+ +(\w+)\(", until(whole), re.MULTILINE))
+
+
+def test_services_make_no_system_call_that_their_filters_forbid(machine, tmp_path):
+    server = machine.service("nightshard-server")
+    controller = machine.service("nightshard-controller", "once.conf")
+    folder = machine.made("traces")
+    for name, service in [("server", server), ("controller", controller)]:
+        # The service itself stays the process that is told to stop.
+        traced = ["strace", "-D", "-f", "-q", "-o", f"/traces/{name}", *service.command]
+        service.command = traced
+        service.mounts.append(Mount(folder, "/traces", True))
+    with server.start(tmp_path / "server") as serving:
+        serving.until(lambda: "listening on" in serving.printed())
+        code, printed = controller.run(tmp_path / "night")
+        assert code == 0, printed
+        serving.until(lambda: "serving generation" in serving.printed())
+        code, printed = serving.stop(signal.SIGTERM)
+        assert code == 0, printed
+    for name in ["server", "controller"]:
+        rules = settings(f"nightshard-{name}.service")["SystemCallFilter"]
+        assert rules == ["@system-service", "~@privileged"]
+        used = calls_of(folder / name)
+        assert {"openat", "mmap", "exit_group"} <= used
+        assert used <= system_calls("@system-service") - system_calls("@privileged")
 
 
 def test_wrong_configuration_is_not_tried_again(machine, tmp_path):
