@@ -22,7 +22,7 @@ def test_its_commands_make_a_night_and_reclaim(tmp_path, given, payments):
     repository = tmp_path / "repository"
     repository.mkdir()
     config = tmp_path / "nightshard.toml"
-    config.write_text(f"""
+    config.write_text("""
 [controller]
 repository = "/var/lib/nightshard/repository"
 build = ["--input", "/srv/nightshard/transactions", "--card-key-file", "/etc/nightshard/card.key"]
