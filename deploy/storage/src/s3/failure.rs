@@ -47,6 +47,17 @@ where
     }
 }
 
+/// Returns what it means that a server does not know the bucket, which it says without words.
+pub(super) fn no_bucket<E>(error: &SdkError<E, HttpResponse>) -> Failure
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
+    Failure::Refused {
+        problem: NO_BUCKET,
+        cause: cause(error),
+    }
+}
+
 /// Returns what is wrong and the remedy, if trying again is of no use.
 fn problem<E>(error: &SdkError<E, HttpResponse>) -> Option<&'static str>
 where

@@ -8,7 +8,10 @@ mod upload;
 use std::{
     ops::Range,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::SystemTime,
 };
 
@@ -22,7 +25,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use self::{
-    failure::{answer, failure},
+    failure::{answer, failure, no_bucket},
     progress::Watch,
 };
 use crate::{
@@ -45,6 +48,8 @@ pub(crate) struct Bucket {
     retry: Retry,
     /// The parts that may be in memory at once, of all uploads.
     parts: Arc<Semaphore>,
+    /// Whether it is known that the bucket is there.
+    is_there: Arc<AtomicBool>,
 }
 
 impl Bucket {
@@ -61,6 +66,7 @@ impl Bucket {
             location: location.trim_end_matches('/').to_owned(),
             retry: Retry::new(config),
             parts: Arc::new(Semaphore::new(upload::PARTS_MAX)),
+            is_there: Arc::default(),
         }
     }
 
@@ -109,6 +115,26 @@ impl Bucket {
                 _ => Err(failure(error)),
             },
         }
+    }
+
+    /// Checks that the bucket is there, once: that an object is not is said without a body, and so is
+    /// that its bucket is not.
+    async fn check_bucket(&self, progress: Progress) -> Result<(), Failure> {
+        if self.is_there.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let request = self.client.head_bucket().bucket(&self.bucket).customize();
+        match request.interceptor(Watch(progress)).send().await {
+            Err(error) => match answer(&error).0 {
+                Some(404) => return Err(no_bucket(&error)),
+                // Whoever may not ask may still know what is in it.
+                Some(403) => {}
+                _ => return Err(failure(error)),
+            },
+            Ok(_output) => {}
+        }
+        self.is_there.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Returns one page of a listing, and where the next begins.
@@ -283,11 +309,11 @@ impl Storage for Bucket {
 
     async fn size(&self, name: &ObjectName) -> Result<Option<u64>> {
         let key = &self.key(name);
-        let attempt = |progress| async move {
+        let attempt = |progress: Progress| async move {
             let request = self.client.head_object().bucket(&self.bucket).key(key);
             match request
                 .customize()
-                .interceptor(Watch(progress))
+                .interceptor(Watch(progress.clone()))
                 .send()
                 .await
             {
@@ -297,8 +323,10 @@ impl Storage for Bucket {
                         "the server does not say how long".into(),
                     )),
                 },
-                // The answer has no body, so that a bucket that is not there looks the same.
-                Err(error) if answer(&error).0 == Some(404) => Ok(None),
+                Err(error) if answer(&error).0 == Some(404) => {
+                    self.check_bucket(progress).await?;
+                    Ok(None)
+                }
                 Err(error) => Err(failure(error)),
             }
         };

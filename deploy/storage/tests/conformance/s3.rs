@@ -136,6 +136,8 @@ async fn a_missing_bucket_is_named_at_once() {
         storage.list(&name("a")).await.unwrap_err(),
         storage.get(&object, 9).await.unwrap_err(),
         storage.get_range(&object, 0..9).await.unwrap_err(),
+        storage.size(&object).await.unwrap_err(),
+        storage.delete(&object).await.unwrap_err(),
     ];
     for error in errors {
         let said = chain(&error);
