@@ -81,6 +81,13 @@ impl Retry {
         }
     }
 
+    /// Returns the same limit of an attempt, of which there is one.
+    #[cfg(feature = "s3")]
+    pub(crate) fn once(self) -> Self {
+        let retry = Duration::ZERO;
+        Self { retry, ..self }
+    }
+
     /// Attempts something until it succeeds, is refused, or has failed for too long.
     ///
     /// An attempt that makes no progress for the time of a stall is dropped, and has failed.

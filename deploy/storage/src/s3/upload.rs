@@ -13,7 +13,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::{Bucket, answer, failure, progress::Watch};
 use crate::{
     ObjectName, Result, Storage,
-    retry::{Failure, Task},
+    retry::{Failure, Retry, Task},
     source::Source,
 };
 
@@ -145,8 +145,10 @@ impl Bucket {
             Err(error) => Err(error),
         };
         if done.is_err() {
-            // What cannot be cleared now is cleared when it is old: the first error counts.
-            let _ = self.abort(task, &upload.key, &upload.id).await;
+            // What cannot be cleared now is cleared when it is old: the first error counts, and a
+            // server that was away for long is not waited for once more.
+            let once = self.retry.once();
+            let _ = self.abort(once, task, &upload.key, &upload.id).await;
         }
         done
     }
@@ -256,7 +258,7 @@ impl Bucket {
     }
 
     /// Discards an upload, and returns whether there was one.
-    async fn abort(&self, task: Task<'_>, key: &str, id: &str) -> Result<bool> {
+    async fn abort(&self, retry: Retry, task: Task<'_>, key: &str, id: &str) -> Result<bool> {
         let attempt = |progress| async move {
             let request = self.client.abort_multipart_upload().bucket(&self.bucket);
             let request = request.key(key).upload_id(id).customize();
@@ -266,7 +268,7 @@ impl Bucket {
                 Err(error) => Err(failure(error)),
             }
         };
-        self.retry.run(task, attempt).await
+        retry.run(task, attempt).await
     }
 
     /// Discards an upload that its owner left behind, and returns whether it was still there.
@@ -274,7 +276,8 @@ impl Bucket {
         let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) else {
             return Ok(false);
         };
-        self.abort(self.task("clear", key), key, id).await
+        self.abort(self.retry, self.task("clear", key), key, id)
+            .await
     }
 }
 
