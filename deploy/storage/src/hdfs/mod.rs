@@ -63,7 +63,7 @@ impl Cluster {
             name: path,
             location: &location,
         };
-        let client = client(authority).map_err(|failure| task.error(failure))?;
+        let client = client(authority, Order::Configured).map_err(|failure| task.error(failure))?;
         Ok(Self {
             client: Arc::new(Mutex::new(client)),
             authority: authority.to_owned(),
@@ -115,7 +115,7 @@ impl Cluster {
         let attempt = |progress| {
             let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
             // The configuration may be gone meanwhile; what was read of it is not.
-            if !is_first && let Ok(fresh) = self::client(&self.authority) {
+            if !is_first && let Ok(fresh) = self::client(&self.authority, Order::Random) {
                 *client = fresh;
             }
             is_first = false;
@@ -165,10 +165,24 @@ impl Cluster {
     }
 }
 
+/// In which order the NameNodes of a name service are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Configured,
+    /// Another one each time: the first may hang, and then none after it is ever asked.
+    Random,
+}
+
 /// Makes a client by HADOOP_CONF_DIR; this asks nobody.
-fn client(authority: &str) -> Result<Client, Failure> {
-    let failover = FAILOVER.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    let builder = ClientBuilder::new().with_config(failover);
+fn client(authority: &str, order: Order) -> Result<Client, Failure> {
+    let mut config = FAILOVER
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .to_vec();
+    if order == Order::Random {
+        let key = format!("dfs.client.failover.random.order.{authority}");
+        config.push((key, "true".to_owned()));
+    }
+    let builder = ClientBuilder::new().with_config(config);
     let builder = match authority {
         "" => builder,
         authority => builder.with_url(format!("hdfs://{authority}")),
