@@ -1,4 +1,5 @@
-//! What the tests of the whole system share: the program, a server, a client, real payments.
+//! What the tests of the whole system share: the program, a server, a client, storage servers, real
+//! payments.
 
 #![allow(dead_code, reason = "no test uses all of it")]
 
@@ -9,3 +10,4 @@ pub(crate) mod program;
 pub(crate) mod random;
 pub(crate) mod repository;
 pub(crate) mod server;
+pub(crate) mod servers;

@@ -18,6 +18,15 @@ pub(super) const FILES_MAX: usize = 8;
 /// How much of a local file is read at once.
 const PIECE_BYTES: u64 = 4 << 20;
 
+/// How often a file is tried as usual.
+const ATTEMPTS_AS_USUAL: u32 = 2;
+
+/// How long blocks are at least where a file is to have one: what HDFS takes anywhere.
+const SPARING_BLOCK_BYTES_MIN: u64 = 128 << 20;
+
+/// How much is written at once.
+const STEP_BYTES: usize = 256 << 10;
+
 /// What is published never changes and is confidential: nobody writes it, others than owner and
 /// group read none of it.
 const FILE_MODE: u32 = 0o440;
@@ -30,6 +39,15 @@ const FOLDER_MODE: u32 = 0o750;
 pub(super) enum Content<'a> {
     Bytes(&'a Bytes),
     File(&'a Source),
+}
+
+impl Content<'_> {
+    fn len_bytes(self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File(source) => source.len_bytes(),
+        }
+    }
 }
 
 impl Cluster {
@@ -48,7 +66,7 @@ impl Cluster {
         self.store("create", name, content, false).await
     }
 
-    /// Stores a file whole. A failure anywhere begins it anew, with other DataNodes.
+    /// Stores a file whole. A failure anywhere begins it anew, with whichever DataNodes are offered.
     async fn store(
         &self,
         action: &'static str,
@@ -58,25 +76,43 @@ impl Cluster {
     ) -> Result<()> {
         // The semaphore is never closed.
         let _permit = self.files.acquire().await;
-        let path = &self.path(name);
-        let attempt = |client: Client, progress: Progress| async move {
-            // The rename would tell, when all is written already.
-            if !overwrite && client.get_file_info(path).await.is_ok() {
-                return Err(Failure::Final(self.exists(name)));
-            }
-            let aside = self.aside()?;
-            let done = write_aside(&client, &aside, content, &progress).await;
-            let done = match done {
-                Ok(()) => self.publish(&client, &aside, name, overwrite).await,
-                failed => failed,
+        let mut attempts = 0;
+        let attempt = |client: Client, progress: Progress| {
+            attempts += 1;
+            let placing = match attempts > ATTEMPTS_AS_USUAL {
+                true => Placing::Sparing,
+                false => Placing::Usual,
             };
-            if done.is_err() {
-                // What cannot be cleared now is cleared when it is old: the first error counts.
-                let _ = client.delete(&aside, false).await;
-            }
-            done
+            self.attempt(client, progress, name, content, overwrite, placing)
         };
         self.run(self.task(action, name.as_str()), attempt).await
+    }
+
+    /// Stores a file, or nothing.
+    async fn attempt(
+        &self,
+        client: Client,
+        progress: Progress,
+        name: &ObjectName,
+        content: Content<'_>,
+        overwrite: bool,
+        placing: Placing,
+    ) -> Result<(), Failure> {
+        // The rename would tell, when all is written already.
+        if !overwrite && client.get_file_info(&self.path(name)).await.is_ok() {
+            return Err(Failure::Final(self.exists(name)));
+        }
+        let aside = self.aside()?;
+        let done = write_aside(&client, &aside, content, placing, &progress).await;
+        let done = match done {
+            Ok(()) => self.publish(&client, &aside, name, overwrite).await,
+            failed => failed,
+        };
+        if done.is_err() {
+            // What cannot be cleared now is cleared when it is old: the first error counts.
+            let _ = client.delete(&aside, false).await;
+        }
+        done
     }
 
     /// Gives a closed file its name.
@@ -100,54 +136,126 @@ impl Cluster {
     }
 }
 
+/// Writes a file, and has the DataNodes sync each of its blocks: docs/decisions/0025.
 async fn write_aside(
     client: &Client,
     aside: &str,
     content: Content<'_>,
+    placing: Placing,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let options = WriteOptions::default().permission(FILE_MODE);
-    let mut writer = client.create(aside, options).await.map_err(failure)?;
+    let options = placing.options(content.len_bytes());
+    let writer = client.create(aside, options).await.map_err(failure)?;
+    let status = client.get_file_info(aside).await.map_err(failure)?;
+    let replicas = status.replication.unwrap_or(1);
+    placing.spare(client, aside, replicas).await?;
     progress.made();
+    let mut blocks = Blocks {
+        writer,
+        block_bytes: status
+            .blocksize
+            .filter(|bytes| *bytes > 0)
+            .unwrap_or(u64::MAX),
+        written_bytes: 0,
+        progress,
+    };
     match content {
-        Content::Bytes(bytes) => write_piece(&mut writer, bytes.clone(), progress).await?,
+        Content::Bytes(bytes) => blocks.write(bytes.clone()).await?,
         Content::File(source) => {
             let mut offset = 0;
             while offset < source.len_bytes() {
                 let len_bytes = PIECE_BYTES.min(source.len_bytes() - offset);
-                let piece = source
-                    .read(offset, len_bytes)
-                    .await
-                    .map_err(Failure::Final)?;
-                write_piece(&mut writer, piece, progress).await?;
+                let piece = source.read(offset, len_bytes).await;
+                blocks.write(piece.map_err(Failure::Final)?).await?;
                 offset += len_bytes;
             }
         }
     }
-    sync(&mut writer).await?;
-    progress.made();
-    writer.close().await.map_err(failure)
+    blocks.sync().await?;
+    blocks.writer.close().await.map_err(failure)?;
+    placing.restore(client, aside, replicas).await
 }
 
-async fn write_piece(
-    writer: &mut FileWriter,
-    mut piece: Bytes,
-    progress: &Progress,
-) -> Result<(), Failure> {
-    // In steps, so that a slow cluster is not taken for one that hangs.
-    while !piece.is_empty() {
-        let step = piece.split_to(piece.len().min(256 << 10));
-        writer.write_bytes(step).await.map_err(failure)?;
-        progress.made();
+/// How the blocks of a file are placed.
+///
+/// The NameNode offers a DataNode that has just died for ten minutes more, and the client library
+/// cannot decline it. The fewer DataNodes a file needs, the sooner it meets none that is dead.
+#[derive(Debug, Clone, Copy)]
+enum Placing {
+    /// As the cluster does it.
+    Usual,
+    /// In one block, with one replica less until it is written.
+    Sparing,
+}
+
+impl Placing {
+    fn options(self, len_bytes: u64) -> WriteOptions {
+        let options = WriteOptions::default().permission(FILE_MODE);
+        match self {
+            Self::Usual => options,
+            Self::Sparing => {
+                let block_bytes = len_bytes.max(SPARING_BLOCK_BYTES_MIN);
+                options.block_size(block_bytes.next_multiple_of(SPARING_BLOCK_BYTES_MIN))
+            }
+        }
     }
-    Ok(())
+
+    /// Wants one replica less of what is yet to be written.
+    async fn spare(self, client: &Client, aside: &str, replicas: u32) -> Result<(), Failure> {
+        match self {
+            Self::Sparing if replicas > 1 => want(client, aside, replicas - 1).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Wants as many replicas as usual, which the cluster makes in its own time.
+    async fn restore(self, client: &Client, aside: &str, replicas: u32) -> Result<(), Failure> {
+        match self {
+            Self::Sparing if replicas > 1 => want(client, aside, replicas).await,
+            _ => Ok(()),
+        }
+    }
 }
 
-/// Has the DataNodes sync the last block, which for short files is the whole.
-async fn sync(writer: &mut FileWriter) -> Result<(), Failure> {
-    match writer.hsync().await {
-        // Erasure-coded files cannot; they are closed as they are.
-        Err(HdfsError::OperationFailed(_)) | Ok(()) => Ok(()),
-        Err(error) => Err(failure(error)),
+async fn want(client: &Client, aside: &str, replicas: u32) -> Result<(), Failure> {
+    let is_set = client.set_replication(aside, replicas).await;
+    is_set.map(drop).map_err(failure)
+}
+
+/// A file that is being written, block by block.
+struct Blocks<'a> {
+    writer: FileWriter,
+    block_bytes: u64,
+    written_bytes: u64,
+    progress: &'a Progress,
+}
+
+impl Blocks<'_> {
+    async fn write(&mut self, mut piece: Bytes) -> Result<(), Failure> {
+        // In steps, so that a slow cluster is not taken for one that hangs.
+        while !piece.is_empty() {
+            let block_left = self.block_bytes - self.written_bytes % self.block_bytes;
+            let block_left = usize::try_from(block_left).unwrap_or(usize::MAX);
+            let step = piece.split_to(piece.len().min(STEP_BYTES).min(block_left));
+            self.written_bytes += step.len() as u64;
+            self.writer.write_bytes(step).await.map_err(failure)?;
+            self.progress.made();
+            // The next byte begins another block, and then this one is not synced any more.
+            if self.written_bytes.is_multiple_of(self.block_bytes) {
+                self.sync().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Has the DataNodes sync the block that was written last.
+    async fn sync(&mut self) -> Result<(), Failure> {
+        match self.writer.hsync().await {
+            // Erasure-coded files cannot; they are closed as they are.
+            Err(HdfsError::OperationFailed(_)) | Ok(()) => {}
+            Err(error) => return Err(failure(error)),
+        }
+        self.progress.made();
+        Ok(())
     }
 }

@@ -8,8 +8,14 @@ mod faulty;
 #[cfg(feature = "hdfs")]
 mod hdfs;
 mod local;
+#[cfg(feature = "hdfs")]
+mod name_service;
 #[cfg(feature = "s3")]
 mod s3;
+#[cfg(feature = "hdfs")]
+#[allow(dead_code, reason = "it is of the tests of the whole system, too")]
+#[path = "../../../../tests/support/servers.rs"]
+mod servers;
 mod suite;
 
 #[cfg(any(feature = "hdfs", feature = "s3"))]
