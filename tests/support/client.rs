@@ -33,6 +33,18 @@ impl Client {
 
     /// Sends a request as it is, and returns the status and the document of its answer.
     pub(crate) fn ask(&mut self, request: &str) -> (u16, Value) {
+        let (status, body) = self.exchange(request);
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    /// Returns the status and the text of an answer.
+    pub(crate) fn text(&mut self, target: &str) -> (u16, String) {
+        let request = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        let (status, body) = self.exchange(&request);
+        (status, String::from_utf8(body).unwrap())
+    }
+
+    fn exchange(&mut self, request: &str) -> (u16, Vec<u8>) {
         self.stream.get_mut().write_all(request.as_bytes()).unwrap();
         let status = self.read_line();
         let status = status.split(' ').nth(1).unwrap().parse().unwrap();
@@ -48,7 +60,7 @@ impl Client {
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).unwrap();
-        (status, serde_json::from_slice(&body).unwrap())
+        (status, body)
     }
 
     /// Returns the member `data` of an answer, which has to be one.

@@ -62,11 +62,16 @@ impl fmt::Debug for Outcome {
 impl Outcome {
     /// Runs a command to its end.
     pub(crate) fn of(mut command: Command) -> Self {
+        Self::from(command.output().unwrap())
+    }
+
+    /// Takes what a command that has ended left.
+    pub(crate) fn from(output: Output) -> Self {
         let Output {
             status,
             stdout,
             stderr,
-        } = command.output().unwrap();
+        } = output;
         Self {
             code: status.code(),
             stdout: String::from_utf8(stdout).unwrap(),
