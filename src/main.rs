@@ -18,6 +18,7 @@ mod publication;
 mod repository;
 mod size;
 mod staging;
+mod stop;
 
 /// The allocator gives freed memory back and serves threads without a common lock.
 #[global_allocator]

@@ -164,6 +164,23 @@ fn banned_crates_and_versions_stay_out() {
 }
 
 #[test]
+fn the_python_wheel_speaks_no_http() {
+    let arguments = ["tree", "--offline", "--edges", "normal", "--prefix", "none"];
+    let mut tree = Command::new(env!("CARGO"));
+    tree.args(arguments)
+        .args(["--package", "nightshard-python"]);
+    let output = tree.current_dir(root()).output().unwrap();
+    let tree = String::from_utf8(output.stdout).unwrap();
+    assert!(tree.contains("nightshard-deploy "), "{tree}");
+    for name in ["hyper", "rustls", "croner"] {
+        let is_there = tree
+            .lines()
+            .any(|line| line.split(' ').next() == Some(name));
+        assert!(!is_there, "{name} is in the wheel");
+    }
+}
+
+#[test]
 fn no_package_hashes_with_what_may_change() {
     for package in workspace_packages() {
         for used in dependencies(&package) {

@@ -7,7 +7,9 @@ use nightshard_storage::ObjectName;
 
 pub use nightshard_storage::ErrorKind;
 
-use crate::{BlobRef, SelectionNumber, controller::Step};
+#[cfg(feature = "controller")]
+use crate::controller::Step;
+use crate::{BlobRef, SelectionNumber};
 
 /// The result of this package's fallible functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -139,6 +141,7 @@ pub enum Error {
         /// The repository.
         location: String,
     },
+    #[cfg(feature = "controller")]
     /// Too few servers have a generation ready: nothing was switched.
     #[error("{ready} servers have generation {id} ready, and {quorum} must: {problems}")]
     NoQuorum {
@@ -159,6 +162,7 @@ pub enum Error {
         /// The repository.
         location: String,
     },
+    #[cfg(feature = "controller")]
     /// Somebody else holds the lease of a repository's nights.
     #[error("{holder} holds the lease of {location}, epoch {epoch}, until {free_at} at least")]
     LeaseHeld {
@@ -171,6 +175,7 @@ pub enum Error {
         /// The repository.
         location: String,
     },
+    #[cfg(feature = "controller")]
     /// A step of a night was not done.
     #[error("{problem}")]
     Step {
@@ -179,6 +184,7 @@ pub enum Error {
         /// Why not, in one line.
         problem: String,
     },
+    #[cfg(feature = "controller")]
     /// The lease of a repository's nights expired, or somebody else took it.
     #[error("the lease of {location}, epoch {epoch}, is lost")]
     LeaseLost {
@@ -207,16 +213,15 @@ impl Error {
         match self {
             Self::Storage(error) => error.kind(),
             Self::Staged { .. } | Self::NotLocal { .. } => ErrorKind::Invalid,
-            Self::Conflict { .. }
-            | Self::Condemned { .. }
-            | Self::LeaseLost { .. }
-            | Self::LeaseHeld { .. } => ErrorKind::Conflict,
+            Self::Conflict { .. } | Self::Condemned { .. } => ErrorKind::Conflict,
+            #[cfg(feature = "controller")]
+            Self::LeaseLost { .. } | Self::LeaseHeld { .. } => ErrorKind::Conflict,
+            #[cfg(feature = "controller")]
+            Self::NoQuorum { .. } | Self::Step { .. } => ErrorKind::Unavailable,
             Self::Interrupted
             | Self::NothingSelected { .. }
             | Self::NothingGood { .. }
             | Self::TooSlow { .. }
-            | Self::NoQuorum { .. }
-            | Self::Step { .. }
             | Self::Cache { .. }
             | Self::CacheFull { .. }
             | Self::BadBlob {

@@ -1,4 +1,4 @@
-//! The little of HTTP that a controller needs: ask for JSON, and post it.
+//! The little of HTTP and HTTPS that a controller needs: ask for JSON, and post it.
 
 use std::time::Duration;
 
@@ -9,7 +9,12 @@ use hyper::{
     header::{AUTHORIZATION, CONTENT_TYPE, HOST},
 };
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+
+use crate::tls;
 
 /// How long a request may take in all.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,15 +44,12 @@ async fn exchange(
     body: Vec<u8>,
 ) -> Result<Bytes, String> {
     let uri: Uri = url.parse().map_err(|error| format!("{error}"))?;
+    let is_secure = uri.scheme_str() == Some("https");
     let host = uri.host().ok_or("the address has no host")?;
-    let address = (host.trim_matches(['[', ']']), uri.port_u16().unwrap_or(80));
-    let stream = TcpStream::connect(address).await;
-    let io = TokioIo::new(stream.map_err(|error| error.to_string())?);
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(io)
-        .await
-        .map_err(|error| error.to_string())?;
-    // It ends with the answer, or with this task's timeout.
-    let connection = tokio::spawn(connection);
+    let name = host.trim_matches(['[', ']']);
+    let port = uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
+    let stream = TcpStream::connect((name, port)).await;
+    let stream = stream.map_err(|error| error.to_string())?;
     let authority = uri.authority().map_or(host, |authority| authority.as_str());
     let mut builder = Request::builder()
         .method(method)
@@ -59,6 +61,22 @@ async fn exchange(
     }
     let request = builder.body(Full::new(Bytes::from(body)));
     let request = request.map_err(|error| error.to_string())?;
+    match is_secure {
+        true => send(request, tls::connect(name, stream).await?).await,
+        false => send(request, stream).await,
+    }
+}
+
+/// Sends a request over a connection, and returns the body of a good answer.
+async fn send(
+    request: Request<Full<Bytes>>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<Bytes, String> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| error.to_string())?;
+    // It ends with the answer, or with this task's timeout.
+    let connection = tokio::spawn(connection);
     let answer = sender.send_request(request).await;
     let answer = answer.map_err(|error| error.to_string())?;
     let status = answer.status();

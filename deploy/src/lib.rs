@@ -35,15 +35,19 @@ mod base;
 mod blob;
 mod bounded;
 mod cache;
+#[cfg(feature = "controller")]
 mod cluster;
+#[cfg(feature = "controller")]
 pub mod controller;
 mod diff;
 mod environment;
 mod error;
 mod fetch;
 pub mod gate;
+#[cfg(feature = "controller")]
 mod http;
 mod intent;
+mod made;
 mod mark;
 mod movers;
 mod names;
@@ -55,8 +59,11 @@ mod record;
 mod repository;
 mod rollback;
 mod select;
+#[cfg(feature = "controller")]
 pub mod servers;
 mod throttle;
+#[cfg(feature = "controller")]
+mod tls;
 mod transfer;
 mod verify;
 mod verify_record;
@@ -65,6 +72,7 @@ mod verify_summaries;
 pub use base::Base;
 pub use blob::BlobRef;
 pub use cache::{Cache, FetchConfig, Served};
+#[cfg(feature = "controller")]
 pub use cluster::{Cluster, Switched};
 pub use diff::{DiffOptions, Side, TableDiff, diff};
 pub use environment::{Environment, SystemEnvironment};

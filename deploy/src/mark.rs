@@ -51,7 +51,7 @@ impl Repository {
     /// # Errors
     /// [`Error::UnknownGeneration`] if there is none; [`Error::Storage`] if storage fails.
     pub async fn mark(&self, id: &GenerationId, mark: Verdict, why: &str) -> Result<Mark> {
-        if self.storage.size(&names::manifest(id)?).await?.is_none() {
+        if !self.has_manifest(id).await? {
             return Err(Error::UnknownGeneration {
                 id: id.clone(),
                 location: self.location().to_owned(),

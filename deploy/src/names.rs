@@ -35,6 +35,11 @@ pub(crate) fn build(id: &GenerationId) -> Result<ObjectName> {
     format!("generations/{id}/build.json").parse()
 }
 
+/// The note that a run made a generation.
+pub(crate) fn run(id: &GenerationId, run: &str) -> Result<ObjectName> {
+    format!("generations/{id}/runs/{run}.json").parse()
+}
+
 /// One of a generation's reports.
 pub(crate) fn report(id: &GenerationId, report: &str) -> Result<ObjectName> {
     format!("generations/{id}/reports/{report}").parse()
@@ -106,6 +111,16 @@ pub(crate) fn generation_of_manifest(name: &ObjectName) -> Option<GenerationId> 
     id.strip_suffix("/manifest.json")?.parse().ok()
 }
 
+/// Returns the generation and the run whose note has this name, or `None` for another object.
+pub(crate) fn of_run(name: &ObjectName) -> Option<(GenerationId, String)> {
+    let (id, inside) = name
+        .as_str()
+        .strip_prefix("generations/")?
+        .split_once('/')?;
+    let run = inside.strip_prefix("runs/")?.strip_suffix(".json")?;
+    Some((id.parse().ok()?, run.to_owned()))
+}
+
 /// Returns the number of the selection that has this name, or `None` for another object.
 pub(crate) fn number_of_selection(name: &ObjectName) -> Option<SelectionNumber> {
     let number = name.as_str().strip_prefix("selections/")?;
@@ -155,6 +170,10 @@ mod tests {
             Some(id.clone())
         );
         assert_eq!(generation_of_manifest(&build(&id).unwrap()), None);
+        let note = run(&id, "0a-1").unwrap();
+        assert_eq!(generation_of_manifest(&note), None);
+        assert_eq!(of_run(&note), Some((id.clone(), "0a-1".into())));
+        assert_eq!(of_run(&build(&id).unwrap()), None);
         let foreign = "generations/other/manifest.json".parse().unwrap();
         assert_eq!(generation_of_manifest(&foreign), None);
     }

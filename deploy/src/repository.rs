@@ -122,6 +122,12 @@ impl Repository {
         })
     }
 
+    /// Returns whether a generation has a manifest, whatever is in it.
+    pub(crate) async fn has_manifest(&self, id: &GenerationId) -> Result<bool> {
+        let size = self.storage.size(&names::manifest(id)?).await?;
+        Ok(size.is_some())
+    }
+
     /// Like [`Repository::manifest`], but absence is `None`.
     pub(crate) async fn find_manifest(&self, id: &GenerationId) -> Result<Option<Manifest>> {
         if let Some(manifest) = self.cached_manifest(id) {

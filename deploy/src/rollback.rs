@@ -38,6 +38,32 @@ impl Repository {
         self.leave(number, from, target, why).await
     }
 
+    /// Goes from one generation to another one that is named, as [`Repository::rollback_to`] does,
+    /// if that one is current.
+    ///
+    /// # Errors
+    /// As there; [`Error::Conflict`] if another one is current.
+    pub async fn rollback_from(
+        &self,
+        from: &GenerationId,
+        target: &GenerationId,
+        why: &str,
+    ) -> Result<RolledBack> {
+        let current = self.current().await?;
+        let current = current.ok_or_else(|| Error::NothingSelected {
+            location: self.location().to_owned(),
+        })?;
+        if current.generation != *from {
+            return Err(Error::Conflict {
+                number: current.number,
+                generation: current.generation,
+                by: current.by,
+            });
+        }
+        self.leave(current.number, current.generation, target, why)
+            .await
+    }
+
     /// Returns the generation that a rollback would go back to.
     ///
     /// # Errors

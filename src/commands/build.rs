@@ -63,6 +63,9 @@ pub(crate) struct BuildArgs {
     /// Select even what differs much from the current generation.
     #[arg(long)]
     pub(crate) no_gate: bool,
+    /// Note beside the generation, once it is published, that the run of this name made it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) run: Option<String>,
     /// Base currency (ISO 4217) [default: that of most rows].
     #[arg(long, value_name = "CODE", value_parser = parse_currency)]
     pub(crate) currency: Option<String>,
@@ -253,7 +256,11 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         let base = repository.base().await?;
         carry_packed(&base, &mut staged.manifest)?;
         let then = Then::of(args.no_select, args.no_gate, &config.gate);
-        publish(&repository, base, &mut staged, then).await
+        let done = publish(&repository, base, &mut staged, then).await?;
+        if let Some(run) = &args.run {
+            repository.note_run(&staged.manifest.id, run).await?;
+        }
+        anyhow::Ok(done)
     })?;
     let seconds = started.elapsed().as_secs_f64();
     let repository = repository.location().to_owned();

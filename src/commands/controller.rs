@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use nightshard_deploy::{
     Cache, Environment, Error, ErrorKind, Repository, SystemEnvironment,
     controller::{
-        Alert, ControllerConfig, Due, Ending, Lease, Night, Outcome, Schedule, Step, drive, plan,
+        Alert, ControllerConfig, Course, Due, Ending, Lease, Machines, Night, Outcome,
+        Repositories, Schedule, Step, drive, plan,
         status::{self, Status},
     },
 };
@@ -26,6 +27,7 @@ use crate::{
     config::Config,
     exit::{self, UsageError},
     output::{print, print_json},
+    stop::Stop,
 };
 
 /// How long to wait before looking again for what is due.
@@ -34,10 +36,13 @@ const LOOK_EVERY: Duration = Duration::from_secs(20);
 /// How long to wait where storage does not answer.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// How long giving the lease up may take: who does not manage it leaves it to expire.
+const RELEASE_MAX: Duration = Duration::from_secs(10);
+
 /// Build, verify, judge, select and watch every night, and go back if servers do badly.
 ///
-/// What it does is recorded in the repository, so that it goes on where it was ended; of several,
-/// one works at a time. The exit code of --once is 0 if the night's generation is served, 3 if the
+/// What it does is recorded in the repository that is served, so that it goes on where it was ended;
+/// of several, one works at a time. Told to stop, it lets another one go on at once. The exit code of --once is 0 if the night's generation is served, 3 if the
 /// quality gate refused it, 4 if another controller is at work, else 1.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ControllerArgs {
@@ -68,10 +73,12 @@ pub(crate) fn run(args: &ControllerArgs) -> anyhow::Result<ExitCode> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let controller = Controller::open(args, config).await?;
         let day = args.day.unwrap_or_else(|| controller.last_day());
-        if args.cancel {
-            controller.cancel(day).await
-        } else if args.history {
-            controller.show(day, args.json).await
+        if args.cancel || args.history {
+            let told = controller
+                .stop
+                .unless_told(controller.tell(args, day))
+                .await;
+            told.unwrap_or(Ok(ExitCode::FAILURE))
         } else if args.once {
             controller.once(day, args.json).await
         } else {
@@ -84,10 +91,14 @@ struct Controller {
     config: Config,
     own: ControllerConfig,
     schedule: Schedule,
+    /// Where servers look, and where nights are recorded.
     repository: Repository,
+    /// Where builds go, if that is elsewhere.
+    apart: Option<Repository>,
     token: Option<String>,
     /// The configuration file, which builds are given, too.
     path: String,
+    stop: Stop,
 }
 
 impl Controller {
@@ -104,24 +115,32 @@ impl Controller {
                 usage(format!("controller.token_file {}: {error}", file.display()))
             })
         });
-        let repository = Repository::open_or_create(&own.repository, &config.storage).await?;
-        let is_local = matches!(Location::parse(&own.repository)?, Location::Local(_));
-        let repository = match is_local {
-            true => repository,
-            false => repository.with_cache(Cache::temporary(config.fetch.clone())?),
+        let repository = open(own.served(), &config).await?;
+        let apart = match own.publish_to {
+            Some(_) => Some(open(&own.repository, &config).await?),
+            None => None,
         };
         Ok(Self {
             schedule,
             repository,
+            apart,
             token: token.transpose()?.map(|token| token.trim().to_owned()),
             path,
             own,
             config,
+            stop: Stop::on_signals()?,
         })
     }
 
     fn last_day(&self) -> Day {
         self.schedule.business_day(now())
+    }
+
+    async fn tell(&self, args: &ControllerArgs, day: Day) -> anyhow::Result<ExitCode> {
+        match args.cancel {
+            true => self.cancel(day).await,
+            false => self.show(day, args.json).await,
+        }
     }
 
     async fn cancel(&self, day: Day) -> anyhow::Result<ExitCode> {
@@ -162,7 +181,10 @@ impl Controller {
     async fn once(&self, day: Day, as_json: bool) -> anyhow::Result<ExitCode> {
         // Whatever ended before now is begun anew.
         let ending = self.night(day, Timestamp::MAX).await?;
-        let ending = ending.context("the night is over already")?;
+        let ending = ending.with_context(|| match self.stop.is_told() {
+            true => format!("told to stop: the night of {day} goes on when it is started again"),
+            false => "the night is over already".to_owned(),
+        })?;
         let stale = self.stale().await?;
         let text = text_of(&ending);
         if as_json {
@@ -181,10 +203,8 @@ impl Controller {
         })
     }
 
-    /// Makes what is due, until a signal comes.
+    /// Makes what is due, until it is told to stop.
     async fn forever(&self) -> anyhow::Result<ExitCode> {
-        let mut terminated =
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         let listener = match self.own.listen {
             Some(address) => Some(self.listen(address).await?),
             None => None,
@@ -203,8 +223,6 @@ impl Controller {
         tokio::select! {
             () = self.work() => {}
             answered = answering => answered.context("controller.listen")?,
-            _ = terminated.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -226,7 +244,10 @@ impl Controller {
                 self.alert(&alert).await;
             }
             failed = failure;
-            tokio::time::sleep(LOOK_EVERY).await;
+            let pause = tokio::time::sleep(LOOK_EVERY);
+            if self.stop.unless_told(pause).await.is_none() {
+                return;
+            }
         }
     }
 
@@ -242,7 +263,8 @@ impl Controller {
                 Err(error) => return Err(error.into()),
             }
         }
-        let stale = self.stale().await?;
+        let stale = self.stop.unless_told(self.stale()).await;
+        let stale = stale.transpose()?.flatten();
         let text = stale.as_ref().map(|alert| alert.text.clone());
         if let Some(alert) = stale.filter(|_| *told != text) {
             self.alert(&alert).await;
@@ -251,8 +273,33 @@ impl Controller {
         Ok(())
     }
 
-    /// Makes a night, if it was not made since `due`, and tells if it did not end well.
+    /// Makes a night, if it was not made since `due`, and tells if it did not end well; returns how
+    /// it ended, unless it was made before, or is left to another one.
     async fn night(&self, day: Day, due: Timestamp) -> Result<Option<Ending>, Error> {
+        let taken = self.stop.unless_told(self.take(day, due)).await;
+        let Some(mut night) = taken.transpose()?.flatten() else {
+            return Ok(None);
+        };
+        let ended = self.stop.unless_told(self.finish(&mut night, due)).await;
+        let left = night.history().left_of_reclaim().map(str::to_owned);
+        // What is not given up expires.
+        let _lost = tokio::time::timeout(RELEASE_MAX, night.release()).await;
+        let ending = ended.transpose()?.flatten();
+        if let Some(ending) = &ending
+            && !matches!(ending, Ending::Served(_))
+        {
+            let text = text_of(ending);
+            self.alert(&self.alert_of("night", day, text)).await;
+        }
+        if let (Some(_), Some(problem)) = (&ending, left) {
+            let text = format!("what nobody needs was not reclaimed: {problem}");
+            self.alert(&self.alert_of("reclaim", day, text)).await;
+        }
+        Ok(ending)
+    }
+
+    /// Takes a night that was not made since `due`, and the lease.
+    async fn take(&self, day: Day, due: Timestamp) -> Result<Option<Night<Machines>>, Error> {
         let recorded = self.repository.run_history(day).await?;
         if plan::due(&recorded.records, due) == Due::Not {
             return Ok(None);
@@ -260,39 +307,40 @@ impl Controller {
         let lease = Lease::take(&self.repository, self.own.lease_terms()).await?;
         let program = std::env::current_exe().unwrap_or_else(|_unknown| "nightshard".into());
         let more = vec!["--config".to_owned(), self.path.clone()];
-        let mut night = Night::new(
-            self.repository.clone(),
-            self.own.clone(),
-            self.config.gate.clone(),
-            (program, more),
-            self.token.clone(),
-            (lease, day),
-        )
-        .await?;
-        // Once more: whoever held the lease before may have made it.
-        let ending = match plan::due(&night.history().records, due) {
-            Due::Not => None,
-            Due::Begin => {
-                night.begin().await?;
-                self.drive(&mut night).await?
-            }
-            Due::Resume => self.drive(&mut night).await?,
-        };
-        // What is not given up expires.
-        let _lost = night.release().await;
-        if let Some(ending) = &ending
-            && !matches!(ending, Ending::Served(_))
-        {
-            let text = text_of(ending);
-            self.alert(&self.alert_of("night", day, text)).await;
+        let (thresholds, token) = (self.config.gate.clone(), self.token.clone());
+        let site = Machines::new(self.own.clone(), thresholds, (program, more), token);
+        let night = Night::new(self.repositories(), site, lease, day);
+        night.await.map(Some)
+    }
+
+    fn repositories(&self) -> Repositories {
+        Repositories {
+            published: self.repository.clone(),
+            apart: self.apart.clone(),
+            reclaim: self.own.reclaim(),
         }
-        Ok(ending)
+    }
+
+    /// Makes a night that was taken.
+    async fn finish(
+        &self,
+        night: &mut Night<Machines>,
+        due: Timestamp,
+    ) -> Result<Option<Ending>, Error> {
+        // Once more: whoever held the lease before may have made it.
+        match plan::due(&night.history().records, due) {
+            Due::Not => return Ok(None),
+            Due::Begin => night.begin().await?,
+            Due::Resume => {}
+        }
+        self.drive(night).await
     }
 
     /// Drives a night to its end, also while storage does not answer for as long as the lease holds.
-    async fn drive(&self, night: &mut Night) -> Result<Option<Ending>, Error> {
+    async fn drive(&self, night: &mut Night<Machines>) -> Result<Option<Ending>, Error> {
+        let course: Course = self.repositories().course(self.own.limits());
         loop {
-            match drive(night, &self.own.limits()).await {
+            match drive(night, &course).await {
                 Err(error) if error.kind() == ErrorKind::Unavailable && night.is_held() => {
                     say(&format!("{error}: tried again"));
                     tokio::time::sleep(RETRY_AFTER).await;
@@ -333,6 +381,15 @@ impl Controller {
             say(&format!("controller.webhook: {problem}"));
         }
     }
+}
+
+/// Opens a repository, made where it is not yet there; what is fetched goes to a temporary folder.
+async fn open(uri: &str, config: &Config) -> anyhow::Result<Repository> {
+    let repository = Repository::open_or_create(uri, &config.storage).await?;
+    Ok(match Location::parse(uri)? {
+        Location::Local(_) => repository,
+        _ => repository.with_cache(Cache::temporary(config.fetch.clone())?),
+    })
 }
 
 fn text_of(ending: &Ending) -> String {

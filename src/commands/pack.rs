@@ -11,7 +11,7 @@ use nightshard_deploy::{
 };
 use nightshard_format::{
     calendar::Day,
-    manifest::{MANIFEST_VERSION, Manifest, OnDuplicate, Packed, check_media_type},
+    manifest::{GenerationId, MANIFEST_VERSION, Manifest, OnDuplicate, Packed, check_media_type},
 };
 use nightshard_storage::Location;
 use serde_json::json;
@@ -84,6 +84,12 @@ pub(crate) struct PackArgs {
     /// Publish only: what is current stays so.
     #[arg(long)]
     no_select: bool,
+    /// Add to this generation in the place of the current one.
+    #[arg(long, value_name = "GENERATION", requires = "no_select")]
+    onto: Option<GenerationId>,
+    /// Note beside the generation, once it is published, that the run of this name made it.
+    #[arg(long, value_name = "NAME")]
+    run: Option<String>,
     /// Select even what differs much from the current generation.
     #[arg(long)]
     no_gate: bool,
@@ -134,7 +140,10 @@ pub(crate) fn run(args: &PackArgs) -> anyhow::Result<()> {
     let opening = Repository::open_or_create(&args.output, &config.storage);
     let repository = runtime.block_on(opening)?;
     let base = runtime.block_on(repository.base())?;
-    let current = base.manifest?;
+    let current = match &args.onto {
+        Some(id) => Some(runtime.block_on(repository.manifest(id))?),
+        None => base.manifest?,
+    };
     let manifest = match current.clone() {
         Some(manifest) => args.manifest_after(manifest)?,
         None => args.first_manifest()?,
@@ -153,8 +162,13 @@ pub(crate) fn run(args: &PackArgs) -> anyhow::Result<()> {
     let packed = table.packed.clone();
     let mut staged = stage(manifest, &args.dataset, table)?;
     let then = Then::of(args.no_select, args.no_gate, &config.gate);
-    let published = publish(&repository, base, &mut staged, then);
-    let (published, selected) = runtime.block_on(published)?;
+    let (published, selected) = runtime.block_on(async {
+        let done = publish(&repository, base, &mut staged, then).await?;
+        if let Some(run) = &args.run {
+            repository.note_run(&done.0.generation, run).await?;
+        }
+        anyhow::Ok(done)
+    })?;
     args.tell(&packed, &published, selected.as_ref())
 }
 

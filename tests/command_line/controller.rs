@@ -1,10 +1,16 @@
 //! Nights by the controller: built, verified, judged, selected, watched, marked or taken back.
 
+mod apart;
+mod packs;
+mod secure;
+#[cfg(target_os = "linux")]
+mod stopping;
+
 use std::{
     io::{BufRead, BufReader, Lines, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
-    process::{Child, ChildStderr, Command, Stdio},
+    process::{Child, ChildStderr, Stdio},
     sync::{
         Arc, OnceLock,
         mpsc::{Receiver, Sender, channel},
@@ -19,28 +25,41 @@ use crate::{
     },
 };
 
-/// Answers every request with what `answer` says to its path and body, and shows them.
+/// Answers every request with what `answer` says to its path, and shows their bodies.
 fn listen(answer: impl Fn(&str) -> String + Send + 'static) -> (SocketAddr, Receiver<String>) {
+    listen_through(|stream| stream, answer)
+}
+
+/// Listens as [`listen`] does, through what `wrap` makes of a connection.
+fn listen_through<S: Read + Write>(
+    wrap: impl Fn(TcpStream) -> S + Send + 'static,
+    answer: impl Fn(&str) -> String + Send + 'static,
+) -> (SocketAddr, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (shown, bodies) = channel();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            answer_one(stream.unwrap(), &answer, &shown);
+            // Whoever hangs up is nobody's problem.
+            let _hung_up = answer_one(wrap(stream.unwrap()), &answer, &shown);
         }
     });
     (address, bodies)
 }
 
-fn answer_one(stream: TcpStream, answer: &impl Fn(&str) -> String, shown: &Sender<String>) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
+fn answer_one(
+    stream: impl Read + Write,
+    answer: &impl Fn(&str) -> String,
+    shown: &Sender<String>,
+) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream);
     let mut line = String::new();
-    reader.read_line(&mut line).unwrap();
+    reader.read_line(&mut line)?;
     let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
     let mut length = 0;
     loop {
         line.clear();
-        reader.read_line(&mut line).unwrap();
+        reader.read_line(&mut line)?;
         if line.trim().is_empty() {
             break;
         }
@@ -49,12 +68,13 @@ fn answer_one(stream: TcpStream, answer: &impl Fn(&str) -> String, shown: &Sende
         }
     }
     let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
+    reader.read_exact(&mut body)?;
     // Whoever does not look drops the receiver.
     let _unseen = shown.send(String::from_utf8(body).unwrap());
     let json = answer(&path);
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", json.len());
-    (&stream).write_all((head + &json).as_bytes()).unwrap();
+    reader.get_mut().write_all((head + &json).as_bytes())?;
+    reader.get_mut().flush()
 }
 
 /// A repository and a controller's configuration beside it.
@@ -265,18 +285,25 @@ fn what_is_wrong_with_the_configuration_is_named() {
             "controller: zone \"Mars/Olympus\" is unknown",
         ),
         (
-            "webhook = \"https://example.org\"",
-            "does not begin with http://",
+            "webhook = \"mailto:night@example.org\"",
+            "controller.webhook: it begins with neither https:// nor http://",
         ),
         (
             "quorum = 1",
             "controller.quorum: there are not so many servers",
         ),
+        ("reclaim = { keep = 3, days = 7 }", "unknown field `days`"),
     ] {
         let nights = Nights::new(more);
         nights.run(&["--once"]).failed(2, &[problem]);
     }
     let nights = Nights::new("");
+    let path = nights.repository.path();
+    let config = std::fs::read_to_string(&nights.config).unwrap();
+    std::fs::write(&nights.config, format!("{config}publish_to = {path:?}\n")).unwrap();
+    nights
+        .run(&["--once"])
+        .failed(2, &["controller.publish_to: it is where builds go already"]);
     std::fs::write(&nights.config, "").unwrap();
     nights
         .run(&["--once"])
@@ -353,54 +380,4 @@ fn a_controller_makes_what_is_due_and_says_how_nights_stand() {
     assert!(get("/etc").starts_with("HTTP/1.1 404"));
     controller.kill().unwrap();
     controller.wait().unwrap();
-}
-
-/// What a build reads of a pipe never comes, until the test has seen that it waits for it.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_killed_controller_takes_its_build_with_it_and_the_next_one_goes_on() {
-    let nights =
-        Nights::new("schedule = \"0 0 * * *\"\nlease_seconds = 2\nclock_error_seconds = 1");
-    let pipe = nights.repository.path().with_file_name("layout.toml");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .unwrap()
-            .success()
-    );
-    let config = std::fs::read_to_string(&nights.config).unwrap();
-    let config = config.replace("attempts = 1", "attempts = 2");
-    let layout = format!("build = [\"--layout\", {pipe:?}, ");
-    std::fs::write(&nights.config, config.replace("build = [", &layout)).unwrap();
-
-    let (mut controller, _lines) = start(&nights);
-    // It opens once the build does.
-    let mut pipe = std::fs::File::options().write(true).open(&pipe).unwrap();
-    controller.kill().unwrap();
-    controller.wait().unwrap();
-    // A pipe that nobody reads any more is broken.
-    let error = loop {
-        if let Err(error) = pipe.write_all(b" ") {
-            break error;
-        }
-    };
-    assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
-
-    std::fs::write(&nights.config, config).unwrap();
-    let outcome = loop {
-        let outcome = nights.run(&["--once"]);
-        // Until the lease of the one that was killed is over.
-        if outcome.code != Some(4) {
-            break outcome.succeeded();
-        }
-    };
-    assert!(outcome.stdout.contains("is served and good"), "{outcome:?}");
-    let history = nights.run(&["--history"]).succeeded();
-    assert_eq!(
-        history.stdout.matches("build      started").count(),
-        2,
-        "{history:?}"
-    );
-    assert_eq!(history.stdout.matches("begin").count(), 1, "{history:?}");
 }

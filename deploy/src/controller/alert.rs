@@ -9,8 +9,8 @@ use crate::http;
 /// What is posted to the webhook, as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Alert {
-    /// `night` for one that did not end well, `stale` for data that is too old,
-    /// `failing` where what is to be done cannot even be found out.
+    /// `night` for one that did not end well, `reclaim` where too much is left behind, `stale` for
+    /// data that is too old, `failing` where what is to be done cannot even be found out.
     pub alert: &'static str,
     /// The repository.
     pub repository: String,

@@ -5,7 +5,7 @@ use std::future::Future;
 use jiff::Timestamp;
 use nightshard_format::manifest::GenerationId;
 
-use super::plan::{self, Ending, Limits, Next, Outcome, RunRecord, Seen, Step};
+use super::plan::{self, Course, Ending, Next, Outcome, RunRecord, Seen, Step};
 use crate::error::one_line;
 
 /// What a step did.
@@ -66,16 +66,16 @@ pub trait Effects {
 ///
 /// # Errors
 /// What [`Effects`] fail with, except [`Effects::perform`], whose failures are recorded and tried
-/// again within `limits`.
+/// again within the limits of `course`.
 pub async fn drive<E: Effects>(
     effects: &mut E,
-    limits: &Limits,
+    course: &Course,
 ) -> Result<Option<Ending>, E::Error> {
     loop {
         effects.check().await?;
         let records = effects.records().await?;
         let seen = effects.see().await?;
-        match plan::next(&records, &seen, limits, effects.now()) {
+        match plan::next(&records, &seen, course, effects.now()) {
             Next::Over => return Ok(None),
             Next::Wait(until) => effects.wait(until).await?,
             Next::End(ending) => {

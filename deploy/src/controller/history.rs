@@ -3,17 +3,8 @@
 use nightshard_format::{calendar::Day, manifest::GenerationId};
 use nightshard_storage::ObjectName;
 
-use super::{
-    plan::{Outcome, RunRecord, Step},
-    record::HasNonce,
-};
+use super::plan::{Outcome, RunRecord, Step};
 use crate::{Error, Repository, Result, bounded};
-
-impl HasNonce for RunRecord {
-    fn nonce(&self) -> &str {
-        &self.nonce
-    }
-}
 
 /// What is recorded of a day's runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +15,18 @@ pub struct RunHistory {
     pub records: Vec<RunRecord>,
     /// The highest number there is, 0 before the first.
     pub last: u64,
+}
+
+impl RunHistory {
+    /// Returns why the last run left behind what it was to reclaim, if it did.
+    #[must_use]
+    pub fn left_of_reclaim(&self) -> Option<&str> {
+        let since = self.records.iter().rev();
+        let mut since = since.take_while(|record| record.step != Step::Begin);
+        let last = since
+            .find(|record| record.step == Step::Reclaim && record.outcome != Outcome::Started)?;
+        (last.outcome != Outcome::Done).then_some(&*last.detail)
+    }
 }
 
 impl Repository {

@@ -4,11 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use nightshard_storage::ObjectName;
 use serde::{Deserialize, Serialize};
 
-use super::record::HasNonce;
 use crate::{Error, Repository, Result};
 
 /// So many epochs before the highest are kept, for people.
 const KEPT: u64 = 8;
+
+/// So often giving a lease up is tried: one renewal can be under way when its holder is stopped.
+const RELEASES_MAX: u32 = 3;
 
 /// How long a lease holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +43,6 @@ pub struct LeaseRecord {
     pub at: Timestamp,
     /// Until when it holds, by the holder's clock.
     pub expires_at: Timestamp,
-}
-
-impl HasNonce for LeaseRecord {
-    fn nonce(&self) -> &str {
-        &self.nonce
-    }
 }
 
 /// The lease, while it is held.
@@ -118,6 +114,23 @@ impl Lease {
         self.record.expires_at
     }
 
+    /// Returns how long it holds each time.
+    #[must_use]
+    pub fn terms(&self) -> LeaseTerms {
+        self.terms
+    }
+
+    /// Returns whether it holds still, as far as is known without asking.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.repository.timestamp() < self.record.expires_at
+    }
+
+    /// Returns the repository of which it is.
+    pub(super) fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
     /// Holds the lease for longer, and deletes epochs that nobody needs any more.
     ///
     /// # Errors
@@ -134,16 +147,28 @@ impl Lease {
 
     /// Gives the lease up, so that the next one need not wait until it expires.
     ///
+    /// Also what was renewed without its holder's knowing, who was stopped in the middle of it.
+    ///
     /// # Errors
     /// As [`Lease::renew`].
     pub async fn release(mut self) -> Result<()> {
-        let now = self.repository.timestamp();
-        // Expired for every clock that is not further off than allowed.
-        let past = now.saturating_sub(self.terms.clock_error).unwrap_or(now);
-        let past = past
-            .saturating_sub(SignedDuration::from_secs(1))
-            .unwrap_or(past);
-        self.write_next(now, past).await
+        for _attempt in 0..RELEASES_MAX {
+            let highest = self.repository.highest_lease(self.terms).await?;
+            match highest.filter(|highest| highest.nonce == self.record.nonce) {
+                Some(own) => self.record = own,
+                None => return Err(self.lost()),
+            }
+            let now = self.repository.timestamp();
+            // Expired for every clock that is not further off than allowed.
+            let past = now.saturating_sub(self.terms.clock_error).unwrap_or(now);
+            let past = past.saturating_sub(SignedDuration::from_secs(1));
+            match self.write_next(now, past.unwrap_or(now)).await {
+                // The renewal has arrived only now.
+                Err(Error::LeaseLost { .. }) => {}
+                written => return written,
+            }
+        }
+        Err(self.lost())
     }
 
     /// Checks that the lease is still held.

@@ -2,7 +2,8 @@
 //!
 //! A [`Schedule`] says when, a [`Lease`] in object storage says who, and [`plan::next`] says what,
 //! from what storage says alone; so whoever holds the lease goes on where another one died.
-//! [`drive`] carries the steps out, whatever their [`Effects`] are.
+//! [`drive`] carries the steps out, whatever their [`Effects`] are: those of a [`Night`] are on
+//! repositories, and on a [`Site`] that builds and serves.
 //!
 //! ```text
 //! leases/<20-digit epoch>.json   the highest epoch is the holder
@@ -19,14 +20,16 @@ mod night;
 pub mod plan;
 mod record;
 mod schedule;
+mod site;
 pub mod status;
 
 pub use alert::Alert;
 pub use child::PARENT_VARIABLE;
-pub use config::ControllerConfig;
+pub use config::{ControllerConfig, ReclaimConfig};
 pub use drive::{Effects, Performed, drive};
 pub use history::RunHistory;
 pub use lease::{Lease, LeaseRecord, LeaseTerms};
-pub use night::Night;
-pub use plan::{Due, Ending, Limits, Next, Outcome, RunRecord, Seen, Step};
+pub use night::{Night, Repositories};
+pub use plan::{Course, Due, Ending, Limits, Next, Outcome, RunRecord, Seen, Step};
 pub use schedule::{Schedule, ScheduleError};
+pub use site::{Machines, Opinion, Site};

@@ -1,6 +1,6 @@
 //! Which step of a night comes next, from what storage says alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use nightshard_format::manifest::GenerationId;
@@ -12,12 +12,14 @@ use serde::{Deserialize, Serialize};
 pub enum Step {
     /// The run begins; begun again, what came before no longer counts.
     Begin,
-    /// Build and publish the day's generation: the candidate.
+    /// Build the day's generation: the candidate.
     Build,
     /// Read every byte of the candidate.
     Verify,
     /// Compare the candidate with the last good generation.
     Gate,
+    /// Publish the candidate where servers look, if it is built elsewhere.
+    Publish,
     /// Make the candidate current.
     Select,
     /// Ask the servers how they do with it.
@@ -28,6 +30,8 @@ pub enum Step {
     MarkBad,
     /// Make the last good generation current.
     RollBack,
+    /// Delete what nobody needs any more.
+    Reclaim,
     /// Somebody wants the run to stop.
     Cancel,
     /// The run is over.
@@ -77,9 +81,14 @@ pub struct RunRecord {
     pub nonce: String,
 }
 
-/// What a repository says of generations.
+/// What repositories say of generations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
+    /// Generations that are where builds go, each with the builds that are known to have made it:
+    /// the nonces of the records with which these began.
+    pub built: BTreeMap<GenerationId, BTreeSet<String>>,
+    /// Generations that are where servers look.
+    pub published: BTreeSet<GenerationId>,
     /// The current generation.
     pub current: Option<GenerationId>,
     /// Generations marked bad.
@@ -120,6 +129,17 @@ impl Limits {
     }
 }
 
+/// What a run is asked to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Course {
+    /// How often and how long steps are tried.
+    pub limits: Limits,
+    /// Whether what is built has to be published elsewhere.
+    pub publishes: bool,
+    /// Whether a night whose generation is served ends with deleting what nobody needs.
+    pub reclaims: bool,
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
@@ -147,7 +167,7 @@ impl Ending {
         let (outcome, generation, detail) = match self {
             Self::Served(id) => (Outcome::Done, Some(id), "is served and good".to_owned()),
             Self::Refused(id) => {
-                let detail = "is refused by the quality gate, published and not selected";
+                let detail = "is refused by the quality gate, and not selected";
                 (Outcome::Refused, Some(id), detail.to_owned())
             }
             Self::RolledBack(id) => {
@@ -193,7 +213,7 @@ pub enum Next {
 /// # Shape
 /// `records` are those of the day, ascending.
 #[must_use]
-pub fn next(records: &[RunRecord], seen: &Seen, limits: &Limits, now: Timestamp) -> Next {
+pub fn next(records: &[RunRecord], seen: &Seen, course: &Course, now: Timestamp) -> Next {
     let begun = records
         .iter()
         .rposition(|record| record.step == Step::Begin);
@@ -203,7 +223,7 @@ pub fn next(records: &[RunRecord], seen: &Seen, limits: &Limits, now: Timestamp)
     let run = Run {
         records: &records[begun..],
         seen,
-        limits,
+        course,
         now,
     };
     if run.has(Step::End) {
@@ -250,7 +270,7 @@ pub fn due(records: &[RunRecord], due: Timestamp) -> Due {
 struct Run<'a> {
     records: &'a [RunRecord],
     seen: &'a Seen,
-    limits: &'a Limits,
+    course: &'a Course,
     now: Timestamp,
 }
 
@@ -267,7 +287,10 @@ impl Run<'_> {
             return self.go_back(candidate, is_current);
         }
         if self.has(Step::Cancel) {
-            return Ok(Next::End(Ending::Cancelled));
+            return Ok(Next::End(match candidate {
+                Some(served) if self.is_served(served) => Ending::Served(served.clone()),
+                _ => Ending::Cancelled,
+            }));
         }
         let Some(candidate) = candidate else {
             return self.attempt(Step::Build, None);
@@ -284,19 +307,40 @@ impl Run<'_> {
         if !self.is_done(Step::Gate) {
             return self.attempt(Step::Gate, Some(candidate));
         }
-        if !is_current {
-            // Selected once and not current any more: somebody wanted that.
-            return match self.is_done(Step::Select) || self.has(Step::Watch) {
-                true => Ok(Next::End(Ending::Superseded)),
-                false => self.attempt(Step::Select, Some(candidate)),
-            };
+        match is_current {
+            true => self.keep(candidate),
+            false => self.bring(candidate),
         }
+    }
+
+    /// Makes a candidate current that has passed.
+    fn bring(&self, candidate: &GenerationId) -> Found {
+        // Selected once and not current any more: somebody wanted that.
+        if self.is_done(Step::Select) || self.has(Step::Watch) {
+            return Ok(Next::End(Ending::Superseded));
+        }
+        match self.is_to_publish(candidate) {
+            true => self.attempt(Step::Publish, Some(candidate)),
+            false => self.attempt(Step::Select, Some(candidate)),
+        }
+    }
+
+    /// Finds out how servers do with a candidate that is current.
+    fn keep(&self, candidate: &GenerationId) -> Found {
         if !self.is_done(Step::Watch) {
             return self.attempt(Step::Watch, Some(candidate));
         }
-        match self.seen.good.contains(candidate) {
-            true => Ok(Next::End(Ending::Served(candidate.clone()))),
-            false => self.attempt(Step::MarkGood, Some(candidate)),
+        if !self.is_served(candidate) {
+            return self.attempt(Step::MarkGood, Some(candidate));
+        }
+        let served = Next::End(Ending::Served(candidate.clone()));
+        if !self.course.reclaims || self.is_done(Step::Reclaim) {
+            return Ok(served);
+        }
+        match self.attempt(Step::Reclaim, Some(candidate)) {
+            // What is served is so however much is left behind.
+            Err(Next::End(_)) => Ok(served),
+            next => next,
         }
     }
 
@@ -329,7 +373,8 @@ impl Run<'_> {
             .filter(|it| it.outcome == Outcome::Started)
             .count();
         let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
-        if attempts >= self.limits.attempts.max(1) {
+        let limits = &self.course.limits;
+        if attempts >= limits.attempts.max(1) {
             return Err(Next::End(Ending::Failed(step)));
         }
         // After one that died there is no pause: it was none that the step itself needs.
@@ -337,7 +382,7 @@ impl Run<'_> {
             .next_back()
             .filter(|last| last.outcome != Outcome::Started);
         if let Some(failed) = failed {
-            let pause = self.limits.pause(attempts);
+            let pause = limits.pause(attempts);
             let until = failed.at.saturating_add(pause).unwrap_or(failed.at);
             // A clock that was set back makes no pause longer than it is.
             let latest = self.now.saturating_add(pause).unwrap_or(self.now);
@@ -348,18 +393,48 @@ impl Run<'_> {
         Ok(Next::Do(step, generation.cloned()))
     }
 
-    /// Returns the generation that was built last, unless it was found damaged since: building
-    /// mends it.
+    /// Returns the generation that was built last, unless it was found damaged since, or is gone:
+    /// building mends that.
     fn candidate(&self) -> Option<&GenerationId> {
-        let of = |step, outcome| {
-            let mut records = self.records.iter();
-            records.rposition(|record| (record.step, record.outcome) == (step, outcome))
-        };
-        let built = of(Step::Build, Outcome::Done)?;
-        match of(Step::Verify, Outcome::Refused) {
-            Some(damaged) if damaged > built => None,
-            _ => self.records[built].generation.as_ref(),
+        let records = self.records.iter().enumerate().rev();
+        let mut built = { records }.filter_map(|(at, record)| Some((at, self.built_by(record)?)));
+        let (at, candidate) = built.next()?;
+        let mut since = self.records[at..].iter();
+        let is_damaged = since.any(|it| (it.step, it.outcome) == (Step::Verify, Outcome::Refused));
+        let is_there =
+            self.seen.built.contains_key(candidate) || self.seen.published.contains(candidate);
+        // What was current once is not built again, whatever became of it.
+        let was_current = self.is_done(Step::Select) || self.has(Step::Watch);
+        ((is_there || was_current) && !is_damaged).then_some(candidate)
+    }
+
+    /// Returns the generation that a build made, if it did: whoever began it may have died before
+    /// it could say so.
+    fn built_by<'b>(&'b self, record: &'b RunRecord) -> Option<&'b GenerationId> {
+        match (record.step, record.outcome) {
+            (Step::Build, Outcome::Done) => record.generation.as_ref(),
+            (Step::Build, Outcome::Started) => {
+                let mut built = self.seen.built.iter();
+                let made = built.find(|(_, runs)| runs.contains(&record.nonce));
+                made.map(|(id, _)| id)
+            }
+            _ => None,
         }
+    }
+
+    /// Returns whether the candidate has to be published: also one that is where servers look
+    /// already, since publishing mends what is damaged there, unless this is not where it was built.
+    fn is_to_publish(&self, candidate: &GenerationId) -> bool {
+        let is_published = self.seen.published.contains(candidate);
+        let is_at_hand = self.seen.built.contains_key(candidate);
+        let is_left = is_at_hand && !self.is_done(Step::Publish);
+        self.course.publishes && (is_left || !is_published)
+    }
+
+    /// Returns whether the candidate is current, watched and good.
+    fn is_served(&self, candidate: &GenerationId) -> bool {
+        let is_current = self.seen.current.as_ref() == Some(candidate);
+        is_current && self.is_done(Step::Watch) && self.seen.good.contains(candidate)
     }
 
     fn has(&self, step: Step) -> bool {

@@ -1,27 +1,22 @@
-//! Records of the controller: known again by their nonce.
+//! Records of the controller: known again by what they say, since each has a nonce of its writer.
 
 use nightshard_storage::{ErrorKind, ObjectName};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Repository, Result, record::Written};
 
-/// What has a nonce that no other writer's record has.
-pub(super) trait HasNonce {
-    fn nonce(&self) -> &str;
-}
-
 impl Repository {
     /// Creates a record, and returns whether what stands there now is this one: another writer may
     /// have been first.
     pub(super) async fn create_record<R>(&self, name: &ObjectName, record: &R) -> Result<bool>
     where
-        R: HasNonce + Serialize + DeserializeOwned,
+        R: PartialEq + Serialize + DeserializeOwned,
     {
         if let Written::New = self.write_record(name, record).await? {
             return Ok(true);
         }
         match self.read_record::<R>(name).await {
-            Ok(found) => Ok(found.is_some_and(|it| it.nonce() == record.nonce())),
+            Ok(found) => Ok(found.as_ref() == Some(record)),
             Err(error) if error.kind() == ErrorKind::Data => Ok(false),
             Err(error) => Err(error),
         }

@@ -37,23 +37,39 @@ impl Repository {
         good: Option<&Manifest>,
         thresholds: &Thresholds,
     ) -> Result<GateReport> {
+        let good = good.map(|good| (self, good));
+        self.gate_beside(candidate, good, thresholds).await
+    }
+
+    /// Judges as [`Repository::gate`] does, beside a good generation that may be in another
+    /// repository.
+    ///
+    /// # Errors
+    /// As there, of both repositories.
+    pub async fn gate_beside(
+        &self,
+        candidate: &Manifest,
+        good: Option<(&Self, &Manifest)>,
+        thresholds: &Thresholds,
+    ) -> Result<GateReport> {
         let mut unread = Vec::new();
         let mut measures = Measures::of(candidate);
         match self.market_of(candidate).await {
             Ok(market) => measures.market = market,
             Err(error) => unread.push(Check::unreadable(&damage(error)?)),
         }
-        let mut good_measures = good.map(Measures::of);
-        if let (Some(good), Some(measures)) = (good, &mut good_measures) {
-            match self.market_of(good).await {
+        let mut good_measures = good.map(|(_, good)| Measures::of(good));
+        if let (Some((its, good)), Some(measures)) = (good, &mut good_measures) {
+            match its.market_of(good).await {
                 Ok(market) => measures.market = market,
                 Err(error) => unread.push(Check::not_compared(&damage(error)?)),
             }
         }
         let mut samples = Vec::new();
-        if let Some(good) = good {
+        if let Some((its, good)) = good {
             let keys_max = thresholds.keys_sampled;
             for dataset in sample::datasets(candidate, good) {
+                let good = (its, good);
                 match self.sample(candidate, good, &dataset, keys_max).await? {
                     Ok(sample) => samples.push(sample),
                     Err(check) => unread.push(check),
@@ -65,7 +81,7 @@ impl Repository {
         let report = GateReport {
             number: 0,
             generation: candidate.id.clone(),
-            against: good.map(|good| good.id.clone()),
+            against: good.map(|(_, good)| good.id.clone()),
             is_passed: checks.iter().all(|check| check.verdict != Verdict::Refused),
             checks,
             measures,

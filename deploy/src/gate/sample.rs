@@ -79,11 +79,11 @@ impl Repository {
     pub(super) async fn sample(
         &self,
         candidate: &Manifest,
-        good: &Manifest,
+        (its, good): (&Self, &Manifest),
         dataset: &str,
         keys_max: u32,
     ) -> Result<Result<KeySample, Check>> {
-        let known = match self.known_keys(&current_of(good, dataset), keys_max).await {
+        let known = match its.known_keys(&current_of(good, dataset), keys_max).await {
             Ok(known) => known,
             Err(error) => return Ok(Err(Check::not_compared(&damage(error)?))),
         };

@@ -6,16 +6,31 @@ use std::{
     rc::Rc,
 };
 
+use futures_util::FutureExt;
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-use super::*;
+use super::{super::Limits, *};
 
 const LIMITS: Limits = Limits {
     attempts: 3,
     backoff: SignedDuration::from_secs(60),
     backoff_max: SignedDuration::from_secs(600),
 };
+
+/// Nights of one repository, and those that build in one and publish in another, and reclaim.
+const COURSES: [Course; 2] = [
+    Course {
+        limits: LIMITS,
+        publishes: false,
+        reclaims: false,
+    },
+    Course {
+        limits: LIMITS,
+        publishes: true,
+        reclaims: true,
+    },
+];
 
 /// What is wrong with a night, if anything is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,15 +46,27 @@ enum Trouble {
     Slow,
     /// Asking the servers fails so often.
     Unwatched(u8),
+    /// Publishing fails so often.
+    Unpublished(u8),
+    /// Where builds go is lost once this one is verified: another machine goes on.
+    Lost,
+    /// Reclaiming fails so often.
+    Unreclaimed(u8),
     /// Somebody selects what was current before, once this one is.
     Overruled,
     /// Somebody stops the run at this operation.
     Cancelled(u8),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct World {
+    course: Course,
     now: i64,
+    /// Generations where builds go, and the builds that made them.
+    built: BTreeMap<GenerationId, BTreeSet<String>>,
+    /// Generations where servers look.
+    published: BTreeSet<GenerationId>,
+    reclaimed: BTreeSet<u32>,
     /// Records by night.
     records: BTreeMap<u32, Vec<RunRecord>>,
     current: Option<GenerationId>,
@@ -53,6 +80,29 @@ struct World {
     builds: u32,
     failures: u8,
     operations: u32,
+}
+
+impl World {
+    fn new(course: Course) -> Rc<RefCell<Self>> {
+        Rc::new(RefCell::new(Self {
+            course,
+            now: 0,
+            built: BTreeMap::new(),
+            published: BTreeSet::new(),
+            reclaimed: BTreeSet::new(),
+            records: BTreeMap::new(),
+            current: None,
+            selected: Vec::new(),
+            good: BTreeSet::new(),
+            bad: BTreeSet::new(),
+            verified: BTreeSet::new(),
+            passed: BTreeSet::new(),
+            watched: BTreeSet::new(),
+            builds: 0,
+            failures: 0,
+            operations: 0,
+        }))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,17 +172,36 @@ impl Life {
             Step::Build => {
                 let fails = matches!(self.trouble, Trouble::BuildFails(times) if fails(times));
                 world.builds += 1;
-                return if fails { Err(Fault::Step) } else { Ok(false) };
+                if fails {
+                    return Err(Fault::Step);
+                }
+                let records = &world.records[&self.night];
+                let run = records.last().unwrap().nonce.clone();
+                world.built.entry(own.clone()).or_default().insert(run);
+                if !world.course.publishes {
+                    world.published.insert(own);
+                }
             }
             Step::Verify => {
                 assert_eq!(id, Some(&own));
-                if self.trouble == Trouble::Damaged && fails(1) {
+                if self.trouble == Trouble::Damaged && world.builds == 1 {
                     return Ok(true);
                 }
-                world.verified.insert(own);
+                world.verified.insert(own.clone());
+                if self.trouble == Trouble::Lost && world.course.publishes && fails(1) {
+                    world.built.remove(&own);
+                }
             }
             Step::Gate if self.trouble == Trouble::Halved => return Ok(true),
             Step::Gate => drop(world.passed.insert(own)),
+            Step::Publish => {
+                assert!(world.course.publishes && world.passed.contains(&own));
+                assert!(world.built.contains_key(&own), "what is published is there");
+                if matches!(self.trouble, Trouble::Unpublished(times) if fails(times)) {
+                    return Err(Fault::Step);
+                }
+                world.published.insert(own);
+            }
             Step::Select => {
                 assert!(
                     world.verified.contains(&own),
@@ -142,6 +211,7 @@ impl Life {
                     world.passed.contains(&own),
                     "what is selected has passed its gate"
                 );
+                assert!(world.published.contains(&own), "what is selected is there");
                 Self::select(world, &own);
                 if self.trouble == Trouble::Overruled {
                     let before = world.good.iter().next().cloned();
@@ -169,6 +239,13 @@ impl Life {
                 );
                 Self::select(world, to);
             }
+            Step::Reclaim => {
+                assert!(world.course.reclaims && world.current.as_ref() == Some(&own));
+                if matches!(self.trouble, Trouble::Unreclaimed(times) if fails(times)) {
+                    return Err(Fault::Step);
+                }
+                world.reclaimed.insert(self.night);
+            }
             other => panic!("{other:?} is nothing to perform"),
         }
         Ok(false)
@@ -191,6 +268,8 @@ impl Effects for Life {
             let good = world.selected.iter();
             let good = good.filter(|id| world.good.contains(*id) && !world.bad.contains(*id));
             Ok(Seen {
+                built: world.built.clone(),
+                published: world.published.clone(),
                 current: world.current.clone(),
                 bad: world.bad.clone(),
                 good: good.cloned().collect(),
@@ -220,8 +299,10 @@ impl Effects for Life {
     ) -> Result<bool, Fault> {
         let night = self.night;
         self.act(|world| {
-            let record = record(night, step, outcome, generation, world.now);
-            world.records.entry(night).or_default().push(record);
+            let mut record = record(night, step, outcome, generation, world.now);
+            let records = world.records.entry(night).or_default();
+            record.nonce = format!("{night}-{}", records.len());
+            records.push(record);
             Ok(true)
         })
     }
@@ -290,14 +371,12 @@ fn night(
     trouble: Trouble,
     crashes: &[(u32, bool)],
 ) -> Ending {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    {
+    let course = {
         let mut world = world.borrow_mut();
         (world.builds, world.failures, world.operations) = (0, 0, 0);
         world.now += 86_400;
-    }
+        world.course
+    };
     let mut lives = crashes
         .iter()
         .map(|(left, is_after)| (Some(*left), *is_after));
@@ -310,7 +389,8 @@ fn night(
             left,
             is_after,
         };
-        match runtime.block_on(drive(&mut life, &LIMITS)) {
+        // Nothing of this world is waited for.
+        match drive(&mut life, &course).now_or_never().unwrap() {
             Ok(Some(ending)) => return ending,
             // The last life died once the end was recorded.
             Ok(None) => {
@@ -335,6 +415,9 @@ fn any_trouble() -> impl Strategy<Value = Trouble> {
         1 => Just(Trouble::Halved),
         2 => Just(Trouble::Slow),
         1 => (1..5_u8).prop_map(Trouble::Unwatched),
+        1 => (1..5_u8).prop_map(Trouble::Unpublished),
+        1 => (1..5_u8).prop_map(Trouble::Unreclaimed),
+        1 => Just(Trouble::Lost),
         1 => Just(Trouble::Overruled),
         1 => (0..40_u8).prop_map(Trouble::Cancelled),
     ]
@@ -350,9 +433,10 @@ proptest! {
     /// Whatever went wrong in the nights before, and wherever the controller died in them.
     #[test]
     fn bad_generations_do_not_stay_current_and_the_next_night_always_works(
+        course in prop::sample::select(&COURSES[..]),
         nights in prop::collection::vec((any_trouble(), any_crashes()), 1..8)
     ) {
-        let world = Rc::new(RefCell::new(World::default()));
+        let world = World::new(course);
         let mut number = 0;
         for (trouble, crashes) in nights {
             number += 1;
@@ -374,6 +458,13 @@ proptest! {
                 Ending::Stuck(_) => prop_assert!(world.good.iter().all(|id| !world.selected.contains(id))),
                 _ => prop_assert!(!is_bad || before == world.current || ending == Ending::Failed(Step::MarkBad) || ending == Ending::Failed(Step::RollBack) || ending == Ending::Superseded, "{ending:?}"),
             }
+            if let Ending::Served(_) = ending
+                && course.reclaims
+                && !matches!(trouble, Trouble::Unreclaimed(_) | Trouble::Cancelled(_))
+                && crashes.is_empty()
+            {
+                prop_assert!(world.reclaimed.contains(&number));
+            }
             if trouble == Trouble::None && crashes.is_empty() {
                 prop_assert_eq!(ending, Ending::Served(id_of(number)));
             }
@@ -393,17 +484,25 @@ fn a_crash_at_any_moment_changes_nothing_of_how_a_night_ends() {
         Trouble::Halved,
         Trouble::Slow,
         Trouble::Unwatched(1),
+        Trouble::Unpublished(1),
+        Trouble::Unreclaimed(1),
+        Trouble::Lost,
     ];
-    for trouble in troubles {
+    for (trouble, course) in troubles
+        .iter()
+        .flat_map(|it| COURSES.map(|course| (*it, course)))
+    {
         let lived = |crashes: &[(u32, bool)]| {
-            let world = Rc::new(RefCell::new(World::default()));
+            let world = World::new(course);
             assert_eq!(
                 night(&world, 1, Trouble::None, &[]),
                 Ending::Served(id_of(1))
             );
             night(&world, 2, trouble, crashes);
             let world = Rc::into_inner(world).unwrap().into_inner();
-            (world.operations, (world.current, world.good, world.bad))
+            // What is known to be built is not built again, whoever died before saying so.
+            let state = (world.current, world.good, world.bad, world.builds);
+            (world.operations, state)
         };
         let (operations, undisturbed) = lived(&[]);
         for crash in 0..operations {
@@ -419,8 +518,32 @@ fn a_crash_at_any_moment_changes_nothing_of_how_a_night_ends() {
 }
 
 #[test]
+fn nights_that_publish_and_reclaim_end_as_what_is_wrong_with_them_asks_for() {
+    let world = World::new(COURSES[1]);
+    for (number, trouble, ending) in [
+        (1, Trouble::None, Ending::Served(id_of(1))),
+        (2, Trouble::Unpublished(2), Ending::Served(id_of(2))),
+        (3, Trouble::Unpublished(3), Ending::Failed(Step::Publish)),
+        (4, Trouble::Unreclaimed(2), Ending::Served(id_of(4))),
+        (5, Trouble::Unreclaimed(3), Ending::Served(id_of(5))),
+        (6, Trouble::Slow, Ending::RolledBack(id_of(5))),
+        (7, Trouble::Halved, Ending::Refused(id_of(7))),
+        (8, Trouble::Lost, Ending::Served(id_of(8))),
+    ] {
+        assert_eq!(night(&world, number, trouble, &[]), ending, "{trouble:?}");
+    }
+    let world = world.borrow();
+    assert_eq!(world.reclaimed, [1, 2, 4, 8].into());
+    assert!(
+        !world.published.contains(&id_of(7)),
+        "what is refused does not travel"
+    );
+    assert_eq!(world.builds, 2, "what is lost is built again");
+}
+
+#[test]
 fn nights_end_as_what_is_wrong_with_them_asks_for() {
-    let world = Rc::new(RefCell::new(World::default()));
+    let world = World::new(COURSES[0]);
     let good = Ending::Served(id_of(1));
     // Nothing to go back to yet.
     assert_eq!(
