@@ -306,6 +306,16 @@ impl Bench {
     }
 }
 
+/// Returns a runtime on one thread whose time goes on once nothing else can: all that happens in it
+/// follows from what is run.
+pub(crate) fn simulated() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
+}
+
 /// What a failing operation leaves behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {

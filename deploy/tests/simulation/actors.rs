@@ -6,7 +6,7 @@ use nightshard_deploy::{Error, Reclaim, Repository, Result, Verdict};
 use nightshard_storage::{ObjectName, Storage};
 
 use crate::{
-    promises,
+    nights, promises,
     world::{Random, World},
 };
 
@@ -17,19 +17,45 @@ pub(crate) const FLOOR: Duration = Duration::from_secs(20 * 60);
 /// A publisher that takes longer is given up.
 const PUBLISH_MAX: Duration = Duration::from_secs(10 * 60);
 
+/// Who acts how often, and how.
+struct Part {
+    actor: u64,
+    times: u32,
+    /// If it crashes, then within this time.
+    crash_max: Duration,
+    /// How far its clock may be off, in seconds, and in how many of a hundred actions it is.
+    clock: (u64, u64),
+}
+
 /// Runs everybody until all have done what they do.
 pub(crate) async fn run_actors(world: &World<'_>) {
+    let part = |actor, times| Part {
+        actor,
+        times,
+        crash_max: Duration::from_secs(30),
+        clock: (24 * 3_600, 10),
+    };
+    let controller = |actor| Part {
+        crash_max: Duration::from_secs(20 * 60),
+        clock: match world.has_wild_clocks {
+            true => (12 * 3_600, 30),
+            false => (nights::CLOCK_ERROR_MAX, 100),
+        },
+        ..part(actor, 6)
+    };
     tokio::join!(
-        act(world, 0, 5, publish),
-        act(world, 1, 5, publish),
-        act(world, 2, 8, reclaim),
-        act(world, 3, 6, decide),
-        act(world, 4, 40, |world, repository, random| serve(
+        act(world, part(0, 5), publish),
+        act(world, part(1, 5), publish),
+        act(world, part(2, 8), reclaim),
+        act(world, part(3, 6), decide),
+        act(world, part(4, 24), |world, repository, random| serve(
             world, repository, random, 0
         )),
-        act(world, 5, 40, |world, repository, random| serve(
+        act(world, part(5, 24), |world, repository, random| serve(
             world, repository, random, 1
         )),
+        act(world, controller(6), nights::control),
+        act(world, controller(7), nights::control),
         watch(world),
     );
 }
@@ -37,24 +63,26 @@ pub(crate) async fn run_actors(world: &World<'_>) {
 /// Does an action so many times, each as a process of its own that may crash at any await.
 async fn act<'a, F>(
     world: &'a World<'a>,
-    actor: u64,
-    times: u32,
+    part: Part,
     action: impl Fn(&'a World<'a>, Repository, Random) -> F,
 ) where
     F: Future<Output = Result<()>>,
 {
-    let random = Random::new(world.random.below(u64::MAX) ^ actor);
-    for _ in 0..times {
-        tokio::time::sleep(pause(world, &random, times)).await;
-        let (repository, environment) = world.repository(&format!("actor{actor}"));
-        if random.below(10) == 0 {
-            let hours = i64::try_from(random.below(49)).unwrap() - 24;
-            environment.off.store(hours * 3_600, Ordering::Relaxed);
+    let random = Random::new(world.random.below(u64::MAX) ^ part.actor);
+    for _ in 0..part.times {
+        tokio::time::sleep(pause(world, &random, part.times)).await;
+        let (repository, environment) = world.repository(&format!("actor{}", part.actor));
+        let (off_max, often) = part.clock;
+        if random.below(100) < often {
+            let off = i64::try_from(random.below(2 * off_max + 1)).unwrap();
+            let off = off - i64::try_from(off_max).unwrap();
+            environment.off.store(off, Ordering::Relaxed);
         }
         let action = action(world, repository, random.clone());
         let done = match random.below(3) {
             0 => {
-                let crash = Duration::from_millis(random.below(30_000));
+                let millis = u64::try_from(part.crash_max.as_millis()).unwrap();
+                let crash = Duration::from_millis(random.below(millis));
                 tokio::time::timeout(crash, action).await.ok()
             }
             _ => Some(action.await),
@@ -108,9 +136,12 @@ async fn decide(world: &World<'_>, repository: Repository, random: Random) -> Re
         1 => repository.mark(id, Verdict::Bad, "it is").await.map(drop),
         2 => repository.select(id).await.map(drop),
         _ => {
+            let bad = promises::bad(world);
             let done = repository.rollback("it is bad").await?;
             let chosen = &done.selected.selection.generation;
             assert_ne!(*chosen, done.from, "a rollback leaves what was current");
+            let is_bad = bad.contains(chosen) && promises::bad(world).contains(chosen);
+            assert!(!is_bad, "a rollback chooses nothing bad");
             Ok(())
         }
     }

@@ -1,4 +1,4 @@
-//! Publishers, servers, people and whoever reclaims, all at once over storage that fails, by a seed.
+//! Publishers, controllers, servers, people and whoever reclaims, all at once over storage that fails, by a seed.
 //!
 //! Time is simulated, and everything that happens follows from the seed: a schedule that breaks a
 //! promise is found again with `NIGHTSHARD_SEED=<seed> cargo test -p nightshard-deploy --test
@@ -11,10 +11,12 @@
 mod support;
 
 mod actors;
+mod nights;
 mod promises;
 mod world;
 
 use std::{
+    collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -29,12 +31,7 @@ const SCHEDULES: u64 = 10_000;
 
 /// Runs one schedule and checks every promise.
 fn run(pool: &world::Pool, seed: u64) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    support::simulated().block_on(async {
         let world = World::new(pool, seed);
         run_actors(&world).await;
         promises::check(&world);
@@ -42,6 +39,7 @@ fn run(pool: &world::Pool, seed: u64) {
         // The next night works, whatever happened in this one.
         tokio::time::advance(Duration::from_secs(24 * 60 * 60)).await;
         promises::the_next_night_works(&world).await;
+        promises::the_next_night_makes_itself(&world).await;
         tokio::time::advance(Duration::from_secs(30 * 24 * 60 * 60)).await;
         promises::reclaiming_leaves_no_litter(&world).await;
     });
@@ -75,17 +73,36 @@ fn no_schedule_breaks_a_promise() {
     });
 }
 
+/// Else promises would hold of schedules in which nothing happens.
+#[test]
+fn nights_end_in_every_way_and_are_gone_on_with() {
+    let pool = world::Pool::new();
+    let mut seen = BTreeSet::new();
+    for seed in 0..100 {
+        support::simulated().block_on(async {
+            let world = World::new(&pool, seed);
+            run_actors(&world).await;
+            seen.append(&mut world.nights.borrow_mut());
+        });
+    }
+    let expected = [
+        "served",
+        "refused",
+        "rolled back",
+        "superseded",
+        "failed",
+        "stuck",
+        "gone on with",
+    ];
+    assert_eq!(seen, expected.into());
+}
+
 #[test]
 fn a_schedule_repeats_itself() {
     let pool = world::Pool::new();
     for seed in 0..20 {
         let trace = || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .start_paused(true)
-                .build()
-                .unwrap();
-            runtime.block_on(async {
+            support::simulated().block_on(async {
                 let world = World::new(&pool, seed);
                 run_actors(&world).await;
                 (world.storage.objects(), world.storage.operations())

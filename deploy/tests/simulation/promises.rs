@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use nightshard_deploy::{Error, ErrorKind, Reclaim, Selection};
-use nightshard_format::manifest::GenerationId;
+use nightshard_deploy::{Error, ErrorKind, Mark, Reclaim, Selection, Verdict, controller::Ending};
+use nightshard_format::{calendar::Day, manifest::GenerationId};
 use nightshard_storage::ObjectName;
 
-use crate::{actors::FLOOR, world::World};
+use crate::{
+    actors::FLOOR,
+    nights::{self, Model},
+    world::{Random, World},
+};
 
 type Objects = BTreeMap<ObjectName, Bytes>;
 
@@ -61,6 +65,36 @@ pub(crate) fn check(world: &World<'_>) {
     }
 }
 
+/// Returns the generations that are marked bad, as whoever reads everything knows.
+pub(crate) fn bad(world: &World<'_>) -> Vec<GenerationId> {
+    let objects = world.storage.objects();
+    let mut last: BTreeMap<&str, &Bytes> = BTreeMap::new();
+    for (name, bytes) in &objects {
+        if let Some((id, _number)) = name
+            .as_str()
+            .strip_prefix("marks/")
+            .and_then(|it| it.split_once('/'))
+        {
+            last.insert(id, bytes);
+        }
+    }
+    let marks = last
+        .values()
+        .filter_map(|bytes| serde_json::from_slice::<Mark>(bytes).ok());
+    let bad = marks.filter(|mark| mark.mark == Verdict::Bad);
+    bad.map(|mark| mark.generation).collect()
+}
+
+/// Returns the highest epoch of the lease of nights, 0 before the first.
+pub(crate) fn highest_epoch(world: &World<'_>) -> u64 {
+    let objects = world.storage.objects();
+    let epochs = objects.keys().filter_map(|name| {
+        let epoch = name.as_str().strip_prefix("leases/")?;
+        epoch.strip_suffix(".json")?.parse().ok()
+    });
+    epochs.max().unwrap_or_default()
+}
+
 /// Errors are those of storage, of others who were first, or of what was damaged.
 pub(crate) fn is_a_clear_error(error: &Error) {
     let text = error.to_string();
@@ -82,6 +116,24 @@ pub(crate) async fn the_next_night_works(world: &World<'_>) {
         assert_eq!(current.generation, staged.manifest.id);
         check(world);
     }
+}
+
+/// A controller that nothing disturbs serves what it builds, whatever earlier nights left behind.
+pub(crate) async fn the_next_night_makes_itself(world: &World<'_>) {
+    let id = &world.pool.staged[0].manifest.id;
+    let (repository, _) = world.repository("controller");
+    // Somebody may have been against it.
+    repository.mark(id, Verdict::Good, "it is").await.unwrap();
+    let site = Model {
+        world,
+        built: 0,
+        random: Random::new(0),
+        is_disturbed: false,
+    };
+    let ending = nights::make(world, repository.clone(), site, Day(21_000), true);
+    assert_eq!(ending.await.unwrap(), Some(Ending::Served(id.clone())));
+    assert_eq!(repository.current_generation().await.unwrap(), *id);
+    check(world);
 }
 
 /// Whatever died, reclaiming takes what it left.
@@ -107,7 +159,7 @@ pub(crate) async fn reclaiming_leaves_no_litter(world: &World<'_>) {
                 let id = inside.split_once('/').unwrap().0;
                 there.contains(&id.parse().unwrap())
             }
-            ("selections" | "marks", _) => true,
+            ("selections" | "marks" | "runs" | "leases", _) => true,
             _ => false,
         };
         assert!(is_needed, "{name} is litter");

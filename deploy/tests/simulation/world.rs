@@ -109,6 +109,12 @@ pub(crate) struct World<'a> {
     pub(crate) storage: Arc<Faulty>,
     pub(crate) random: Random,
     pub(crate) servers: RefCell<[Served; 2]>,
+    /// Whether clocks of controllers are off by more than their lease allows for.
+    pub(crate) has_wild_clocks: bool,
+    /// How nights ended, and that some were gone on with: what schedules are about.
+    pub(crate) nights: RefCell<BTreeSet<&'static str>>,
+    /// Generations of which a controller has read every byte.
+    pub(crate) verified: RefCell<BTreeSet<GenerationId>>,
     pub(crate) begun: tokio::time::Instant,
     actors: Cell<u64>,
 }
@@ -124,11 +130,15 @@ impl<'a> World<'a> {
             delay_max: Duration::from_millis(1 + random.below(2_000)),
         };
         let begun_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_500_000_000);
+        let has_wild_clocks = random.below(4) == 0;
         Self {
             pool,
             storage: Arc::new(Faulty::new(seed, faults, begun_at)),
             random,
             servers: RefCell::default(),
+            has_wild_clocks,
+            nights: RefCell::default(),
+            verified: RefCell::default(),
             begun: tokio::time::Instant::now(),
             actors: Cell::new(0),
         }
