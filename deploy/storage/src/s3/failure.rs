@@ -1,11 +1,15 @@
 //! What an S3 server's errors mean.
 
-use std::error::Error as StdError;
+use std::{
+    error::Error as StdError,
+    time::{Duration, SystemTime},
+};
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::{
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
+    primitives::{DateTime, DateTimeFormat},
 };
 
 use crate::retry::{Cause, Failure};
@@ -24,6 +28,9 @@ const NAME_TOO_LONG: &str = "the name is too long: use a shorter prefix";
 const REQUEST: &str = "the server does not accept the request: check the endpoint and [storage.s3]";
 const UNSENDABLE: &str = "the request cannot be made: check the endpoint, the region and the \
     profile";
+
+/// How far a clock may be off that signs requests: what S3 allows.
+const CLOCK_ERROR_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// Returns the HTTP status and the code of S3's error, as far as the server answered.
 pub(super) fn answer<E: ProvideErrorMetadata>(
@@ -66,7 +73,11 @@ where
     let (status, code) = answer(error);
     match error {
         SdkError::ServiceError(_) | SdkError::ResponseError(_) => {
-            problem_of_answer(status.unwrap_or_default(), code.unwrap_or_default())
+            match problem_of_answer(status.unwrap_or_default(), code.unwrap_or_default()) {
+                // The answer to a HEAD has no body that could say so.
+                Some(DENIED) if has_another_clock(error) => Some(CLOCK),
+                problem => problem,
+            }
         }
         SdkError::TimeoutError(_) => None,
         _ => match credentials_error(error) {
@@ -105,6 +116,27 @@ fn problem_of_answer(status: u16, code: &str) -> Option<&'static str> {
         (400..=499 | 501, _) => Some(REQUEST),
         _ => None,
     }
+}
+
+/// Returns whether the server dates its answer too far from now to accept what is signed now.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it is this machine's clock that is in question"
+)]
+fn has_another_clock<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    let date = error
+        .raw_response()
+        .and_then(|raw| raw.headers().get("date"));
+    date.is_some_and(|date| is_far_from(date, SystemTime::now()))
+}
+
+fn is_far_from(date: &str, now: SystemTime) -> bool {
+    let date = DateTime::from_str(date, DateTimeFormat::HttpDate).ok();
+    let date = date.and_then(|date| SystemTime::try_from(date).ok());
+    date.is_some_and(|date| {
+        let off = now.duration_since(date);
+        off.unwrap_or_else(|ahead| ahead.duration()) > CLOCK_ERROR_MAX
+    })
 }
 
 fn credentials_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a CredentialsError> {
@@ -176,5 +208,24 @@ mod tests {
         ] {
             assert_eq!(problem_of_answer(status, code), None, "{status} {code}");
         }
+    }
+
+    #[test]
+    fn clocks_are_compared_by_what_the_server_dates_its_answer() {
+        // 784,111,777 seconds after 1970, by RFC 9110.
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        let at =
+            |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777 + seconds - 3_600);
+        for (seconds, is_far) in [
+            (0, true),
+            (2_699, true),
+            (2_700, false),
+            (3_600, false),
+            (4_500, false),
+            (4_501, true),
+        ] {
+            assert_eq!(is_far_from(date, at(seconds)), is_far, "{seconds}");
+        }
+        assert!(!is_far_from("yesterday", at(0)));
     }
 }
