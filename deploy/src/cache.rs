@@ -15,14 +15,19 @@ use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 use nightshard_format::manifest::{GenerationId, Manifest};
+use nightshard_storage::UNFINISHED_AGE_MAX;
 use serde::{Deserialize, Serialize};
 use tempfile::{NamedTempFile, TempDir};
 use tokio::sync::Semaphore;
 
-use crate::{Error, Result, SelectionNumber, throttle::Throttle};
+use crate::{Environment, Error, Result, SelectionNumber, SystemEnvironment, throttle::Throttle};
+
+/// How the folders of caches begin that go away with their processes.
+const TEMPORARY: &str = "nightshard-cache-";
 
 /// How generations are fetched.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -85,7 +90,8 @@ impl Cache {
         Ok(Self::new(folder.to_owned(), config, lock, None))
     }
 
-    /// Makes a cache that goes away with its last handle.
+    /// Makes a cache that goes away with its last handle; those of processes that were killed long ago
+    /// are cleared.
     ///
     /// # Errors
     /// [`Error::Cache`] if the system's temporary folder cannot be used.
@@ -94,8 +100,9 @@ impl Cache {
             folder: std::env::temp_dir(),
             source,
         };
+        clear_dead(&std::env::temp_dir(), SystemEnvironment.now());
         let mut builder = tempfile::Builder::new();
-        let temporary = builder.prefix("nightshard-").tempdir().map_err(failed)?;
+        let temporary = builder.prefix(TEMPORARY).tempdir().map_err(failed)?;
         let folder = temporary.path().to_owned();
         let lock = prepare(&folder).map_err(failed)?;
         Ok(Self::new(folder, config, lock, Some(temporary)))
@@ -266,6 +273,33 @@ fn prepare(folder: &Path) -> io::Result<File> {
     Ok(lock)
 }
 
+/// Removes the temporary caches of processes that died: nobody else knows them.
+fn clear_dead(parent: &Path, now: SystemTime) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let is_one = entry.file_name().to_string_lossy().starts_with(TEMPORARY);
+        if is_one && is_dead(&entry.path(), now) {
+            // What cannot be removed is litter, no error.
+            let _litter = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Returns whether a cache is older than a process takes to lock it, by far, and nobody holds its
+/// lock.
+fn is_dead(folder: &Path, now: SystemTime) -> bool {
+    let modified = fs::metadata(folder).and_then(|metadata| metadata.modified());
+    let age = modified
+        .ok()
+        .and_then(|modified| now.duration_since(modified).ok());
+    // One dated in the future has no age: it is left alone.
+    let is_old = age.is_some_and(|age| age > UNFINISHED_AGE_MAX);
+    is_old
+        && match File::open(folder.join("lock")) {
+            Ok(lock) => lock.try_lock().is_ok(),
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        }
+}
+
 /// Deletes what is in a folder under other names than those of `kept`.
 fn retain_in(folder: &Path, kept: &BTreeSet<&str>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
@@ -291,4 +325,47 @@ fn make_read_only(path: &Path) -> io::Result<()> {
 
 fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn temporary_caches_of_the_dead_are_cleared_after_a_day_and_no_others() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = |name: &str| parent.path().join(name);
+        let dead = ["nightshard-cache-dead", "nightshard-cache-unlocked"];
+        for name in [
+            "nightshard-cache-alive",
+            dead[0],
+            dead[1],
+            "nightshard-else",
+        ] {
+            fs::create_dir(path(name)).unwrap();
+        }
+        let alive = prepare(&path("nightshard-cache-alive")).unwrap();
+        drop(prepare(&path(dead[0])).unwrap());
+        let made = |name: &str| fs::metadata(path(name)).unwrap().modified().unwrap();
+        let last = dead.map(made).into_iter().max().unwrap();
+        let is_there = |name: &&str| path(name).is_dir();
+        clear_dead(
+            parent.path(),
+            last + UNFINISHED_AGE_MAX - Duration::from_secs(60),
+        );
+        assert!(dead.iter().all(is_there));
+        clear_dead(
+            parent.path(),
+            last + UNFINISHED_AGE_MAX + Duration::from_secs(60),
+        );
+        assert!(!dead.iter().any(|name| is_there(name)));
+        assert!(
+            ["nightshard-cache-alive", "nightshard-else"]
+                .iter()
+                .all(is_there)
+        );
+        drop(alive);
+    }
 }
