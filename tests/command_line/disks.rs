@@ -1,8 +1,6 @@
 //! Disks that are full.
 
-use std::{ffi::OsStr, fs, io::Write, path::PathBuf, process::Command};
-
-use tempfile::TempDir;
+use std::{ffi::OsStr, fs, path::PathBuf, process::Command};
 
 use crate::serving::{HEADER, Serving, keeps_secrets, row, rows};
 use crate::support::{
@@ -10,6 +8,7 @@ use crate::support::{
     program::{self, Outcome},
     repository::TestRepository,
     server::TestServer,
+    small_disk::SmallDisk,
 };
 
 #[test]
@@ -77,51 +76,12 @@ fn spread_rows(len: usize) -> String {
     rows.collect()
 }
 
-/// A small file system of its own, unmounted at the end.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    /// Mounts one, or returns `None`, which is said on standard error, where that is forbidden.
-    fn mount(size: &str) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args([
-                "-t",
-                "tmpfs",
-                "-o",
-                &format!("size={size}"),
-                "nightshard-test",
-            ])
-            .arg(folder.path())
-            .output();
-        if mounted.is_ok_and(|output| output.status.success()) {
-            return Some(Self(folder));
-        }
-        let said = writeln!(
-            std::io::stderr(),
-            "no small disk could be mounted to be filled up"
-        );
-        said.unwrap();
-        None
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let unmounted = Command::new("umount")
-            .arg("--lazy")
-            .arg(self.0.path())
-            .status();
-        assert!(unmounted.is_ok_and(|status| status.success()));
-    }
-}
-
 #[test]
 fn a_repository_on_a_disk_that_fills_up_serves_on_and_builds_when_there_is_room() {
     let Some(disk) = SmallDisk::mount("1m") else {
         return;
     };
-    let repository = TestRepository::in_folder(disk.0.path());
+    let repository = TestRepository::in_folder(disk.path());
     let beside = tempfile::tempdir().unwrap();
     let write = |name: &str, rows: String| {
         let path = beside.path().join(name);
