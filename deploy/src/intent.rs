@@ -10,20 +10,25 @@ use std::{collections::BTreeSet, time::Duration};
 use nightshard_format::manifest::{GenerationId, Manifest};
 use nightshard_storage::ObjectName;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::{Error, Repository, Result, names, record::Written};
 
-/// How long whoever reclaims may take from its condemnation to its last deletion.
-pub(crate) const RECLAIM_MAX: Duration = Duration::from_secs(15 * 60);
+/// How long whoever reclaims may take from its condemnation to its last deletion; what is left by then
+/// is condemned anew.
+pub(crate) const RECLAIM_MAX: Duration = Duration::from_secs(60);
 
-/// An older condemnation is void: its process is no more, even where its deletions took their time
-/// to arrive, or its clock stood still for two hours.
-pub(crate) const CONDEMNED_AGE_MAX: Duration = Duration::from_secs(3 * 60 * 60);
+/// An older condemnation is void: its process is no more, even where its last deletion took its time to
+/// arrive.
+pub(crate) const CONDEMNED_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 
-/// How long a publisher waits for a condemnation of what it needs to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a publisher waits for a condemnation of what it needs to end: longer than one holds whose
+/// process was killed.
+const PATIENCE: Duration = Duration::from_secs(7 * 60);
 /// How often it looks.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often it writes its intent anew meanwhile: by the time of that it knows how old a condemnation is.
+const RENEW: Duration = Duration::from_secs(20);
 
 /// What a publisher is about to reference, or whoever reclaims to delete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,19 +65,11 @@ impl Repository {
     /// # Errors
     /// [`Error::Condemned`] if something of it is being reclaimed, and goes on being so.
     pub(crate) async fn declare(&self, manifest: &Manifest) -> Result<Standing> {
-        let entries = manifest.shards.iter();
-        let blobs = entries.map(|entry| entry.blob.clone()).collect();
-        let claim = self.claim([manifest.id.clone()].into(), blobs);
-        let standing = self.stand(names::intent(&claim.nonce)?, claim).await?;
-        let begun = tokio::time::Instant::now();
+        let mut standing = self.intend(manifest).await?;
+        let (begun, mut written) = (Instant::now(), Instant::now());
         loop {
-            let condemned = self.condemnation_of(&standing).await;
-            let error = match condemned {
+            let error = match self.condemnation_of(&standing).await {
                 Ok(None) => return Ok(standing),
-                Ok(Some(_)) if begun.elapsed() < PATIENCE => {
-                    tokio::time::sleep(LOOK).await;
-                    continue;
-                }
                 Ok(Some((name, by))) => Error::Condemned {
                     id: manifest.id.clone(),
                     name,
@@ -81,9 +78,27 @@ impl Repository {
                 },
                 Err(error) => error,
             };
-            self.withdraw(standing).await;
-            return Err(error);
+            let is_condemned = matches!(error, Error::Condemned { .. });
+            if !is_condemned || begun.elapsed() >= PATIENCE {
+                self.withdraw(standing).await;
+                return Err(error);
+            }
+            tokio::time::sleep(LOOK).await;
+            if written.elapsed() >= RENEW {
+                let renewed = self.intend(manifest).await;
+                // The new one stands before the old one goes.
+                self.withdraw(standing).await;
+                (standing, written) = (renewed?, Instant::now());
+            }
         }
+    }
+
+    /// Writes that a generation and its blobs are about to be referenced.
+    async fn intend(&self, manifest: &Manifest) -> Result<Standing> {
+        let entries = manifest.shards.iter();
+        let blobs = entries.map(|entry| entry.blob.clone()).collect();
+        let claim = self.claim([manifest.id.clone()].into(), blobs);
+        self.stand(names::intent(&claim.nonce)?, claim).await
     }
 
     /// Condemns generations and blobs.

@@ -94,6 +94,28 @@ impl Age {
     }
 }
 
+/// How long what was condemned may be deleted: by the clock that never jumps, and by that of the day,
+/// which goes on while a machine is suspended.
+#[derive(Clone, Copy)]
+struct Term {
+    ends: Instant,
+    begun_at: SystemTime,
+}
+
+impl Term {
+    fn begin(now: SystemTime) -> Self {
+        Self {
+            ends: Instant::now() + RECLAIM_MAX,
+            begun_at: now,
+        }
+    }
+
+    fn is_over_at(self, now: SystemTime) -> bool {
+        let taken = now.duration_since(self.begun_at).unwrap_or_default();
+        taken >= RECLAIM_MAX || Instant::now() >= self.ends
+    }
+}
+
 /// What is about to go.
 #[derive(Default)]
 struct Condemned {
@@ -105,10 +127,36 @@ struct Condemned {
 impl Repository {
     /// Deletes what nobody needs, and returns what that was.
     ///
+    /// What takes longer than a condemnation holds is done in several rounds.
+    ///
     /// # Errors
     /// [`Error::Unusable`] if a selection, intent or manifest cannot be read: what it needs is not
     /// known, so nothing goes. [`Error::Storage`] if storage fails; the next time goes on.
+    /// [`Error::TooSlow`] if nothing can be deleted while a condemnation holds.
     pub async fn reclaim(&self, rules: &Reclaim) -> Result<Reclaimed> {
+        let mut reclaimed = Reclaimed {
+            is_dry_run: rules.is_dry_run,
+            ..Reclaimed::default()
+        };
+        let mut before = reclaimed.deleted();
+        while let Some(left) = self.reclaim_round(rules, &mut reclaimed).await? {
+            if reclaimed.deleted() == before {
+                return Err(Error::TooSlow {
+                    what: left,
+                    location: self.location().to_owned(),
+                });
+            }
+            before = reclaimed.deleted();
+        }
+        Ok(reclaimed)
+    }
+
+    /// Deletes what can be deleted while one condemnation holds; returns what would have been next.
+    async fn reclaim_round(
+        &self,
+        rules: &Reclaim,
+        reclaimed: &mut Reclaimed,
+    ) -> Result<Option<String>> {
         let now = match rules.is_dry_run {
             true => self.environment.now(),
             false => self.storage_time().await?,
@@ -118,27 +166,24 @@ impl Repository {
             floor: rules.floor,
         };
         let condemned = self.condemnable(rules, &age).await?;
-        let mut reclaimed = Reclaimed {
-            is_dry_run: rules.is_dry_run,
-            ..Reclaimed::default()
-        };
         if rules.is_dry_run {
             reclaimed.add(&condemned);
-            return Ok(reclaimed);
+            return Ok(None);
         }
         let _litter = self.storage.clear_unfinished(now).await;
         if condemned.generations.is_empty() && condemned.blobs.is_empty() {
-            self.delete_litter(condemned, &mut reclaimed).await?;
-            return Ok(reclaimed);
+            self.delete_litter(condemned.litter, reclaimed).await?;
+            return Ok(None);
         }
+        // Begun before it is condemned: the answer may be late.
+        let term = Term::begin(self.environment.now());
         let blobs = condemned.blobs.keys().cloned().collect();
         let standing = self.condemn(condemned.generations.clone(), blobs).await?;
-        let begun = Instant::now();
         let deleted = self
-            .delete_condemned(rules, &age, condemned, begun, &mut reclaimed)
+            .delete_condemned(rules, &age, condemned, term, reclaimed)
             .await;
         self.withdraw(standing).await;
-        deleted.map(|()| reclaimed)
+        deleted
     }
 
     /// Returns the time by the clock of the storage, which dates all that is there: that of this
@@ -153,46 +198,64 @@ impl Repository {
         own.ok_or_else(|| self.unusable(name, "it was there and is gone"))
     }
 
+    /// Deletes what is still not needed, and returns what there was no time for.
     async fn delete_condemned(
         &self,
         rules: &Reclaim,
         age: &Age,
         mut condemned: Condemned,
-        begun: Instant,
+        term: Term,
         reclaimed: &mut Reclaimed,
-    ) -> Result<()> {
+    ) -> Result<Option<String>> {
         tokio::time::sleep(rules.wait).await;
         reclaimed.spared = self.spare(&mut condemned, age).await?;
         for id in &condemned.generations {
-            self.check_time(begun, id)?;
-            self.retire(id).await?;
+            if self.within(term, self.retire(id)).await?.is_none() {
+                return Ok(Some(id.to_string()));
+            }
             reclaimed.generations.push(id.clone());
         }
-        let blobs = std::mem::take(&mut condemned.blobs);
-        let deleted = bounded::run(blobs, |(digest, len_bytes)| {
+        let deleted = bounded::run(condemned.blobs, |(digest, len_bytes)| {
             let repository = self.clone();
             async move {
                 let name = names::blob(&digest)?;
-                repository.check_time(begun, &name)?;
-                let is_deleted = repository.storage.delete(&name).await?;
-                Ok(is_deleted.then_some(len_bytes))
+                let deletion = repository.storage.delete(&name);
+                let deletion = async { Ok(deletion.await?) };
+                let is_deleted = repository.within(term, deletion).await?;
+                Ok((name, len_bytes, is_deleted))
             }
         });
-        for len_bytes in deleted.await?.into_iter().flatten() {
-            reclaimed.blobs += 1;
-            reclaimed.bytes += len_bytes;
+        let mut left = None;
+        for (name, len_bytes, is_deleted) in deleted.await? {
+            match is_deleted {
+                Some(true) => {
+                    reclaimed.blobs += 1;
+                    reclaimed.bytes += len_bytes;
+                }
+                Some(false) => {}
+                None => left = left.or(Some(name.to_string())),
+            }
         }
-        self.delete_litter(condemned, reclaimed).await
+        if left.is_none() {
+            self.delete_litter(condemned.litter, reclaimed).await?;
+        }
+        Ok(left)
     }
 
-    /// Checks that the condemnation still holds.
-    fn check_time(&self, begun: Instant, what: &impl ToString) -> Result<()> {
-        match begun.elapsed() < RECLAIM_MAX {
-            true => Ok(()),
-            false => Err(Error::TooSlow {
-                what: what.to_string(),
-                location: self.location().to_owned(),
-            }),
+    /// Deletes something unless the condemnation may not hold any more before it is done.
+    async fn within<T>(
+        &self,
+        term: Term,
+        deletion: impl Future<Output = Result<T>>,
+    ) -> Result<Option<T>> {
+        if term.is_over_at(self.environment.now()) {
+            return Ok(None);
+        }
+        tokio::select! {
+            // A process that was asleep looks at the time first.
+            biased;
+            () = tokio::time::sleep_until(term.ends) => Ok(None),
+            deleted = deletion => deleted.map(Some),
         }
     }
 
@@ -206,8 +269,12 @@ impl Repository {
         Ok(())
     }
 
-    async fn delete_litter(&self, condemned: Condemned, reclaimed: &mut Reclaimed) -> Result<()> {
-        for name in condemned.litter {
+    async fn delete_litter(
+        &self,
+        litter: Vec<ObjectName>,
+        reclaimed: &mut Reclaimed,
+    ) -> Result<()> {
+        for name in litter {
             reclaimed.litter += u64::from(self.storage.delete(&name).await?);
         }
         Ok(())
@@ -361,6 +428,11 @@ fn newest(
 }
 
 impl Reclaimed {
+    /// Returns how many generations and blobs were deleted.
+    fn deleted(&self) -> u64 {
+        self.generations.len() as u64 + self.blobs
+    }
+
     fn add(&mut self, condemned: &Condemned) {
         self.generations = condemned.generations.iter().cloned().collect();
         self.blobs = condemned.blobs.len() as u64;

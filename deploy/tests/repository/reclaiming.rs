@@ -10,9 +10,11 @@ use nightshard_deploy::{
     Error, ErrorKind, Reclaim, Reclaimed, Repository, Staged, Verdict, VerifiedBlobs,
 };
 use nightshard_storage::{Faults, Faulty, ObjectName};
+use tokio::time::Instant;
 
 use crate::support::{Bench, FixedEnvironment};
 
+const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A repository in storage whose clock a test owns.
@@ -211,7 +213,14 @@ async fn a_publisher_waits_for_a_condemnation_of_what_it_needs_to_end() {
         r#"{{"nonce": "slow", "generations": [], "blobs": ["{digest}"], "at": "", "by": "somebody"}}"#
     );
     let condemnation = name("condemned/slow.json");
-    nights.storage.put(&condemnation, condemned.into());
+    // By somebody who goes on and on.
+    let storage = nights.storage.clone();
+    let writing = tokio::spawn(async move {
+        loop {
+            storage.put(&condemnation, condemned.clone().into());
+            tokio::time::sleep(MINUTE).await;
+        }
+    });
     let error = nights.repository.select(&first.manifest.id).await;
     let error = error.unwrap_err();
     assert!(matches!(error, Error::Condemned { .. }));
@@ -224,8 +233,40 @@ async fn a_publisher_waits_for_a_condemnation_of_what_it_needs_to_end() {
             .any(|name| name.as_str().starts_with("intents/"))
     );
     // Others are not kept from anything.
+    let begun = Instant::now();
     nights.night(2).await;
-    // It is void once whoever wrote it cannot be at work any more.
-    tokio::time::advance(DAY).await;
+    assert!(begun.elapsed() < MINUTE);
+    // It is void once whoever wrote it cannot be at work any more: nobody has to try again.
+    writing.abort();
     nights.repository.select(&first.manifest.id).await.unwrap();
+    assert!((MINUTE * 3..MINUTE * 6).contains(&begun.elapsed()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_longer_than_a_condemnation_holds_is_done_in_rounds() {
+    let nights = Nights::new();
+    for seed in 0..6 {
+        nights.night(seed).await;
+    }
+    tokio::time::advance(DAY * 30).await;
+    let rules = Reclaim {
+        keep: 0,
+        ..Reclaim::default()
+    };
+    let expected = Reclaim {
+        is_dry_run: true,
+        ..rules.clone()
+    };
+    let expected = nights.repository.reclaim(&expected).await.unwrap();
+    nights.storage.set_faults(Faults {
+        delay_max: Duration::from_secs(2),
+        ..Faults::NONE
+    });
+    let begun = Instant::now();
+    let reclaimed = nights.repository.reclaim(&rules).await.unwrap();
+    assert!(begun.elapsed() > MINUTE, "{:?}", begun.elapsed());
+    assert_eq!(reclaimed.generations, expected.generations);
+    assert_eq!(nights.repository.generations().await.unwrap().len(), 2);
+    let again = nights.repository.reclaim(&rules).await.unwrap();
+    assert_eq!((again.generations.len(), again.blobs), (0, 0));
 }

@@ -214,8 +214,9 @@ mod tests {
     fn clocks_are_compared_by_what_the_server_dates_its_answer() {
         // 784,111,777 seconds after 1970, by RFC 9110.
         let date = "Sun, 06 Nov 1994 08:49:37 GMT";
-        let at =
-            |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777 + seconds - 3_600);
+        let at = |seconds: u64| {
+            SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777 + seconds - 3_600)
+        };
         for (seconds, is_far) in [
             (0, true),
             (2_699, true),
