@@ -46,11 +46,8 @@ impl FromStr for Quorum {
 impl ClusterArgs {
     /// Finds the servers; without any, nobody is prepared or told.
     pub(crate) async fn find(&self) -> anyhow::Result<Cluster> {
-        let mut servers = Vec::new();
-        for address in &self.servers {
-            let found = Cluster::resolve(address).await;
-            servers.extend(found.map_err(|error| UsageError(format!("--servers {error}")))?);
-        }
+        let servers = Cluster::resolve_all(&self.servers).await;
+        let servers = servers.map_err(|error| UsageError(format!("--servers {error}")))?;
         let quorum = match self.quorum {
             Quorum::All => servers.len(),
             Quorum::Number(number) if number <= servers.len() => number,

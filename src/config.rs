@@ -128,6 +128,9 @@ mod tests {
         // What has no default, as the example has it.
         let expected = ControllerConfig {
             repository: "repository".into(),
+            publish_to: controller.publish_to.clone(),
+            pack: controller.pack.clone(),
+            reclaim: controller.reclaim,
             build: controller.build.clone(),
             token_file: controller.token_file.clone(),
             listen: controller.listen,

@@ -73,6 +73,18 @@ impl Cluster {
         Ok(urls)
     }
 
+    /// Returns the servers that addresses stand for now, as [`Cluster::resolve`] finds them.
+    ///
+    /// # Errors
+    /// The address that stands for none, and why, in one line.
+    pub async fn resolve_all(addresses: &[String]) -> Result<Vec<String>, String> {
+        let mut servers = Vec::new();
+        for address in addresses {
+            servers.extend(Self::resolve(address).await?);
+        }
+        Ok(servers)
+    }
+
     /// Has every server fetch, verify and warm a generation aside, and waits until a quorum has.
     ///
     /// # Errors

@@ -206,7 +206,7 @@ fn what_servers_do_badly_with_is_taken_back() {
         let serving = r#"{"selection": 99, "generation": "2018-01-01-0123456789ab"}"#;
         format!(r#"{{"serving": {serving}, "failed": null, "prepared": {ready:?}}}"#)
     });
-    let nights = Nights::new(&format!("servers = [\"http://{server}\"]"));
+    let nights = Nights::new(&format!("servers = [\"dns:{server}\"]"));
     generations
         .set(nights.repository.path().join("generations"))
         .unwrap();

@@ -27,7 +27,8 @@ pub struct ControllerConfig {
     pub pack: Vec<Vec<String>>,
     /// How long a build, and each pack, may take.
     pub build_timeout_seconds: u32,
-    /// The servers' administrative addresses, such as `http://10.0.0.1:9090`.
+    /// The servers' administrative addresses, such as `http://10.0.0.1:9090`, or `dns:NAME:PORT` for
+    /// all that a name stands for.
     pub servers: Vec<String>,
     /// A file with the token that servers want to see.
     pub token_file: Option<PathBuf>,
@@ -123,9 +124,10 @@ impl ControllerConfig {
                 "controller.build: give what nightshard build needs, --input above all".into(),
             );
         }
-        if let Some(url) = self.servers.iter().find(|url| !is_http(url)) {
+        let is_server = |url: &String| is_http(url) || url.starts_with("dns:");
+        if let Some(url) = self.servers.iter().find(|url| !is_server(url)) {
             return Err(format!(
-                "controller.servers: {url:?} does not begin with http://"
+                "controller.servers: {url:?} begins with neither http:// nor dns:"
             ));
         }
         if self.webhook.as_ref().is_some_and(|url| !is_webhook(&url)) {
@@ -139,7 +141,9 @@ impl ControllerConfig {
                 "controller.lease_seconds: it is no longer than clock_error_seconds".into(),
             );
         }
-        if usize::try_from(self.quorum).is_ok_and(|quorum| quorum > self.servers.len()) {
+        // How many a name stands for shows when they are needed.
+        let has_names = self.servers.iter().any(|url| url.starts_with("dns:"));
+        if !has_names && self.quorum(self.servers.len()) > self.servers.len() {
             return Err("controller.quorum: there are not so many servers".into());
         }
         self.schedule().map(drop)
@@ -190,11 +194,11 @@ impl ControllerConfig {
         }
     }
 
-    /// Returns how many servers must serve the new generation.
+    /// Returns how many of so many servers must serve the new generation.
     #[must_use]
-    pub fn quorum(&self) -> usize {
+    pub fn quorum(&self, servers: usize) -> usize {
         match self.quorum {
-            0 => self.servers.len(),
+            0 => servers,
             quorum => usize::try_from(quorum).unwrap_or(usize::MAX),
         }
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{ControllerConfig, child::BuildCommand};
 use crate::{
-    Cluster, ErrorKind, Repository, Result, SelectionNumber,
+    Cluster, Error, ErrorKind, Repository, Result, SelectionNumber,
     gate::Thresholds,
     servers::{self, Watched},
 };
@@ -131,12 +131,13 @@ impl Machines {
         Ok(made.generation)
     }
 
-    /// Returns the servers that are switched together.
-    fn cluster(&self) -> Cluster {
+    /// Finds the servers that are switched together.
+    async fn cluster(&self) -> Result<Cluster, String> {
         let config = &self.config;
+        let servers = Cluster::resolve_all(&config.servers).await?;
         let patience = Duration::from_secs(config.prepare_seconds.into());
-        let (servers, token) = (config.servers.clone(), self.token.clone());
-        Cluster::new(servers, token, config.quorum(), patience)
+        let quorum = config.quorum(servers.len());
+        Ok(Cluster::new(servers, self.token.clone(), quorum, patience))
     }
 }
 
@@ -195,11 +196,22 @@ impl Site for Machines {
     }
 
     async fn prepare(&self, id: &GenerationId) -> Result<()> {
-        self.cluster().prepare(id).await
+        match self.cluster().await {
+            Ok(cluster) => cluster.prepare(id).await,
+            Err(problems) => Err(Error::NoQuorum {
+                id: id.clone(),
+                ready: 0,
+                quorum: self.config.quorum(1),
+                problems,
+            }),
+        }
     }
 
     async fn tell(&self, number: SelectionNumber) {
-        self.cluster().tell(number).await;
+        // Those that cannot be found now find the selection at their next poll.
+        if let Ok(cluster) = self.cluster().await {
+            cluster.tell(number).await;
+        }
     }
 
     async fn watch(&self, id: &GenerationId) -> Watched {
@@ -207,7 +219,11 @@ impl Site for Machines {
         if config.servers.is_empty() {
             return Watched::Well("no servers are named".to_owned());
         }
-        let ask = || servers::ask(&config.servers, self.token.as_deref());
+        let servers = match Cluster::resolve_all(&config.servers).await {
+            Ok(servers) => servers,
+            Err(problem) => return Watched::Unknown(format!("servers cannot be found: {problem}")),
+        };
+        let ask = || servers::ask(&servers, self.token.as_deref());
         let before = ask().await;
         let mut after = before.clone();
         let time = Duration::from_secs(config.watch_seconds.into());
@@ -226,7 +242,7 @@ impl Site for Machines {
             .zip(after)
             .map(|(last, before)| last.or(before))
             .collect();
-        let (quorum, share_max) = (config.quorum(), config.errors_share_max);
+        let (quorum, share_max) = (config.quorum(servers.len()), config.errors_share_max);
         servers::judge(id, &before, &after, quorum, share_max)
     }
 }
