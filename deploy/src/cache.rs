@@ -293,9 +293,12 @@ fn is_dead(folder: &Path, now: SystemTime) -> bool {
         .and_then(|modified| now.duration_since(modified).ok());
     // One dated in the future has no age: it is left alone.
     let is_old = age.is_some_and(|age| age > UNFINISHED_AGE_MAX);
+    let lock = folder.join("lock");
+    // Others may put anything into a folder for temporary files: what is no file is not opened.
     is_old
-        && match File::open(folder.join("lock")) {
-            Ok(lock) => lock.try_lock().is_ok(),
+        && match fs::symlink_metadata(&lock) {
+            Ok(metadata) if !metadata.is_file() => false,
+            Ok(_) => File::open(&lock).is_ok_and(|lock| lock.try_lock().is_ok()),
             Err(error) => error.kind() == ErrorKind::NotFound,
         }
 }

@@ -22,6 +22,9 @@ pub(crate) const RECLAIM_MAX: Duration = Duration::from_secs(60);
 /// arrive.
 pub(crate) const CONDEMNED_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 
+/// An older intent is void, and litter: no publisher takes so long.
+pub(crate) const INTENT_AGE_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// How long a publisher waits for a condemnation of what it needs to end: longer than one holds whose
 /// process was killed.
 const PATIENCE: Duration = Duration::from_secs(7 * 60);
@@ -91,6 +94,25 @@ impl Repository {
                 (standing, written) = (renewed?, Instant::now());
             }
         }
+    }
+
+    /// Declares that a generation that is there is about to be referenced.
+    ///
+    /// # Errors
+    /// As [`Repository::declare`]; [`Error::UnknownGeneration`] if it is not there any more: it may have
+    /// been reclaimed since its manifest was read, or that may be from a cache.
+    pub(crate) async fn declare_present(&self, manifest: &Manifest) -> Result<Standing> {
+        let standing = self.declare(manifest).await?;
+        let error = match self.has_manifest(&manifest.id).await {
+            Ok(true) => return Ok(standing),
+            Ok(false) => Error::UnknownGeneration {
+                id: manifest.id.clone(),
+                location: self.location().to_owned(),
+            },
+            Err(error) => error,
+        };
+        self.withdraw(standing).await;
+        Err(error)
     }
 
     /// Writes that a generation and its blobs are about to be referenced.

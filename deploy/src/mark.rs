@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Repository, Result, bounded, names, record::Written};
 
 /// So many others may mark one generation while one does.
-const ATTEMPTS_MAX: u32 = 16;
+const ATTEMPTS_MAX: usize = 16;
 
 /// What a mark says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +60,26 @@ impl Repository {
         self.append_mark(id, mark, why).await
     }
 
+    /// Marks a generation as good, unless it is marked as bad: what somebody says of it while this looks
+    /// counts.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] if it is marked as bad, or marked by somebody else meanwhile, otherwise as
+    /// [`Repository::mark`].
+    pub(crate) async fn mark_unless_bad(&self, id: &GenerationId, why: &str) -> Result<Mark> {
+        let marks = self.marks().await?;
+        let last = marks.get(id);
+        if let Some(bad) = last.filter(|mark| mark.mark == Verdict::Bad) {
+            let name = names::mark(id, bad.number)?;
+            return Err(self.unusable(name, format!("it is marked as bad: {}", bad.why)));
+        }
+        let mark = self.new_mark(id, Verdict::Good, why);
+        let number = last.map_or(1, |mark| mark.number.saturating_add(1));
+        let marked = self.write_mark(&mark, number).await?;
+        let taken = || names::mark(id, number).map(|name| self.unusable(name, "somebody else's"));
+        marked.map_or_else(|| Err(taken()?), Ok)
+    }
+
     /// Marks a generation, whether it is there or not.
     pub(crate) async fn append_mark(
         &self,
@@ -70,32 +90,45 @@ impl Repository {
         let listed = self.storage.list(&names::marks_of(id)?).await?;
         let numbers = listed.iter().filter_map(|it| names::of_mark(&it.name));
         let last = numbers.map(|(_, number)| number).max().unwrap_or_default();
-        let mut mark = Mark {
+        let mark = self.new_mark(id, mark, why);
+        for number in (last + 1..).take(ATTEMPTS_MAX) {
+            if let Some(mark) = self.write_mark(&mark, number).await? {
+                return Ok(mark);
+            }
+        }
+        let name = names::mark(id, last)?;
+        Err(self.unusable(name, "others mark this generation all the time"))
+    }
+
+    fn new_mark(&self, id: &GenerationId, mark: Verdict, why: &str) -> Mark {
+        Mark {
             generation: id.clone(),
-            number: last,
+            number: 0,
             mark,
             why: why.to_owned(),
             nonce: self.environment.nonce(),
             at: self.now_text(),
             by: self.environment.writer(),
-        };
-        for _attempt in 0..ATTEMPTS_MAX {
-            mark.number = mark.number.saturating_add(1);
-            let name = names::mark(id, mark.number)?;
-            let is_mine = match self.write_record(&name, &mark).await? {
-                Written::New => true,
-                Written::Found => match self.read_record::<Mark>(&name).await {
-                    Err(Error::Storage(error)) => return Err(error.into()),
-                    found => found
-                        .is_ok_and(|found| found.is_some_and(|found| found.nonce == mark.nonce)),
-                },
-            };
-            if is_mine {
-                return Ok(mark);
-            }
         }
-        let name = names::mark(id, mark.number)?;
-        Err(self.unusable(name, "others mark this generation all the time"))
+    }
+
+    /// Writes a mark under a number, unless that is somebody else's.
+    async fn write_mark(&self, mark: &Mark, number: u64) -> Result<Option<Mark>> {
+        let mark = Mark {
+            number,
+            ..mark.clone()
+        };
+        let name = names::mark(&mark.generation, number)?;
+        let is_mine = match self.write_record(&name, &mark).await? {
+            Written::New => true,
+            Written::Found => match self.read_record::<Mark>(&name).await {
+                Err(Error::Storage(error)) => return Err(error.into()),
+                found => {
+                    found.is_ok_and(|found| found.is_some_and(|found| found.nonce == mark.nonce))
+                }
+            },
+        };
+        Ok(is_mine.then_some(mark))
     }
 
     /// Returns the mark that counts of each generation that has any.

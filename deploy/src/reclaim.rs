@@ -6,6 +6,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    future::poll_fn,
+    pin::pin,
+    task::Poll,
     time::{Duration, SystemTime},
 };
 
@@ -16,7 +19,7 @@ use tokio::time::Instant;
 
 use crate::{
     Error, Mark, Repository, Result, Verdict, bounded,
-    intent::{CONDEMNED_AGE_MAX, Claim, RECLAIM_MAX},
+    intent::{CONDEMNED_AGE_MAX, Claim, INTENT_AGE_MAX, RECLAIM_MAX},
     names,
 };
 
@@ -166,23 +169,31 @@ impl Repository {
             floor: rules.floor,
         };
         let condemned = self.condemnable(rules, &age).await?;
+        let orphans = condemned.litter.iter().filter_map(names::generation_of);
+        let orphans: BTreeSet<GenerationId> = orphans.collect();
         if rules.is_dry_run {
             reclaimed.add(&condemned);
             return Ok(None);
         }
         let _litter = self.storage.clear_unfinished(now).await;
-        if condemned.generations.is_empty() && condemned.blobs.is_empty() {
+        let of_generations = [&condemned.generations, &orphans];
+        if of_generations.iter().all(|ids| ids.is_empty()) && condemned.blobs.is_empty() {
             self.delete_litter(condemned.litter, reclaimed).await?;
             return Ok(None);
         }
         // Begun before it is condemned: the answer may be late.
         let term = Term::begin(self.environment.now());
         let blobs = condemned.blobs.keys().cloned().collect();
-        let standing = self.condemn(condemned.generations.clone(), blobs).await?;
+        let standing = self
+            .condemn(&condemned.generations | &orphans, blobs)
+            .await?;
         let deleted = self
             .delete_condemned(rules, &age, condemned, term, reclaimed)
             .await;
-        self.withdraw(standing).await;
+        // A deletion without an answer may still arrive: until then the condemnation stands.
+        if let Ok(None) = deleted {
+            self.withdraw(standing).await;
+        }
         deleted
     }
 
@@ -208,9 +219,14 @@ impl Repository {
         reclaimed: &mut Reclaimed,
     ) -> Result<Option<String>> {
         tokio::time::sleep(rules.wait).await;
-        reclaimed.spared = self.spare(&mut condemned, age).await?;
+        reclaimed.spared += self.spare(&mut condemned, age).await?;
+        let marks = self.marks().await?;
         for id in &condemned.generations {
-            if self.within(term, self.retire(id)).await?.is_none() {
+            if self
+                .within(term, self.retire(id, marks.get(id)))
+                .await?
+                .is_none()
+            {
                 return Ok(Some(id.to_string()));
             }
             reclaimed.generations.push(id.clone());
@@ -248,20 +264,22 @@ impl Repository {
         term: Term,
         deletion: impl Future<Output = Result<T>>,
     ) -> Result<Option<T>> {
-        if term.is_over_at(self.environment.now()) {
-            return Ok(None);
-        }
-        tokio::select! {
-            // A process that was asleep looks at the time first.
-            biased;
-            () = tokio::time::sleep_until(term.ends) => Ok(None),
-            deleted = deletion => deleted.map(Some),
-        }
+        let mut deletion = pin!(deletion);
+        // A process that was asleep looks at the time first.
+        let deletion = poll_fn(|context| match term.is_over_at(self.environment.now()) {
+            true => Poll::Ready(Ok(None)),
+            false => deletion.as_mut().poll(context).map(|done| done.map(Some)),
+        });
+        let in_time = tokio::time::timeout_at(term.ends, deletion).await;
+        in_time.unwrap_or(Ok(None))
     }
 
-    /// Deletes what is in a generation's folder, its manifest first.
-    async fn retire(&self, id: &GenerationId) -> Result<()> {
-        self.append_mark(id, Verdict::Retired, "reclaimed").await?;
+    /// Deletes what is in a generation's folder, its manifest first. What is bad stays marked so: the same
+    /// input makes the same generation again.
+    async fn retire(&self, id: &GenerationId, mark: Option<&Mark>) -> Result<()> {
+        if mark.is_none_or(|mark| mark.mark != Verdict::Bad) {
+            self.append_mark(id, Verdict::Retired, "reclaimed").await?;
+        }
         self.storage.delete(&names::manifest(id)?).await?;
         for object in self.storage.list(&names::generation(id)?).await? {
             self.storage.delete(&object.name).await?;
@@ -294,6 +312,12 @@ impl Repository {
         let intended = seen.intents.iter().flat_map(|claim| &claim.blobs);
         let needed: BTreeSet<&String> = intended.chain(&blobs).collect();
         condemned.blobs.retain(|digest, _| !needed.contains(digest));
+        let intended = seen.intents.iter().flat_map(|claim| &claim.generations);
+        let there: BTreeSet<&GenerationId> = intended.chain(seen.manifests.keys()).collect();
+        condemned.litter.retain(|name| {
+            let id = names::generation_of(name);
+            id.is_none_or(|id| !there.contains(&id))
+        });
         Ok((before - condemned.generations.len() - condemned.blobs.len()) as u64)
     }
 
@@ -349,7 +373,7 @@ impl Repository {
             beside: Vec::new(),
         };
         for object in self.storage.list(&names::intents()?).await? {
-            if age.is_old(object.modified) {
+            if age.exceeds(object.modified, age.floor.max(INTENT_AGE_MAX)) {
                 seen.void_intents.push(object.name);
             // One that is gone was withdrawn.
             } else if let Some(claim) = self.read_record(&object.name).await? {

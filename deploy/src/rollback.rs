@@ -105,7 +105,7 @@ impl Repository {
         why: &str,
     ) -> Result<RolledBack> {
         let manifest = self.manifest(target).await?;
-        let intent = self.declare(&manifest).await?;
+        let intent = self.declare_present(&manifest).await?;
         let selected = self.leave_declared(number, &from, &manifest, why).await;
         self.withdraw(intent).await;
         selected.map(|selected| RolledBack { from, selected })

@@ -84,7 +84,7 @@ impl Repository {
     /// reclaimed.
     pub async fn select(&self, id: &GenerationId) -> Result<Selected> {
         let manifest = self.manifest(id).await?;
-        let intent = self.declare(&manifest).await?;
+        let intent = self.declare_present(&manifest).await?;
         let selected = self.select_declared(&manifest).await;
         self.withdraw(intent).await;
         selected
@@ -116,7 +116,7 @@ impl Repository {
         id: &GenerationId,
     ) -> Result<Selected> {
         let manifest = self.manifest(id).await?;
-        let intent = self.declare(&manifest).await?;
+        let intent = self.declare_present(&manifest).await?;
         let checked = self.check_blobs(&manifest, Check::Length).await;
         let selected = match checked {
             Ok(()) => self.write_next(number, id).await,

@@ -127,9 +127,12 @@ pub fn judge(
     for (before, after) in before.iter().zip(after) {
         if let Ok(after) = after {
             // A server that started again counts from nothing.
-            let before = before
-                .as_ref()
-                .map_or(after.requests, |before| before.requests);
+            let nothing = Requests::default();
+            let before = match before {
+                Ok(before) if before.requests.total <= after.requests.total => before.requests,
+                Ok(_started_again) => nothing,
+                Err(_) => after.requests,
+            };
             answers.total += after.requests.total.saturating_sub(before.total);
             answers.errors_5xx += after.requests.errors().saturating_sub(before.errors());
         }

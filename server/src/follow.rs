@@ -300,8 +300,9 @@ impl Follower {
             purpose,
             result,
         } = opened;
-        // What was mapped and is not served is forgotten, too.
-        self.must_retain = true;
+        // What was mapped and is not served is forgotten, too; what was fetched of one that failed is
+        // needed when it is tried again.
+        self.must_retain |= result.is_ok();
         match (purpose, result) {
             (Purpose::Prepare, Ok(served)) => {
                 self.prepared(served);

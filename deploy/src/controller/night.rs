@@ -52,6 +52,8 @@ pub struct Night<S> {
     site: S,
     lease: Lease,
     history: RunHistory,
+    /// The highest selection when this night last looked.
+    seen: SelectionNumber,
 }
 
 impl<S: Site> Night<S> {
@@ -66,6 +68,7 @@ impl<S: Site> Night<S> {
             site,
             lease,
             history,
+            seen: SelectionNumber::default(),
         })
     }
 
@@ -166,9 +169,11 @@ impl<S: Site> Night<S> {
 
     async fn select(&mut self, id: &GenerationId) -> Result<Performed, String> {
         let (site, repository) = (&self.site, &self.repositories.published);
+        // What was selected since this night looked is not overruled: it looks again.
+        let seen = self.seen;
         let selecting = async {
             site.prepare(id).await?;
-            let selected = repository.select(id).await?;
+            let selected = repository.select_over(seen, id).await?;
             site.tell(selected.selection.number).await;
             Ok::<_, Error>(selected.selection.number)
         };
@@ -190,7 +195,14 @@ impl<S: Site> Night<S> {
             _ => "badly",
         };
         let why = format!("servers did {how} with it in the night of {}", self.day());
-        let mark = self.repositories.published.mark(id, verdict, &why).await;
+        let repository = &self.repositories.published;
+        let marking = async {
+            match verdict {
+                Verdict::Good => repository.mark_unless_bad(id, &why).await,
+                verdict => repository.mark(id, verdict, &why).await,
+            }
+        };
+        let mark = holding(&mut self.lease, &self.history, marking).await?;
         let mark = mark.map_err(|error| one_line(&error))?;
         Ok(done(format!("mark {}", mark.number)))
     }
@@ -236,7 +248,7 @@ impl<S: Site> Night<S> {
         self.history.day
     }
 
-    async fn look(&self) -> Result<Seen> {
+    async fn look(&mut self) -> Result<Seen> {
         let published = &self.repositories.published;
         let marks = published.marks().await?;
         let marked = |verdict| {
@@ -254,6 +266,12 @@ impl<S: Site> Night<S> {
             }
         }
         let made = published.made().await?;
+        // One that is gone cannot be gone back to.
+        good.retain(|id| made.contains_key(id));
+        self.seen = selections
+            .last()
+            .map(|(number, _)| *number)
+            .unwrap_or_default();
         Ok(Seen {
             published: made.keys().cloned().collect(),
             built: match &self.repositories.apart {
@@ -342,10 +360,10 @@ async fn holding<T>(
     let third = Duration::try_from(lease.terms().duration / 3).unwrap_or_default();
     loop {
         tokio::select! {
-            // So that a simulation repeats itself.
+            // Who was asleep for long looks at the lease before it goes on.
             biased;
-            done = &mut work => return Ok(done),
             () = tokio::time::sleep(third) => {}
+            done = &mut work => return Ok(done),
         }
         match lease.renew().await {
             // What storage does not answer now it may before the lease is over.

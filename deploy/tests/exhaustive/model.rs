@@ -85,7 +85,7 @@ impl State {
             Step::Reclaim { keep } => {
                 let kept = self.kept(keep);
                 for id in &self.created {
-                    if !kept.contains(id) {
+                    if !kept.contains(id) && self.marks[*id] != Some(Known::Bad) {
                         state.marks[*id] = Some(Known::Retired);
                     }
                 }

@@ -78,7 +78,7 @@ fn no_schedule_breaks_a_promise() {
 fn nights_end_in_every_way_and_are_gone_on_with() {
     let pool = world::Pool::new();
     let mut seen = BTreeSet::new();
-    for seed in 0..100 {
+    for seed in 0..400 {
         support::simulated().block_on(async {
             let world = World::new(&pool, seed);
             run_actors(&world).await;
