@@ -70,7 +70,11 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if error.is::<UsageError>() {
         return Some(USAGE);
     }
-    if error.is::<Refused>() {
+    let is_bad = matches!(
+        error.downcast_ref(),
+        Some(nightshard_deploy::Error::MarkedBad { .. })
+    );
+    if is_bad || error.is::<Refused>() {
         return Some(REFUSED);
     }
     let is_option = matches!(

@@ -174,7 +174,9 @@ with DAG(
     )
     roll_back = NightshardOperator(
         task_id="roll_back",
-        arguments=["rollback", repository, "--why", "servers did badly", *CONFIG, *SERVERS],
+        # What somebody else selected meanwhile is left alone, and a repeated attempt, too: exit code 4.
+        arguments=["rollback", repository, "--from", GENERATION, "--why", "servers did badly",
+                   *CONFIG, *SERVERS],
     )
 
     @task

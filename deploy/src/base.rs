@@ -122,7 +122,8 @@ impl Repository {
     ///
     /// # Errors
     /// As [`Repository::select`]; [`Error::Conflict`] if another one was selected meanwhile, of
-    /// which this generation knows nothing.
+    /// which this generation knows nothing; [`Error::MarkedBad`] if somebody found it bad before: the same
+    /// input makes the same generation again.
     pub async fn select_after(&self, published: &Published, base: &Base) -> Result<Selected> {
         let id = &published.generation;
         if base.usable().is_some_and(|current| current.id == *id)
@@ -134,6 +135,13 @@ impl Repository {
             return Ok(Selected {
                 selection,
                 is_new: false,
+            });
+        }
+        if let Some(bad) = self.marks().await?.remove(id).filter(|mark| mark.is_bad()) {
+            return Err(Error::MarkedBad {
+                id: id.clone(),
+                why: bad.why,
+                location: self.location().to_owned(),
             });
         }
         self.select_over(base.number, id).await

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::{
-    Error, Result, SelectionNumber, http,
+    Error, Result, Selection, http,
     servers::{self, ServerState},
 };
 
@@ -117,16 +117,16 @@ impl Cluster {
     }
 
     /// Tells every server of a selection, and waits until each serves it or has had its time.
-    pub async fn tell(&self, number: SelectionNumber) -> Vec<Switched> {
+    pub async fn tell(&self, selection: &Selection) -> Vec<Switched> {
         let begun = Instant::now();
         let told = self
             .servers
             .iter()
-            .map(|server| self.tell_one(server, number, begun));
+            .map(|server| self.tell_one(server, selection, begun));
         futures_util::future::join_all(told).await
     }
 
-    async fn tell_one(&self, server: &str, number: SelectionNumber, begun: Instant) -> Switched {
+    async fn tell_one(&self, server: &str, selection: &Selection, begun: Instant) -> Switched {
         let one = [server.to_owned()];
         let mut switched = Switched {
             server: server.to_owned(),
@@ -142,7 +142,20 @@ impl Cluster {
                 Some(Ok(ServerState {
                     serving: Some(serving),
                     ..
-                })) if serving.selection >= number.0 => {
+                })) if serving.selection == selection.number.0
+                    && serving.generation != selection.generation =>
+                {
+                    // Its repository was exchanged, or a selection taken away.
+                    let (generation, number) = (&serving.generation, selection.number);
+                    let problem =
+                        format!("it serves {generation} as selection {number}: restart it");
+                    switched.problem = Some(problem);
+                    break;
+                }
+                Some(Ok(ServerState {
+                    serving: Some(serving),
+                    ..
+                })) if serving.selection >= selection.number.0 => {
                     let elapsed = begun.elapsed().as_millis();
                     switched.after_ms = Some(u64::try_from(elapsed).unwrap_or(u64::MAX));
                     switched.problem = None;

@@ -133,6 +133,19 @@ pub enum Error {
         /// The repository.
         location: String,
     },
+    /// What was published is marked as bad: only who names it selects it.
+    #[error(
+        "generation {id} is marked as bad ({why}): it is published, not selected: \
+         `nightshard select {location} {id}` makes it current all the same"
+    )]
+    MarkedBad {
+        /// The generation.
+        id: GenerationId,
+        /// Why it was marked so.
+        why: String,
+        /// The repository.
+        location: String,
+    },
     /// Deleting took so long that what was condemned may be needed again.
     #[error("reclaiming in {location} takes too long, and stops before {what}: run it again")]
     TooSlow {
@@ -221,6 +234,7 @@ impl Error {
             Self::Interrupted
             | Self::NothingSelected { .. }
             | Self::NothingGood { .. }
+            | Self::MarkedBad { .. }
             | Self::TooSlow { .. }
             | Self::Cache { .. }
             | Self::CacheFull { .. }

@@ -170,9 +170,16 @@ impl Repository {
             if age.is_some_and(|age| age > CONDEMNED_AGE_MAX) {
                 continue;
             }
-            let claim: Option<Claim> = self.read_record(&condemned.name).await?;
-            if let Some(claim) = claim.filter(|claim| claim.meets(&standing.claim)) {
-                return Ok(Some((condemned.name, claim.by)));
+            match self.read_record::<Claim>(&condemned.name).await {
+                Ok(Some(claim)) if claim.meets(&standing.claim) => {
+                    return Ok(Some((condemned.name, claim.by)));
+                }
+                Ok(_) => {}
+                // What it is about is not known: it may be anything, until it is void.
+                Err(Error::Unusable { .. }) => {
+                    return Ok(Some((condemned.name, "somebody unknown".to_owned())));
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(None)

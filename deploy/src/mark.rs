@@ -45,6 +45,12 @@ pub struct Mark {
     pub by: String,
 }
 
+impl Mark {
+    pub(crate) fn is_bad(&self) -> bool {
+        self.mark == Verdict::Bad
+    }
+}
+
 impl Repository {
     /// Marks a generation.
     ///
@@ -69,7 +75,7 @@ impl Repository {
     pub(crate) async fn mark_unless_bad(&self, id: &GenerationId, why: &str) -> Result<Mark> {
         let marks = self.marks().await?;
         let last = marks.get(id);
-        if let Some(bad) = last.filter(|mark| mark.mark == Verdict::Bad) {
+        if let Some(bad) = last.filter(|mark| mark.is_bad()) {
             let name = names::mark(id, bad.number)?;
             return Err(self.unusable(name, format!("it is marked as bad: {}", bad.why)));
         }

@@ -277,7 +277,7 @@ impl Repository {
     /// Deletes what is in a generation's folder, its manifest first. What is bad stays marked so: the same
     /// input makes the same generation again.
     async fn retire(&self, id: &GenerationId, mark: Option<&Mark>) -> Result<()> {
-        if mark.is_none_or(|mark| mark.mark != Verdict::Bad) {
+        if !mark.is_some_and(Mark::is_bad) {
             self.append_mark(id, Verdict::Retired, "reclaimed").await?;
         }
         self.storage.delete(&names::manifest(id)?).await?;

@@ -1,6 +1,7 @@
 //! `nightshard controller`: a night after the other, by itself.
 
 use std::{
+    collections::VecDeque,
     io::Write,
     net::SocketAddr,
     path::PathBuf,
@@ -21,7 +22,7 @@ use nightshard_deploy::{
 use nightshard_format::calendar::Day;
 use nightshard_storage::Location;
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Mutex};
 
 use crate::{
     config::Config,
@@ -32,6 +33,9 @@ use crate::{
 
 /// How long to wait before looking again for what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
+
+/// So many of the latest alerts wait for a webhook that is away.
+const UNPOSTED_MAX: usize = 100;
 
 /// How long to wait where storage does not answer.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -99,6 +103,8 @@ struct Controller {
     /// The configuration file, which builds are given, too.
     path: String,
     stop: Stop,
+    /// Alerts that the webhook has not taken yet, the earliest first.
+    unposted: Mutex<VecDeque<Alert>>,
 }
 
 impl Controller {
@@ -129,6 +135,7 @@ impl Controller {
             own,
             config,
             stop: Stop::on_signals()?,
+            unposted: Mutex::default(),
         })
     }
 
@@ -180,7 +187,14 @@ impl Controller {
 
     async fn once(&self, day: Day, as_json: bool) -> anyhow::Result<ExitCode> {
         // Whatever ended before now is begun anew.
-        let ending = self.night(day, Timestamp::MAX).await?;
+        let ending = self.night(day, Timestamp::MAX).await;
+        if let Err(error) = &ending
+            && !matches!(error, Error::LeaseHeld { .. } | Error::LeaseLost { .. })
+        {
+            let alert = self.alert_of("failing", day, error.to_string());
+            self.alert(alert).await;
+        }
+        let ending = ending?;
         let ending = ending.with_context(|| match self.stop.is_told() {
             true => format!("told to stop: the night of {day} goes on when it is started again"),
             false => "the night is over already".to_owned(),
@@ -194,7 +208,7 @@ impl Controller {
             print(&format!("night of {day}: {text}\n"))?;
         }
         if let Some(alert) = stale {
-            self.alert(&alert).await;
+            self.alert(alert).await;
         }
         Ok(match ending {
             Ending::Served(_) => ExitCode::SUCCESS,
@@ -241,9 +255,10 @@ impl Controller {
             let failure = failure.map(|error| exit::one_line(&error));
             if let Some(text) = failure.clone().filter(|_| failed != failure) {
                 let alert = self.alert_of("failing", self.last_day(), text);
-                self.alert(&alert).await;
+                self.alert(alert).await;
             }
             failed = failure;
+            self.post_alerts().await;
             let pause = tokio::time::sleep(LOOK_EVERY);
             if self.stop.unless_told(pause).await.is_none() {
                 return;
@@ -267,7 +282,7 @@ impl Controller {
         let stale = stale.transpose()?.flatten();
         let text = stale.as_ref().map(|alert| alert.text.clone());
         if let Some(alert) = stale.filter(|_| *told != text) {
-            self.alert(&alert).await;
+            self.alert(alert).await;
         }
         *told = text;
         Ok(())
@@ -289,11 +304,11 @@ impl Controller {
             && !matches!(ending, Ending::Served(_))
         {
             let text = text_of(ending);
-            self.alert(&self.alert_of("night", day, text)).await;
+            self.alert(self.alert_of("night", day, text)).await;
         }
         if let (Some(_), Some(problem)) = (&ending, left) {
             let text = format!("what nobody needs was not reclaimed: {problem}");
-            self.alert(&self.alert_of("reclaim", day, text)).await;
+            self.alert(self.alert_of("reclaim", day, text)).await;
         }
         Ok(ending)
     }
@@ -373,12 +388,29 @@ impl Controller {
     }
 
     /// Says an alert on standard error, and to the webhook if there is one.
-    async fn alert(&self, alert: &Alert) {
+    async fn alert(&self, alert: Alert) {
         say(&format!("alert: {}: {}", alert.day, alert.text));
-        if let Some(webhook) = &self.own.webhook
-            && let Err(problem) = alert.post(webhook).await
-        {
-            say(&format!("controller.webhook: {problem}"));
+        if self.own.webhook.is_some() {
+            let mut unposted = self.unposted.lock().await;
+            unposted.push_back(alert);
+            if unposted.len() > UNPOSTED_MAX {
+                unposted.pop_front();
+            }
+        }
+        self.post_alerts().await;
+    }
+
+    /// Posts what was not posted yet, in order; what is not taken now is posted another time.
+    async fn post_alerts(&self) {
+        let Some(webhook) = &self.own.webhook else {
+            return;
+        };
+        let mut unposted = self.unposted.lock().await;
+        while let Some(alert) = unposted.front() {
+            if let Err(problem) = alert.post(webhook).await {
+                return say(&format!("controller.webhook: {problem}"));
+            }
+            unposted.pop_front();
         }
     }
 }

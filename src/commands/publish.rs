@@ -81,7 +81,7 @@ async fn publish(
     let cluster = args.cluster.find().await?;
     cluster.prepare(&id).await?;
     let selected = to.select_after(&published, &base).await?;
-    let switched = cluster.tell(selected.selection.number).await;
+    let switched = cluster.tell(&selected.selection).await;
     Ok((published, Some(selected), switched))
 }
 

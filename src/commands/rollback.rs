@@ -23,6 +23,9 @@ pub(crate) struct RollbackArgs {
     /// The generation to go back to [default: the newest good one before the current one].
     #[arg(value_name = "GENERATION")]
     generation: Option<GenerationId>,
+    /// Go back only if this generation is current: exit code 4 if it is not.
+    #[arg(long, value_name = "GENERATION")]
+    from: Option<GenerationId>,
     /// Why, for those who read the mark.
     #[arg(long, value_name = "TEXT", default_value = "rolled back")]
     why: String,
@@ -44,8 +47,11 @@ pub(crate) fn run(args: RollbackArgs) -> anyhow::Result<ExitCode> {
             None => repository.rollback_target().await?,
         };
         cluster.prepare(&target).await?;
-        let done = repository.rollback_to(&target, &args.why).await?;
-        let switched = cluster.tell(done.selected.selection.number).await;
+        let done = match &args.from {
+            Some(from) => repository.rollback_from(from, &target, &args.why).await?,
+            None => repository.rollback_to(&target, &args.why).await?,
+        };
+        let switched = cluster.tell(&done.selected.selection).await;
         anyhow::Ok((done, switched))
     })?;
     let (from, selection) = (&done.from, &done.selected.selection);

@@ -39,7 +39,7 @@ pub(crate) fn run(args: SelectArgs) -> anyhow::Result<ExitCode> {
         let cluster = args.cluster.find().await?;
         cluster.prepare(&args.generation).await?;
         let selected = repository.select(&args.generation).await?;
-        let switched = cluster.tell(selected.selection.number).await;
+        let switched = cluster.tell(&selected.selection).await;
         anyhow::Ok((selected, switched))
     });
     let (Selected { selection, is_new }, switched) = selected?;

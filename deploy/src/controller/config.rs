@@ -111,8 +111,8 @@ impl ControllerConfig {
     /// # Errors
     /// The problem, in one line.
     pub fn check(&self) -> Result<(), String> {
-        let is_http = |url: &&String| url.starts_with("http://");
-        let is_webhook = |url: &&String| is_http(url) || url.starts_with("https://");
+        let is_http = |url: &str| url.starts_with("http://");
+        let is_webhook = |url: &str| is_http(url) || url.starts_with("https://");
         if self.repository.is_empty() {
             return Err("controller.repository: name the repository".into());
         }
@@ -124,13 +124,13 @@ impl ControllerConfig {
                 "controller.build: give what nightshard build needs, --input above all".into(),
             );
         }
-        let is_server = |url: &String| is_http(url) || url.starts_with("dns:");
+        let is_server = |url: &str| is_http(url) || url.starts_with("dns:");
         if let Some(url) = self.servers.iter().find(|url| !is_server(url)) {
             return Err(format!(
                 "controller.servers: {url:?} begins with neither http:// nor dns:"
             ));
         }
-        if self.webhook.as_ref().is_some_and(|url| !is_webhook(&url)) {
+        if self.webhook.as_ref().is_some_and(|url| !is_webhook(url)) {
             return Err("controller.webhook: it begins with neither https:// nor http://".into());
         }
         if !(0.0..=1.0).contains(&self.errors_share_max) {

@@ -174,7 +174,7 @@ impl<S: Site> Night<S> {
         let selecting = async {
             site.prepare(id).await?;
             let selected = repository.select_over(seen, id).await?;
-            site.tell(selected.selection.number).await;
+            site.tell(&selected.selection).await;
             Ok::<_, Error>(selected.selection.number)
         };
         selection(holding(&mut self.lease, &self.history, selecting).await?)
@@ -217,7 +217,7 @@ impl<S: Site> Night<S> {
         let left = left.ok_or("no generation was marked bad")?;
         let back = async {
             let back = repository.rollback_from(&left, id, &why).await?;
-            site.tell(back.selected.selection.number).await;
+            site.tell(&back.selected.selection).await;
             Ok::<_, Error>(back.selected.selection.number)
         };
         selection(holding(&mut self.lease, &self.history, back).await?)

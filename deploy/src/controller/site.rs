@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{ControllerConfig, child::BuildCommand};
 use crate::{
-    Cluster, Error, ErrorKind, Repository, Result, SelectionNumber,
+    Cluster, Error, ErrorKind, Repository, Result, Selection,
     gate::Thresholds,
     servers::{self, Watched},
 };
@@ -61,7 +61,7 @@ pub trait Site {
     fn prepare(&self, id: &GenerationId) -> impl Future<Output = Result<()>>;
 
     /// Tells servers of a selection.
-    fn tell(&self, number: SelectionNumber) -> impl Future<Output = ()>;
+    fn tell(&self, selection: &Selection) -> impl Future<Output = ()>;
 
     /// Finds out how servers do with a generation that is current.
     fn watch(&self, id: &GenerationId) -> impl Future<Output = Watched>;
@@ -207,10 +207,10 @@ impl Site for Machines {
         }
     }
 
-    async fn tell(&self, number: SelectionNumber) {
+    async fn tell(&self, selection: &Selection) {
         // Those that cannot be found now find the selection at their next poll.
         if let Ok(cluster) = self.cluster().await {
-            cluster.tell(number).await;
+            cluster.tell(selection).await;
         }
     }
 

@@ -207,18 +207,22 @@ async fn nothing_goes_while_something_cannot_be_read_that_says_what_is_needed() 
 async fn a_publisher_waits_for_a_condemnation_of_what_it_needs_to_end() {
     let nights = Nights::new();
     let first = nights.night(0).await;
-    nights.night(1).await;
-    let digest = &first.manifest.shards[0].blob;
+    let second = nights.night(1).await;
+    // Of what the first alone has.
+    let others = |blob| second.manifest.shards.iter().any(|it| it.blob == *blob);
+    let mut blobs = first.manifest.shards.iter().map(|entry| &entry.blob);
+    let digest = blobs.find(|blob| !others(*blob)).unwrap();
     let condemned = format!(
         r#"{{"nonce": "slow", "generations": [], "blobs": ["{digest}"], "at": "", "by": "somebody"}}"#
     );
     let condemnation = name("condemned/slow.json");
     // By somebody who goes on and on.
     let storage = nights.storage.clone();
+    storage.put(&condemnation, condemned.clone().into());
     let writing = tokio::spawn(async move {
         loop {
-            storage.put(&condemnation, condemned.clone().into());
             tokio::time::sleep(MINUTE).await;
+            storage.put(&condemnation, condemned.clone().into());
         }
     });
     let error = nights.repository.select(&first.manifest.id).await;

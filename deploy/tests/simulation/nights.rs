@@ -4,7 +4,7 @@ use std::{pin::pin, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use nightshard_deploy::{
-    Error, ErrorKind, Reclaim, Repository, Result, SelectionNumber,
+    Error, ErrorKind, Reclaim, Repository, Result, Selection,
     controller::{
         Course, Due, Effects, Ending, Lease, LeaseTerms, Limits, Night, Opinion, Outcome,
         Performed, Repositories, RunRecord, Seen, Site, Step, drive, plan,
@@ -294,7 +294,7 @@ impl Site for Model<'_> {
         }
     }
 
-    async fn tell(&self, _number: SelectionNumber) {}
+    async fn tell(&self, _selection: &Selection) {}
 
     async fn watch(&self, id: &GenerationId) -> Watched {
         tokio::time::sleep(Duration::from_secs(60)).await;

@@ -106,7 +106,11 @@ pub(crate) fn is_a_clear_error(error: &Error) {
 
 /// Every generation can be published and selected, whatever an earlier night left behind.
 pub(crate) async fn the_next_night_works(world: &World<'_>) {
-    for staged in world.pool.staged.iter().take(2) {
+    // What somebody found bad is not made current by making it again.
+    let bad = bad(world);
+    let staged = world.pool.staged.iter();
+    let staged = staged.filter(|staged| !bad.contains(&staged.manifest.id));
+    for staged in staged.take(2) {
         let (repository, _) = world.repository("next");
         let mut staged = staged.clone();
         let base = repository.base().await.unwrap();
@@ -120,9 +124,11 @@ pub(crate) async fn the_next_night_works(world: &World<'_>) {
 
 /// A controller that nothing disturbs serves what it builds, whatever earlier nights left behind.
 pub(crate) async fn the_next_night_makes_itself(world: &World<'_>) {
-    let id = &world.pool.staged[0].manifest.id;
+    let staged = &world.pool.staged[0];
+    let id = &staged.manifest.id;
     let (repository, _) = world.repository("controller");
     // Somebody may have been against it.
+    repository.publish(staged).await.unwrap();
     repository.mark(id, Verdict::Good, "it is").await.unwrap();
     let site = Model {
         world,
