@@ -363,7 +363,7 @@ mod tests {
             parent.path(),
             last + UNFINISHED_AGE_MAX + Duration::from_secs(60),
         );
-        assert!(!dead.iter().any(|name| is_there(name)));
+        assert!(!dead.iter().any(&is_there));
         assert!(
             ["nightshard-cache-alive", "nightshard-else"]
                 .iter()

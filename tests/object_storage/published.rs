@@ -111,15 +111,6 @@ impl Published {
         assert_eq!(current["generation"], *self.generation);
         assert_eq!(self.server.connect().generation(), self.generation);
     }
-
-    /// Checks that the other generation can be published still, and is served then.
-    #[track_caller]
-    pub(crate) fn goes_on(&self) {
-        let next = self.build_more();
-        Outcome::of(straight(["publish", &self.from(), &self.uri()])).succeeded();
-        self.server.wait_for(&format!("serving generation {next}"));
-        assert_eq!(self.server.connect().generation(), next);
-    }
 }
 
 /// Returns the program with arguments, which reaches object storage as it is.

@@ -104,7 +104,7 @@ pub(crate) fn fail_over(folder: &Path, to: &str) {
 /// Returns how many bytes of blocks are being written on the DataNodes of a cluster.
 pub(crate) fn bytes_being_written(folder: &Path) -> u64 {
     let blocks = ["data1", "data2"].map(|data| folder.join(data).join("current"));
-    let replicas = blocks.iter().flat_map(|path| fs::read_dir(path)).flatten();
+    let replicas = blocks.iter().flat_map(fs::read_dir).flatten();
     let being_written = replicas.map(|pool| pool.unwrap().path().join("current/rbw"));
     being_written.map(|folder| len_of(&folder)).sum()
 }
