@@ -63,6 +63,14 @@ impl Client {
         (status, body)
     }
 
+    /// Returns a metric that has no labels, 0 where there is none of its name yet.
+    pub(crate) fn metric(&mut self, name: &str) -> u64 {
+        let (_, text) = self.text("/metrics");
+        let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+        let found = lines.find(|(found, _)| *found == name);
+        found.map_or(0, |(_, value)| value.parse().unwrap())
+    }
+
     /// Returns the member `data` of an answer, which has to be one.
     #[track_caller]
     pub(crate) fn data(&mut self, target: &str) -> Value {

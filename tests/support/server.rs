@@ -107,6 +107,11 @@ impl TestServer {
         }
     }
 
+    /// Returns whether the process has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Returns the process's id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
