@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Repository, Result, bounded, names, record::Written};
 
 /// So many others may mark one generation while one does.
-const ATTEMPTS_MAX: usize = 16;
+const ATTEMPTS_MAX: u64 = 16;
 
 /// What a mark says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,7 +97,9 @@ impl Repository {
         let numbers = listed.iter().filter_map(|it| names::of_mark(&it.name));
         let last = numbers.map(|(_, number)| number).max().unwrap_or_default();
         let mark = self.new_mark(id, mark, why);
-        for number in (last + 1..).take(ATTEMPTS_MAX) {
+        for attempt in 1..=ATTEMPTS_MAX {
+            // A stray mark may have the largest number that there is.
+            let number = last.saturating_add(attempt);
             if let Some(mark) = self.write_mark(&mark, number).await? {
                 return Ok(mark);
             }

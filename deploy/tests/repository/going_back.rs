@@ -114,3 +114,18 @@ async fn marks_written_at_once_are_all_kept() {
     numbers.sort_unstable();
     assert!(numbers.into_iter().eq(1..=8));
 }
+
+#[tokio::test]
+async fn a_stray_mark_of_the_largest_number_is_an_error_that_names_it() {
+    let bench = Bench::new();
+    let ids = history(&bench, 0..2).await;
+    let number = u64::MAX;
+    let stray = bench
+        .root()
+        .join(format!("marks/{}/{number:020}.json", ids[1]));
+    std::fs::create_dir_all(stray.parent().unwrap()).unwrap();
+    std::fs::write(&stray, "{}").unwrap();
+    let error = bench.repository().mark(&ids[1], Verdict::Good, "why").await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains(&number.to_string()), "{error}");
+}
