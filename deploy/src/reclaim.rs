@@ -253,7 +253,9 @@ impl Repository {
             }
         }
         if left.is_none() {
-            self.delete_litter(condemned.litter, reclaimed).await?;
+            let deletion = self.delete_litter(condemned.litter, reclaimed);
+            let is_done = self.within(term, deletion).await?.is_some();
+            left = (!is_done).then(|| "what others left behind".to_owned());
         }
         Ok(left)
     }
@@ -303,21 +305,19 @@ impl Repository {
         let before = condemned.generations.len() + condemned.blobs.len();
         let seen = self.see(age).await?;
         let intended = seen.intents.iter().flat_map(|claim| &claim.generations);
-        let needed: BTreeSet<&GenerationId> = intended.chain(&seen.selected).collect();
-        condemned.generations.retain(|id| !needed.contains(id));
+        let intended: BTreeSet<&GenerationId> = intended.collect();
+        let is_needed = |id: &GenerationId| intended.contains(id) || seen.selected.contains(id);
+        condemned.generations.retain(|id| !is_needed(id));
         // Including those that were published meanwhile.
         let left = seen.manifests.keys();
         let left = left.filter(|id| !condemned.generations.contains(*id));
         let blobs = self.blobs_of(left.cloned()).await?;
-        let intended = seen.intents.iter().flat_map(|claim| &claim.blobs);
-        let needed: BTreeSet<&String> = intended.chain(&blobs).collect();
+        let intended_blobs = seen.intents.iter().flat_map(|claim| &claim.blobs);
+        let needed: BTreeSet<&String> = intended_blobs.chain(&blobs).collect();
         condemned.blobs.retain(|digest, _| !needed.contains(digest));
-        let intended = seen.intents.iter().flat_map(|claim| &claim.generations);
-        let there: BTreeSet<&GenerationId> = intended.chain(seen.manifests.keys()).collect();
-        condemned.litter.retain(|name| {
-            let id = names::generation_of(name);
-            id.is_none_or(|id| !there.contains(&id))
-        });
+        let is_there = |id: &GenerationId| intended.contains(id) || seen.manifests.contains_key(id);
+        let litter = &mut condemned.litter;
+        litter.retain(|name| !names::generation_of(name).is_some_and(|id| is_there(&id)));
         Ok((before - condemned.generations.len() - condemned.blobs.len()) as u64)
     }
 
