@@ -154,8 +154,8 @@ pub enum Error {
         /// The repository.
         location: String,
     },
-    #[cfg(feature = "controller")]
     /// Too few servers have a generation ready: nothing was switched.
+    #[cfg(feature = "controller")]
     #[error("{ready} servers have generation {id} ready, and {quorum} must: {problems}")]
     NoQuorum {
         /// The generation.
@@ -175,8 +175,8 @@ pub enum Error {
         /// The repository.
         location: String,
     },
-    #[cfg(feature = "controller")]
     /// Somebody else holds the lease of a repository's nights.
+    #[cfg(feature = "controller")]
     #[error("{holder} holds the lease of {location}, epoch {epoch}, until {free_at} at least")]
     LeaseHeld {
         /// Who holds it.
@@ -188,8 +188,8 @@ pub enum Error {
         /// The repository.
         location: String,
     },
-    #[cfg(feature = "controller")]
     /// A step of a night was not done.
+    #[cfg(feature = "controller")]
     #[error("{problem}")]
     Step {
         /// The step.
@@ -197,8 +197,8 @@ pub enum Error {
         /// Why not, in one line.
         problem: String,
     },
-    #[cfg(feature = "controller")]
     /// The lease of a repository's nights expired, or somebody else took it.
+    #[cfg(feature = "controller")]
     #[error("the lease of {location}, epoch {epoch}, is lost")]
     LeaseLost {
         /// The epoch that was held.

@@ -46,8 +46,9 @@ const RELEASE_MAX: Duration = Duration::from_secs(10);
 /// Build, verify, judge, select and watch every night, and go back if servers do badly.
 ///
 /// What it does is recorded in the repository that is served, so that it goes on where it was ended;
-/// of several, one works at a time. Told to stop, it lets another one go on at once. The exit code of --once is 0 if the night's generation is served, 3 if the
-/// quality gate refused it, 4 if another controller is at work, else 1.
+/// of several, one works at a time. Told to stop, it lets another one go on at once. The exit code of
+/// --once is 0 if the night's generation is served, 3 if the quality gate refused it, 4 if another
+/// controller is at work, else 1.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ControllerArgs {
     /// The configuration file, with a table `controller`.
@@ -187,14 +188,19 @@ impl Controller {
 
     async fn once(&self, day: Day, as_json: bool) -> anyhow::Result<ExitCode> {
         // Whatever ended before now is begun anew.
-        let ending = self.night(day, Timestamp::MAX).await;
-        if let Err(error) = &ending
-            && !matches!(error, Error::LeaseHeld { .. } | Error::LeaseLost { .. })
-        {
-            let alert = self.alert_of("failing", day, error.to_string());
-            self.alert(alert).await;
-        }
-        let ending = ending?;
+        let ending = match self.night(day, Timestamp::MAX).await {
+            // Another one makes it.
+            Err(error @ (Error::LeaseHeld { .. } | Error::LeaseLost { .. })) => {
+                return Err(error.into());
+            }
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                let text = exit::one_line(&error);
+                self.alert(self.alert_of("failing", day, text)).await;
+                return Err(error);
+            }
+            Ok(ending) => ending,
+        };
         let ending = ending.with_context(|| match self.stop.is_told() {
             true => format!("told to stop: the night of {day} goes on when it is started again"),
             false => "the night is over already".to_owned(),
