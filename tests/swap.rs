@@ -15,7 +15,11 @@ use std::{
 };
 
 use serde_json::Value;
-use support::{client::Client, repository::TestRepository, server::TestServer};
+use support::{
+    client::Client,
+    repository::TestRepository,
+    server::{FOLLOW, TestServer},
+};
 
 /// Builds a generation of `rows` rows without selecting it, and returns its id.
 fn build(repository: &TestRepository, rows: usize) -> String {
@@ -240,16 +244,9 @@ fn a_server_is_prepared_and_told_over_its_admin_interface() {
 fn a_repository_without_a_selection_is_waited_for() {
     let repository = TestRepository::new();
     let id = build(&repository, 100);
-    let arguments = [
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        "--poll-ms",
-        "20",
-        "--from",
-    ];
+    let arguments = [&["serve"], &FOLLOW[..]].concat().into_iter();
     let arguments = arguments.map(std::ffi::OsString::from);
-    let server = TestServer::spawn(arguments.into_iter().chain([repository.path().into()]));
+    let server = TestServer::spawn(arguments.chain([repository.path().into()]));
     let mut client = server.connect();
     assert_eq!(client.get("/readyz").0, 503);
     assert_eq!(client.get("/v1/markets/all").0, 503);

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::Path,
+    process::Command,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -13,7 +14,10 @@ use std::{
 
 use crate::{
     scene::PATIENCE,
-    support::{client::Client, server::TestServer},
+    support::{
+        client::Client,
+        server::{self, TestServer},
+    },
 };
 
 /// What is asked: how many rows there are.
@@ -125,25 +129,7 @@ impl Seen {
 }
 
 /// Starts a server that keeps what it fetches in `cache`.
-pub(crate) fn serve(
-    mut command: std::process::Command,
-    uri: &str,
-    cache: &Path,
-    config: &Path,
-) -> TestServer {
-    command
-        .args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--poll-ms",
-            "20",
-            "--from",
-            uri,
-        ])
-        .arg("--cache")
-        .arg(cache)
-        .arg("--config")
-        .arg(config);
-    TestServer::spawn_command(command)
+pub(crate) fn serve(mut program: Command, uri: &str, cache: &Path, config: &Path) -> TestServer {
+    program.arg("serve");
+    TestServer::spawn_command(server::serve(program, uri, cache, config))
 }

@@ -3,8 +3,12 @@
 use std::{fs, os::unix::fs::MetadataExt};
 
 use crate::{
-    published::{Published, serve, straight},
-    support::{program::Outcome, server::TestServer, small_disk::SmallDisk},
+    published::{Published, straight},
+    support::{
+        program::Outcome,
+        server::{TestServer, serve},
+        small_disk::SmallDisk,
+    },
 };
 
 /// Fills a disk but for so many bytes.

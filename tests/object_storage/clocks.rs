@@ -3,12 +3,12 @@
 use std::{fs, process::Command};
 
 use crate::{
-    published::{Published, serve, straight},
+    published::{Published, straight},
     support::{
         clock::{self, HOUR},
         program::{self, Outcome},
         repository::TestRepository,
-        server::TestServer,
+        server::{TestServer, serve},
     },
 };
 

@@ -5,8 +5,11 @@ use std::fs;
 use serde_json::Value;
 
 use crate::{
-    published::{Published, serve, straight},
-    support::{program::Outcome, server::TestServer},
+    published::{Published, straight},
+    support::{
+        program::Outcome,
+        server::{TestServer, serve},
+    },
 };
 
 /// Publishes the next generation without selecting it, and returns it with the digest of a blob that

@@ -1,12 +1,12 @@
 //! Object storage that takes connections and never answers, until it does again.
 
 use crate::{
-    published::{Published, serve, straight, through},
+    published::{Published, straight, through},
     support::{
         object_storage,
         program::Outcome,
         proxy::{Effect, Proxy, Side, Trap},
-        server::TestServer,
+        server::{TestServer, serve},
     },
 };
 

@@ -10,7 +10,7 @@ use crate::support::{
     object_storage,
     program::{self, Outcome},
     repository::TestRepository,
-    server::TestServer,
+    server::{TestServer, serve},
 };
 
 /// A repository in object storage, and a local one from which it was published.
@@ -125,29 +125,6 @@ pub(crate) fn through<S: AsRef<OsStr>>(
 ) -> Command {
     let mut command = program::command(arguments);
     command.env("AWS_ENDPOINT_URL", server);
-    command
-}
-
-/// Completes a command that serves.
-pub(crate) fn serve(
-    mut command: Command,
-    uri: &str,
-    cache: &std::path::Path,
-    config: &std::path::Path,
-) -> Command {
-    command
-        .args([
-            "--listen",
-            "127.0.0.1:0",
-            "--poll-ms",
-            "20",
-            "--from",
-            uri,
-            "--cache",
-        ])
-        .arg(cache)
-        .arg("--config")
-        .arg(config);
     command
 }
 

@@ -16,6 +16,17 @@ use super::{client::Client, program};
 /// Nothing that a test waits for takes so long: better to fail than to hang.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Options of `serve` for a free port and a repository that is looked at often, which comes next.
+pub(crate) const FOLLOW: [&str; 5] = ["--listen", "127.0.0.1:0", "--poll-ms", "20", "--from"];
+
+/// Completes a command that serves the repository at `uri` and keeps what it fetches in `cache`.
+pub(crate) fn serve(mut command: Command, uri: &str, cache: &Path, config: &Path) -> Command {
+    command.args(FOLLOW).arg(uri);
+    command.arg("--cache").arg(cache);
+    command.arg("--config").arg(config);
+    command
+}
+
 /// A running server, killed at the end.
 pub(crate) struct TestServer {
     child: Child,
@@ -27,14 +38,7 @@ pub(crate) struct TestServer {
 impl TestServer {
     /// Serves a repository on a free port, and waits until it answers from a generation.
     pub(crate) fn start(repository: &Path) -> Self {
-        let arguments = [
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--poll-ms",
-            "20",
-            "--from",
-        ];
+        let arguments = [&["serve"], &FOLLOW[..]].concat();
         let arguments = arguments.iter().map(OsStr::new);
         let server = Self::spawn(arguments.chain([repository.as_os_str()]));
         server.wait_for("serving generation ");

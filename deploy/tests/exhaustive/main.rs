@@ -10,6 +10,8 @@
 #[allow(dead_code, unreachable_pub, reason = "other tests use the rest")]
 mod support;
 
+#[path = "../simulation/blobs.rs"]
+mod blobs;
 mod model;
 mod world;
 

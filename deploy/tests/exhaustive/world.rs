@@ -15,8 +15,9 @@ use nightshard_format::manifest::GenerationId;
 use nightshard_storage::{Faults, Faulty, ObjectName, Storage};
 
 use crate::{
+    blobs::blobs_of,
     model::{Known, State, Step},
-    support::{Bench, FailingStorage, Failure, FixedEnvironment},
+    support::{self, Bench, FailingStorage, Failure, FixedEnvironment},
 };
 
 /// Objects by their names.
@@ -48,14 +49,10 @@ impl World {
             .take(generations)
             .map(|seed| bench.stage(1, 1, seed))
             .collect();
-        let files = staged.iter().flat_map(|staged| &staged.shards);
-        let blobs = files
-            .map(|(path, digest)| (digest.clone(), std::fs::read(path).unwrap().into()))
-            .collect();
         Self {
             _bench: bench,
+            blobs: blobs_of(&staged),
             staged,
-            blobs,
             processes: AtomicU64::new(0),
         }
     }
@@ -95,12 +92,7 @@ impl World {
         state: &State,
         act: impl AsyncFnOnce(Arc<Faulty>) -> T,
     ) -> (T, Left) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(async {
+        support::simulated().block_on(async {
             let begun_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_500_000_000);
             let storage = Arc::new(Faulty::new(0, Faults::NONE, begun_at));
             for (name, bytes) in objects {

@@ -1,4 +1,5 @@
-//! Publishers, controllers, servers, people and whoever reclaims, all at once over storage that fails, by a seed.
+//! Publishers, controllers, servers, people and whoever reclaims, all at once over storage that fails,
+//! by a seed.
 //!
 //! Time is simulated, and everything that happens follows from the seed: a schedule that breaks a
 //! promise is found again with `NIGHTSHARD_SEED=<seed> cargo test -p nightshard-deploy --test
@@ -11,6 +12,7 @@
 mod support;
 
 mod actors;
+mod blobs;
 mod nights;
 mod promises;
 mod world;

@@ -16,7 +16,7 @@ use nightshard_deploy::{Environment, Repository, Staged};
 use nightshard_format::manifest::GenerationId;
 use nightshard_storage::{Faults, Faulty};
 
-use crate::support::Bench;
+use crate::{blobs::blobs_of, support::Bench};
 
 /// Generations that may be published, made once for all schedules.
 #[derive(Debug)]
@@ -33,14 +33,10 @@ impl Pool {
         let staged: Vec<Staged> = (0..6)
             .map(|seed| bench.stage(2, 1 + (seed % 2) as u32, seed / 2))
             .collect();
-        let files = staged.iter().flat_map(|staged| &staged.shards);
-        let blobs = files
-            .map(|(path, digest)| (digest.clone(), std::fs::read(path).unwrap().into()))
-            .collect();
         Self {
             _bench: bench,
+            blobs: blobs_of(&staged),
             staged,
-            blobs,
         }
     }
 
