@@ -101,6 +101,15 @@ def errors(state):
     return state["requests"]["errors_5xx"] - state["requests"]["behind_503"]
 
 
+def meanwhile(old, new):
+    """How many answers a server gave between two states, and how many errors among them."""
+    answers = new["requests"]["total"] - old["requests"]["total"]
+    if answers < 0:
+        # It was restarted, and counts from 0.
+        return new["requests"]["total"], errors(new)
+    return answers, max(0, errors(new) - errors(old))
+
+
 with DAG(
     dag_id="nightshard_night",
     schedule=CronTriggerTimetable("30 4 * * *", timezone=ZONE),
@@ -158,12 +167,8 @@ with DAG(
             for server, state in zip(servers, after)
             if (state["serving"] or {}).get("generation") != generation
         ]
-        # A server that was restarted meanwhile counts from 0.
-        answers = sum(
-            max(0, new["requests"]["total"] - old["requests"]["total"])
-            for old, new in zip(before, after)
-        )
-        wrong = sum(max(0, errors(new) - errors(old)) for old, new in zip(before, after))
+        counted = [meanwhile(old, new) for old, new in zip(before, after)]
+        answers, wrong = (sum(counts) for counts in zip(*counted))
         print(f"{len(elsewhere)} servers do not serve it; {wrong} errors in {answers} answers")
         is_bad = elsewhere or wrong > params["errors_share_max"] * answers
         return "roll_back" if is_bad else "mark_good"
