@@ -91,18 +91,13 @@ impl Cluster {
     /// [`Error::NoQuorum`] once so many have failed that none can be reached any more, or when the
     /// time is over: nothing was switched.
     pub async fn prepare(&self, id: &GenerationId) -> Result<()> {
-        let body = json!({ "generation": id }).to_string();
-        let asked = self.post("/v1/prepare", &body).await;
         let begun = Instant::now();
+        let mut is_asked = false;
         loop {
-            let states = servers::ask(&self.servers, self.token.as_deref()).await;
-            let looked = asked.iter().zip(&states).map(|(asked, state)| {
-                let state = asked.as_ref().and(state.as_ref());
-                state
-                    .map_err(Clone::clone)
-                    .and_then(|state| ready(state, id))
-            });
-            let looked: Vec<Result<bool, String>> = looked.collect();
+            let looked = self.servers.iter();
+            let looked = looked.map(|server| self.prepare_one(server, id, is_asked));
+            let looked = futures_util::future::join_all(looked).await;
+            is_asked = true;
             let ready = looked.iter().filter(|it| **it == Ok(true)).count();
             if ready >= self.quorum {
                 return Ok(());
@@ -170,15 +165,29 @@ impl Cluster {
         switched
     }
 
-    /// Sends the same to every server.
-    async fn post(&self, path: &str, body: &str) -> Vec<Result<(), String>> {
-        let sent = self.servers.iter().map(|server| async move {
-            let url = format!("{}{path}", server.trim_end_matches('/'));
-            let body = body.as_bytes().to_vec();
-            let answer = http::request(Method::POST, &url, self.token.as_deref(), body);
-            answer.await.map(drop)
-        });
-        futures_util::future::join_all(sent).await
+    /// Has a server prepare a generation, unless it has it ready or is preparing it; returns whether
+    /// it is ready, or why it cannot be.
+    ///
+    /// How it failed before it `is_asked` does not count.
+    async fn prepare_one(
+        &self,
+        server: &str,
+        id: &GenerationId,
+        is_asked: bool,
+    ) -> Result<bool, String> {
+        let token = self.token.as_deref();
+        let state = servers::ask_one(server, token).await?;
+        let is_ready = match ready(&state, id) {
+            Err(problem) if is_asked => return Err(problem),
+            looked => looked == Ok(true),
+        };
+        // One that started again has forgotten that it was asked.
+        if !is_ready && state.preparing.as_ref() != Some(id) {
+            let url = format!("{}/v1/prepare", server.trim_end_matches('/'));
+            let body = json!({ "generation": id }).to_string().into_bytes();
+            http::request(Method::POST, &url, token, body).await?;
+        }
+        Ok(is_ready)
     }
 
     fn no_quorum(&self, id: &GenerationId, ready: usize, looked: &[Result<bool, String>]) -> Error {

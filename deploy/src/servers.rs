@@ -13,6 +13,8 @@ pub struct ServerState {
     pub serving: Option<Serving>,
     /// What it could not open, if anything.
     pub failed: Option<Failure>,
+    /// What it is making ready, if anything.
+    pub preparing: Option<GenerationId>,
     /// What it has ready beside that.
     #[serde(default)]
     pub prepared: Vec<GenerationId>,
@@ -66,12 +68,15 @@ pub(crate) async fn ask(
     servers: &[String],
     token: Option<&str>,
 ) -> Vec<Result<ServerState, String>> {
-    let asked = servers.iter().map(|server| async move {
-        let url = format!("{}/v1/state", server.trim_end_matches('/'));
-        let body = http::request(Method::GET, &url, token, Vec::new()).await?;
-        serde_json::from_slice(&body).map_err(|error| format!("its state: {error}"))
-    });
+    let asked = servers.iter().map(|server| ask_one(server, token));
     futures_util::future::join_all(asked).await
+}
+
+/// Asks a server for its state.
+pub(crate) async fn ask_one(server: &str, token: Option<&str>) -> Result<ServerState, String> {
+    let url = format!("{}/v1/state", server.trim_end_matches('/'));
+    let body = http::request(Method::GET, &url, token, Vec::new()).await?;
+    serde_json::from_slice(&body).map_err(|error| format!("its state: {error}"))
 }
 
 /// What watching servers found.

@@ -309,12 +309,14 @@ impl Follower {
                 tracing::info!(generation = %id, "prepared");
             }
             (Purpose::Serve(number) | Purpose::ServeCached(number), Ok(served)) => {
-                self.outlook.opened(&id, None);
+                let is_wanted = self.outlook.opened(&id, None);
                 let is_cached = purpose == Purpose::ServeCached(number);
                 let serving = self.switch.selection();
                 // Meanwhile something that was ready may have been selected after it.
                 if serving < Some(number) || serving == Some(number) && self.is_damaged() {
                     self.swap(served, number, is_cached);
+                } else if is_wanted {
+                    self.prepared(served);
                 } else {
                     self.retire(vec![served]);
                 }

@@ -121,16 +121,17 @@ impl Outlook {
         Some(id)
     }
 
-    /// Says how opening a generation ended.
-    pub(crate) fn opened(&self, id: &GenerationId, problem: Option<String>) {
+    /// Says how opening a generation ended; returns whether it was to be prepared.
+    pub(crate) fn opened(&self, id: &GenerationId, problem: Option<String>) -> bool {
         let mut details = self.lock();
-        details.preparing.take_if(|preparing| preparing == id);
+        let preparing = details.preparing.take_if(|preparing| preparing == id);
         match problem {
             Some(problem) => details.failed = Some((id.clone(), problem)),
             None => {
                 details.failed.take_if(|(failed, _)| failed == id);
             }
         }
+        preparing.is_some()
     }
 
     /// Says that a look at the repository begins.

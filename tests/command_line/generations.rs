@@ -3,11 +3,15 @@
 use std::{
     fs,
     path::PathBuf,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use serde_json::json;
 
+use crate::listener::listen;
 use crate::serving::{HEADER, Serving, row, rows};
 use crate::support::repository::TestRepository;
 
@@ -116,6 +120,36 @@ new                    0   1     0   -50     -50
     repository.build([&other], &["--no-gate"]).succeeded();
     let json = repository.run("diff", &["--json"]).succeeded().json();
     assert_eq!(json["movers"], json!([]));
+}
+
+#[test]
+fn a_server_that_forgot_what_to_prepare_is_asked_again() {
+    let repository = TestRepository::new();
+    let input = repository.write("input.csv", HEADER.to_owned() + &rows(0..50));
+    repository.build([&input], &[]).succeeded();
+    let id = repository.current();
+    // It says nothing of what it was asked for, as one that started again, until it was asked twice.
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (times, served) = (Arc::clone(&asked), id.clone());
+    let (server, _) = listen(move |path| {
+        if path == "/v1/prepare" {
+            times.fetch_add(1, Relaxed);
+        }
+        let is_ready = times.load(Relaxed) > 1;
+        let prepared = if is_ready {
+            &*served
+        } else {
+            "2018-01-01-0123456789ab"
+        };
+        let serving = format!(r#"{{"selection": 2, "generation": "{served}"}}"#);
+        let serving = if is_ready { &serving } else { "null" };
+        format!(r#"{{"serving": {serving}, "failed": null, "prepared": ["{prepared}"]}}"#)
+    });
+    let server = format!("http://{server}");
+    repository
+        .run("select", &[&id, "--servers", &server])
+        .succeeded();
+    assert_eq!(asked.load(Relaxed), 2);
 }
 
 #[test]

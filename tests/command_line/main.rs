@@ -8,6 +8,7 @@ mod disks;
 mod gate;
 mod generations;
 mod inputs;
+mod listener;
 mod options;
 mod rejected;
 mod results;

@@ -88,6 +88,20 @@ fn a_selection_of_what_is_being_prepared_is_served_once_that_has_ended() {
 }
 
 #[test]
+fn what_is_to_be_prepared_while_it_is_opened_to_be_served_is_ready_although_that_was_overtaken() {
+    let (source, harness, ids) = serving(&[10, 20], config());
+    source.opens.close();
+    source.fixture.select(2, &ids[1]);
+    source.opens.wait_for_call();
+    harness.prepare(&ids[1]);
+    source.fixture.select(3, &ids[0]);
+    assert_eq!(harness.wait_for(3), ids[0]);
+    source.opens.open();
+    harness.state_until(|state| names(&state["prepared"], &ids[1]));
+    assert_eq!(source.times_opened(&ids[1]), 1);
+}
+
+#[test]
 fn two_generations_are_kept_ready_and_a_newer_one_displaces_the_oldest() {
     let (source, harness, ids) = serving(&[10, 20, 30, 40], config());
     for id in &ids[1..] {

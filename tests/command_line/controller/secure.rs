@@ -8,7 +8,8 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 
-use super::{Nights, listen_through};
+use super::Nights;
+use crate::listener::{listen, listen_through};
 use crate::support::program::{self, Outcome};
 
 fn data(name: &str) -> PathBuf {
@@ -66,7 +67,7 @@ fn who_cannot_prove_who_it_is_gets_no_alert_and_is_named_without_its_address() {
     let night = failed_night("127.0.0.1", address.port(), "nothing.pem");
     let line = "controller.webhook: no TLS: no certificate authority is known";
     assert!(night.stderr.contains(line), "{night:?}");
-    let (address, _) = super::listen(|_path| "{}".into());
+    let (address, _) = listen(|_path| "{}".into());
     let night = failed_night("127.0.0.1", address.port(), "authority.pem");
     assert!(
         night.stderr.contains("controller.webhook: no TLS: "),
