@@ -72,15 +72,15 @@ fn generated(folder: &TempDir, rows: u64) -> PathBuf {
     path
 }
 
-/// Totals and distinct cards of a key over a range, from its month records.
+/// Totals, distinct cards and distinct buyers of a key over a range, from its month records.
 fn query(
     generation: &Generation<Vec<u8>>,
     dataset: &str,
     key: &[u8],
     range: DayRange,
-) -> (Statistics, u64) {
+) -> (Statistics, u64, u64) {
     let mut totals = Statistics::default();
-    let mut cards = 0;
+    let (mut cards, mut buyers) = (0, 0);
     let (first, last) = (range.first.month().0, range.last.month().0);
     for month in (first..=last).map(nightshard_format::calendar::Month) {
         if let Some(record) = generation.month(dataset, key, month).unwrap() {
@@ -88,9 +88,10 @@ fn query(
                 .visit_days(range, |_, day| totals.merge(&day))
                 .unwrap();
             cards += record.cards_since(range, range.first).unwrap();
+            buyers += record.buyers_since(range, range.first).unwrap();
         }
     }
-    (totals, cards)
+    (totals, cards, buyers)
 }
 
 fn check(rows: &[Row], generation: &Generation<Vec<u8>>, dataset: &str, key: &str, seed: u64) {
@@ -114,12 +115,14 @@ fn check(rows: &[Row], generation: &Generation<Vec<u8>>, dataset: &str, key: &st
     for range in ranges {
         let inside: Vec<&Row> = rows.iter().filter(|row| range.contains(row.day)).collect();
         let amounts: Vec<i64> = inside.iter().map(|row| row.amount).collect();
-        let cards: BTreeSet<&str> = inside
-            .iter()
-            .map(|row| row.card.as_str())
-            .filter(|card| !card.is_empty())
-            .collect();
-        let expected = (Statistics::of(&amounts), cards.len() as u64);
+        let cards = |counts: fn(&Row) -> bool| {
+            let rows = inside.iter().filter(|row| counts(row));
+            let cards = rows.map(|row| row.card.as_str());
+            let cards: BTreeSet<&str> = cards.filter(|card| !card.is_empty()).collect();
+            cards.len() as u64
+        };
+        let buyers = cards(|row| row.amount > 0);
+        let expected = (Statistics::of(&amounts), cards(|_| true), buyers);
         assert_eq!(
             query(generation, dataset, key.as_bytes(), range),
             expected,

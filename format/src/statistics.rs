@@ -30,6 +30,8 @@ pub struct Statistics {
     pub refund_count: u64,
     /// Sum of the negative amounts.
     pub refund_sum: i128,
+    /// Rows with an amount of 0: neither sales nor refunds.
+    pub zero_count: u64,
 }
 
 /// The sums of so many amounts less than [`NARROW_END`] from zero, and of their squares, fit 64
@@ -60,6 +62,21 @@ impl Statistics {
             self.refund_count += 1;
             self.refund_sum += i128::from(amount);
         }
+        self.zero_count += u64::from(amount == 0);
+    }
+
+    /// Returns the number of sales: rows with a positive amount.
+    #[must_use]
+    pub fn sale_count(&self) -> u64 {
+        let others = self.refund_count.saturating_add(self.zero_count);
+        self.count.saturating_sub(others)
+    }
+
+    /// Returns the sum of the sales.
+    #[must_use]
+    pub fn sale_sum(&self) -> u128 {
+        let sum = self.sum.saturating_sub(self.refund_sum);
+        u128::try_from(sum).unwrap_or(0)
     }
 
     /// Returns the totals of `amounts`.
@@ -94,11 +111,8 @@ impl Statistics {
             sum += amount;
             sum_squares += (amount * amount).cast_unsigned();
         }
-        let refunds = if min < 0 {
-            &amounts[..amounts.partition_point(|amount| *amount < 0)]
-        } else {
-            &[]
-        };
+        let refunds = &amounts[..below(amounts, min, 0)];
+        let zeros_end = below(amounts, min, 1);
         Self {
             count: amounts.len() as u64,
             sum: i128::from(sum),
@@ -107,6 +121,7 @@ impl Statistics {
             max,
             refund_count: refunds.len() as u64,
             refund_sum: refunds.iter().sum::<i64>().into(),
+            zero_count: (zeros_end - refunds.len()) as u64,
         }
     }
 
@@ -125,6 +140,7 @@ impl Statistics {
         self.sum_squares = self.sum_squares.saturating_add(other.sum_squares);
         self.refund_count = self.refund_count.saturating_add(other.refund_count);
         self.refund_sum = self.refund_sum.saturating_add(other.refund_sum);
+        self.zero_count = self.zero_count.saturating_add(other.zero_count);
     }
 
     /// Returns the double nearest to the mean amount, or `None` without rows.
@@ -167,6 +183,7 @@ impl Statistics {
         put_varint(out, self.max.abs_diff(self.min));
         put_varint(out, self.refund_count);
         put_varint_u128(out, self.refund_sum.unsigned_abs());
+        put_varint(out, self.zero_count);
     }
 
     /// Reads what [`Statistics::encode`] wrote.
@@ -189,8 +206,18 @@ impl Statistics {
             max,
             refund_count,
             refund_sum,
+            zero_count: bytes.varint()?,
         })
     }
+}
+
+/// Returns how many ascending amounts, the first of which is `min`, are below `limit`.
+fn below(amounts: &[i64], min: i64, limit: i64) -> usize {
+    // Most days have sales alone.
+    if min >= limit {
+        return 0;
+    }
+    amounts.partition_point(|amount| *amount < limit)
 }
 
 /// 2^64, by which a fraction's word counts.
@@ -199,8 +226,17 @@ const WORD: f64 = 18_446_744_073_709_551_616.0;
 /// Returns the double nearest to a quotient, ties to even, or `None` for a division by zero.
 ///
 /// Dividing two doubles would round three times: a mean could exceed every amount.
+///
+/// # Examples
+/// ```
+/// use nightshard_format::statistics::nearest_quotient;
+///
+/// assert_eq!(nearest_quotient(1_000, 3), Some(1_000.0 / 3.0));
+/// assert_eq!(nearest_quotient(1_000, 0), None);
+/// ```
+#[must_use]
 #[expect(clippy::cast_precision_loss, reason = "the one rounding there is")]
-fn nearest_quotient(dividend: u128, divisor: u64) -> Option<f64> {
+pub fn nearest_quotient(dividend: u128, divisor: u64) -> Option<f64> {
     let divisor = u128::from(divisor);
     let whole = dividend.checked_div(divisor)?;
     let (first, rest) = next_word(dividend % divisor, divisor);
@@ -328,7 +364,12 @@ mod tests {
             merged.merge(&Statistics::of(&amounts[..cut]));
             assert_eq!(merged, whole);
         }
-        assert_eq!(whole.refund_count, 3);
+        assert_eq!((whole.refund_count, whole.zero_count), (3, 1));
+        assert_eq!(whole.sale_count(), 3);
+        assert_eq!(
+            whole.sale_sum(),
+            905 + AMOUNT_MINOR_MAX.unsigned_abs() as u128
+        );
         assert_eq!(whole.refund_sum, -3 - 70_000 - i128::from(AMOUNT_MINOR_MAX));
     }
 

@@ -22,9 +22,12 @@ struct Parts {
     days: Vec<Vec<u8>>,
     /// Their cards, as encoded.
     cards: Vec<Vec<u8>>,
+    /// How buyers differ: on which days, and by what, as encoded; 0 for not at all.
+    buyers: (u32, Vec<u8>),
     /// Added to the first day's places in the directory.
     directory_shift: (u32, u32),
     cells: Vec<u8>,
+    changes: Vec<u8>,
     runs: Vec<u8>,
     left_over: Vec<u8>,
 }
@@ -33,14 +36,15 @@ impl Parts {
     /// The second day has 1,100 rows of 500, the fourth refunds 7 and sells for 250.
     ///
     /// Two cards come for the first time on the second, one after three days and one after forty;
-    /// on the fourth two cards come after two days.
+    /// on the fourth two cards come after two days, of which one buys nothing and one bought five
+    /// days ago.
     fn right() -> Self {
         let many = Statistics::of(&vec![500; 1_100]);
         let few = Statistics::of(&[-7, 250]);
         let mut totals = many;
         totals.merge(&few);
         Self {
-            flag: 1,
+            flag: 3,
             mask: 0b1010,
             totals,
             first_ever: 2,
@@ -53,8 +57,10 @@ impl Parts {
                 [&[2][..], &runs(&[(3, 1), (40, 1)])].concat(),
                 [&[0][..], &runs(&[(2, 2)])].concat(),
             ],
+            buyers: (0b1000, changes(&[(2, -2), (5, 1)])),
             directory_shift: (0, 0),
             cells: cells(&[(-7, 1), (115, 1), (140, 1_100)]),
+            changes: changes(&[(2, 1)]),
             runs: runs(&[(2, 1), (39, 1)]),
             left_over: Vec::new(),
         }
@@ -65,7 +71,7 @@ impl Parts {
         let mut totals = Statistics::of(&[500]);
         totals.merge(&Statistics::of(&[-7, 250]));
         let mut parts = Self::right();
-        parts.flag = 0;
+        parts.flag = 2;
         parts.totals = totals;
         parts.days[0] = day_by_amounts(&[500]);
         parts
@@ -81,7 +87,12 @@ impl Parts {
         put_varint(&mut out, self.cards.concat().len() as u64);
         out.extend(self.days.concat());
         out.extend(self.cards.concat());
-        if self.flag == 1 {
+        if self.flag & 2 == 2 {
+            put_varint(&mut out, self.buyers.1.len() as u64 + 4);
+            out.extend(self.buyers.0.to_le_bytes());
+            out.extend(&self.buyers.1);
+        }
+        if self.flag & 1 == 1 {
             let (mut day, mut card) = self.directory_shift;
             for (of_day, of_cards) in self.days.iter().zip(&self.cards) {
                 out.extend(day.to_le_bytes());
@@ -91,6 +102,10 @@ impl Parts {
             }
             put_varint(&mut out, self.cells.len() as u64);
             out.extend(&self.cells);
+            if self.flag & 2 == 2 {
+                put_varint(&mut out, self.changes.len() as u64);
+                out.extend(&self.changes);
+            }
             out.extend(&self.runs);
         }
         out.extend(&self.left_over);
@@ -153,6 +168,18 @@ fn runs(runs: &[(u64, u64)]) -> Vec<u8> {
     out
 }
 
+fn changes(changes: &[(u64, i64)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_varint(&mut out, changes.len() as u64);
+    let mut previous = 0;
+    for (distance, cards) in changes {
+        put_varint(&mut out, distance.wrapping_sub(previous));
+        put_signed(&mut out, *cards);
+        previous = *distance;
+    }
+    out
+}
+
 /// Forges a part, and expects this problem to be found.
 #[track_caller]
 fn assert_found(mut parts: Parts, problem: &str, forge: impl FnOnce(&mut Parts)) {
@@ -173,9 +200,9 @@ fn right_parts_are_right() {
 }
 
 #[test]
-fn a_first_byte_other_than_0_and_1_is_found() {
-    for flag in [2, 3, 0x81, 0xff] {
-        let problem = "its first byte is not 0 or 1";
+fn a_first_byte_other_than_0_to_3_is_found() {
+    for flag in [4, 7, 0x81, 0xff] {
+        let problem = "its first byte is not 0 to 3";
         assert_found(Parts::right_and_small(), problem, |parts| parts.flag = flag);
     }
 }
@@ -198,7 +225,7 @@ fn bytes_left_over_are_found() {
 #[test]
 fn totals_that_are_not_those_of_the_days_are_found() {
     let problem = "its totals are not those of its days";
-    let forgeries: [fn(&mut Statistics); 7] = [
+    let forgeries: [fn(&mut Statistics); 8] = [
         |totals| totals.count += 1,
         |totals| totals.sum -= 1,
         |totals| totals.sum_squares += 1,
@@ -206,12 +233,13 @@ fn totals_that_are_not_those_of_the_days_are_found() {
         |totals| totals.max += 1,
         |totals| totals.refund_count += 1,
         |totals| totals.refund_sum -= 1,
+        |totals| totals.zero_count += 1,
     ];
     for forge in forgeries {
         assert_found(Parts::right(), problem, |parts| forge(&mut parts.totals));
     }
     assert_found(Parts::right_and_small(), problem, |parts| {
-        parts.mask = 0;
+        (parts.flag, parts.mask) = (0, 0);
         parts.totals = Statistics::default();
         (parts.first_ever, parts.entering) = (0, 0);
         parts.days.clear();
@@ -230,9 +258,35 @@ fn cards_that_are_not_those_of_the_days_are_found() {
         });
         // Four days before the fourth lies in the month before.
         assert_found(parts, problem, |parts| {
-            parts.cards[1] = [&[0][..], &runs(&[(4, 2)])].concat();
+            parts.cards[1] = [&[0][..], &runs(&[(2, 2), (4, 2)])].concat();
         });
     }
+}
+
+#[test]
+fn buyers_that_are_not_among_the_cards_are_found() {
+    let problem = "its buyers are not among its cards";
+    for forged in [
+        changes(&[]),
+        changes(&[(2, -3)]),
+        changes(&[(0, -1)]),
+        changes(&[(5, 1)]),
+        changes(&[(2, -1), (5, 2)]),
+    ] {
+        for parts in [Parts::right(), Parts::right_and_small()] {
+            assert_found(parts, problem, |parts| parts.buyers.1.clone_from(&forged));
+        }
+    }
+    let problem = "its buyers differ on no day, or on one without rows";
+    for mask in [0, 0b0100, 0b1100] {
+        assert_found(Parts::right(), problem, |parts| parts.buyers.0 = mask);
+    }
+    let problem = "its changes do not ascend, or change nothing";
+    for forged in [changes(&[(2, -1), (2, -1)]), changes(&[(2, -1), (5, 0)])] {
+        assert_found(Parts::right(), problem, |parts| parts.buyers.1 = forged);
+    }
+    let problem = "bytes are left over after its buyers";
+    assert_found(Parts::right(), problem, |parts| parts.buyers.1.push(0));
 }
 
 #[test]
@@ -293,6 +347,16 @@ fn a_roll_up_that_is_not_that_of_the_days_is_found() {
         assert_found(Parts::right(), problem, |parts| parts.cells = forged);
     }
     for forged in [
+        changes(&[]),
+        changes(&[(3, 1)]),
+        changes(&[(2, 2)]),
+        changes(&[(0, 1), (2, 1)]),
+        [changes(&[(2, 1)]), vec![0]].concat(),
+    ] {
+        let problem = "its entering buyers are not those of its days";
+        assert_found(Parts::right(), problem, |parts| parts.changes = forged);
+    }
+    for forged in [
         runs(&[(39, 1)]),
         runs(&[(2, 1), (40, 1)]),
         runs(&[(2, 2), (39, 1)]),
@@ -305,12 +369,12 @@ fn a_roll_up_that_is_not_that_of_the_days_is_found() {
 
 #[test]
 fn a_roll_up_is_there_exactly_from_1024_rows_on() {
-    assert_found(Parts::right(), "it has no roll-up", |parts| parts.flag = 0);
+    assert_found(Parts::right(), "it has no roll-up", |parts| parts.flag = 2);
     assert_found(
         Parts::right_and_small(),
         "it has a roll-up, but too few rows",
         |parts| {
-            parts.flag = 1;
+            parts.flag = 3;
             parts.cells = cells(&[(-7, 1), (115, 1), (140, 1)]);
         },
     );

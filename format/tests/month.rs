@@ -8,8 +8,8 @@ use nightshard_format::{
     calendar::{Day, DayRange, Month, quarter_of},
     histogram::{Cell, FineHistogram},
     record::{
-        DayCards, MonthBuilder, MonthRecord, MonthTotals, Run, StoreProfile, Summary,
-        SummaryBuilder,
+        Change, DayCards, MonthBuilder, MonthRecord, MonthTotals, Run, StoreProfile, Summary,
+        SummaryBuilder, net_changes,
     },
     statistics::Statistics,
 };
@@ -24,32 +24,47 @@ struct Written {
     summary: Vec<u8>,
 }
 
-/// The distances to each card's previous day, found by looking at every earlier day.
-fn cards_of(rows: &[Row], day: Day) -> (u64, Vec<Run>) {
-    let on = |day: Day| -> BTreeSet<u8> {
-        rows.iter()
-            .filter(|row| row.0 == day)
-            .filter_map(|row| row.2)
-            .collect()
+/// The cards of a day by the distance to each card's previous day, 0 for none, found by looking at
+/// every earlier day.
+fn distances(rows: &[Row], day: Day, counts: impl Fn(&Row) -> bool) -> BTreeMap<u32, u64> {
+    let cards = |day: Day| -> BTreeSet<u8> {
+        let rows = rows.iter().filter(|row| row.0 == day && counts(row));
+        rows.filter_map(|row| row.2).collect()
     };
-    let mut first_ever = 0;
-    let mut runs = BTreeMap::<u32, u64>::new();
-    for card in on(day) {
+    let mut found = BTreeMap::new();
+    for card in cards(day) {
         let earlier = rows
             .iter()
-            .filter(|row| row.0 < day && row.2 == Some(card))
-            .map(|row| row.0);
-        match earlier.max() {
-            None => first_ever += 1,
-            Some(before) => *runs.entry((day.0 - before.0).cast_unsigned()).or_default() += 1,
-        }
+            .filter(|row| row.0 < day && row.2 == Some(card) && counts(row));
+        let before = earlier.map(|row| row.0).max();
+        let distance = before.map_or(0, |before| (day.0 - before.0).cast_unsigned());
+        *found.entry(distance).or_default() += 1;
     }
-    (
-        first_ever,
-        runs.into_iter()
-            .map(|(distance, count)| Run { distance, count })
-            .collect(),
-    )
+    found
+}
+
+fn is_sale(row: &Row) -> bool {
+    row.1 > 0
+}
+
+/// Cards never seen before, the others by distance, and by how much buyers differ.
+fn cards_of(rows: &[Row], day: Day) -> (u64, Vec<Run>, Vec<Change>) {
+    let mut cards = distances(rows, day, |_| true);
+    let change = |sign: i64| {
+        move |(distance, count): (&u32, &u64)| Change {
+            distance: *distance,
+            cards: sign * count.cast_signed(),
+        }
+    };
+    let buyers = distances(rows, day, is_sale);
+    let mut changes: Vec<Change> = buyers.iter().map(change(1)).collect();
+    changes.extend(cards.iter().map(change(-1)));
+    net_changes(&mut changes);
+    let first_ever = cards.remove(&0).unwrap_or_default();
+    let runs = cards
+        .into_iter()
+        .map(|(distance, count)| Run { distance, count });
+    (first_ever, runs.collect(), changes)
 }
 
 fn write(rows: &[Row], by_totals: bool) -> Written {
@@ -70,10 +85,11 @@ fn write(rows: &[Row], by_totals: bool) -> Written {
                 .map(|row| row.1)
                 .collect();
             amounts.sort_unstable();
-            let (first_ever, returning) = cards_of(rows, *day);
+            let (first_ever, returning, buyers) = cards_of(rows, *day);
             let cards = DayCards {
                 first_ever,
                 returning: &returning,
+                buyers: &buyers,
             };
             summary.day(*day, cards);
             if by_totals {
@@ -104,9 +120,25 @@ fn write(rows: &[Row], by_totals: bool) -> Written {
     written
 }
 
-fn distinct(rows: &[Row], keep: impl Fn(Day) -> bool) -> u64 {
+/// The buyers of each day come by the distance to their previous day with a sale.
+fn check_buyers(rows: &[Row], record: &MonthRecord<'_>, range: DayRange) {
+    let mut of_days: BTreeMap<Day, Vec<Change>> = BTreeMap::new();
+    let visit = |day, change| of_days.entry(day).or_default().push(change);
+    record.visit_buyers(range, visit).unwrap();
+    for (day, mut found) in of_days {
+        assert!(range.contains(day));
+        net_changes(&mut found);
+        let expected = distances(rows, day, is_sale);
+        let found = found
+            .iter()
+            .map(|it| (it.distance, it.cards.cast_unsigned()));
+        assert!(found.eq(expected), "{day}");
+    }
+}
+
+fn distinct(rows: &[Row], keep: impl Fn(&Row) -> bool) -> u64 {
     rows.iter()
-        .filter(|row| keep(row.0))
+        .filter(|row| keep(row))
         .filter_map(|row| row.2)
         .collect::<BTreeSet<_>>()
         .len() as u64
@@ -115,7 +147,7 @@ fn distinct(rows: &[Row], keep: impl Fn(Day) -> bool) -> u64 {
 fn check_range(rows: &[Row], written: &Written, range: DayRange) {
     let mut totals = Statistics::default();
     let mut bins = FineHistogram::new();
-    let mut cards = 0;
+    let (mut cards, mut buyers) = (0, 0);
     for (month, bytes) in &written.months {
         let record = MonthRecord::parse(*month, bytes).unwrap();
         record
@@ -123,6 +155,8 @@ fn check_range(rows: &[Row], written: &Written, range: DayRange) {
             .unwrap();
         record.add_bins(range, &mut bins).unwrap();
         cards += record.cards_since(range, range.first).unwrap();
+        buyers += record.buyers_since(range, range.first).unwrap();
+        check_buyers(rows, &record, range);
     }
     let amounts: Vec<i64> = rows
         .iter()
@@ -130,11 +164,10 @@ fn check_range(rows: &[Row], written: &Written, range: DayRange) {
         .map(|row| row.1)
         .collect();
     assert_eq!(totals, Statistics::of(&amounts), "{range:?}");
-    assert_eq!(
-        cards,
-        distinct(rows, |day| range.contains(day)),
-        "{range:?}"
-    );
+    let in_range = |row: &Row| range.contains(row.0);
+    assert_eq!(cards, distinct(rows, in_range), "{range:?}");
+    let sales = |row: &Row| in_range(row) && is_sale(row);
+    assert_eq!(buyers, distinct(rows, sales), "{range:?}");
     let mut expected = FineHistogram::new();
     amounts
         .iter()
@@ -170,17 +203,17 @@ fn check_summary(rows: &[Row], written: &Written) {
         );
         assert_eq!(
             month.cards,
-            distinct(rows, |day| day.month() == month.month)
+            distinct(rows, |row| row.0.month() == month.month)
         );
     }
     for (quarter, cards) in summary.quarters {
         assert_eq!(
             cards,
-            distinct(rows, |day| quarter_of(day.month()) == quarter)
+            distinct(rows, |row| quarter_of(row.0.month()) == quarter)
         );
     }
     for (year, cards) in summary.years {
-        assert_eq!(cards, distinct(rows, |day| day.month().year() == year));
+        assert_eq!(cards, distinct(rows, |row| row.0.month().year() == year));
     }
 }
 
@@ -191,7 +224,7 @@ fn check_truncations(written: &Written) {
             let everything = month.days();
             let read = MonthRecord::parse(*month, &bytes[..len]).and_then(|record| {
                 record.visit_days(everything, |_, _| ())?;
-                record.cards_since(everything, everything.first)
+                record.visit_buyers(everything, |_, _| ())
             });
             assert!(read.is_err(), "{len} of {}", bytes.len());
         }
@@ -247,7 +280,7 @@ proptest! {
         ranges in prop::collection::vec((-5_i32..165, 0_i32..160), 20),
     ) {
         let written = write(&rows, false);
-        let is_rolled_up = written.months.values().any(|bytes| bytes[0] == 1);
+        let is_rolled_up = written.months.values().any(|bytes| bytes[0] & 1 == 1);
         prop_assert!(is_rolled_up, "some month has a roll-up");
         check_summary(&rows, &written);
         for (first, len) in ranges {

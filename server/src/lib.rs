@@ -42,6 +42,7 @@ mod outlook;
 mod pace;
 mod problem;
 mod respond;
+mod sales;
 mod scrub;
 mod series;
 mod service;

@@ -31,10 +31,13 @@ pub(crate) enum Resource {
     Store,
     StoreStatistics,
     StoreHistogram,
+    StoreUnitPrice,
     Market,
     MarketStatistics,
     MarketHistogram,
+    MarketUnitPrice,
     Stores,
+    UnitPrices,
     Packed,
     Search,
     Info,
@@ -45,14 +48,17 @@ pub(crate) enum Resource {
 }
 
 /// The names of resources, in the order of [`Resource`].
-const RESOURCES: [&str; 14] = [
+const RESOURCES: [&str; 17] = [
     "/v1/stores/{id}",
     "/v1/stores/{id}/statistics",
     "/v1/stores/{id}/histogram",
+    "/v1/stores/{id}/unit_price",
     "/v1/markets/{id}",
     "/v1/markets/{id}/statistics",
     "/v1/markets/{id}/histogram",
+    "/v1/markets/{id}/unit_price",
     "/v1/stores",
+    "/v1/unit_price",
     "/v1/datasets/{dataset}/{key}",
     "/v1/search",
     "/v1/info",

@@ -14,7 +14,11 @@ use nightshard_format::{
     statistics::Statistics,
 };
 
-use crate::{problem::Result, work::Work};
+use crate::{
+    problem::Result,
+    sales::{DaySales, Sales},
+    work::Work,
+};
 
 /// The days that a request is about.
 #[derive(Debug, Clone, Copy)]
@@ -285,6 +289,46 @@ impl<'a> Series<'a> {
             Period::Year(_) => cards_in(&self.summary.years, year),
             _ => self.summary.cards,
         }
+    }
+
+    /// Returns the sales of the whole window.
+    pub(crate) fn sales(&self, window: &Window, work: &mut Work) -> Result<Sales> {
+        let mut sales = Sales::default();
+        let days = window.days_of(window.period());
+        for totals in self.months_in(window) {
+            let record = self.record(totals.month)?;
+            if window.has_all_of(Period::Month(totals.month), self.data) {
+                work.spend(roll_up_estimate_ns(totals))?;
+                sales.add(&totals.statistics);
+            } else {
+                work.spend(days_estimate_ns(totals) * 2)?;
+                record.visit_days(window.reach, |_, day| sales.add(&day))?;
+            }
+            sales.buyers += record.buyers_since(days, days.first)?;
+        }
+        Ok(sales)
+    }
+
+    /// Returns the sales of each day of the window that has rows.
+    pub(crate) fn sales_by_day(&self, window: &Window, work: &mut Work) -> Result<Vec<DaySales>> {
+        let mut days: Vec<DaySales> = Vec::new();
+        for totals in self.months_in(window) {
+            work.spend(days_estimate_ns(totals) * 2)?;
+            let record = self.record(totals.month)?;
+            let mut next = days.len();
+            record.visit_days(window.shown, |day, totals| {
+                days.push(DaySales::new(day, &totals));
+            })?;
+            record.visit_buyers(window.shown, |day, change| {
+                while days.get(next).is_some_and(|entry| entry.day < day) {
+                    next += 1;
+                }
+                if let Some(entry) = days.get_mut(next) {
+                    entry.add_buyers(change);
+                }
+            })?;
+        }
+        Ok(days)
     }
 
     /// Counts the rows of the window by cell.

@@ -125,10 +125,11 @@ pub fn write_market(
     let mut encoder = DaysEncoder::default();
     let mut records = EncodedRecords::default();
     for (ordinal, (day, totals, bins)) in market.iter().enumerate() {
-        let (first_ever, returning) = cards.day(days, ordinal);
+        let (first_ever, returning, buyers) = cards.day(days, ordinal);
         let cards = DayCards {
             first_ever,
             returning: &returning,
+            buyers: &buyers,
         };
         encoder.day(
             day,

@@ -2,9 +2,10 @@
 //!
 //! For each day on which a card has a row, keep how long ago the card was there before. A card
 //! is in a range exactly once with a previous day before the range's first: counting those days
-//! counts distinct cards, and nothing that is kept names or links a card.
+//! counts distinct cards, and nothing that is kept names or links a card. Distinct buyers are counted
+//! likewise by their days with a sale, of which only what differs is kept.
 
-use nightshard_format::record::Run;
+use nightshard_format::record::{Change, DayCards, Run};
 
 /// A day and the distance to the same card's previous day, 0 for the card's first; ordered by
 /// day, then distance.
@@ -31,72 +32,108 @@ impl DayDistance {
     }
 }
 
-/// The distances of one store, counted: runs by day.
+/// Numbers by day and distance, in order.
+type Counts = Vec<(DayDistance, i64)>;
+
+/// The distances of one store, counted by day.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct DistanceCounts {
-    counts: Vec<(DayDistance, u64)>,
+    cards: Counts,
+    /// By how many buyers differ.
+    buyers: Counts,
 }
 
 impl DistanceCounts {
-    /// Counts distances, which are sorted in place.
+    /// Counts a card's day, and how it differs for buyers.
+    pub fn add(&mut self, day: i32, distance: u32, changes: impl Iterator<Item = Change>) {
+        self.cards.push((DayDistance::new(day, distance), 1));
+        let changes = changes.map(|it| (DayDistance::new(day, it.distance), it.cards));
+        self.buyers.extend(changes);
+    }
+
+    /// Adds up what was added.
     #[must_use]
-    pub fn of(distances: &mut [DayDistance]) -> Self {
-        distances.sort_unstable();
-        let groups = distances.chunk_by(PartialEq::eq);
-        Self {
-            counts: groups.map(|group| (group[0], group.len() as u64)).collect(),
-        }
+    pub fn sorted(mut self) -> Self {
+        add_up(&mut self.cards);
+        add_up(&mut self.buyers);
+        self
     }
 
     /// Adds the counts of other cards.
     pub fn merge(&mut self, other: &Self) {
-        self.counts.extend_from_slice(&other.counts);
-        self.counts.sort_unstable_by_key(|entry| entry.0);
-        self.counts.dedup_by(|next, kept| {
-            let same = next.0 == kept.0;
-            if same {
-                kept.1 += next.1;
-            }
-            same
-        });
+        self.cards.extend_from_slice(&other.cards);
+        self.buyers.extend_from_slice(&other.buyers);
+        add_up(&mut self.cards);
+        add_up(&mut self.buyers);
     }
 
     /// Passes over the days in order: each call of [`Days::take`] must be for a later day.
     #[must_use]
     pub fn days(&self) -> Days<'_> {
         Days {
-            rest: &self.counts,
+            cards: &self.cards,
+            buyers: &self.buyers,
             runs: Vec::new(),
+            changes: Vec::new(),
         }
     }
+}
+
+fn add_up(counts: &mut Counts) {
+    counts.sort_unstable_by_key(|entry| entry.0);
+    counts.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 += next.1;
+        }
+        same
+    });
+    counts.retain(|entry| entry.1 != 0);
 }
 
 /// The days of [`DistanceCounts`], in order.
 #[derive(Debug)]
 pub struct Days<'a> {
-    rest: &'a [(DayDistance, u64)],
+    cards: &'a [(DayDistance, i64)],
+    buyers: &'a [(DayDistance, i64)],
     runs: Vec<Run>,
+    changes: Vec<Change>,
 }
 
 impl Days<'_> {
-    /// Returns how many cards have their first day on `day`, and the others by distance.
-    pub fn take(&mut self, day: i32) -> (u64, &[Run]) {
-        let len = self.rest.partition_point(|entry| entry.0.day() <= day);
-        let (of_day, rest) = self.rest.split_at(len);
-        self.rest = rest;
+    /// Returns the cards of a day.
+    pub fn take(&mut self, day: i32) -> DayCards<'_> {
         self.runs.clear();
+        self.changes.clear();
         let mut first_ever = 0;
-        for (entry, count) in of_day {
+        for (entry, count) in take_until(&mut self.cards, day) {
             match entry.distance() {
-                0 => first_ever = *count,
+                0 => first_ever = count.cast_unsigned(),
                 distance => self.runs.push(Run {
                     distance,
-                    count: *count,
+                    count: count.cast_unsigned(),
                 }),
             }
         }
-        (first_ever, &self.runs)
+        let changes = take_until(&mut self.buyers, day).iter();
+        self.changes.extend(changes.map(|(entry, cards)| Change {
+            distance: entry.distance(),
+            cards: *cards,
+        }));
+        DayCards {
+            first_ever,
+            returning: &self.runs,
+            buyers: &self.changes,
+        }
     }
+}
+
+/// Takes the entries up to a day.
+fn take_until<'a>(rest: &mut &'a [(DayDistance, i64)], day: i32) -> &'a [(DayDistance, i64)] {
+    let len = rest.partition_point(|entry| entry.0.day() <= day);
+    let (taken, left) = rest.split_at(len);
+    *rest = left;
+    taken
 }
 
 #[cfg(test)]
@@ -105,35 +142,44 @@ mod tests {
 
     #[test]
     fn distances_are_counted_by_day() {
-        let mut distances = [(12, 2), (10, 0), (40, 28), (12, 0), (10, 0), (12, 2)]
-            .map(|(day, distance)| DayDistance::new(day, distance));
-        let counts = DistanceCounts::of(&mut distances);
+        let given = [(12, 2), (10, 0), (40, 28), (12, 0), (10, 0), (12, 2)];
+        let mut counts = DistanceCounts::default();
+        for (day, distance) in given {
+            // Who comes for the first time on the twelfth buys nothing.
+            let buys = (day, distance) != (12, 0);
+            let change = (!buys).then_some(Change {
+                distance,
+                cards: -1,
+            });
+            counts.add(day, distance, change.into_iter());
+        }
+        let counts = counts.sorted();
+        let run = |distance, count| Run { distance, count };
         let mut days = counts.days();
-        assert_eq!(days.take(10), (2, &[][..]));
+        let tenth = days.take(10);
         assert_eq!(
-            days.take(12),
-            (
-                1,
-                &[Run {
-                    distance: 2,
-                    count: 2
-                }][..]
-            )
+            (tenth.first_ever, tenth.returning, tenth.buyers),
+            (2, &[][..], &[][..])
         );
-        assert_eq!(days.take(39), (0, &[][..]));
+        let twelfth = days.take(12);
+        let change = Change {
+            distance: 0,
+            cards: -1,
+        };
         assert_eq!(
-            days.take(40),
-            (
-                0,
-                &[Run {
-                    distance: 28,
-                    count: 1
-                }][..]
-            )
+            (twelfth.first_ever, twelfth.returning),
+            (1, &[run(2, 2)][..])
         );
+        assert_eq!(twelfth.buyers, [change]);
+        let none = days.take(39);
+        assert_eq!(
+            (none.first_ever, none.returning.len(), none.buyers.len()),
+            (0, 0, 0)
+        );
+        assert_eq!(days.take(40).returning, [run(28, 1)]);
 
         let mut twice = counts.clone();
         twice.merge(&counts);
-        assert_eq!(twice.days().take(10), (4, &[][..]));
+        assert_eq!(twice.days().take(10).first_ever, 4);
     }
 }

@@ -1,68 +1,96 @@
-//! When each card of a store was there last.
+//! When each card of a store was there last, and when it bought there last.
 
-use super::row::CardDay;
+use super::row::{CARD_SHIFT, CardDay};
 
-/// What a store's visit by a card is, given those before it.
+/// When a card was there before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Visit {
-    /// The card was never there before.
-    First,
-    /// The card was there before on the same day.
+pub(super) enum Before {
+    /// Never.
+    Never,
+    /// On the same day.
     SameDay,
-    /// The card was there last so many days ago.
-    After(u32),
+    /// So many days ago.
+    Days(u32),
 }
 
-/// The last day of every card seen, in a table that a card's pseudonym points into.
+impl Before {
+    /// Returns the days since, 0 for never.
+    pub(super) fn distance(self) -> u32 {
+        match self {
+            Self::Never | Self::SameDay => 0,
+            Self::Days(days) => days,
+        }
+    }
+}
+
+/// What is known of a card when it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// When it had a row before.
+    pub(super) row: Before,
+    /// When it had a sale before, if it has one now.
+    pub(super) sale: Option<Before>,
+}
+
+/// The last days of every card seen, in a table that a card's pseudonym points into.
 ///
 /// Pseudonyms are uniform, so their bits need no further hashing.
 #[derive(Debug, Default)]
 pub(super) struct CardMemory {
-    /// A power of two of slots, at most half of them taken; free ones have no card.
-    slots: Vec<CardDay>,
+    /// A power of two of slots, at most half of them taken.
+    slots: Vec<Slot>,
     taken: usize,
     /// Slots of smaller or larger tables before: memory that was never touched is dear.
-    spare: Vec<CardDay>,
+    spare: Vec<Slot>,
 }
 
 /// A table starts with at most so many slots, so that many rows of few cards need no large one.
 const SLOTS_AT_FIRST_MAX: usize = 1 << 16;
 
 impl CardMemory {
-    /// Forgets all cards; about so many visits follow.
-    pub(super) fn forget(&mut self, visits: usize) {
-        let slots = (visits * 2).next_power_of_two().min(SLOTS_AT_FIRST_MAX);
+    /// Forgets all cards; about so many rows follow.
+    pub(super) fn forget(&mut self, rows: usize) {
+        let slots = (rows * 2).next_power_of_two().min(SLOTS_AT_FIRST_MAX);
         self.slots.clear();
-        self.slots.resize(slots.max(2), CardDay::NONE);
+        self.slots.resize(slots.max(2), Slot::FREE);
         self.taken = 0;
     }
 
-    /// Takes note of a visit by a known card; days do not descend.
+    /// Takes note of a row of a known card; days do not descend.
     #[inline]
-    pub(super) fn visit(&mut self, card_day: CardDay) -> Visit {
+    pub(super) fn see(&mut self, card_day: CardDay) -> Seen {
         let slot = self.find(card_day);
-        let before = std::mem::replace(&mut self.slots[slot], card_day);
-        if before.has_card() {
-            return match card_day.day() - before.day() {
-                0 => Visit::SameDay,
-                days => Visit::After(days.cast_unsigned()),
-            };
+        let held = self.slots[slot];
+        self.slots[slot] = held.followed_by(card_day);
+        let seen = Seen {
+            row: held.before(held.day_after(), card_day),
+            sale: card_day
+                .is_sale()
+                .then(|| held.before(held.day_after_sale(), card_day)),
+        };
+        if held.is_free() {
+            self.taken += 1;
+            if self.taken * 2 > self.slots.len() {
+                self.grow();
+            }
         }
-        self.taken += 1;
-        if self.taken * 2 > self.slots.len() {
-            self.grow();
-        }
-        Visit::First
+        seen
     }
 
     /// Returns the slot that holds the card, or the free one where it belongs.
     #[inline]
     fn find(&self, card_day: CardDay) -> usize {
+        let card = card_day.card();
+        self.find_card(card, card_day.middle_bits())
+    }
+
+    #[inline]
+    fn find_card(&self, card: u128, place: usize) -> usize {
         let mask = self.slots.len() - 1;
-        let mut slot = card_day.middle_bits() & mask;
+        let mut slot = place & mask;
         loop {
             let held = self.slots[slot];
-            if !held.has_card() || held.is_same_card(card_day) {
+            if held.is_free() || held.card() == card {
                 return slot;
             }
             slot = (slot + 1) & mask;
@@ -74,13 +102,62 @@ impl CardMemory {
         let slots = self.slots.len() * 4;
         std::mem::swap(&mut self.slots, &mut self.spare);
         self.slots.clear();
-        self.slots.resize(slots, CardDay::NONE);
+        self.slots.resize(slots, Slot::FREE);
         let before = std::mem::take(&mut self.spare);
-        for card_day in before.iter().filter(|held| held.has_card()) {
-            let slot = self.find(*card_day);
-            self.slots[slot] = *card_day;
+        for held in before.iter().filter(|held| !held.is_free()) {
+            let card = held.card();
+            let place = usize::try_from(card & u128::from(u64::MAX)).unwrap_or(0);
+            let slot = self.find_card(card, place);
+            self.slots[slot] = *held;
         }
         self.spare = before;
+    }
+}
+
+/// A card and the days after its last row and its last sale, 0 for none.
+#[derive(Debug, Clone, Copy)]
+struct Slot(u128);
+
+const DAY_BITS: u32 = 17;
+const ONE_DAY_MASK: u128 = (1 << DAY_BITS) - 1;
+const _: () = assert!(2 * DAY_BITS <= CARD_SHIFT);
+
+impl Slot {
+    const FREE: Self = Self(0);
+
+    fn is_free(self) -> bool {
+        self.0 == 0
+    }
+
+    fn card(self) -> u128 {
+        self.0 >> CARD_SHIFT
+    }
+
+    fn day_after(self) -> u128 {
+        self.0 & ONE_DAY_MASK
+    }
+
+    fn day_after_sale(self) -> u128 {
+        (self.0 >> DAY_BITS) & ONE_DAY_MASK
+    }
+
+    fn followed_by(self, card_day: CardDay) -> Self {
+        let after = u128::from(card_day.day().cast_unsigned()) + 1;
+        let after_sale = if card_day.is_sale() {
+            after
+        } else {
+            self.day_after_sale()
+        };
+        Self(card_day.card() << CARD_SHIFT | after_sale << DAY_BITS | after)
+    }
+
+    fn before(self, day_after: u128, now: CardDay) -> Before {
+        let days = u128::from(now.day().cast_unsigned()) + 1 - day_after;
+        match (day_after, days) {
+            (0, _) => Before::Never,
+            (_, 0) => Before::SameDay,
+            _ => Before::Days(u32::try_from(days).unwrap_or(u32::MAX)),
+        }
     }
 }
 
@@ -92,28 +169,35 @@ mod tests {
 
     use super::*;
 
+    fn before(last: Option<i32>, day: i32) -> Before {
+        match last {
+            None => Before::Never,
+            Some(last) if last == day => Before::SameDay,
+            Some(last) => Before::Days((day - last).cast_unsigned()),
+        }
+    }
+
     proptest! {
         #[test]
-        fn visits_are_told_apart_as_by_a_map(
-            visits in prop::collection::vec((1_u128..300, 0_i32..3), 0..2_000),
+        fn rows_and_sales_are_told_apart_as_by_maps(
+            rows in prop::collection::vec((1_u128..300, 0_i32..3, any::<bool>()), 0..2_000),
             expected in 0_usize..2_000,
         ) {
             let mut memory = CardMemory::default();
             for round in 0..2 {
                 memory.forget(expected);
-                let mut last = HashMap::new();
+                let (mut last, mut last_sale) = (HashMap::new(), HashMap::new());
                 let mut day = round;
-                for (card, days) in &visits {
+                for (card, days, is_sale) in &rows {
                     day += days;
                     // Many cards share the bits that point into the table.
                     let card = (card << 100) | ((card % 7) << 50);
-                    let visit = memory.visit(CardDay::new(card, day));
-                    let plain = match last.insert(card, day) {
-                        None => Visit::First,
-                        Some(before) if before == day => Visit::SameDay,
-                        Some(before) => Visit::After((day - before).cast_unsigned()),
+                    let seen = memory.see(CardDay::new(card, day, *is_sale));
+                    let plain = Seen {
+                        row: before(last.insert(card, day), day),
+                        sale: is_sale.then(|| before(last_sale.insert(card, day), day)),
                     };
-                    prop_assert_eq!(visit, plain);
+                    prop_assert_eq!(seen, plain);
                 }
             }
         }

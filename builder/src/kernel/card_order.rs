@@ -70,7 +70,7 @@ mod tests {
             let mut card_days: Vec<CardDay> = given
                 .iter()
                 // Some cards have many days, and all are of one partition.
-                .map(|(card, shift, day)| CardDay::new(card >> shift >> CARD_PARTITION_BITS, *day))
+                .map(|(card, shift, day)| CardDay::new(card >> shift >> CARD_PARTITION_BITS, *day, day % 2 == 0))
                 .collect();
             let mut expected = card_days.clone();
             expected.sort_unstable();

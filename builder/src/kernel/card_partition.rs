@@ -1,6 +1,6 @@
 //! One partition of cards to the market's counts of distinct cards.
 
-use nightshard_format::record::Run;
+use nightshard_format::record::{Change, Run};
 
 use super::{
     card_order::CardOrder,
@@ -47,10 +47,12 @@ impl DayOrdinals {
 ///
 /// # Shape
 /// Row `d` has `d + 1` counters: one for each earlier day, and the last for cards never seen
-/// before. A counter holds fewer than 2^32 cards.
+/// before. A counter holds fewer than 2^32 cards. How buyers differ is few counters of the same
+/// triangle, so that these are listed.
 #[derive(Debug)]
 pub struct PairCounts {
     counts: Vec<u32>,
+    buyers: SparseCounts,
 }
 
 impl PairCounts {
@@ -59,6 +61,7 @@ impl PairCounts {
     pub fn new(days: &DayOrdinals) -> Self {
         Self {
             counts: vec![0; days.pair_counts_len() / size_of::<u32>()],
+            buyers: SparseCounts::default(),
         }
     }
 
@@ -67,29 +70,39 @@ impl PairCounts {
         for (into, from) in self.counts.iter_mut().zip(&other.counts) {
             *into += from;
         }
+        self.buyers.entries.extend_from_slice(&other.buyers.entries);
+        self.buyers.compact();
     }
 
     /// Counts the days of some cards.
     ///
     /// # Shape
-    /// `card_days` ascend, each once, and hold all days of a card or none.
+    /// `card_days` ascend, each day once, and hold all days of a card or none.
     fn count(&mut self, days: &DayOrdinals, card_days: &[CardDay]) {
-        let mut previous: Option<(CardDay, usize)> = None;
-        for card_day in card_days {
-            let ordinal = days.of(card_day.day());
-            let column = match previous {
-                Some((previous, before)) if previous.is_same_card(*card_day) => before,
-                _ => ordinal,
-            };
-            self.counts[ordinal * (ordinal + 1) / 2 + column] += 1;
-            previous = Some((*card_day, ordinal));
+        for of_card in card_days.chunk_by(|a, b| a.is_same_card(*b)) {
+            let (mut last, mut last_sale) = (None, None);
+            for card_day in of_card {
+                let ordinal = days.of(card_day.day());
+                let row = ordinal * (ordinal + 1) / 2;
+                let counter = row + last.replace(ordinal).unwrap_or(ordinal);
+                self.counts[counter] += 1;
+                if !card_day.is_sale() {
+                    self.buyers.add(counter, -1);
+                    continue;
+                }
+                let sales = row + last_sale.replace(ordinal).unwrap_or(ordinal);
+                if sales != counter {
+                    self.buyers.add(counter, -1);
+                    self.buyers.add(sales, 1);
+                }
+            }
         }
     }
 
-    /// Returns the cards of the `ordinal`-th day: those never seen before, and runs of the
-    /// others by ascending distance.
+    /// Returns the cards of the `ordinal`-th day: those never seen before, runs of the others by
+    /// ascending distance, and how buyers differ.
     #[must_use]
-    pub fn day(&self, days: &DayOrdinals, ordinal: usize) -> (u64, Vec<Run>) {
+    pub fn day(&self, days: &DayOrdinals, ordinal: usize) -> (u64, Vec<Run>, Vec<Change>) {
         let start = ordinal * (ordinal + 1) / 2;
         let (earlier, first_ever) = self.counts[start..=start + ordinal].split_at(ordinal);
         let distance = |before: usize| (days.days[ordinal] - days.days[before]).cast_unsigned();
@@ -102,7 +115,59 @@ impl PairCounts {
             distance: distance(before),
             count: u64::from(*count),
         });
-        (u64::from(first_ever[0]), runs.collect())
+        let changes = self.buyers.within(start, start + ordinal).rev();
+        let changes = changes.map(|(counter, cards)| Change {
+            distance: distance(counter - start),
+            cards,
+        });
+        (u64::from(first_ever[0]), runs.collect(), changes.collect())
+    }
+}
+
+/// A few counters of many.
+#[derive(Debug, Default)]
+struct SparseCounts {
+    /// Which counter, and what it counts; in order and each once up to `compacted`.
+    entries: Vec<(u32, i32)>,
+    compacted: usize,
+}
+
+/// Fewer entries are not worth putting in order.
+const ENTRIES_MIN: usize = 1 << 16;
+
+impl SparseCounts {
+    fn add(&mut self, counter: usize, count: i32) {
+        if self.entries.len() >= (2 * self.compacted).max(ENTRIES_MIN) {
+            self.compact();
+        }
+        self.entries
+            .push((u32::try_from(counter).unwrap_or(u32::MAX), count));
+    }
+
+    /// Adds up the entries of each counter.
+    fn compact(&mut self) {
+        self.entries.sort_unstable_by_key(|entry| entry.0);
+        self.entries.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1 += next.1;
+            }
+            same
+        });
+        self.entries.retain(|entry| entry.1 != 0);
+        self.compacted = self.entries.len();
+    }
+
+    /// Returns the counters from `first` to `last` that are not 0, after [`SparseCounts::compact`].
+    fn within(&self, first: usize, last: usize) -> impl DoubleEndedIterator<Item = (usize, i64)> {
+        let start = self
+            .entries
+            .partition_point(|entry| (entry.0 as usize) < first);
+        let end = self
+            .entries
+            .partition_point(|entry| entry.0 as usize <= last);
+        let entries = self.entries[start..end].iter();
+        entries.map(|(counter, count)| (*counter as usize, i64::from(*count)))
     }
 }
 
@@ -153,7 +218,9 @@ impl CardWorker {
 
     fn compact(&mut self) {
         self.order.sort(&mut self.card_days);
-        self.card_days.dedup();
+        // Sales come first, so a day of a card with a sale in one store stays one.
+        self.card_days
+            .dedup_by(|next, kept| next.is_same_day(*kept));
         self.sorted = self.card_days.len();
     }
 }

@@ -11,7 +11,7 @@ pub const DAYS: RangeInclusive<i32> = 0..=47_481;
 /// What is kept of a transaction.
 ///
 /// # Shape
-/// Gigabytes of these are written, read and spilled each night, so every bit is spoken for: 80
+/// Gigabytes of these are written, read and spilled each night, so every bit is spoken for: 79
 /// bits of the card's pseudonym, 64 of a hash that tells the tx_ids of a store apart, 32 of a hash
 /// that tells the content of rows with one tx_id apart. Where a row was read is not kept: the few
 /// rows that have to be named are found by reading the input again.
@@ -21,7 +21,8 @@ pub struct StoreRow {
     card_high: u64,
     tx: u64,
     amount_profile: u64,
-    card_low_day: u32,
+    /// The rest of the card, and the day, as in [`CardDay`].
+    card_day_low: u32,
     /// Hash of everything that the layout maps.
     pub content: u32,
 }
@@ -50,13 +51,13 @@ impl StoreRow {
     #[must_use]
     #[inline]
     pub fn new(parts: &RowParts, profile: u16) -> Self {
-        let (high, low) = CardDay::new(parts.card, parts.day).halves();
+        let (high, low) = CardDay::new(parts.card, parts.day, parts.amount > 0).halves();
         Self {
             card_high: high,
             tx: parts.tx,
             amount_profile: ((parts.amount + AMOUNT_BIAS).cast_unsigned() << PROFILE_BITS)
                 | u64::from(profile),
-            card_low_day: low,
+            card_day_low: low,
             content: u32::try_from(parts.content >> 32).unwrap_or(0),
         }
     }
@@ -82,13 +83,13 @@ impl StoreRow {
     /// Returns the day, counted from the first of [`DAYS`].
     #[must_use]
     pub fn day(&self) -> u16 {
-        u16::try_from(self.card_low_day & u32::from(u16::MAX)).unwrap_or(0)
+        u16::try_from((self.card_day_low >> 1) & u32::from(u16::MAX)).unwrap_or(0)
     }
 
-    /// Returns the card and the day; the card may be unknown.
+    /// Returns the card, which may be unknown, and the day.
     #[must_use]
     pub fn card_day(&self) -> CardDay {
-        CardDay::of_halves(self.card_high, self.card_low_day)
+        CardDay::of_halves(self.card_high, self.card_day_low)
     }
 }
 
@@ -147,26 +148,30 @@ impl DayAmount {
     }
 }
 
-/// A card and a day as one integer, ordered by card, then day.
+/// A card and a day as one integer, ordered by card, then day, a sale before what is none.
 ///
-/// 80 bits of its pseudonym tell a card apart, which leaves a collision among 10^9 cards a chance
-/// of 4 * 10^-7. Then come 32 bits that are zero, and the day.
+/// 79 bits of its pseudonym tell a card apart, which leaves a collision among 10^9 cards a chance
+/// of 8 * 10^-7. Then come 32 bits that are zero, the day, and a bit that says whether the row is
+/// no sale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CardDay(u128);
 
-const CARD_SHIFT: u32 = 48;
-const DAY_MASK: u128 = 0xffff;
+/// Bits below those of the card.
+pub(super) const CARD_SHIFT: u32 = 49;
+const DAY_MASK: u128 = 0x1_ffff;
+const LOW_BITS: u32 = 17;
 
 impl CardDay {
     /// No card on the first of all days.
     pub const NONE: Self = Self(0);
 
-    /// Packs a card and a day.
+    /// Packs a card and a day, and whether there is a sale.
     #[must_use]
     #[inline]
-    pub fn new(card: u128, day: i32) -> Self {
+    pub fn new(card: u128, day: i32, is_sale: bool) -> Self {
         let card = card >> CARD_SHIFT << CARD_SHIFT;
-        Self(card | (u128::from(day.cast_unsigned()) & DAY_MASK))
+        let day = u128::from(day.cast_unsigned()) << 1 | u128::from(!is_sale);
+        Self(card | (day & DAY_MASK))
     }
 
     /// Returns the bits that are not always zero: the high word, the rest of the card and the day.
@@ -177,14 +182,21 @@ impl CardDay {
     }
 
     fn of_halves(high: u64, low: u32) -> Self {
-        let card = u64::from(low >> 16) << CARD_SHIFT;
-        Self((u128::from(high) << 64) | u128::from(card | u64::from(low & 0xffff)))
+        let card = u64::from(low >> LOW_BITS) << CARD_SHIFT;
+        let day = u64::from(low) & ((1 << LOW_BITS) - 1);
+        Self((u128::from(high) << 64) | u128::from(card | day))
     }
 
     /// Returns the day.
     #[must_use]
     pub fn day(self) -> i32 {
-        i32::from(u16::try_from(self.0 & DAY_MASK).unwrap_or(u16::MAX))
+        i32::from(u16::try_from((self.0 & DAY_MASK) >> 1).unwrap_or(u16::MAX))
+    }
+
+    /// Returns whether there is a sale.
+    #[must_use]
+    pub fn is_sale(self) -> bool {
+        self.0 & 1 == 0
     }
 
     /// Returns whether the card is known.
@@ -203,6 +215,12 @@ impl CardDay {
     #[must_use]
     pub fn is_same_card(self, other: Self) -> bool {
         (self.0 ^ other.0) <= DAY_MASK
+    }
+
+    /// Returns whether both are of one card and one day, sales or not.
+    #[must_use]
+    pub fn is_same_day(self, other: Self) -> bool {
+        (self.0 ^ other.0) <= 1
     }
 
     /// Returns bits of the card that are none of [`CardDay::top_bits`], to place it in a table.
@@ -264,12 +282,15 @@ mod tests {
             );
         }
         let card = u128::MAX << 100;
-        let (early, late) = (CardDay::new(card, 5), CardDay::new(card, *DAYS.end()));
+        let new = CardDay::new;
+        let (early, late) = (new(card, 5, true), new(card, *DAYS.end(), false));
         assert!(early < late && early.is_same_card(late) && late.day() == *DAYS.end());
-        assert!(!early.is_same_card(CardDay::new(card ^ (1 << CARD_SHIFT), 5)));
+        assert!(early.is_sale() && !late.is_sale() && !early.is_same_day(late));
+        assert!(early < new(card, 5, false) && early.is_same_day(new(card, 5, false)));
+        assert!(!early.is_same_card(new(card ^ (1 << CARD_SHIFT), 5, true)));
         assert_eq!(CardDay::from(CardRow::from(late)), late);
         assert_eq!(
-            (early.top_bits(8), CardDay::new(1 << 120, 0).top_bits(8)),
+            (early.top_bits(8), new(1 << 120, 0, true).top_bits(8)),
             (0xff, 1)
         );
     }
@@ -277,7 +298,7 @@ mod tests {
     #[test]
     fn a_row_keeps_its_parts() {
         let parts = RowParts {
-            card: 0x0123_4567_89ab_cdef_1122 << CARD_SHIFT,
+            card: 0x0123_4567_89ab_cdef_1122 >> 1 << CARD_SHIFT,
             tx: u64::MAX,
             content: u64::MAX,
             amount: -AMOUNT_MINOR_MAX,
@@ -287,7 +308,7 @@ mod tests {
         assert_eq!((row.tx(), row.profile()), (Some(parts.tx), u16::MAX));
         let pair = row.day_amount();
         assert_eq!((pair.day(), pair.amount()), (parts.day, parts.amount));
-        assert_eq!(row.card_day(), CardDay::new(parts.card, parts.day));
+        assert_eq!(row.card_day(), CardDay::new(parts.card, parts.day, false));
         assert_eq!(row.card_day().card(), parts.card >> CARD_SHIFT);
         assert_eq!(i32::from(row.day()), parts.day);
         assert!(row.card_day().has_card());

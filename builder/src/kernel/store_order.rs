@@ -186,7 +186,7 @@ mod tests {
                 .map(|(day, amount, card)| (day / step + 7, *amount, card << 100))
                 .collect();
             let amounts: Vec<_> = rows.iter().map(|row| DayAmount::new(row.0, row.1)).collect();
-            let cards: Vec<_> = rows.iter().map(|row| CardDay::new(row.2, row.0)).collect();
+            let cards: Vec<_> = rows.iter().map(|row| CardDay::new(row.2, row.0, true)).collect();
             let mut store = StoreRows::default();
             store.arrange((7, 9_007), &amounts, &cards);
             rows.sort_unstable();
@@ -206,7 +206,7 @@ mod tests {
             let expected: Vec<_> = rows.iter().map(|row| (row.0, row.1)).collect();
             prop_assert_eq!(amounts, expected);
             rows.sort_unstable_by_key(|row| (row.0, row.2));
-            let expected: Vec<_> = rows.iter().map(|row| CardDay::new(row.2, row.0)).collect();
+            let expected: Vec<_> = rows.iter().map(|row| CardDay::new(row.2, row.0, true)).collect();
             prop_assert_eq!(cards, expected);
         }
     }

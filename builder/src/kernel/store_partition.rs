@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use nightshard_format::{
     key::order,
-    record::{DayCards, Run, StoreProfile},
+    record::{Change, DayCards, Run, StoreProfile, net_changes},
     statistics::Statistics,
 };
 
 use super::{
-    card_days::{DayDistance, DistanceCounts},
-    card_memory::{CardMemory, Visit},
+    card_days::DistanceCounts,
+    card_memory::{Before, CardMemory, Seen},
     dedupe::Repetition,
     market::MarketCounts,
     profile::RowProfile,
@@ -67,6 +67,7 @@ pub struct StoreWorker {
     memory: CardMemory,
     distances: Vec<u32>,
     runs: Vec<Run>,
+    changes: Vec<Change>,
 }
 
 impl StoreWorker {
@@ -85,6 +86,7 @@ impl StoreWorker {
             memory: CardMemory::default(),
             distances: Vec::new(),
             runs: Vec::new(),
+            changes: Vec::new(),
         }
     }
 }
@@ -202,6 +204,7 @@ impl StoreWorker {
             let cards = DayCards {
                 first_ever,
                 returning: &self.runs,
+                buyers: &self.changes,
             };
             self.encoder.day(
                 *day,
@@ -216,19 +219,23 @@ impl StoreWorker {
     }
 
     /// Sends the cards of one day on, returns how many were never there before, and leaves in
-    /// `runs` how long ago the others were.
+    /// `runs` how long ago the others were, and in `changes` how buyers differ.
     fn count_day(&mut self, card_days: &[CardDay]) -> Result<u64> {
         let mut first_ever = 0;
         self.distances.clear();
-        for card_day in card_days.iter().filter(|card_day| card_day.has_card()) {
-            match self.memory.visit(*card_day) {
-                Visit::SameDay => continue,
-                Visit::First => first_ever += 1,
-                Visit::After(distance) => self.distances.push(distance),
+        self.changes.clear();
+        for card_day in sales_first(card_days) {
+            let seen = self.memory.see(card_day);
+            match seen.row {
+                Before::SameDay => continue,
+                Before::Never => first_ever += 1,
+                Before::Days(days) => self.distances.push(days),
             }
+            self.changes.extend(buyer_changes(seen));
             self.cards
-                .push(card_day.top_bits(CARD_PARTITION_BITS), (*card_day).into())?;
+                .push(card_day.top_bits(CARD_PARTITION_BITS), card_day.into())?;
         }
+        net_changes(&mut self.changes);
         self.runs.clear();
         if !self.distances.is_empty() {
             self.distances.sort_unstable();
@@ -250,32 +257,29 @@ impl StoreWorker {
     ) {
         let mut cards = distances.days();
         for (day, rows) in days {
-            let (first_ever, returning) = cards.take(*day);
-            let cards = DayCards {
-                first_ever,
-                returning,
-            };
+            let market = Some(&mut self.market);
             self.encoder
-                .day(*day, rows.as_rows(), cards, Some(&mut self.market), records);
+                .day(*day, rows.as_rows(), cards.take(*day), market, records);
         }
     }
 
     /// Counts the distances of some of a store's cards, whose days ascend, and sends them on.
     pub(super) fn count_cards(&mut self, card_days: &[CardDay]) -> Result<DistanceCounts> {
         self.memory.forget(card_days.len());
-        let mut distances = Vec::new();
-        for card_day in card_days.iter().filter(|card_day| card_day.has_card()) {
-            let distance = match self.memory.visit(*card_day) {
-                Visit::SameDay => continue,
-                Visit::First => 0,
-                Visit::After(distance) => distance,
-            };
-            distances.push(DayDistance::new(card_day.day(), distance));
-            self.cards
-                .push(card_day.top_bits(CARD_PARTITION_BITS), (*card_day).into())?;
+        let mut counts = DistanceCounts::default();
+        for of_day in card_days.chunk_by(|a, b| a.day() == b.day()) {
+            for card_day in sales_first(of_day) {
+                let seen = self.memory.see(card_day);
+                if seen.row == Before::SameDay {
+                    continue;
+                }
+                counts.add(card_day.day(), seen.row.distance(), buyer_changes(seen));
+                self.cards
+                    .push(card_day.top_bits(CARD_PARTITION_BITS), card_day.into())?;
+            }
         }
         self.cards.spill_if_full()?;
-        Ok(DistanceCounts::of(&mut distances))
+        Ok(counts.sorted())
     }
 
     /// Ends a store.
@@ -294,6 +298,28 @@ impl StoreWorker {
         });
         Ok(())
     }
+}
+
+/// Returns the rows of one day that have a card, sales before others: so the first row of a card
+/// says whether it buys on the day.
+fn sales_first(card_days: &[CardDay]) -> impl Iterator<Item = CardDay> {
+    let known = |is_sale| {
+        let card_days = card_days.iter().copied();
+        card_days.filter(move |it| it.has_card() && it.is_sale() == is_sale)
+    };
+    known(true).chain(known(false))
+}
+
+/// Returns how the buyers of a day differ from its cards by one card, that is seen first on the day.
+fn buyer_changes(seen: Seen) -> impl Iterator<Item = Change> {
+    let change = |before: Before, cards| Change {
+        distance: before.distance(),
+        cards,
+    };
+    let differs = seen.sale != Some(seen.row);
+    let removed = differs.then(|| change(seen.row, -1));
+    let added = seen.sale.filter(|_| differs).map(|sale| change(sale, 1));
+    removed.into_iter().chain(added)
 }
 
 /// Loads the rows of a partition, giving profiles ordinals of the partition's own.

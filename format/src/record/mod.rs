@@ -3,6 +3,8 @@
 //! Hot parts are varints read in place; cold parts are bincode, in `cold.rs`. docs/format.md
 //! specifies both.
 
+mod buyers;
+mod changes;
 mod cold;
 mod month;
 mod month_builder;
@@ -13,6 +15,7 @@ mod ranking;
 mod runs;
 mod summary;
 
+pub use changes::{Change, net_changes};
 pub use month::MonthRecord;
 pub use month_builder::{DAY_AMOUNTS_MAX, DayCards, MonthBuilder};
 pub use posting::{EntityKind, Posting, Postings, encode_postings};

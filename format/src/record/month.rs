@@ -1,6 +1,8 @@
 //! Reader of a month record: one key's rows in one month, day by day (docs/format.md, "Month").
 
 use super::{
+    buyers::BuyersView,
+    changes::Change,
     month_roll_up::{RollUpView, decode_cells},
     runs,
 };
@@ -15,7 +17,8 @@ use crate::{
 /// A month record read in place.
 ///
 /// Every figure is exact for any range of days: totals and histograms are sums over days, and a
-/// card counts in the range on the one day whose previous day lies before the range.
+/// card counts in the range on the one day whose previous day lies before the range. A *buyer* is a
+/// card with a sale, and counts likewise on its days with one.
 #[derive(Debug, Clone, Copy)]
 pub struct MonthRecord<'a> {
     pub(super) month: Month,
@@ -25,6 +28,7 @@ pub struct MonthRecord<'a> {
     pub(super) entering: u64,
     pub(super) days: &'a [u8],
     pub(super) cards: &'a [u8],
+    pub(super) buyers: Option<BuyersView<'a>>,
     pub(super) roll_up: Option<RollUpView<'a>>,
 }
 
@@ -35,16 +39,12 @@ impl<'a> MonthRecord<'a> {
     /// [`Error::Corrupt`] if it ends early or late, or has days that the month has not.
     pub fn parse(month: Month, bytes: &'a [u8]) -> Result<Self> {
         let mut bytes = Bytes::new(bytes, "month record");
-        let rolled_up = match bytes.u8()? {
-            0 => false,
-            1 => true,
-            _ => {
-                return Err(Error::corrupt(
-                    "month record",
-                    "its first byte is not 0 or 1",
-                ));
-            }
-        };
+        let flags = bytes.u8()?;
+        if flags > 3 {
+            let problem = "its first byte is not 0 to 3";
+            return Err(Error::corrupt("month record", problem));
+        }
+        let (rolled_up, buyers_differ) = (flags & 1 == 1, flags & 2 == 2);
         let day_mask = bytes.u32()?;
         if u64::from(day_mask) >> month.len_days() != 0 {
             return Err(Error::corrupt(
@@ -56,8 +56,11 @@ impl<'a> MonthRecord<'a> {
         let (first_ever, entering) = (bytes.varint()?, bytes.varint()?);
         let (days_len, cards_len) = (bytes.length()?, bytes.length()?);
         let (days, cards) = (bytes.take(days_len)?, bytes.take(cards_len)?);
+        let buyers = buyers_differ
+            .then(|| BuyersView::parse(bytes.take_prefixed()?, day_mask))
+            .transpose()?;
         let roll_up = rolled_up
-            .then(|| RollUpView::parse(bytes, day_mask.count_ones()))
+            .then(|| RollUpView::parse(bytes, day_mask.count_ones(), buyers_differ))
             .transpose()?;
         if !rolled_up && !bytes.is_empty() {
             return Err(Error::corrupt("month record", "bytes are left over"));
@@ -70,6 +73,7 @@ impl<'a> MonthRecord<'a> {
             entering,
             days,
             cards,
+            buyers,
             roll_up,
         })
     }
@@ -175,6 +179,60 @@ impl<'a> MonthRecord<'a> {
             let limit = (day.0 - since(day).0).cast_unsigned();
             let returning = runs::count_above(&mut days.bytes, limit)?;
             visit(day, first_ever.saturating_add(returning));
+        }
+        Ok(())
+    }
+
+    /// Returns how many buyers have their first day with a sale since `since` in this month and in
+    /// `range`, as [`MonthRecord::cards_since`] does of cards.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a day is damaged.
+    pub fn buyers_since(&self, range: DayRange, since: Day) -> Result<u64> {
+        if self.buyers.is_none() {
+            return self.cards_since(range, since);
+        }
+        let first_day = self.month.first_day();
+        if let Some(roll_up) = &self.roll_up
+            && range.covers(self.month.days())
+            && since <= first_day
+        {
+            let limit = (first_day.0 - since.0).cast_unsigned();
+            let more = roll_up.buyers_above(limit)?;
+            return Ok(self.cards_since(range, since)?.saturating_add_signed(more));
+        }
+        let mut total = 0_i64;
+        self.visit_buyers(range, |day, change| {
+            let limit = (day.0 - since.min(day).0).cast_unsigned();
+            if change.distance == 0 || change.distance > limit {
+                total = total.saturating_add(change.cards);
+            }
+        })?;
+        Ok(u64::try_from(total).unwrap_or(0))
+    }
+
+    /// Passes the buyers of each day of `range` to `visit`, by the distance to their previous day
+    /// with a sale: as changes from none, which for one distance may come as several that have to
+    /// be added up.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a day is damaged.
+    pub fn visit_buyers(&self, range: DayRange, mut visit: impl FnMut(Day, Change)) -> Result<()> {
+        let mut days = self.cards_from(range)?;
+        let mut buyers = self.buyers;
+        while let Some(day) = days.next_in(range) {
+            let cards = |distance, count| Change {
+                distance,
+                cards: i64::try_from(count).unwrap_or(i64::MAX),
+            };
+            visit(day, cards(0, days.bytes.varint()?));
+            runs::decode(&mut days.bytes, |run| {
+                visit(day, cards(run.distance, run.count));
+            })?;
+            if let Some(buyers) = &mut buyers {
+                let first_day = self.month.first_day();
+                buyers.visit_until(first_day, day, |change| visit(day, change))?;
+            }
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! Writer of a month record.
 
 use super::{
+    buyers::BuyersBuilder,
+    changes::Change,
     month_roll_up::{self, RollUp},
     runs::{self, Run},
 };
@@ -20,13 +22,16 @@ pub const DAY_AMOUNTS_MAX: usize = 4_096;
 /// The cards of one day.
 ///
 /// # Shape
-/// `returning` by ascending distance to each card's previous day, every distance once.
+/// `returning` by ascending distance to each card's previous day, every distance once; `buyers`
+/// likewise, none of them 0.
 #[derive(Debug, Clone, Copy)]
 pub struct DayCards<'a> {
     /// Cards never seen before.
     pub first_ever: u64,
     /// Cards seen before, by how long ago.
     pub returning: &'a [Run],
+    /// By how many cards both would differ if there were no rows but sales.
+    pub buyers: &'a [Change],
 }
 
 /// Gathers the days of one key's month, in order, and writes its record.
@@ -39,7 +44,8 @@ pub struct DayCards<'a> {
 /// let mut builder = MonthBuilder::new();
 /// builder.begin(month);
 /// let returning = [Run { distance: 9, count: 1 }];
-/// builder.day(month.first_day(), &[-250, 1999], DayCards { first_ever: 1, returning: &returning });
+/// let cards = DayCards { first_ever: 1, returning: &returning, buyers: &[] };
+/// builder.day(month.first_day(), &[-250, 1999], cards);
 /// let mut bytes = Vec::new();
 /// builder.finish(&mut bytes);
 ///
@@ -56,6 +62,7 @@ pub struct MonthBuilder {
     entering: u64,
     days: Vec<u8>,
     cards: Vec<u8>,
+    buyers: BuyersBuilder,
     roll_up: RollUp,
     scratch: Vec<u8>,
     /// The occupied cells of each day.
@@ -78,6 +85,7 @@ impl MonthBuilder {
         self.days.clear();
         self.cards.clear();
         self.cells.clear();
+        self.buyers.clear();
         self.roll_up.clear();
     }
 
@@ -157,6 +165,7 @@ impl MonthBuilder {
     fn day_cards(&mut self, offset: u32, cards: DayCards<'_>) {
         put_varint(&mut self.cards, cards.first_ever);
         runs::encode(cards.returning, &mut self.cards);
+        self.buyers.day(offset, cards.buyers);
         self.first_ever += cards.first_ever;
         for run in cards.returning.iter().filter(|run| run.distance > offset) {
             self.entering += run.count;
@@ -176,7 +185,8 @@ impl MonthBuilder {
     /// Appends the record.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         let rolled_up = month_roll_up::is_due(self.statistics.count);
-        out.push(u8::from(rolled_up));
+        let buyers_differ = !self.buyers.is_empty();
+        out.push(u8::from(rolled_up) | u8::from(buyers_differ) << 1);
         out.extend_from_slice(&self.day_mask.to_le_bytes());
         self.statistics.encode(out);
         put_varint(out, self.first_ever);
@@ -185,8 +195,15 @@ impl MonthBuilder {
         put_varint(out, self.cards.len() as u64);
         out.extend_from_slice(&self.days);
         out.extend_from_slice(&self.cards);
+        if buyers_differ {
+            self.buyers.encode_days(out);
+        }
         if rolled_up {
-            self.roll_up.encode(&self.cells, out);
+            self.roll_up.encode_bins(&self.cells, out);
+            if buyers_differ {
+                self.buyers.encode_month(out);
+            }
+            self.roll_up.encode_entering(out);
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The whole of a month record checked against itself: what a reader of one range never sees.
 
 use super::{
-    MonthRecord, Run,
+    Change, MonthRecord, Run,
+    buyers::{BuyersView, entering},
+    changes::{self, net_changes},
     month::{DayRows, read_day, visit_amounts},
     month_roll_up::{RollUpView, decode_cells, is_due},
     runs,
@@ -21,6 +23,8 @@ struct Walked {
     first_ever: u64,
     /// Cards seen before the month, by days before its first.
     entering: Vec<Run>,
+    /// How buyers differ from cards, as seen from the month's first day.
+    buyers: Vec<Change>,
     offsets: Vec<(usize, usize)>,
 }
 
@@ -52,13 +56,20 @@ impl MonthRecord<'_> {
         let mut walked = Walked::default();
         let mut days = Bytes::new(self.days, "month record");
         let mut cards = Bytes::new(self.cards, "month record");
+        let mut buyers = self.buyers;
         for offset in (0..u32::BITS).filter(|offset| self.day_mask >> offset & 1 == 1) {
             let left = (days.rest().len(), cards.rest().len());
             let begins = (self.days.len() - left.0, self.cards.len() - left.1);
             walked.offsets.push(begins);
             let totals = check_day(&mut days, &mut walked.bins, walked.totals.count)?;
             walked.totals.merge(&totals);
-            walked.add_cards(&mut cards, offset)?;
+            let of_day = walked.add_cards(&mut cards, offset)?;
+            if let Some(buyers) = buyers.as_mut().filter(|it| it.day_mask >> offset & 1 == 1) {
+                walked.add_buyers(buyers, offset, of_day)?;
+            }
+        }
+        if buyers.is_some_and(|buyers| !buyers.days.is_empty()) {
+            return Err(damaged("bytes are left over after its buyers"));
         }
         if !days.is_empty() || !cards.is_empty() {
             return Err(damaged("bytes are left over after its days"));
@@ -76,10 +87,13 @@ impl MonthRecord<'_> {
 }
 
 impl Walked {
-    /// Adds the cards of the day that is `offset` days after the month's first.
-    fn add_cards(&mut self, cards: &mut Bytes<'_>, offset: u32) -> Result<()> {
-        self.first_ever = self.first_ever.saturating_add(cards.varint()?);
-        for run in ascending_runs(cards)? {
+    /// Adds the cards of the day that is `offset` days after the month's first, and returns how many
+    /// never were there before and the others.
+    fn add_cards(&mut self, cards: &mut Bytes<'_>, offset: u32) -> Result<(u64, Vec<Run>)> {
+        let first_ever = cards.varint()?;
+        self.first_ever = self.first_ever.saturating_add(first_ever);
+        let runs = ascending_runs(cards)?;
+        for run in &runs {
             if run.distance > offset {
                 self.entering.push(Run {
                     distance: run.distance - offset,
@@ -87,6 +101,34 @@ impl Walked {
                 });
             }
         }
+        Ok((first_ever, runs))
+    }
+
+    /// Adds how the buyers of a day differ from its cards, of whom there must be enough.
+    fn add_buyers(
+        &mut self,
+        buyers: &mut BuyersView<'_>,
+        offset: u32,
+        (first_ever, runs): (u64, Vec<Run>),
+    ) -> Result<()> {
+        let changes = ascending_changes(&mut buyers.days)?;
+        let cards_at = |distance: u32| match distance {
+            0 => first_ever,
+            _ => runs
+                .binary_search_by_key(&distance, |run| run.distance)
+                .map_or(0, |at| runs[at].count),
+        };
+        let too_few = |change: &Change| {
+            cards_at(change.distance)
+                .checked_add_signed(change.cards)
+                .is_none()
+        };
+        let sum: i128 = changes.iter().map(|change| i128::from(change.cards)).sum();
+        if changes.is_empty() || sum > 0 || changes.iter().any(too_few) {
+            return Err(damaged("its buyers are not among its cards"));
+        }
+        let entering = changes.into_iter().filter_map(|it| entering(it, offset));
+        self.buyers.extend(entering);
         Ok(())
     }
 }
@@ -133,6 +175,10 @@ fn agree(totals: &Statistics, cells: &[(Cell, u64)]) -> bool {
         let counts = cells.filter(|(cell, _)| !refunds || cell.index() < 0);
         counts.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count))
     };
+    let count_at = |cell: Cell| {
+        let found = cells.binary_search_by_key(&cell, |(cell, _)| *cell);
+        found.map_or(0, |at| cells[at].1)
+    };
     let bounds = -AMOUNT_MINOR_MAX..=AMOUNT_MINOR_MAX;
     let count = i128::from(totals.count);
     let (least, most) = (i128::from(totals.min), i128::from(totals.max));
@@ -140,6 +186,7 @@ fn agree(totals: &Statistics, cells: &[(Cell, u64)]) -> bool {
         && bounds.contains(&totals.max)
         && (Cell::of(totals.min), Cell::of(totals.max)) == (*first, *last)
         && (sum(false), sum(true)) == (totals.count, totals.refund_count)
+        && count_at(Cell::of(0)) == totals.zero_count
         && (least * count..=most * count).contains(&totals.sum)
 }
 
@@ -155,6 +202,7 @@ fn check_roll_up(roll_up: &RollUpView<'_>, walked: &Walked) -> Result<()> {
     if !bins.is_empty() || !walked.bins.iter().eq(cells) {
         return Err(damaged("its histogram is not that of its days"));
     }
+    check_month_of_buyers(roll_up, &walked.buyers)?;
     let mut entering = Bytes::new(roll_up.entering, "month record");
     if ascending_runs(&mut entering)? != walked.entering {
         return Err(damaged("its entering cards are not those of its days"));
@@ -164,6 +212,31 @@ fn check_roll_up(roll_up: &RollUpView<'_>, walked: &Walked) -> Result<()> {
     } else {
         Err(damaged("bytes are left over"))
     }
+}
+
+fn check_month_of_buyers(roll_up: &RollUpView<'_>, of_days: &[Change]) -> Result<()> {
+    let Some(changes) = roll_up.buyers else {
+        return Ok(());
+    };
+    let mut bytes = Bytes::new(changes, "month record");
+    let changes = ascending_changes(&mut bytes)?;
+    let mut expected = of_days.to_vec();
+    net_changes(&mut expected);
+    if changes != expected || !bytes.is_empty() {
+        return Err(damaged("its entering buyers are not those of its days"));
+    }
+    Ok(())
+}
+
+/// Reads changes and checks that their distances ascend and each changes something.
+fn ascending_changes(bytes: &mut Bytes<'_>) -> Result<Vec<Change>> {
+    let mut read: Vec<Change> = Vec::new();
+    changes::decode(bytes, |change| read.push(change))?;
+    let ascend = read.is_sorted_by(|a, b| a.distance < b.distance);
+    if !ascend || read.iter().any(|change| change.cards == 0) {
+        return Err(damaged("its changes do not ascend, or change nothing"));
+    }
+    Ok(read)
 }
 
 /// Reads runs and checks that their distances ascend from 1.

@@ -1,9 +1,10 @@
 //! The roll-up of a busy month: what spares a request from reading all its days.
 //!
-//! A directory of the days, the month's histogram cells, and the cards that enter the month by
-//! how long before its first day they were last seen.
+//! A directory of the days, the month's histogram cells, and the cards and buyers that enter the
+//! month by how long before its first day they were last seen.
 
 use super::{
+    changes::{self, Change},
     month_builder::encode_cells,
     runs::{self, Run},
 };
@@ -43,9 +44,9 @@ impl RollUp {
         self.entering.push(run);
     }
 
-    /// Appends the roll-up of a month whose days have the given cells: few months have one, so
-    /// they are added up only here.
-    pub(super) fn encode(&mut self, cells_of_days: &[(Cell, u64)], out: &mut Vec<u8>) {
+    /// Appends the directory and the cells of a month whose days have the given cells: few months
+    /// have a roll-up, so they are added up only here.
+    pub(super) fn encode_bins(&mut self, cells_of_days: &[(Cell, u64)], out: &mut Vec<u8>) {
         for (days, cards) in &self.day_offsets {
             for offset in [days, cards] {
                 let offset = u32::try_from(*offset).expect(
@@ -63,6 +64,10 @@ impl RollUp {
         encode_cells(&cells, &mut bins);
         put_varint(out, bins.len() as u64);
         out.extend_from_slice(&bins);
+    }
+
+    /// Appends the cards that enter the month.
+    pub(super) fn encode_entering(&mut self, out: &mut Vec<u8>) {
         self.entering.sort_unstable_by_key(|run| run.distance);
         self.entering.dedup_by(|next, kept| {
             let same = next.distance == kept.distance;
@@ -80,17 +85,21 @@ impl RollUp {
 pub(super) struct RollUpView<'a> {
     directory: &'a [u8],
     pub(super) bins: &'a [u8],
+    /// How the buyers of the month differ from its cards, if they do.
+    pub(super) buyers: Option<&'a [u8]>,
     pub(super) entering: &'a [u8],
 }
 
 impl<'a> RollUpView<'a> {
     /// Reads the roll-up of a month with `days` days.
-    pub(super) fn parse(mut bytes: Bytes<'a>, days: u32) -> Result<Self> {
+    pub(super) fn parse(mut bytes: Bytes<'a>, days: u32, buyers_differ: bool) -> Result<Self> {
         let directory = bytes.take(days as usize * 8)?;
         let bins = bytes.take_prefixed()?;
+        let buyers = buyers_differ.then(|| bytes.take_prefixed()).transpose()?;
         Ok(Self {
             directory,
             bins,
+            buyers,
             entering: bytes.rest(),
         })
     }
@@ -115,6 +124,21 @@ impl<'a> RollUpView<'a> {
     /// Returns how many cards were last seen more than `limit` days before the month.
     pub(super) fn entering_above(&self, limit: u32) -> Result<u64> {
         runs::count_above(&mut Bytes::new(self.entering, "month record"), limit)
+    }
+
+    /// Returns by how many the buyers of the month that were never there before, or last more than
+    /// `limit` days before the month, differ from the cards.
+    pub(super) fn buyers_above(&self, limit: u32) -> Result<i64> {
+        let mut above = 0;
+        if let Some(changes) = self.buyers {
+            let mut bytes = Bytes::new(changes, "month record");
+            changes::decode(&mut bytes, |change: Change| {
+                if change.distance == 0 || change.distance > limit {
+                    above = i64::saturating_add(above, change.cards);
+                }
+            })?;
+        }
+        Ok(above)
     }
 }
 

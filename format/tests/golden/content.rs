@@ -13,8 +13,8 @@ use nightshard_format::{
         Transactions,
     },
     record::{
-        self, DayCards, EntityKind, MonthBuilder, MonthTotals, Posting, RankBy, Run, StoreProfile,
-        SummaryBuilder, encode_postings, encode_ranking, ranking_key,
+        self, Change, DayCards, EntityKind, MonthBuilder, MonthTotals, Posting, RankBy, Run,
+        StoreProfile, SummaryBuilder, encode_postings, encode_ranking, ranking_key,
     },
     shard::{Identity, Samples, ShardWriter, Span},
     statistics::Statistics,
@@ -228,6 +228,10 @@ const fn run(distance: u32, count: u64) -> Run {
     Run { distance, count }
 }
 
+const fn change(distance: u32, cards: i64) -> Change {
+    Change { distance, cards }
+}
+
 /// Returns the record of March and the summary of `bar`.
 fn bar(march: Month) -> (Vec<u8>, Vec<u8>) {
     let rows: [(Day, &[i64], u64, &[Run]); 4] = [
@@ -252,6 +256,7 @@ fn bar(march: Month) -> (Vec<u8>, Vec<u8>) {
         let cards = DayCards {
             first_ever,
             returning,
+            buyers: &[],
         };
         let mut builder = MonthBuilder::new();
         builder.begin(day.month());
@@ -280,25 +285,37 @@ fn bar(march: Month) -> (Vec<u8>, Vec<u8>) {
 }
 
 /// Returns the month of `busy`: its first day is by totals, the others are by amounts.
+///
+/// On the first a card buys that was there the day before and bought a week before; on the
+/// fifteenth the new card buys nothing.
 fn busy(month: Month) -> Vec<u8> {
     let mut many = vec![500; 1_000];
     many.extend([1_234; 100]);
-    let days: [(i32, &[i64], u64, &[Run]); 3] = [
-        (1, &many, 3, &[run(1, 1), run(40, 2)]),
+    let fibonacci = [1, 2, 3, 5, 8, 13, 21, 34, 55];
+    let days: [(i32, &[i64], u64, &[Run], &[Change]); 3] = [
         (
-            2,
-            &[1, 2, 3, 5, 8, 13, 21, 34, 55],
-            0,
-            &[run(1, 2), run(30, 1)],
+            1,
+            &many,
+            3,
+            &[run(1, 1), run(40, 2)],
+            &[change(1, -1), change(7, 1)],
         ),
-        (15, &[-7, 0, 10_000], 1, &[run(14, 1), run(20, 5)]),
+        (2, &fibonacci, 0, &[run(1, 2), run(30, 1)], &[]),
+        (
+            15,
+            &[-7, 0, 10_000],
+            1,
+            &[run(14, 1), run(20, 5)],
+            &[change(0, -1)],
+        ),
     ];
     let mut builder = MonthBuilder::new();
     builder.begin(month);
-    for (day, amounts, first_ever, returning) in days {
+    for (day, amounts, first_ever, returning, buyers) in days {
         let cards = DayCards {
             first_ever,
             returning,
+            buyers,
         };
         builder.day(Day(month.first_day().0 + day - 1), amounts, cards);
     }
@@ -316,6 +333,7 @@ fn market(month: Month) -> Vec<u8> {
     let cards = DayCards {
         first_ever: 200,
         returning: &[],
+        buyers: &[],
     };
     let mut builder = MonthBuilder::new();
     builder.begin(month);

@@ -158,6 +158,7 @@ fn a_small_month_is_these_bytes() {
         &[0xf3, 0x03],                // minimum -250
         &[0xc9, 0x11],                // maximum less minimum 2,249
         &[1, 0xfa, 0x01],             // one refund of 250
+        &[0],                         // no amount of 0
         &[1, 1],                      // a new card and another
         &[5, 3],                      // lengths
         &[4, 0xf3, 0x03, 0xc9, 0x11], // two amounts
@@ -184,6 +185,7 @@ fn read(record: &MonthRecord<'_>) -> (plain::Statistics, u64, Vec<(u32, u64, i12
         totals.max.into(),
         totals.refund_count.into(),
         totals.refund_sum,
+        totals.zero_count.into(),
     ];
     (totals, record.cards(), days)
 }
@@ -191,8 +193,8 @@ fn read(record: &MonthRecord<'_>) -> (plain::Statistics, u64, Vec<(u32, u64, i12
 #[test]
 fn a_busy_month_has_these_figures() {
     let (shard, plain) = open("stores-2018-03.shard");
-    let statistics = [1_112, 633_535, 502_280_543, -7, 10_000, 1, -7];
-    let of_first = [1_100, 623_400, 402_275_600, 500, 1_234, 0, 0];
+    let statistics = [1_112, 633_535, 502_280_543, -7, 10_000, 1, -7, 1];
+    let of_first = [1_100, 623_400, 402_275_600, 500, 1_234, 0, 0, 0];
     let fibonacci = [1, 2, 3, 5, 8, 13, 21, 34, 55];
     let mut cells = vec![(-7, 1), (0, 1)];
     cells.extend(fibonacci.map(|cell| (cell, 1)));
@@ -214,8 +216,13 @@ fn a_busy_month_has_these_figures() {
             (0, vec![(1, 2), (30, 1)]),
             (1, vec![(14, 1), (20, 5)]),
         ],
+        buyers: vec![(1, vec![(1, -1), (7, 1)]), (15, vec![(0, -1)])],
         // Cards seen before March, by the days before the first that they were last seen.
-        roll_up: Some((cells.clone(), vec![(1, 1), (6, 5), (29, 1), (40, 2)])),
+        roll_up: Some((
+            cells.clone(),
+            vec![(0, -1), (1, -1), (7, 1)],
+            vec![(1, 1), (6, 5), (29, 1), (40, 2)],
+        )),
     };
     assert_eq!(plain::read_month(plain.value(b"busy")), expected);
 
@@ -245,18 +252,27 @@ fn a_busy_month_has_these_figures() {
     };
     // On the second all three; on the fifteenth those from before the second, and the new one.
     assert_eq!(record.cards_since(from_second, second).unwrap(), 3 + 7);
+    // All but one buy in March; so does one that was there the day before, and bought a week ago.
+    let march = march().days();
+    assert_eq!(record.buyers_since(march, march.first).unwrap(), 12);
+    assert_eq!(
+        record.buyers_since(week_before, week_before.first).unwrap(),
+        6
+    );
+    assert_eq!(record.buyers_since(from_second, second).unwrap(), 3 + 6);
 }
 
 #[test]
 fn a_market_has_its_days_by_totals() {
     let (shard, plain) = open("markets-2018-03.shard");
-    let statistics = [2, 249, 62_501, -1, 250, 1, -1];
+    let statistics = [2, 249, 62_501, -1, 250, 1, -1, 0];
     let expected = plain::Month {
         statistics,
         first_ever: 200,
         others: 0,
         days: vec![(31, plain::Day::Totals(statistics, vec![(-1, 1), (115, 1)]))],
         cards: vec![(200, vec![])],
+        buyers: vec![],
         roll_up: None,
     };
     assert_eq!(plain::read_month(plain.value(b"all")), expected);
@@ -285,10 +301,14 @@ fn a_summary_has_these_figures() {
         days: (17_584, 17_897),
         cards: 2,
         months: vec![
-            (year + 2, [1, 500, 250_000, 500, 500, 0, 0], 1),
-            (year + 3, [2, 1_749, 4_058_501, -250, 1_999, 1, -250], 2),
-            (year + 6, [1, 0, 0, 0, 0, 0, 0], 0),
-            (year + 13, [1, large, large * large, large, large, 0, 0], 1),
+            (year + 2, [1, 500, 250_000, 500, 500, 0, 0, 0], 1),
+            (year + 3, [2, 1_749, 4_058_501, -250, 1_999, 1, -250, 0], 2),
+            (year + 6, [1, 0, 0, 0, 0, 0, 0, 1], 0),
+            (
+                year + 13,
+                [1, large, large * large, large, large, 0, 0, 0],
+                1,
+            ),
         ],
         quarters: vec![2, 0, 1],
         years: vec![2, 1],

@@ -4,7 +4,7 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Count, sum, sum of squares, minimum, maximum, number of refunds, sum of refunds.
-pub(crate) type Statistics = [i128; 7];
+pub(crate) type Statistics = [i128; 8];
 
 /// Cells or distances, and how many are in or at each.
 pub(crate) type Counts = Vec<(i128, i128)>;
@@ -232,12 +232,16 @@ pub(crate) struct Month {
     pub(crate) days: Vec<(u32, Day)>,
     /// Cards that are new, and the others by distance.
     pub(crate) cards: Vec<(i128, Counts)>,
-    pub(crate) roll_up: Option<(Counts, Counts)>,
+    /// How buyers differ, by day.
+    pub(crate) buyers: Vec<(u32, Counts)>,
+    /// Cells, how buyers differ, and the cards that enter.
+    pub(crate) roll_up: Option<(Counts, Counts, Counts)>,
 }
 
 pub(crate) fn read_month(mut rest: &[u8]) -> Month {
     let rest = &mut rest;
-    let rolled_up = take(rest, 1)[0];
+    let flags = take(rest, 1)[0];
+    let (rolled_up, buyers_differ) = (flags & 1 == 1, flags & 2 == 2);
     let mask = u32_at(take(rest, 4), 0);
     let present: Vec<u32> = (0..32).filter(|day| mask >> day & 1 == 1).collect();
     let statistics = read_statistics(rest);
@@ -254,23 +258,45 @@ pub(crate) fn read_month(mut rest: &[u8]) -> Month {
         cards.push((unsigned(&mut card_rest), read_runs(&mut card_rest)));
     }
     assert!(day_rest.is_empty() && card_rest.is_empty());
-    let roll_up = (rolled_up == 1).then(|| {
+    let mut buyers = Vec::new();
+    if buyers_differ {
+        let len = length(rest);
+        let mut of_days = take(rest, len);
+        let mask = u32_at(take(&mut of_days, 4), 0);
+        for day in (0..32).filter(|day| mask >> day & 1 == 1) {
+            buyers.push((day + 1, read_changes(&mut of_days)));
+        }
+        assert!(of_days.is_empty());
+    }
+    let roll_up = rolled_up.then(|| {
         for place in places {
             assert_eq!(u32_at(take(rest, 4), 0), place);
         }
         let cells_len = length(rest);
         let mut cells = take(rest, cells_len);
-        let read = (read_cells(&mut cells), read_runs(rest));
-        assert!(cells.is_empty());
+        let mut changes = match buyers_differ {
+            true => {
+                let len = length(rest);
+                take(rest, len)
+            }
+            false => &[0],
+        };
+        let read = (
+            read_cells(&mut cells),
+            read_changes(&mut changes),
+            read_runs(rest),
+        );
+        assert!(cells.is_empty() && changes.is_empty());
         read
     });
-    assert!(rolled_up <= 1 && rest.is_empty());
+    assert!(flags <= 3 && rest.is_empty());
     Month {
         statistics,
         first_ever,
         others,
         days,
         cards,
+        buyers,
         roll_up,
     }
 }
@@ -305,6 +331,7 @@ fn read_statistics(rest: &mut &[u8]) -> Statistics {
         max,
         unsigned(rest),
         -unsigned(rest),
+        unsigned(rest),
     ]
 }
 
@@ -329,6 +356,15 @@ fn read_runs(rest: &mut &[u8]) -> Counts {
         runs.push((before + step / 2, count));
     }
     runs
+}
+
+fn read_changes(rest: &mut &[u8]) -> Counts {
+    let mut changes: Counts = Vec::new();
+    for _ in 0..unsigned(rest) {
+        let before = changes.last().map_or(0, |change| change.0);
+        changes.push((before + unsigned(rest), signed(rest)));
+    }
+    changes
 }
 
 /// A summary: the profile's bytes, the days, and the distinct cards.

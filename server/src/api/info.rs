@@ -5,7 +5,7 @@ use nightshard_format::{
     shard::Span,
 };
 
-use super::{Lookup, cursor::Page, parameters::Parameters, stores::ranking};
+use super::{Lookup, cursor::Page, filter::find, parameters::Parameters};
 use crate::problem::Result;
 
 /// The time to read and write a row of a catalogue, in nanoseconds.
@@ -76,7 +76,7 @@ pub(super) fn write_catalog(
             EntityKind::Region => (Some(&*text), None),
             _ => (None, Some(&*text)),
         };
-        let stores = ranking(served, RankBy::Transactions, region, category)?;
+        let stores = find(served, RankBy::Transactions, region, category)?;
         json.begin_object();
         json.key("id").string(&text);
         json.key("stores")

@@ -6,6 +6,7 @@
 pub(crate) mod batch;
 pub(crate) mod cursor;
 pub(crate) mod datasets;
+mod filter;
 mod histogram;
 mod info;
 pub(crate) mod parameters;
@@ -13,6 +14,7 @@ pub(crate) mod route;
 mod search;
 mod statistics;
 mod stores;
+mod unit_price;
 
 use nightshard_format::record::STORES;
 
@@ -72,6 +74,7 @@ impl Lookup<'_> {
             }
             Route::Packed { dataset, key } => datasets::write(dataset, key, parameters, self),
             Route::Stores => stores::write_list(parameters, self),
+            Route::UnitPrices => unit_price::write_list(parameters, self),
             Route::Search => search::write(parameters, self),
             Route::Generation => info::write_generation(parameters, self),
             Route::Catalog(kind) => info::write_catalog(*kind, parameters, self),
@@ -93,6 +96,7 @@ impl Lookup<'_> {
             Part::Profile => Query::Profile,
             Part::Statistics => Query::Statistics(statistics::Query::take(&mut parameters, self)?),
             Part::Histogram => Query::Histogram(histogram::Query::take(&mut parameters, self)?),
+            Part::UnitPrice => Query::UnitPrice(unit_price::Query::take(&mut parameters, self)?),
         };
         parameters.finish()?;
         let days = self.served.transactions()?.days;
@@ -105,6 +109,7 @@ impl Lookup<'_> {
             Query::Profile => stores::write_profile(self, key, &series)?,
             Query::Statistics(query) => query.write(self, key, &series)?,
             Query::Histogram(query) => query.write(self, key, &series)?,
+            Query::UnitPrice(query) => query.write(self, key, &series)?,
         }
         Ok(())
     }
@@ -121,4 +126,5 @@ enum Query {
     Profile,
     Statistics(statistics::Query),
     Histogram(histogram::Query),
+    UnitPrice(unit_price::Query),
 }

@@ -26,6 +26,8 @@ pub(crate) enum Route<'a> {
     },
     /// The stores in order of size.
     Stores,
+    /// The unit prices of all stores.
+    UnitPrices,
     /// Names and ids by what they begin with.
     Search,
     /// The generation itself.
@@ -51,6 +53,8 @@ pub(crate) enum Part {
     Statistics,
     /// The histogram of amounts.
     Histogram,
+    /// Unit prices by day.
+    UnitPrice,
 }
 
 impl<'a> Route<'a> {
@@ -69,6 +73,7 @@ impl<'a> Route<'a> {
                 dataset: percent_decode_str(dataset).into(),
                 key: percent_decode_str(key).into(),
             }),
+            ("v1", [Some("unit_price"), None, ..]) => Some(Self::UnitPrices),
             ("v1", [Some("search"), None, ..]) => Some(Self::Search),
             ("v1", [Some("batch"), None, ..]) => Some(Self::Batch),
             ("v1", [Some("info"), Some(name), None, _]) => match name {
@@ -89,6 +94,7 @@ impl<'a> Route<'a> {
             None => Part::Profile,
             Some("statistics") => Part::Statistics,
             Some("histogram") => Part::Histogram,
+            Some("unit_price") => Part::UnitPrice,
             Some(_) => return None,
         };
         Some(Self::Series {

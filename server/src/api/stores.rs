@@ -1,11 +1,13 @@
 //! `GET /v1/stores/{id}`: who a store is, and `GET /v1/stores`: the stores in order of size.
 
-use nightshard_format::{
-    record::{RANKINGS, RankBy, Ranking, STORES, ranking_key},
-    shard::Span,
-};
+use nightshard_format::record::{RankBy, STORES};
 
-use super::{Lookup, cursor::Page, parameters::Parameters};
+use super::{
+    Lookup,
+    cursor::Page,
+    filter::{Filter, missing_store},
+    parameters::Parameters,
+};
 use crate::{
     generation::ServedGeneration,
     json::Json,
@@ -51,7 +53,7 @@ pub(super) fn write_profile(
     json.key("sum").integer(totals.sum);
     json.key("cards").integer(summary.cards);
     json.key("available").begin_array();
-    ["statistics", "histogram"]
+    ["statistics", "histogram", "unit_price"]
         .into_iter()
         .for_each(|name| json.string(name));
     json.end_array();
@@ -62,31 +64,18 @@ pub(super) fn write_profile(
 /// Writes the stores of a region and a category, where given, the largest first.
 pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>) -> Result<()> {
     let by = take_order(&mut parameters)?;
-    let region = parameters.take("region");
-    let category = parameters.take("category");
-    let (region, category) = (region.as_deref(), category.as_deref());
+    let filter = Filter::take(&mut parameters);
     let served = lookup.served;
     let transactions = served.transactions()?;
-    let scope = [Some("stores"), Some(by.as_str()), region, category];
+    let scope = [
+        Some("stores"),
+        Some(by.as_str()),
+        filter.region(),
+        filter.category(),
+    ];
     let page = Page::take(&mut parameters, served.id(), &scope)?;
     parameters.finish()?;
-    for (name, found) in [
-        (
-            "region",
-            region.map(|id| ranking(served, by, Some(id), None)),
-        ),
-        (
-            "category",
-            category.map(|id| ranking(served, by, None, Some(id))),
-        ),
-    ] {
-        if let Some(None) = found.transpose()? {
-            let mut problem = Problem::not_found(format!("there is no such {name}"));
-            problem.parameter = Some(name.to_owned());
-            return Err(problem.into());
-        }
-    }
-    let ranking = ranking(served, by, region, category)?;
+    let ranking = filter.ranking(served, by)?;
     let len = ranking.map_or(0, |ranking| ranking.len());
     let positions = page.positions(len);
     lookup.work.spend(positions.len() as u64 * STORE_NS)?;
@@ -113,28 +102,9 @@ fn take_order(parameters: &mut Parameters<'_>) -> Result<RankBy, Problem> {
     Ok(by.unwrap_or(RankBy::Transactions))
 }
 
-/// Finds a ranking, or `None` if no store is of that region and category.
-pub(super) fn ranking<'a>(
-    served: &'a ServedGeneration,
-    by: RankBy,
-    region: Option<&str>,
-    category: Option<&str>,
-) -> Result<Option<Ranking<'a>>> {
-    let key = ranking_key(by, region, category);
-    let found = served.generation().get(RANKINGS, Span::Current, &key)?;
-    let ranking = found.map(|ranking| Ranking::parse(ranking.in_place()?));
-    Ok(ranking.transpose()?)
-}
-
 fn write_store(json: &mut Json, served: &ServedGeneration, id: &[u8]) -> Result<()> {
     let summary = served.generation().summary(STORES, id)?;
-    let Some(summary) = summary else {
-        return Err(nightshard_format::Error::Corrupt {
-            structure: "ranking",
-            problem: "it names a store that there is not".into(),
-        }
-        .into());
-    };
+    let summary = summary.ok_or_else(missing_store)?;
     let totals = summary.statistics();
     json.begin_object();
     json.key("id").bytes(id);

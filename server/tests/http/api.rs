@@ -8,6 +8,7 @@ mod histogram;
 mod readiness;
 mod requests;
 mod statistics;
+mod unit_price;
 
 use std::sync::Arc;
 

@@ -12,9 +12,9 @@ use nightshard_format::{
     key::{self, PartitionRun},
     manifest::{GenerationId, Manifest, OnDuplicate, Packed, Rows, ShardEntry, Transactions},
     record::{
-        CATALOG, DayCards, EntityKind, MARKET_ALL, MARKETS, MonthBuilder, MonthTotals, Posting,
-        RANKINGS, RankBy, Run, SEARCH, STORES, StoreProfile, SummaryBuilder, encode_postings,
-        encode_ranking, ranking_key,
+        CATALOG, Change, DayCards, EntityKind, MARKET_ALL, MARKETS, MonthBuilder, MonthTotals,
+        Posting, RANKINGS, RankBy, Run, SEARCH, STORES, StoreProfile, SummaryBuilder,
+        encode_postings, encode_ranking, net_changes, ranking_key,
     },
     shard::{Identity, Mapped, ShardWriter, Span},
     text::{TermKind, fold, rotations, term_key, words},
@@ -237,6 +237,7 @@ fn put_series(
         days.entry(payment.day).or_default().push(payment);
     }
     let mut last_seen: HashMap<u32, Day> = HashMap::new();
+    let mut last_sale: HashMap<u32, Day> = HashMap::new();
     let mut summary = SummaryBuilder::new();
     let mut builder = MonthBuilder::new();
     let mut open: Option<Month> = None;
@@ -261,15 +262,19 @@ fn put_series(
         }
         let mut amounts: Vec<i64> = payments.iter().map(|payment| payment.amount).collect();
         amounts.sort_unstable();
-        let cards: BTreeSet<u32> = payments.iter().map(|payment| payment.card).collect();
-        let mut first_ever = 0;
-        let mut distances: BTreeMap<u32, u64> = BTreeMap::new();
-        for card in cards {
-            match last_seen.insert(card, *day) {
-                None => first_ever += 1,
-                Some(before) => *distances.entry((day.0 - before.0) as u32).or_default() += 1,
+        let mut distances = distances(payments.iter().map(|it| it.card), *day, &mut last_seen);
+        let sales = payments.iter().filter(|payment| payment.amount > 0);
+        let of_buyers = self::distances(sales.map(|it| it.card), *day, &mut last_sale);
+        let change = |sign| {
+            move |(distance, count): (&u32, &u64)| Change {
+                distance: *distance,
+                cards: sign * count.cast_signed(),
             }
-        }
+        };
+        let mut buyers: Vec<Change> = of_buyers.iter().map(change(1)).collect();
+        buyers.extend(distances.iter().map(change(-1)));
+        net_changes(&mut buyers);
+        let first_ever = distances.remove(&0).unwrap_or_default();
         let returning: Vec<Run> = distances
             .into_iter()
             .map(|(distance, count)| Run { distance, count })
@@ -277,6 +282,7 @@ fn put_series(
         let cards = DayCards {
             first_ever,
             returning: &returning,
+            buyers: &buyers,
         };
         builder.day(*day, &amounts, cards);
         summary.day(*day, cards);
@@ -286,6 +292,21 @@ fn put_series(
     let mut value = Vec::new();
     summary.finish(profile, &mut value).unwrap();
     put(spans, dataset, Span::Current, key, value);
+}
+
+/// Counts cards by the days since they were in `last`, 0 for never, and puts them there.
+fn distances(
+    cards: impl Iterator<Item = u32>,
+    day: Day,
+    last: &mut HashMap<u32, Day>,
+) -> BTreeMap<u32, u64> {
+    let mut distances = BTreeMap::new();
+    for card in cards.collect::<BTreeSet<_>>() {
+        let before = last.insert(card, day);
+        let distance = before.map_or(0, |before| (day.0 - before.0).cast_unsigned());
+        *distances.entry(distance).or_default() += 1;
+    }
+    distances
 }
 
 fn put_rankings(spans: &mut Spans, shops: &[Shop], payments: &[Payment]) {

@@ -1,0 +1,130 @@
+"""Insights as they are served, beside the same rows in DuckDB."""
+
+import http.client
+import json
+import os
+import random
+import shutil
+import subprocess
+import urllib.parse
+from pathlib import Path
+
+import duckdb
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BINARY = os.environ["NIGHTSHARD_BINARY"]
+FOLDER = Path(__file__).resolve().parent
+
+# Random questions about each insight and data set.
+QUESTIONS = 1_000
+
+
+def real_payments():
+    """The folder of real payments, as tests/support/data.rs finds it."""
+    named = os.environ.get("NIGHTSHARD_TEST_DATA")
+    folder = Path(named) if named else ROOT.parent / "shared/data"
+    if folder.is_dir():
+        return folder
+    if named or os.environ.get("CI") == "true":
+        raise FileNotFoundError("no real payments: set NIGHTSHARD_TEST_DATA to their folder")
+    pytest.skip("not tested for want of real payments: set NIGHTSHARD_TEST_DATA to their folder")
+
+
+def generated(folder):
+    """So few stores and cards that cards come again, over two ends of years."""
+    path = folder / "payments.csv"
+    command = [BINARY, "generate", "--quiet", "--output", path, "--stores", "25", "--cards", "300",
+               "--transactions", "60000", "--from", "2018-10-05", "--to", "2020-03-20", "--seed", "7"]
+    subprocess.run(command, check=True)
+    return path, path.with_suffix(".stores.csv"), "EUR"
+
+
+def birmingham(_folder):
+    data = real_payments() / "birmingham"
+    return data / "birmingham_dev.csv.gz", data / "birmingham_dev.stores.csv.gz", "GBP"
+
+
+def complete_journey(_folder):
+    return real_payments() / "completejourney/completejourney_baskets.csv.gz", None, "USD"
+
+
+class Subject:
+    """A build that is served, and its rows."""
+
+    def __init__(self, folder, payments, stores, currency):
+        self.folder = folder
+        command = [BINARY, "build", "--quiet", "--input", payments, "--output", folder / "repository"]
+        environment = {**os.environ, "NIGHTSHARD_CARD_KEY": "11" * 32}
+        subprocess.run(command + (["--stores", stores] if stores else []), check=True,
+                       env=environment, stdout=subprocess.DEVNULL)
+        self.rows = duckdb.connect()
+        self.rows.execute("SET threads = 2")
+        self.rows.execute("CREATE TABLE input AS FROM read_csv(?, all_varchar = true, header = true)",
+                          [str(payments)])
+        self.rows.execute("SET VARIABLE currency = ?", [currency])
+        self.rows.execute((FOLDER / "payments.sql").read_text())
+        [[self.first, self.last]] = self.rows.execute(
+            "FROM payments SELECT min(day), max(day)").fetchall()
+        self.stores = [store for (store,) in self.rows.execute(
+            "FROM payments SELECT store GROUP BY store ORDER BY count(*) DESC, store").fetchall()]
+        self.server = subprocess.Popen(
+            [BINARY, "serve", "--from", folder / "repository", "--listen", "127.0.0.1:0"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        address = next(line for line in self.server.stdout if line.startswith("listening on http://"))
+        next(line for line in self.server.stdout if line.startswith("serving generation"))
+        self.connection = http.client.HTTPConnection(address.strip().removeprefix("listening on http://"))
+
+    def ask(self, path, **parameters):
+        """The data of an answer."""
+        status, body = self.answer(path, **parameters)
+        assert status == 200, body
+        return body["data"]
+
+    def answer(self, path, **parameters):
+        query = urllib.parse.urlencode({name: str(value) for name, value in parameters.items()})
+        self.connection.request("GET", f"{path}?{query}" if query else path)
+        answer = self.connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    def path(self, store, resource):
+        """The path of a resource of a store, or of the market where the store is None."""
+        if store is None:
+            return f"/v1/markets/all/{resource}"
+        return f"/v1/stores/{urllib.parse.quote(store, safe='')}/{resource}"
+
+    def query(self, sql, **parameters):
+        """The rows that DuckDB answers, as dictionaries."""
+        answer = self.rows.execute(sql, parameters)
+        names = [column[0] for column in answer.description]
+        return [dict(zip(names, row)) for row in answer.fetchall()]
+
+    def random_range(self, dice):
+        """Two dates in order, some of them beyond the data."""
+        days = (self.last - self.first).days
+        ends = sorted(dice.randrange(-9, days + 9) for _ in range(2))
+        if dice.random() < 0.5:
+            ends[1] = min(ends[1], ends[0] + dice.randrange(40))
+        day = self.first.__class__.fromordinal
+        return tuple(day(self.first.toordinal() + end) for end in ends)
+
+    def stop(self):
+        self.connection.close()
+        self.server.terminate()
+        assert self.server.wait() == 0
+        self.rows.close()
+        shutil.rmtree(self.folder)
+
+
+@pytest.fixture(scope="session", params=[generated, birmingham, complete_journey],
+                ids=lambda source: source.__name__)
+def subject(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param.__name__)
+    subject = Subject(folder, *request.param(folder))
+    yield subject
+    subject.stop()
+
+
+@pytest.fixture
+def dice():
+    return random.Random(2018)

@@ -1,0 +1,20 @@
+-- The rows that figures are computed from, by docs/definitions.md, "Rows" and "Days and periods".
+-- $currency: the base currency. `input` is the file as it stands.
+CREATE TABLE payments AS
+WITH repeats_dropped AS (
+    SELECT DISTINCT * FROM input WHERE tx_id IS NOT NULL
+    UNION ALL
+    SELECT * FROM input WHERE tx_id IS NULL
+),
+believed AS (
+    SELECT *
+    FROM repeats_dropped
+    QUALIFY tx_id IS NULL OR count(*) OVER (PARTITION BY store_id, tx_id) = 1
+)
+SELECT
+    store_id AS store,
+    card_id AS card,
+    CAST(ts AS DATE) AS day,
+    CAST(amount_minor AS BIGINT) AS amount,
+FROM believed
+WHERE currency = getvariable('currency');
