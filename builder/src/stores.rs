@@ -22,13 +22,30 @@ struct Store {
 }
 
 impl Store {
-    /// See [`StoreTable::business_day`].
-    fn business_day(&self, row: &Transaction<'_>) -> i32 {
+    /// See [`StoreTable::business_moment`].
+    fn business_moment(&self, row: &Transaction<'_>) -> BusinessMoment {
         let own = self.zone.as_ref().zip(row.utc_second);
         let own = own.and_then(|(zone, utc)| Moment::in_zone(utc, zone));
         let (day, second) = own.map_or((row.day, row.second_of_day), |it| (it.day, it.second));
-        day - i32::from(second.is_some_and(|second| second < self.cutoff_seconds))
+        let is_late = second.is_some_and(|second| second < self.cutoff_seconds);
+        BusinessMoment {
+            day: day - i32::from(is_late),
+            second,
+        }
     }
+}
+
+/// When a row happened, as its store counts days.
+///
+/// # Units
+/// `day` since 1970-01-01; `second` since midnight of the store's clock, which on the business day
+/// may come before or after the cutoff; `None` for a row that has only a date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BusinessMoment {
+    /// The business day.
+    pub day: i32,
+    /// The time of the clock.
+    pub second: Option<u32>,
 }
 
 /// The stores of a dimension file, by id; empty without one.
@@ -133,20 +150,22 @@ impl StoreTable {
             .unwrap_or_default()
     }
 
-    /// Returns the business day of a row: the date of its local time less the store's cutoff.
+    /// Returns when a row happened: the date of its local time less the store's cutoff, and that time.
     ///
     /// A time that was written with its offset from UTC is local to the store's zone, where it has
     /// one; any other is as it was written.
     ///
-    /// # Units
-    /// Days since 1970-01-01.
     #[must_use]
-    pub fn business_day(&self, row: &Transaction<'_>) -> i32 {
+    pub fn business_moment(&self, row: &Transaction<'_>) -> BusinessMoment {
+        let as_written = BusinessMoment {
+            day: row.day,
+            second: row.second_of_day,
+        };
         if !self.has_own_days {
-            return row.day;
+            return as_written;
         }
         let store = self.stores.get(row.store_id);
-        store.map_or(row.day, |store| store.business_day(row))
+        store.map_or(as_written, |store| store.business_moment(row))
     }
 }
 

@@ -24,6 +24,8 @@ struct Parts {
     cards: Vec<Vec<u8>>,
     /// How buyers differ: on which days, and by what, as encoded; 0 for not at all.
     buyers: (u32, Vec<u8>),
+    /// Which days have half hours, and those, as encoded.
+    hours: (u32, Vec<u8>),
     /// Added to the first day's places in the directory.
     directory_shift: (u32, u32),
     cells: Vec<u8>,
@@ -44,7 +46,7 @@ impl Parts {
         let mut totals = many;
         totals.merge(&few);
         Self {
-            flag: 3,
+            flag: 7,
             mask: 0b1010,
             totals,
             first_ever: 2,
@@ -58,6 +60,10 @@ impl Parts {
                 [&[0][..], &runs(&[(2, 2)])].concat(),
             ],
             buyers: (0b1000, changes(&[(2, -2), (5, 1)])),
+            hours: (
+                0b1010,
+                [hours(&[(24, 1_099, 549_500)]), few_hours()].concat(),
+            ),
             directory_shift: (0, 0),
             cells: cells(&[(-7, 1), (115, 1), (140, 1_100)]),
             changes: changes(&[(2, 1)]),
@@ -71,7 +77,8 @@ impl Parts {
         let mut totals = Statistics::of(&[500]);
         totals.merge(&Statistics::of(&[-7, 250]));
         let mut parts = Self::right();
-        parts.flag = 2;
+        parts.flag = 6;
+        parts.hours.1 = [hours(&[(24, 1, 500)]), few_hours()].concat();
         parts.totals = totals;
         parts.days[0] = day_by_amounts(&[500]);
         parts
@@ -91,6 +98,11 @@ impl Parts {
             put_varint(&mut out, self.buyers.1.len() as u64 + 4);
             out.extend(self.buyers.0.to_le_bytes());
             out.extend(&self.buyers.1);
+        }
+        if self.flag & 4 == 4 {
+            put_varint(&mut out, self.hours.1.len() as u64 + 4);
+            out.extend(self.hours.0.to_le_bytes());
+            out.extend(&self.hours.1);
         }
         if self.flag & 1 == 1 {
             let (mut day, mut card) = self.directory_shift;
@@ -180,6 +192,29 @@ fn changes(changes: &[(u64, i64)]) -> Vec<u8> {
     out
 }
 
+/// The half hours of the fourth.
+fn few_hours() -> Vec<u8> {
+    hours(&[(0, 1, -7), (47, 1, 250)])
+}
+
+fn hours(hours: &[(u64, u64, i64)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_varint(&mut out, hours.len() as u64);
+    let mut next = 0;
+    for (half_hour, count, sum) in hours {
+        let step = (half_hour - next) * 2;
+        if *count == 1 {
+            put_varint(&mut out, step);
+        } else {
+            put_varint(&mut out, step + 1);
+            put_varint(&mut out, count - 2);
+        }
+        put_signed(&mut out, *sum);
+        next = half_hour + 1;
+    }
+    out
+}
+
 /// Forges a part, and expects this problem to be found.
 #[track_caller]
 fn assert_found(mut parts: Parts, problem: &str, forge: impl FnOnce(&mut Parts)) {
@@ -200,9 +235,9 @@ fn right_parts_are_right() {
 }
 
 #[test]
-fn a_first_byte_other_than_0_to_3_is_found() {
-    for flag in [4, 7, 0x81, 0xff] {
-        let problem = "its first byte is not 0 to 3";
+fn a_first_byte_other_than_0_to_7_is_found() {
+    for flag in [8, 15, 0x87, 0xff] {
+        let problem = "its first byte is not 0 to 7";
         assert_found(Parts::right_and_small(), problem, |parts| parts.flag = flag);
     }
 }
@@ -277,16 +312,39 @@ fn buyers_that_are_not_among_the_cards_are_found() {
             assert_found(parts, problem, |parts| parts.buyers.1.clone_from(&forged));
         }
     }
-    let problem = "its buyers differ on no day, or on one without rows";
+    let problem = "it has lists of no day, or of one without rows";
     for mask in [0, 0b0100, 0b1100] {
         assert_found(Parts::right(), problem, |parts| parts.buyers.0 = mask);
+        assert_found(Parts::right(), problem, |parts| parts.hours.0 = mask);
     }
     let problem = "its changes do not ascend, or change nothing";
     for forged in [changes(&[(2, -1), (2, -1)]), changes(&[(2, -1), (5, 0)])] {
         assert_found(Parts::right(), problem, |parts| parts.buyers.1 = forged);
     }
-    let problem = "bytes are left over after its buyers";
+    let problem = "bytes are left over after its lists";
     assert_found(Parts::right(), problem, |parts| parts.buyers.1.push(0));
+    assert_found(Parts::right(), problem, |parts| parts.hours.1.push(0));
+}
+
+#[test]
+fn half_hours_that_are_not_those_of_the_days_are_found() {
+    let problem = "its half hours are not those of its days";
+    for forged in [
+        hours(&[]),
+        hours(&[(24, 3, 0)]),
+        hours(&[(24, u64::MAX, 0), (25, 3, 0)]),
+        hours(&[(0, 1, -7), (47, 1, 251)]),
+    ] {
+        for mut parts in [Parts::right(), Parts::right_and_small()] {
+            parts.hours.0 = 0b1000;
+            assert_found(parts, problem, |parts| parts.hours.1.clone_from(&forged));
+        }
+    }
+    for forged in [vec![1, 48 * 2, 0], vec![2, 47 * 2, 0, 0, 0]] {
+        assert_found(Parts::right(), "no such half hour", |parts| {
+            parts.hours = (0b1000, forged);
+        });
+    }
 }
 
 #[test]
@@ -369,12 +427,12 @@ fn a_roll_up_that_is_not_that_of_the_days_is_found() {
 
 #[test]
 fn a_roll_up_is_there_exactly_from_1024_rows_on() {
-    assert_found(Parts::right(), "it has no roll-up", |parts| parts.flag = 2);
+    assert_found(Parts::right(), "it has no roll-up", |parts| parts.flag = 6);
     assert_found(
         Parts::right_and_small(),
         "it has a roll-up, but too few rows",
         |parts| {
-            parts.flag = 3;
+            parts.flag = 7;
             parts.cells = cells(&[(-7, 1), (115, 1), (140, 1)]);
         },
     );

@@ -8,8 +8,8 @@ use nightshard_format::{
     calendar::{Day, DayRange, Month, quarter_of},
     histogram::{Cell, FineHistogram},
     record::{
-        Change, DayCards, MonthBuilder, MonthRecord, MonthTotals, Run, StoreProfile, Summary,
-        SummaryBuilder, net_changes,
+        Change, DayCards, HalfHour, MonthBuilder, MonthRecord, MonthTotals, Run, StoreProfile,
+        Summary, SummaryBuilder, net_changes,
     },
     statistics::Statistics,
 };
@@ -67,6 +67,30 @@ fn cards_of(rows: &[Row], day: Day) -> (u64, Vec<Run>, Vec<Change>) {
     (first_ever, runs.collect(), changes)
 }
 
+/// The half hour of a row, as if it followed from its amount and its card; some are not known.
+fn half_hour_of(row: &Row) -> Option<u8> {
+    let number = (row.1.unsigned_abs() + u64::from(row.2.unwrap_or_default())) % 53;
+    u8::try_from(number).ok().filter(|number| *number < 48)
+}
+
+/// The rows of a day by half hour.
+fn hours_of(rows: &[Row], day: Day) -> Vec<HalfHour> {
+    let mut hours = BTreeMap::<u8, (u64, i128)>::new();
+    for row in rows.iter().filter(|row| row.0 == day) {
+        if let Some(hour) = half_hour_of(row) {
+            let (count, sum) = hours.entry(hour).or_default();
+            *count += 1;
+            *sum += i128::from(row.1);
+        }
+    }
+    let hours = hours.into_iter().map(|(half_hour, (count, sum))| HalfHour {
+        half_hour,
+        count,
+        sum,
+    });
+    hours.collect()
+}
+
 fn write(rows: &[Row], by_totals: bool) -> Written {
     let days: BTreeSet<Day> = rows.iter().map(|row| row.0).collect();
     let months: BTreeSet<Month> = days.iter().map(|day| day.month()).collect();
@@ -101,6 +125,7 @@ fn write(rows: &[Row], by_totals: bool) -> Written {
             } else {
                 builder.day(*day, &amounts, cards);
             }
+            builder.hours(*day, &hours_of(rows, *day));
         }
         let (statistics, cards) = builder.totals();
         summary.month(MonthTotals {
@@ -157,6 +182,12 @@ fn check_range(rows: &[Row], written: &Written, range: DayRange) {
         cards += record.cards_since(range, range.first).unwrap();
         buyers += record.buyers_since(range, range.first).unwrap();
         check_buyers(rows, &record, range);
+        let mut hours = Vec::new();
+        let visit = |day, hour| hours.push((day, hour));
+        record.visit_hours(range, visit).unwrap();
+        let days = month.days().intersection(range);
+        let of_day = |day| hours_of(rows, day).into_iter().map(move |hour| (day, hour));
+        assert!(days.iter().flat_map(of_day).eq(hours), "{range:?}");
     }
     let amounts: Vec<i64> = rows
         .iter()

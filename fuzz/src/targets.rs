@@ -219,6 +219,7 @@ fn month(value: &[u8]) -> Result<u64, Error> {
         record.add_bins(part, &mut bins)?;
         record.cards_since(part, second)?;
         record.buyers_since(part, second)?;
+        record.visit_hours(part, |_day, _hour| ())?;
         record.buyers_since(days, Day(days.first.0 - 7))?;
         record.cards_since(days, Day(days.first.0 - 7))
     };

@@ -419,6 +419,7 @@ fn resource_of(route: &Route<'_>) -> Resource {
             (true, Part::Statistics) => Resource::StoreStatistics,
             (true, Part::Histogram) => Resource::StoreHistogram,
             (true, Part::UnitPrice) => Resource::StoreUnitPrice,
+            (_, Part::ConsumptionPattern) => Resource::StoreConsumptionPattern,
             (false, Part::Profile) => Resource::Market,
             (false, Part::Statistics) => Resource::MarketStatistics,
             (false, Part::Histogram) => Resource::MarketHistogram,

@@ -40,6 +40,7 @@ mod metrics;
 mod opener;
 mod outlook;
 mod pace;
+mod pattern;
 mod problem;
 mod respond;
 mod sales;

@@ -32,6 +32,7 @@ pub(crate) enum Resource {
     StoreStatistics,
     StoreHistogram,
     StoreUnitPrice,
+    StoreConsumptionPattern,
     Market,
     MarketStatistics,
     MarketHistogram,
@@ -48,11 +49,12 @@ pub(crate) enum Resource {
 }
 
 /// The names of resources, in the order of [`Resource`].
-const RESOURCES: [&str; 17] = [
+const RESOURCES: [&str; 18] = [
     "/v1/stores/{id}",
     "/v1/stores/{id}/statistics",
     "/v1/stores/{id}/histogram",
     "/v1/stores/{id}/unit_price",
+    "/v1/stores/{id}/consumption_pattern",
     "/v1/markets/{id}",
     "/v1/markets/{id}/statistics",
     "/v1/markets/{id}/histogram",

@@ -9,12 +9,13 @@ use nightshard_format::{
     calendar::{Day, DayRange, Month, Period, PeriodKind, quarter_of},
     generation::Generation,
     histogram::FineHistogram,
-    record::{MonthRecord, MonthTotals, Summary},
+    record::{MonthRecord, MonthTotals, STORES, Summary},
     shard::Mapped,
     statistics::Statistics,
 };
 
 use crate::{
+    pattern::Pattern,
     problem::Result,
     sales::{DaySales, Sales},
     work::Work,
@@ -196,6 +197,19 @@ impl<'a> Series<'a> {
         &self.summary
     }
 
+    /// Returns the resources that there are of it beside its summary.
+    pub(crate) fn available(&self) -> &'static [&'static str] {
+        match self.dataset {
+            STORES => &[
+                "statistics",
+                "histogram",
+                "unit_price",
+                "consumption_pattern",
+            ],
+            _ => &["statistics", "histogram", "unit_price"],
+        }
+    }
+
     /// Returns the figures of the periods of one kind that have rows in the window, in order.
     pub(crate) fn rows(
         &self,
@@ -329,6 +343,22 @@ impl<'a> Series<'a> {
             })?;
         }
         Ok(days)
+    }
+
+    /// Adds up the rows of the window by weekday and half hour, and counts all of them.
+    pub(crate) fn pattern(&self, window: &Window, work: &mut Work) -> Result<Pattern> {
+        let mut pattern = Pattern::new();
+        for totals in self.months_in(window) {
+            work.spend(days_estimate_ns(totals) * 2)?;
+            let record = self.record(totals.month)?;
+            record.visit_hours(window.reach, |day, hour| pattern.add(day, hour))?;
+            if window.has_all_of(Period::Month(totals.month), self.data) {
+                pattern.all.merge(&totals.statistics);
+            } else {
+                record.visit_days(window.reach, |_, day| pattern.all.merge(&day))?;
+            }
+        }
+        Ok(pattern)
     }
 
     /// Counts the rows of the window by cell.

@@ -14,6 +14,7 @@ believed AS (
 SELECT
     store_id AS store,
     card_id AS card,
+    CAST(ts AS TIMESTAMP) AS ts,
     CAST(ts AS DATE) AS day,
     CAST(amount_minor AS BIGINT) AS amount,
 FROM believed

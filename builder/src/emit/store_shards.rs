@@ -134,6 +134,7 @@ pub fn write_market(
         encoder.day(
             day,
             DayRows::Totals(totals, bins),
+            &[],
             cards,
             None,
             &mut records,

@@ -3,7 +3,7 @@
 use super::row::DAYS;
 use crate::{
     row_outcome::{Field, Reason, Rule},
-    stores::StoreTable,
+    stores::{BusinessMoment, StoreTable},
     transaction::Transaction,
 };
 
@@ -26,19 +26,19 @@ pub enum Refusal {
 }
 
 impl Admission<'_> {
-    /// Returns the business day of a row that is admitted.
+    /// Returns the business day, and the time of the clock, of a row that is admitted.
     ///
     /// # Errors
     /// The [`Refusal`] of one that is not.
     #[inline]
-    pub fn business_day(&self, row: &Transaction<'_>) -> Result<i32, Refusal> {
-        let day = self.stores.business_day(row);
-        if !DAYS.contains(&day) {
+    pub fn business_moment(&self, row: &Transaction<'_>) -> Result<BusinessMoment, Refusal> {
+        let moment = self.stores.business_moment(row);
+        if !DAYS.contains(&moment.day) {
             return Err(Refusal::Rejected(Field::Ts, Reason::DateOutOfRange));
         }
-        if self.as_of.is_some_and(|as_of| day > as_of) {
+        if self.as_of.is_some_and(|as_of| moment.day > as_of) {
             return Err(Refusal::Excluded(Rule::AfterAsOf));
         }
-        Ok(day)
+        Ok(moment)
     }
 }

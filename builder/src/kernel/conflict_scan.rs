@@ -49,7 +49,7 @@ impl RowSink for ConflictScan<'_> {
 
     fn transaction(&mut self, at: Location, row: &Transaction<'_>) -> Result<()> {
         let tx = tx_hash(row.tx_id, self.seed);
-        if self.hashes.contains(&tx) && self.admission.business_day(row).is_ok() {
+        if self.hashes.contains(&tx) && self.admission.business_moment(row).is_ok() {
             let store = row.store_id.to_vec();
             if self.conflicts.contains(&Conflict { store, tx }) {
                 self.found += 1;

@@ -93,7 +93,7 @@ fn drop_repeats(
     let mut repeats = Repeats::default();
     let key = |index: &u32| {
         let row = &rows[*index as usize];
-        (store_of(row), row.row.tx(), row.row.content)
+        (store_of(row), row.row.tx(), row.row.content())
     };
     suspects.sort_unstable_by_key(key);
     let mut dropped = Vec::new();
@@ -170,8 +170,9 @@ mod tests {
         let parts = RowParts {
             card: 1,
             tx,
-            content: content << 32,
+            content: content << 40,
             amount,
+            half_hour: 0,
             day: 9,
         };
         PartitionRow::new(StoreRow::new(&parts, 0), store)

@@ -13,6 +13,7 @@ mod card_order;
 pub mod card_partition;
 pub mod conflict_scan;
 pub mod currency_count;
+mod day_hours;
 pub mod dedupe;
 pub mod market;
 pub mod profile;

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use bytemuck::{Pod, Zeroable};
-use nightshard_format::histogram::AMOUNT_MINOR_MAX;
+use nightshard_format::{histogram::AMOUNT_MINOR_MAX, record::HALF_HOURS};
 
 /// The business days that a row may have: 1970-01-01 to 2099-12-31, so that a day is 16 bits.
 pub const DAYS: RangeInclusive<i32> = 0..=47_481;
@@ -12,7 +12,7 @@ pub const DAYS: RangeInclusive<i32> = 0..=47_481;
 ///
 /// # Shape
 /// Gigabytes of these are written, read and spilled each night, so every bit is spoken for: 79
-/// bits of the card's pseudonym, 64 of a hash that tells the tx_ids of a store apart, 32 of a hash
+/// bits of the card's pseudonym, 64 of a hash that tells the tx_ids of a store apart, 26 of a hash
 /// that tells the content of rows with one tx_id apart. Where a row was read is not kept: the few
 /// rows that have to be named are found by reading the input again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
@@ -23,8 +23,8 @@ pub struct StoreRow {
     amount_profile: u64,
     /// The rest of the card, and the day, as in [`CardDay`].
     card_day_low: u32,
-    /// Hash of everything that the layout maps.
-    pub content: u32,
+    /// Hash of everything that the layout maps, and the half hour.
+    content: u32,
 }
 
 const _: () = assert!(size_of::<StoreRow>() == 32);
@@ -42,9 +42,30 @@ pub struct RowParts {
     pub amount: i64,
     /// Business day in [`DAYS`].
     pub day: i32,
+    /// Half hour of the clock, or [`UNKNOWN_HALF_HOUR`].
+    pub half_hour: u8,
+}
+
+/// Stands for the half hour of a row whose time is not known.
+pub const UNKNOWN_HALF_HOUR: u8 = (1 << HALF_HOUR_BITS) - 1;
+const HALF_HOUR_BITS: u32 = 6;
+const _: () = assert!(HALF_HOURS <= UNKNOWN_HALF_HOUR);
+
+/// Returns the half hour of a time of the clock, in seconds since midnight.
+#[must_use]
+#[inline]
+pub fn half_hour_of(second: Option<u32>) -> u8 {
+    let half_hour = second.and_then(|second| u8::try_from(second / 1_800).ok());
+    // A leap second belongs to the day's last half hour.
+    half_hour.map_or(UNKNOWN_HALF_HOUR, |it| it.min(HALF_HOURS - 1))
 }
 
 const PROFILE_BITS: u32 = 16;
+
+/// Returns the top bits of a hash, above those of a half hour.
+fn content_bits(hash: u64) -> u32 {
+    u32::try_from(hash >> 32).unwrap_or(0) >> HALF_HOUR_BITS << HALF_HOUR_BITS
+}
 
 impl StoreRow {
     /// Packs a row of a profile, which is named by its ordinal in the segment's dictionary.
@@ -58,7 +79,7 @@ impl StoreRow {
             amount_profile: ((parts.amount + AMOUNT_BIAS).cast_unsigned() << PROFILE_BITS)
                 | u64::from(profile),
             card_day_low: low,
-            content: u32::try_from(parts.content >> 32).unwrap_or(0),
+            content: content_bits(parts.content) | u32::from(parts.half_hour),
         }
     }
 
@@ -72,6 +93,18 @@ impl StoreRow {
     #[must_use]
     pub fn tx(&self) -> Option<u64> {
         (self.tx != 0).then_some(self.tx)
+    }
+
+    /// Returns a hash of everything that the layout maps.
+    #[must_use]
+    pub fn content(&self) -> u32 {
+        self.content
+    }
+
+    /// Returns the half hour of the clock, or [`UNKNOWN_HALF_HOUR`].
+    #[must_use]
+    pub fn half_hour(&self) -> u8 {
+        u8::try_from(self.content & u32::from(UNKNOWN_HALF_HOUR)).unwrap_or(UNKNOWN_HALF_HOUR)
     }
 
     /// Returns the day and the amount.
@@ -296,6 +329,14 @@ mod tests {
     }
 
     #[test]
+    fn half_hours_begin_at_midnight_and_end_with_the_day() {
+        for (second, expected) in [(0, 0), (1_799, 0), (1_800, 1), (86_399, 47), (86_400, 47)] {
+            assert_eq!(half_hour_of(Some(second)), expected);
+        }
+        assert_eq!(half_hour_of(None), UNKNOWN_HALF_HOUR);
+    }
+
+    #[test]
     fn a_row_keeps_its_parts() {
         let parts = RowParts {
             card: 0x0123_4567_89ab_cdef_1122 >> 1 << CARD_SHIFT,
@@ -303,9 +344,11 @@ mod tests {
             content: u64::MAX,
             amount: -AMOUNT_MINOR_MAX,
             day: *DAYS.end(),
+            half_hour: 47,
         };
         let row = StoreRow::new(&parts, u16::MAX);
         assert_eq!((row.tx(), row.profile()), (Some(parts.tx), u16::MAX));
+        assert_eq!((row.half_hour(), row.content() >> 6), (47, u32::MAX >> 6));
         let pair = row.day_amount();
         assert_eq!((pair.day(), pair.amount()), (parts.day, parts.amount));
         assert_eq!(row.card_day(), CardDay::new(parts.card, parts.day, false));

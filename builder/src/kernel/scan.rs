@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 use super::{
     admission::{Admission, Refusal},
     profile::RowProfile,
-    row::{RowParts, StoreRow},
+    row::{RowParts, StoreRow, UNKNOWN_HALF_HOUR, half_hour_of},
 };
 use crate::{
     Error, Result,
@@ -114,6 +114,7 @@ impl Waiting {
                 content: 0,
                 amount: 0,
                 day: 0,
+                half_hour: UNKNOWN_HALF_HOUR,
             },
             store: StoreKey(0),
             rest: 0,
@@ -358,8 +359,8 @@ impl RowSink for StoreScan<'_> {
     type Error = Error;
 
     fn transaction(&mut self, at: Location, row: &Transaction<'_>) -> Result<()> {
-        let day = match self.admission.business_day(row) {
-            Ok(day) => day,
+        let moment = match self.admission.business_moment(row) {
+            Ok(moment) => moment,
             Err(Refusal::Rejected(field, reason)) => {
                 self.rejected(at, field, reason);
                 return Ok(());
@@ -382,7 +383,8 @@ impl RowSink for StoreScan<'_> {
         waiting_row.parts.tx = tx_hash(row.tx_id, self.seed);
         waiting_row.parts.content = row.content;
         waiting_row.parts.amount = row.amount_minor;
-        waiting_row.parts.day = day;
+        waiting_row.parts.day = moment.day;
+        waiting_row.parts.half_hour = half_hour_of(moment.second);
         waiting_row.store = store;
         waiting_row.rest = rest.ordinal;
         waiting.rows_len += 1;

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 
 use nightshard_format::{
     histogram::{Cell, FineHistogram},
-    record::DAY_AMOUNTS_MAX,
+    record::{DAY_AMOUNTS_MAX, HalfHour},
     statistics::Statistics,
 };
 
 use super::{
     card_days::DistanceCounts,
+    day_hours,
     dedupe::Repetition,
     row::{PartitionRow, StoreRow},
     store_days::DayRows,
@@ -54,7 +55,8 @@ pub(super) fn reduce(
         if of_store.days.is_empty() {
             continue;
         }
-        of_store.days.values_mut().for_each(CountedDay::sort);
+        let days = of_store.days.values_mut();
+        days.for_each(|day| day.rows.sort());
         worker.encode_counted(&of_store.days, &of_store.distances, &mut out.records);
         let profile = profiles.store_profile(store, &counted.profile_rows, context.stores);
         worker.finish(&profiles.stores[store], profile, &mut out)?;
@@ -210,14 +212,38 @@ impl Visitor<StoreRow> for Cut {
     }
 }
 
+/// What has been counted of one day.
+#[derive(Debug)]
+pub(super) struct CountedDay {
+    rows: CountedRows,
+    hours: Vec<HalfHour>,
+}
+
+impl CountedDay {
+    fn new() -> Self {
+        Self {
+            rows: CountedRows::Amounts(Vec::new()),
+            hours: Vec::new(),
+        }
+    }
+
+    pub(super) fn as_rows(&self) -> DayRows<'_> {
+        self.rows.as_rows()
+    }
+
+    pub(super) fn hours(&self) -> &[HalfHour] {
+        &self.hours
+    }
+}
+
 /// The rows of one day, gathered until they are too many.
 #[derive(Debug)]
-pub(super) enum CountedDay {
+enum CountedRows {
     Amounts(Vec<i64>),
     Totals(Box<(Statistics, FineHistogram)>),
 }
 
-impl CountedDay {
+impl CountedRows {
     fn add(&mut self, amount: i64) {
         match self {
             Self::Amounts(amounts) if amounts.len() < DAY_AMOUNTS_MAX => amounts.push(amount),
@@ -239,7 +265,7 @@ impl CountedDay {
         }
     }
 
-    pub(super) fn as_rows(&self) -> DayRows<'_> {
+    fn as_rows(&self) -> DayRows<'_> {
         match self {
             Self::Amounts(amounts) => DayRows::Amounts(amounts),
             Self::Totals(totals) => DayRows::Totals(&totals.0, &totals.1),
@@ -287,12 +313,11 @@ impl Counted {
             let rows = order.store(store);
             let mut start = 0;
             for (day, end) in &rows.days {
-                let of_day = counted
-                    .days
-                    .entry(*day)
-                    .or_insert_with(|| CountedDay::Amounts(Vec::new()));
+                let of_day = counted.days.entry(*day).or_insert_with(CountedDay::new);
                 let amounts = &rows.amounts[start..*end];
-                amounts.iter().for_each(|amount| of_day.add(*amount));
+                amounts.iter().for_each(|amount| of_day.rows.add(*amount));
+                let hours = worker.hours.count(amounts, &rows.hours[start..*end]);
+                day_hours::merge(&mut of_day.hours, hours);
                 start = *end;
             }
             let distances = worker.count_cards(&rows.card_days)?;

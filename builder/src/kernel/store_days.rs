@@ -3,7 +3,7 @@
 use nightshard_format::{
     calendar::{Day, Month},
     histogram::FineHistogram,
-    record::{DayCards, MonthBuilder, MonthTotals, StoreProfile, SummaryBuilder},
+    record::{DayCards, HalfHour, MonthBuilder, MonthTotals, StoreProfile, SummaryBuilder},
     shard::Span,
     statistics::Statistics,
 };
@@ -55,6 +55,7 @@ impl DaysEncoder {
         &mut self,
         day: i32,
         rows: DayRows<'_>,
+        hours: &[HalfHour],
         cards: DayCards<'_>,
         market: Option<&mut MarketCounts>,
         out: &mut EncodedRecords,
@@ -81,6 +82,7 @@ impl DaysEncoder {
                 }
             }
         }
+        self.month.hours(day, hours);
     }
 
     fn finish_month(&mut self, out: &mut EncodedRecords) {

@@ -14,6 +14,7 @@ pub(super) struct StoreOrder {
     /// The first and the last day of any store.
     days: (i32, i32),
     amounts: Vec<DayAmount>,
+    hours: Vec<u8>,
     card_days: Vec<CardDay>,
     of_store: StoreRows,
     /// Rows in the base currency of each profile.
@@ -22,17 +23,20 @@ pub(super) struct StoreOrder {
     pub(super) other_currency: u64,
 }
 
-/// The rows of one store, by day; nothing is said of their order within a day.
+/// The rows of one store, by day; nothing is said of their order within a day, in which amounts and
+/// hours stand alike.
 #[derive(Debug, Default)]
 pub(super) struct StoreRows {
     /// The days that have rows, and where those end.
     pub(super) days: Vec<(i32, usize)>,
     /// Amounts of all days.
     pub(super) amounts: Vec<i64>,
+    /// The half hour of each amount.
+    pub(super) hours: Vec<u8>,
     /// Cards of all days, whose amounts may stand elsewhere in the same day.
     pub(super) card_days: Vec<CardDay>,
     day_ends: Vec<usize>,
-    sorted: Vec<DayAmount>,
+    sorted: Vec<(DayAmount, u8)>,
 }
 
 /// Stores whose rows are fewer than one in so many days are sorted by comparing.
@@ -43,6 +47,7 @@ impl StoreOrder {
     pub(super) fn with_capacity(rows: usize) -> Self {
         Self {
             amounts: Vec::with_capacity(rows),
+            hours: Vec::with_capacity(rows),
             card_days: Vec::with_capacity(rows),
             ..Self::default()
         }
@@ -71,11 +76,13 @@ impl StoreOrder {
         }
         let used = starts(&mut self.store_ends);
         self.amounts.resize(used, DayAmount::new(0, 0));
+        self.hours.resize(used, 0);
         self.card_days.resize(used, CardDay::NONE);
         for row in rows {
             if let Some(store) = profiles.base_store_of(row) {
                 let place = &mut self.store_ends[store];
                 self.amounts[*place] = row.row.day_amount();
+                self.hours[*place] = row.row.half_hour();
                 self.card_days[*place] = row.row.card_day();
                 *place += 1;
             }
@@ -88,51 +95,70 @@ impl StoreOrder {
             .checked_sub(1)
             .map_or(0, |before| self.store_ends[before]);
         let range = start..self.store_ends[store];
-        let (amounts, card_days) = (&self.amounts[range.clone()], &self.card_days[range]);
-        self.of_store.arrange(self.days, amounts, card_days);
+        let rows = Unordered {
+            amounts: &self.amounts[range.clone()],
+            hours: &self.hours[range.clone()],
+            card_days: &self.card_days[range],
+        };
+        self.of_store.arrange(self.days, rows);
         &mut self.of_store
     }
 }
 
+/// The rows of one store in no order.
+#[derive(Debug, Clone, Copy)]
+struct Unordered<'a> {
+    amounts: &'a [DayAmount],
+    hours: &'a [u8],
+    card_days: &'a [CardDay],
+}
+
 impl StoreRows {
-    fn arrange(&mut self, (first, last): (i32, i32), amounts: &[DayAmount], card_days: &[CardDay]) {
+    fn arrange(&mut self, (first, last): (i32, i32), rows: Unordered<'_>) {
         let days = (last - first).max(0).cast_unsigned() as usize + 1;
-        if days > amounts.len() * SPARSE_DAYS {
-            self.compare(amounts, card_days);
+        if days > rows.amounts.len() * SPARSE_DAYS {
+            self.compare(rows);
         } else {
-            self.scatter(first, days, amounts, card_days);
+            self.scatter(first, days, rows);
         }
     }
 
-    fn compare(&mut self, amounts: &[DayAmount], card_days: &[CardDay]) {
+    fn compare(&mut self, rows: Unordered<'_>) {
         self.card_days.clear();
-        self.card_days.extend_from_slice(card_days);
+        self.card_days.extend_from_slice(rows.card_days);
         self.card_days.sort_unstable_by_key(|entry| entry.day());
         self.sorted.clear();
-        self.sorted.extend_from_slice(amounts);
+        let amounts = rows.amounts.iter().copied();
+        self.sorted.extend(amounts.zip(rows.hours.iter().copied()));
         self.sorted.sort_unstable();
         self.amounts.clear();
-        self.amounts
-            .extend(self.sorted.iter().map(|entry| entry.amount()));
+        self.hours.clear();
+        for (entry, hour) in &self.sorted {
+            self.amounts.push(entry.amount());
+            self.hours.push(*hour);
+        }
         self.days.clear();
-        for of_day in self.sorted.chunk_by(|a, b| a.day() == b.day()) {
+        for of_day in self.sorted.chunk_by(|a, b| a.0.day() == b.0.day()) {
             let start = self.days.last().map_or(0, |(_, end)| *end);
-            self.days.push((of_day[0].day(), start + of_day.len()));
+            self.days.push((of_day[0].0.day(), start + of_day.len()));
         }
     }
 
-    fn scatter(&mut self, first: i32, days: usize, amounts: &[DayAmount], card_days: &[CardDay]) {
+    fn scatter(&mut self, first: i32, days: usize, rows: Unordered<'_>) {
         let of_day = |entry: &DayAmount| (entry.day() - first).cast_unsigned() as usize;
         restart(&mut self.day_ends, days);
-        for entry in amounts {
+        for entry in rows.amounts {
             self.day_ends[of_day(entry)] += 1;
         }
         self.list_days(first);
-        self.amounts.resize(amounts.len(), 0);
-        self.card_days.resize(amounts.len(), CardDay::NONE);
-        for (entry, card_day) in amounts.iter().zip(card_days) {
+        self.amounts.resize(rows.amounts.len(), 0);
+        self.hours.resize(rows.amounts.len(), 0);
+        self.card_days.resize(rows.amounts.len(), CardDay::NONE);
+        let rows = rows.amounts.iter().zip(rows.hours).zip(rows.card_days);
+        for ((entry, hour), card_day) in rows {
             let place = &mut self.day_ends[of_day(entry)];
             self.amounts[*place] = entry.amount();
+            self.hours[*place] = *hour;
             self.card_days[*place] = *card_day;
             *place += 1;
         }
@@ -187,8 +213,13 @@ mod tests {
                 .collect();
             let amounts: Vec<_> = rows.iter().map(|row| DayAmount::new(row.0, row.1)).collect();
             let cards: Vec<_> = rows.iter().map(|row| CardDay::new(row.2, row.0, true)).collect();
+            // What hour a row has follows from its amount.
+            let hours: Vec<_> = rows.iter().map(|row| row.1.unsigned_abs() as u8).collect();
             let mut store = StoreRows::default();
-            store.arrange((7, 9_007), &amounts, &cards);
+            let unordered = Unordered { amounts: &amounts, hours: &hours, card_days: &cards };
+            store.arrange((7, 9_007), unordered);
+            let of_amounts = store.amounts.iter().map(|amount| amount.unsigned_abs() as u8);
+            prop_assert!(of_amounts.eq(store.hours.iter().copied()));
             rows.sort_unstable();
             let mut start = 0;
             let (mut amounts, mut cards) = (Vec::new(), Vec::new());

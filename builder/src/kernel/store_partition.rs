@@ -11,6 +11,7 @@ use nightshard_format::{
 use super::{
     card_days::DistanceCounts,
     card_memory::{Before, CardMemory, Seen},
+    day_hours::DayHours,
     dedupe::Repetition,
     market::MarketCounts,
     profile::RowProfile,
@@ -65,6 +66,7 @@ pub struct StoreWorker {
     pub(super) repetition: Repetition,
     pub(super) order: StoreOrder,
     memory: CardMemory,
+    pub(super) hours: DayHours,
     distances: Vec<u32>,
     runs: Vec<Run>,
     changes: Vec<Change>,
@@ -84,6 +86,7 @@ impl StoreWorker {
             repetition: Repetition::default(),
             order: StoreOrder::with_capacity(rows),
             memory: CardMemory::default(),
+            hours: DayHours::default(),
             distances: Vec::new(),
             runs: Vec::new(),
             changes: Vec::new(),
@@ -197,7 +200,8 @@ impl StoreWorker {
             let of_day = start..*end;
             start = *end;
             let first_ever = self.count_day(&rows.card_days[of_day.clone()])?;
-            let amounts = &mut rows.amounts[of_day];
+            let amounts = &mut rows.amounts[of_day.clone()];
+            let hours = self.hours.count(amounts, &rows.hours[of_day]);
             if amounts.len() > 1 {
                 amounts.sort_unstable();
             }
@@ -209,6 +213,7 @@ impl StoreWorker {
             self.encoder.day(
                 *day,
                 DayRows::Amounts(amounts),
+                hours,
                 cards,
                 Some(&mut self.market),
                 records,
@@ -258,8 +263,14 @@ impl StoreWorker {
         let mut cards = distances.days();
         for (day, rows) in days {
             let market = Some(&mut self.market);
-            self.encoder
-                .day(*day, rows.as_rows(), cards.take(*day), market, records);
+            self.encoder.day(
+                *day,
+                rows.as_rows(),
+                rows.hours(),
+                cards.take(*day),
+                market,
+                records,
+            );
         }
     }
 

@@ -6,6 +6,8 @@
 mod buyers;
 mod changes;
 mod cold;
+mod day_lists;
+mod hours;
 mod month;
 mod month_builder;
 mod month_check;
@@ -16,6 +18,7 @@ mod runs;
 mod summary;
 
 pub use changes::{Change, net_changes};
+pub use hours::{HALF_HOURS, HalfHour};
 pub use month::MonthRecord;
 pub use month_builder::{DAY_AMOUNTS_MAX, DayCards, MonthBuilder};
 pub use posting::{EntityKind, Posting, Postings, encode_postings};

@@ -1,8 +1,10 @@
 //! Reader of a month record: one key's rows in one month, day by day (docs/format.md, "Month").
 
 use super::{
-    buyers::BuyersView,
+    buyers,
     changes::Change,
+    day_lists::DayLists,
+    hours::{self, HalfHour},
     month_roll_up::{RollUpView, decode_cells},
     runs,
 };
@@ -28,7 +30,8 @@ pub struct MonthRecord<'a> {
     pub(super) entering: u64,
     pub(super) days: &'a [u8],
     pub(super) cards: &'a [u8],
-    pub(super) buyers: Option<BuyersView<'a>>,
+    pub(super) buyers: Option<DayLists<'a>>,
+    pub(super) hours: Option<DayLists<'a>>,
     pub(super) roll_up: Option<RollUpView<'a>>,
 }
 
@@ -40,8 +43,8 @@ impl<'a> MonthRecord<'a> {
     pub fn parse(month: Month, bytes: &'a [u8]) -> Result<Self> {
         let mut bytes = Bytes::new(bytes, "month record");
         let flags = bytes.u8()?;
-        if flags > 3 {
-            let problem = "its first byte is not 0 to 3";
+        if flags > 7 {
+            let problem = "its first byte is not 0 to 7";
             return Err(Error::corrupt("month record", problem));
         }
         let (rolled_up, buyers_differ) = (flags & 1 == 1, flags & 2 == 2);
@@ -56,9 +59,12 @@ impl<'a> MonthRecord<'a> {
         let (first_ever, entering) = (bytes.varint()?, bytes.varint()?);
         let (days_len, cards_len) = (bytes.length()?, bytes.length()?);
         let (days, cards) = (bytes.take(days_len)?, bytes.take(cards_len)?);
-        let buyers = buyers_differ
-            .then(|| BuyersView::parse(bytes.take_prefixed()?, day_mask))
-            .transpose()?;
+        let mut lists = |are_there: bool| {
+            are_there
+                .then(|| DayLists::parse(bytes.take_prefixed()?, day_mask))
+                .transpose()
+        };
+        let (buyers, hours) = (lists(buyers_differ)?, lists(flags & 4 == 4)?);
         let roll_up = rolled_up
             .then(|| RollUpView::parse(bytes, day_mask.count_ones(), buyers_differ))
             .transpose()?;
@@ -74,6 +80,7 @@ impl<'a> MonthRecord<'a> {
             days,
             cards,
             buyers,
+            hours,
             roll_up,
         })
     }
@@ -229,10 +236,27 @@ impl<'a> MonthRecord<'a> {
             runs::decode(&mut days.bytes, |run| {
                 visit(day, cards(run.distance, run.count));
             })?;
-            if let Some(buyers) = &mut buyers {
-                let first_day = self.month.first_day();
-                buyers.visit_until(first_day, day, |change| visit(day, change))?;
+            if let Some(lists) = &mut buyers {
+                let offset = (day.0 - self.month.first_day().0).cast_unsigned();
+                buyers::read_day(lists, offset, |change| visit(day, change))?;
             }
+        }
+        Ok(())
+    }
+
+    /// Passes the rows of each day of `range` to `visit` by half hour, as far as their time is
+    /// known, in order.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a day is damaged.
+    pub fn visit_hours(&self, range: DayRange, mut visit: impl FnMut(Day, HalfHour)) -> Result<()> {
+        let Some(mut lists) = self.hours else {
+            return Ok(());
+        };
+        let first_day = self.month.first_day();
+        for day in self.month.days().intersection(range).iter() {
+            let offset = (day.0 - first_day.0).cast_unsigned();
+            hours::read_day(&mut lists, offset, |hour| visit(day, hour))?;
         }
         Ok(())
     }

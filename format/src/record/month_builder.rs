@@ -3,6 +3,8 @@
 use super::{
     buyers::BuyersBuilder,
     changes::Change,
+    day_lists::DayListsBuilder,
+    hours::{self, HalfHour},
     month_roll_up::{self, RollUp},
     runs::{self, Run},
 };
@@ -63,6 +65,7 @@ pub struct MonthBuilder {
     days: Vec<u8>,
     cards: Vec<u8>,
     buyers: BuyersBuilder,
+    hours: DayListsBuilder,
     roll_up: RollUp,
     scratch: Vec<u8>,
     /// The occupied cells of each day.
@@ -86,6 +89,7 @@ impl MonthBuilder {
         self.cards.clear();
         self.cells.clear();
         self.buyers.clear();
+        self.hours.clear();
         self.roll_up.clear();
     }
 
@@ -150,6 +154,16 @@ impl MonthBuilder {
         self.day_cards(offset, cards);
     }
 
+    /// Adds the rows of a day that was added, by half hour, as far as their time is known.
+    ///
+    /// # Shape
+    /// Half hours ascend, each once; days ascend.
+    pub fn hours(&mut self, day: Day, hours: &[HalfHour]) {
+        let offset = (day.0 - self.first_day).cast_unsigned();
+        debug_assert!(offset < 31 && self.day_mask >> offset & 1 == 1);
+        hours::encode_day(&mut self.hours, offset, hours);
+    }
+
     /// Marks the day as present and returns its distance from the month's first day.
     fn start_day(&mut self, day: Day) -> u32 {
         let offset = (day.0 - self.first_day).cast_unsigned();
@@ -185,8 +199,9 @@ impl MonthBuilder {
     /// Appends the record.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         let rolled_up = month_roll_up::is_due(self.statistics.count);
-        let buyers_differ = !self.buyers.is_empty();
-        out.push(u8::from(rolled_up) | u8::from(buyers_differ) << 1);
+        let buyers_differ = !self.buyers.days().is_empty();
+        let has_hours = !self.hours.is_empty();
+        out.push(u8::from(rolled_up) | u8::from(buyers_differ) << 1 | u8::from(has_hours) << 2);
         out.extend_from_slice(&self.day_mask.to_le_bytes());
         self.statistics.encode(out);
         put_varint(out, self.first_ever);
@@ -196,7 +211,10 @@ impl MonthBuilder {
         out.extend_from_slice(&self.days);
         out.extend_from_slice(&self.cards);
         if buyers_differ {
-            self.buyers.encode_days(out);
+            self.buyers.days().encode(out);
+        }
+        if has_hours {
+            self.hours.encode(out);
         }
         if rolled_up {
             self.roll_up.encode_bins(&self.cells, out);

@@ -2,8 +2,10 @@
 
 use super::{
     Change, MonthRecord, Run,
-    buyers::{BuyersView, entering},
+    buyers::entering,
     changes::{self, net_changes},
+    day_lists::DayLists,
+    hours,
     month::{DayRows, read_day, visit_amounts},
     month_roll_up::{RollUpView, decode_cells, is_due},
     runs,
@@ -56,7 +58,7 @@ impl MonthRecord<'_> {
         let mut walked = Walked::default();
         let mut days = Bytes::new(self.days, "month record");
         let mut cards = Bytes::new(self.cards, "month record");
-        let mut buyers = self.buyers;
+        let (mut buyers, mut hours) = (self.buyers, self.hours);
         for offset in (0..u32::BITS).filter(|offset| self.day_mask >> offset & 1 == 1) {
             let left = (days.rest().len(), cards.rest().len());
             let begins = (self.days.len() - left.0, self.cards.len() - left.1);
@@ -64,12 +66,16 @@ impl MonthRecord<'_> {
             let totals = check_day(&mut days, &mut walked.bins, walked.totals.count)?;
             walked.totals.merge(&totals);
             let of_day = walked.add_cards(&mut cards, offset)?;
-            if let Some(buyers) = buyers.as_mut().filter(|it| it.day_mask >> offset & 1 == 1) {
+            if let Some(buyers) = &mut buyers {
                 walked.add_buyers(buyers, offset, of_day)?;
             }
+            if let Some(hours) = &mut hours {
+                check_hours(hours, offset, &totals)?;
+            }
         }
-        if buyers.is_some_and(|buyers| !buyers.days.is_empty()) {
-            return Err(damaged("bytes are left over after its buyers"));
+        let is_left = |lists: Option<DayLists<'_>>| lists.is_some_and(|it| !it.is_empty());
+        if is_left(buyers) || is_left(hours) {
+            return Err(damaged("bytes are left over after its lists"));
         }
         if !days.is_empty() || !cards.is_empty() {
             return Err(damaged("bytes are left over after its days"));
@@ -107,11 +113,20 @@ impl Walked {
     /// Adds how the buyers of a day differ from its cards, of whom there must be enough.
     fn add_buyers(
         &mut self,
-        buyers: &mut BuyersView<'_>,
+        buyers: &mut DayLists<'_>,
         offset: u32,
         (first_ever, runs): (u64, Vec<Run>),
     ) -> Result<()> {
-        let changes = ascending_changes(&mut buyers.days)?;
+        let mut has_list = false;
+        let mut changes = Vec::new();
+        buyers.read(offset, |bytes, is_wanted| {
+            has_list |= is_wanted;
+            changes = ascending_changes(bytes)?;
+            Ok(())
+        })?;
+        if !has_list {
+            return Ok(());
+        }
         let cards_at = |distance: u32| match distance {
             0 => first_ever,
             _ => runs
@@ -163,6 +178,25 @@ fn check_day(days: &mut Bytes<'_>, bins: &mut FineHistogram, before: u64) -> Res
             Ok(statistics)
         }
     }
+}
+
+/// Checks that the half hours of a day ascend, and have no rows that the day has not.
+fn check_hours(lists: &mut DayLists<'_>, offset: u32, day: &Statistics) -> Result<()> {
+    let (mut count, mut sum, mut last) = (0_u64, 0_i128, None);
+    let mut has_list = false;
+    lists.read(offset, |bytes, is_wanted| {
+        has_list |= is_wanted;
+        hours::decode(bytes, |hour| {
+            count = count.saturating_add(hour.count);
+            sum = sum.saturating_add(hour.sum);
+            last = Some(hour.half_hour);
+        })
+    })?;
+    let is_empty = has_list && last.is_none();
+    if is_empty || count > day.count || count == day.count && sum != day.sum {
+        return Err(damaged("its half hours are not those of its days"));
+    }
+    Ok(())
 }
 
 /// Returns whether totals can be those of rows in these cells.

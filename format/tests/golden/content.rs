@@ -13,8 +13,8 @@ use nightshard_format::{
         Transactions,
     },
     record::{
-        self, Change, DayCards, EntityKind, MonthBuilder, MonthTotals, Posting, RankBy, Run,
-        StoreProfile, SummaryBuilder, encode_postings, encode_ranking, ranking_key,
+        self, Change, DayCards, EntityKind, HalfHour, MonthBuilder, MonthTotals, Posting, RankBy,
+        Run, StoreProfile, SummaryBuilder, encode_postings, encode_ranking, ranking_key,
     },
     shard::{Identity, Samples, ShardWriter, Span},
     statistics::Statistics,
@@ -232,6 +232,14 @@ const fn change(distance: u32, cards: i64) -> Change {
     Change { distance, cards }
 }
 
+const fn half_hour(half_hour: u8, count: u64, sum: i128) -> HalfHour {
+    HalfHour {
+        half_hour,
+        count,
+        sum,
+    }
+}
+
 /// Returns the record of March and the summary of `bar`.
 fn bar(march: Month) -> (Vec<u8>, Vec<u8>) {
     let rows: [(Day, &[i64], u64, &[Run]); 4] = [
@@ -287,7 +295,8 @@ fn bar(march: Month) -> (Vec<u8>, Vec<u8>) {
 /// Returns the month of `busy`: its first day is by totals, the others are by amounts.
 ///
 /// On the first a card buys that was there the day before and bought a week before; on the
-/// fifteenth the new card buys nothing.
+/// fifteenth the new card buys nothing. On the first 1,000 rows have a time between 12:00 and 12:30, on
+/// the fifteenth one at 00:10 and one at 23:45.
 fn busy(month: Month) -> Vec<u8> {
     let mut many = vec![500; 1_000];
     many.extend([1_234; 100]);
@@ -317,7 +326,13 @@ fn busy(month: Month) -> Vec<u8> {
             returning,
             buyers,
         };
-        builder.day(Day(month.first_day().0 + day - 1), amounts, cards);
+        let day = Day(month.first_day().0 + day - 1);
+        builder.day(day, amounts, cards);
+        match amounts.len() {
+            1_100 => builder.hours(day, &[half_hour(24, 1_000, 500_000)]),
+            3 => builder.hours(day, &[half_hour(0, 1, -7), half_hour(47, 1, 10_000)]),
+            _ => {}
+        }
     }
     let mut value = Vec::new();
     builder.finish(&mut value);

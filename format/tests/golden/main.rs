@@ -19,7 +19,7 @@ use nightshard_format::{
     histogram::FineHistogram,
     key::{PartitionRun, hash, order, partition_of},
     manifest::Manifest,
-    record::{EntityKind, MonthRecord, Postings, Ranking, Summary},
+    record::{EntityKind, HalfHour, MonthRecord, Postings, Ranking, Summary},
     shard::{Identity, Search, Searched, Shard, ShardWriter, Span},
 };
 
@@ -217,6 +217,10 @@ fn a_busy_month_has_these_figures() {
             (1, vec![(14, 1), (20, 5)]),
         ],
         buyers: vec![(1, vec![(1, -1), (7, 1)]), (15, vec![(0, -1)])],
+        hours: vec![
+            (1, vec![[24, 1_000, 500_000]]),
+            (15, vec![[0, 1, -7], [47, 1, 10_000]]),
+        ],
         // Cards seen before March, by the days before the first that they were last seen.
         roll_up: Some((
             cells.clone(),
@@ -236,6 +240,14 @@ fn a_busy_month_has_these_figures() {
         .iter()
         .map(|(cell, count)| (cell.index().into(), count.into()));
     assert!(bins.eq(cells));
+    let mut hours = Vec::new();
+    let of_last = DayRange {
+        first: Day(march().first_day().0 + 14),
+        last: march().days().last,
+    };
+    let visit = |_day, hour: HalfHour| hours.push((hour.half_hour, hour.count, hour.sum));
+    record.visit_hours(of_last, visit).unwrap();
+    assert_eq!(hours, [(0, 1, -7), (47, 1, 10_000)]);
     // Of the 13 cards, those seen in the week before March are not new to a range that has it.
     let week_before = DayRange {
         first: Day(march().first_day().0 - 7),
@@ -273,6 +285,7 @@ fn a_market_has_its_days_by_totals() {
         days: vec![(31, plain::Day::Totals(statistics, vec![(-1, 1), (115, 1)]))],
         cards: vec![(200, vec![])],
         buyers: vec![],
+        hours: vec![],
         roll_up: None,
     };
     assert_eq!(plain::read_month(plain.value(b"all")), expected);

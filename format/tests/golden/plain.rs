@@ -234,6 +234,8 @@ pub(crate) struct Month {
     pub(crate) cards: Vec<(i128, Counts)>,
     /// How buyers differ, by day.
     pub(crate) buyers: Vec<(u32, Counts)>,
+    /// Half hours, their rows and sums, by day.
+    pub(crate) hours: Vec<(u32, Vec<[i128; 3]>)>,
     /// Cells, how buyers differ, and the cards that enter.
     pub(crate) roll_up: Option<(Counts, Counts, Counts)>,
 }
@@ -268,6 +270,16 @@ pub(crate) fn read_month(mut rest: &[u8]) -> Month {
         }
         assert!(of_days.is_empty());
     }
+    let mut hours = Vec::new();
+    if flags & 4 == 4 {
+        let len = length(rest);
+        let mut of_days = take(rest, len);
+        let mask = u32_at(take(&mut of_days, 4), 0);
+        for day in (0..32).filter(|day| mask >> day & 1 == 1) {
+            hours.push((day + 1, read_hours(&mut of_days)));
+        }
+        assert!(of_days.is_empty());
+    }
     let roll_up = rolled_up.then(|| {
         for place in places {
             assert_eq!(u32_at(take(rest, 4), 0), place);
@@ -289,7 +301,7 @@ pub(crate) fn read_month(mut rest: &[u8]) -> Month {
         assert!(cells.is_empty() && changes.is_empty());
         read
     });
-    assert!(flags <= 3 && rest.is_empty());
+    assert!(flags <= 7 && rest.is_empty());
     Month {
         statistics,
         first_ever,
@@ -297,6 +309,7 @@ pub(crate) fn read_month(mut rest: &[u8]) -> Month {
         days,
         cards,
         buyers,
+        hours,
         roll_up,
     }
 }
@@ -356,6 +369,17 @@ fn read_runs(rest: &mut &[u8]) -> Counts {
         runs.push((before + step / 2, count));
     }
     runs
+}
+
+fn read_hours(rest: &mut &[u8]) -> Vec<[i128; 3]> {
+    let mut hours: Vec<[i128; 3]> = Vec::new();
+    for _ in 0..unsigned(rest) {
+        let next = hours.last().map_or(0, |hour| hour[0] + 1);
+        let step = unsigned(rest);
+        let count = if step % 2 == 0 { 1 } else { unsigned(rest) + 2 };
+        hours.push([next + step / 2, count, signed(rest)]);
+    }
+    hours
 }
 
 fn read_changes(rest: &mut &[u8]) -> Counts {

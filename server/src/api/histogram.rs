@@ -7,7 +7,7 @@ use nightshard_format::{
 
 use super::{Lookup, parameters::Parameters};
 use crate::{
-    problem::{Problem, Result},
+    problem::Result,
     series::{Series, Window},
 };
 
@@ -31,13 +31,7 @@ impl Query {
     /// Takes the parameters.
     pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
         let days = lookup.served.transactions()?.days;
-        let named: Option<Period> = parameters.take_parsed("period")?;
-        let range = parameters.take_dates()?.range(days);
-        if named.is_some() && range.is_some() {
-            let detail = "give either a period or dates, not both";
-            return Err(Problem::parameter("period", detail).into());
-        }
-        let period = named.or(range.map(Period::Range)).unwrap_or(Period::All);
+        let period = parameters.take_period(days)?;
         let bins = parameters.take_integer("bins", BINS_MIN..=BINS_MAX)?;
         let selection = parameters.take_word("of", &SELECTIONS)?;
         Ok(Self {

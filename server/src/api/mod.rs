@@ -4,6 +4,7 @@
 //! answer. Envelope, headers and encodings are [`crate::respond`]'s.
 
 pub(crate) mod batch;
+mod consumption_pattern;
 pub(crate) mod cursor;
 pub(crate) mod datasets;
 mod filter;
@@ -97,6 +98,9 @@ impl Lookup<'_> {
             Part::Statistics => Query::Statistics(statistics::Query::take(&mut parameters, self)?),
             Part::Histogram => Query::Histogram(histogram::Query::take(&mut parameters, self)?),
             Part::UnitPrice => Query::UnitPrice(unit_price::Query::take(&mut parameters, self)?),
+            Part::ConsumptionPattern => {
+                Query::ConsumptionPattern(consumption_pattern::Query::take(&mut parameters, self)?)
+            }
         };
         parameters.finish()?;
         let days = self.served.transactions()?.days;
@@ -110,6 +114,7 @@ impl Lookup<'_> {
             Query::Statistics(query) => query.write(self, key, &series)?,
             Query::Histogram(query) => query.write(self, key, &series)?,
             Query::UnitPrice(query) => query.write(self, key, &series)?,
+            Query::ConsumptionPattern(query) => query.write(self, key, &series)?,
         }
         Ok(())
     }
@@ -127,4 +132,5 @@ enum Query {
     Statistics(statistics::Query),
     Histogram(histogram::Query),
     UnitPrice(unit_price::Query),
+    ConsumptionPattern(consumption_pattern::Query),
 }

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, str::FromStr};
 
 use hyper::StatusCode;
-use nightshard_format::calendar::{Day, DayRange};
+use nightshard_format::calendar::{Day, DayRange, Period};
 use percent_encoding::percent_decode_str;
 
 use crate::problem::{Problem, Result};
@@ -135,6 +135,20 @@ impl<'a> Parameters<'a> {
             }
             _ => Ok(Dates { min, max }),
         }
+    }
+
+    /// Takes `period`, or `min_date` and `max_date` instead; everything if none is given.
+    ///
+    /// # Errors
+    /// A problem that names the parameter at fault.
+    pub(crate) fn take_period(&mut self, data: DayRange) -> Result<Period, Problem> {
+        let named: Option<Period> = self.take_parsed("period")?;
+        let range = self.take_dates()?.range(data);
+        if named.is_some() && range.is_some() {
+            let detail = "give either a period or dates, not both";
+            return Err(Problem::parameter("period", detail));
+        }
+        Ok(named.or(range.map(Period::Range)).unwrap_or(Period::All))
     }
 
     /// Takes the number of rows of a list.

@@ -55,6 +55,8 @@ pub(crate) enum Part {
     Histogram,
     /// Unit prices by day.
     UnitPrice,
+    /// Rows by weekday and hour, of stores.
+    ConsumptionPattern,
 }
 
 impl<'a> Route<'a> {
@@ -95,6 +97,7 @@ impl<'a> Route<'a> {
             Some("statistics") => Part::Statistics,
             Some("histogram") => Part::Histogram,
             Some("unit_price") => Part::UnitPrice,
+            Some("consumption_pattern") if dataset == STORES => Part::ConsumptionPattern,
             Some(_) => return None,
         };
         Some(Self::Series {
@@ -157,6 +160,7 @@ mod tests {
             "/v2/stores",
             "/v1/stores/a/b",
             "/v1/stores/a/statistics/x",
+            "/v1/markets/all/consumption_pattern",
             "/v1/stores/a/statistics/",
             "/v1/search/x",
             "/v1/datasets",

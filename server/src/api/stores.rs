@@ -53,9 +53,7 @@ pub(super) fn write_profile(
     json.key("sum").integer(totals.sum);
     json.key("cards").integer(summary.cards);
     json.key("available").begin_array();
-    ["statistics", "histogram", "unit_price"]
-        .into_iter()
-        .for_each(|name| json.string(name));
+    series.available().iter().for_each(|name| json.string(name));
     json.end_array();
     json.end_object();
     Ok(())

@@ -2,6 +2,7 @@
 
 mod batch;
 mod catalog;
+mod consumption_pattern;
 mod cors;
 mod envelope;
 mod histogram;
@@ -30,6 +31,7 @@ fn payment(store: usize, date: &str, card: u32, amount: i64) -> Payment {
         day: day(date),
         card,
         amount,
+        half_hour: None,
     }
 }
 

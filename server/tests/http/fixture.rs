@@ -12,8 +12,8 @@ use nightshard_format::{
     key::{self, PartitionRun},
     manifest::{GenerationId, Manifest, OnDuplicate, Packed, Rows, ShardEntry, Transactions},
     record::{
-        CATALOG, Change, DayCards, EntityKind, MARKET_ALL, MARKETS, MonthBuilder, MonthTotals,
-        Posting, RANKINGS, RankBy, Run, SEARCH, STORES, StoreProfile, SummaryBuilder,
+        CATALOG, Change, DayCards, EntityKind, HalfHour, MARKET_ALL, MARKETS, MonthBuilder,
+        MonthTotals, Posting, RANKINGS, RankBy, Run, SEARCH, STORES, StoreProfile, SummaryBuilder,
         encode_postings, encode_ranking, net_changes, ranking_key,
     },
     shard::{Identity, Mapped, ShardWriter, Span},
@@ -29,6 +29,8 @@ pub(crate) struct Payment {
     pub(crate) day: Day,
     pub(crate) card: u32,
     pub(crate) amount: i64,
+    /// Where the time is known.
+    pub(crate) half_hour: Option<u8>,
 }
 
 /// One store.
@@ -285,6 +287,7 @@ fn put_series(
             buyers: &buyers,
         };
         builder.day(*day, &amounts, cards);
+        builder.hours(*day, &hours(payments));
         summary.day(*day, cards);
     }
     let Some(month) = open else { return };
@@ -292,6 +295,23 @@ fn put_series(
     let mut value = Vec::new();
     summary.finish(profile, &mut value).unwrap();
     put(spans, dataset, Span::Current, key, value);
+}
+
+fn hours(payments: &[&Payment]) -> Vec<HalfHour> {
+    let mut hours = BTreeMap::<u8, (u64, i128)>::new();
+    for payment in payments {
+        if let Some(half_hour) = payment.half_hour {
+            let (count, sum) = hours.entry(half_hour).or_default();
+            *count += 1;
+            *sum += i128::from(payment.amount);
+        }
+    }
+    let hours = hours.into_iter().map(|(half_hour, (count, sum))| HalfHour {
+        half_hour,
+        count,
+        sum,
+    });
+    hours.collect()
 }
 
 /// Counts cards by the days since they were in `last`, 0 for never, and puts them there.

@@ -25,6 +25,7 @@ fn server_with(config: Config) -> Harness {
     let days = 0..2_000;
     let payments: Vec<Payment> = days
         .map(|day| Payment {
+            half_hour: None,
             store: 0,
             day: Day(16_000 + day),
             card: 1,
@@ -370,6 +371,7 @@ fn answers_that_wait_to_be_read_have_a_bound_together() {
 fn one_answer_is_bounded_like_those_of_a_batch() {
     let fixture = Arc::new(Fixture::new());
     let payment = Payment {
+        half_hour: None,
         store: 0,
         day: "0001-01-01".parse().unwrap(),
         card: 1,

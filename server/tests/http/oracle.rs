@@ -51,6 +51,7 @@ fn payments(random: &mut Random, first: Day) -> Vec<Payment> {
                 _ => random.between(0, largest),
             };
             payments.push(Payment {
+                half_hour: None,
                 store,
                 day: Day(first.0 + random.below(days) as i32),
                 card: random.below(cards) as u32,

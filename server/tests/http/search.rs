@@ -17,6 +17,7 @@ fn server(shops: &[Shop]) -> Harness {
     let fixture = Arc::new(Fixture::new());
     let payments: Vec<Payment> = (0..shops.len())
         .map(|store| Payment {
+            half_hour: None,
             store,
             day: Day(17_600),
             card: 1,

@@ -24,6 +24,7 @@ pub(crate) fn write(fixture: &Fixture, rows: i32) -> GenerationId {
     let payments: Vec<Payment> = (0..3)
         .flat_map(|store| {
             (0..rows).map(move |row| Payment {
+                half_hour: None,
                 store,
                 day: Day(17_500 + row % 60),
                 card: row as u32,
@@ -220,6 +221,7 @@ fn a_generation_that_lacks_any_shard_is_never_served() {
         .collect();
     let payments: Vec<Payment> = (0..400)
         .map(|row| Payment {
+            half_hour: None,
             store: row % 40,
             day: Day(17_500 + (row % 60) as i32),
             card: 1,

@@ -1,0 +1,58 @@
+"""Consumption patterns: rows by weekday and hour, of any period and any range."""
+
+import datetime
+
+from conftest import QUESTIONS
+
+# docs/definitions.md, "Consumption pattern": every row has a time here, and the day begins at midnight.
+PATTERN = """
+    SELECT {group}, count(*) AS count, CAST(sum(amount) AS BIGINT) AS sum
+    FROM payments
+    WHERE store = $store AND day BETWEEN $first AND $last
+    GROUP BY ALL ORDER BY ALL
+"""
+TABLES = {
+    "rows": "isodow(ts) AS weekday, hour(ts) AS hour",
+    "half_hours": "strftime(time_bucket(INTERVAL 30 MINUTE, ts), '%H:%M') AS \"from\"",
+    "weekdays": "isodow(ts) AS weekday",
+}
+
+
+def check(subject, store, first, last, **parameters):
+    """Compares a pattern with what DuckDB answers; returns how many rows it is of."""
+    served = subject.ask(subject.path(store, "consumption_pattern"), **parameters)
+    for name, group in TABLES.items():
+        expected = subject.query(PATTERN.format(group=group), store=store, first=first, last=last)
+        for row in expected:
+            row["mean"] = row["sum"] / row["count"]
+        assert served[name] == expected, (name, store, parameters)
+        assert sum(row["count"] for row in expected) == served["count"]
+        assert sum(row["sum"] for row in expected) == served["sum"]
+    assert served["unknown_time"]["count"] == 0
+    if served["rows"]:
+        counts = [row["count"] for row in served["rows"]]
+        assert served["peak"] == served["rows"][counts.index(max(counts))]
+        assert served["valley"] == served["rows"][counts.index(min(counts))]
+    else:
+        assert served["peak"] is None and served["valley"] is None
+    return served["count"]
+
+
+def test_patterns_over_any_range_are_those_of_the_rows(subject, dice):
+    with_rows = 0
+    for _ in range(QUESTIONS):
+        store = dice.choice(subject.stores[:40] if dice.random() < 0.8 else subject.stores)
+        first, last = subject.random_range(dice)
+        with_rows += check(subject, store, first, last, min_date=first, max_date=last) > 0
+    assert with_rows > QUESTIONS / 3
+
+
+def test_patterns_of_named_periods_are_those_of_the_rows(subject, dice):
+    for store in [*subject.stores[:5], *dice.sample(subject.stores, k=5)]:
+        check(subject, store, subject.first, subject.last)
+        day = subject.random_range(dice)[0]
+        monday = day - datetime.timedelta(days=day.weekday())
+        week = "{}-W{:02}".format(*day.isocalendar()[:2])
+        check(subject, store, monday, monday + datetime.timedelta(days=6), period=week)
+        check(subject, store, day.replace(month=1, day=1), day.replace(month=12, day=31), period=day.year)
+        check(subject, store, day, day, period=day)
