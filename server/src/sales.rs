@@ -148,6 +148,7 @@ mod tests {
     use super::*;
 
     /// Rows of day, amount and card, by day: a linear congruential generator picks them.
+    #[expect(clippy::cast_possible_truncation, reason = "all are small")]
     fn rows(seed: u64) -> Vec<(i32, i64, u64)> {
         let mut state = seed;
         let mut below = |bound: u64| {

@@ -214,11 +214,12 @@ mod tests {
             let amounts: Vec<_> = rows.iter().map(|row| DayAmount::new(row.0, row.1)).collect();
             let cards: Vec<_> = rows.iter().map(|row| CardDay::new(row.2, row.0, true)).collect();
             // What hour a row has follows from its amount.
-            let hours: Vec<_> = rows.iter().map(|row| row.1.unsigned_abs() as u8).collect();
+            let hour_of = |amount: i64| u8::try_from(amount.unsigned_abs()).unwrap();
+            let hours: Vec<_> = rows.iter().map(|row| hour_of(row.1)).collect();
             let mut store = StoreRows::default();
             let unordered = Unordered { amounts: &amounts, hours: &hours, card_days: &cards };
             store.arrange((7, 9_007), unordered);
-            let of_amounts = store.amounts.iter().map(|amount| amount.unsigned_abs() as u8);
+            let of_amounts = store.amounts.iter().map(|amount| hour_of(*amount));
             prop_assert!(of_amounts.eq(store.hours.iter().copied()));
             rows.sort_unstable();
             let mut start = 0;

@@ -301,39 +301,32 @@ fn busy(month: Month) -> Vec<u8> {
     let mut many = vec![500; 1_000];
     many.extend([1_234; 100]);
     let fibonacci = [1, 2, 3, 5, 8, 13, 21, 34, 55];
-    let days: [(i32, &[i64], u64, &[Run], &[Change]); 3] = [
-        (
-            1,
-            &many,
-            3,
-            &[run(1, 1), run(40, 2)],
-            &[change(1, -1), change(7, 1)],
-        ),
-        (2, &fibonacci, 0, &[run(1, 2), run(30, 1)], &[]),
-        (
-            15,
-            &[-7, 0, 10_000],
-            1,
-            &[run(14, 1), run(20, 5)],
-            &[change(0, -1)],
-        ),
-    ];
     let mut builder = MonthBuilder::new();
     builder.begin(month);
-    for (day, amounts, first_ever, returning, buyers) in days {
-        let cards = DayCards {
-            first_ever,
-            returning,
-            buyers,
-        };
-        let day = Day(month.first_day().0 + day - 1);
+    let mut add = |number: i32, amounts: &[i64], cards: DayCards<'_>, hours: &[HalfHour]| {
+        let day = Day(month.first_day().0 + number - 1);
         builder.day(day, amounts, cards);
-        match amounts.len() {
-            1_100 => builder.hours(day, &[half_hour(24, 1_000, 500_000)]),
-            3 => builder.hours(day, &[half_hour(0, 1, -7), half_hour(47, 1, 10_000)]),
-            _ => {}
-        }
-    }
+        builder.hours(day, hours);
+    };
+    let cards = DayCards {
+        first_ever: 3,
+        returning: &[run(1, 1), run(40, 2)],
+        buyers: &[change(1, -1), change(7, 1)],
+    };
+    add(1, &many, cards, &[half_hour(24, 1_000, 500_000)]);
+    let cards = DayCards {
+        first_ever: 0,
+        returning: &[run(1, 2), run(30, 1)],
+        buyers: &[],
+    };
+    add(2, &fibonacci, cards, &[]);
+    let cards = DayCards {
+        first_ever: 1,
+        returning: &[run(14, 1), run(20, 5)],
+        buyers: &[change(0, -1)],
+    };
+    let hours = [half_hour(0, 1, -7), half_hour(47, 1, 10_000)];
+    add(15, &[-7, 0, 10_000], cards, &hours);
     let mut value = Vec::new();
     builder.finish(&mut value);
     value
