@@ -72,6 +72,25 @@ fn generated(folder: &TempDir, rows: u64) -> PathBuf {
     path
 }
 
+/// The half hours of a store's days in a month, with how many rows each has.
+fn half_hours(
+    generation: &Generation<Vec<u8>>,
+    store: &str,
+    month: &str,
+) -> Vec<(String, u8, u64)> {
+    let month: nightshard_format::calendar::Period = format!("{month}-01").parse().unwrap();
+    let month = month.days().unwrap().first.month();
+    let record = generation.month(STORES, store.as_bytes(), month).unwrap();
+    let mut hours = Vec::new();
+    if let Some(record) = record {
+        let visit = |day: Day, hour: nightshard_format::record::HalfHour| {
+            hours.push((day.to_string(), hour.half_hour, hour.count));
+        };
+        record.visit_hours(month.days(), visit).unwrap();
+    }
+    hours
+}
+
 /// Totals, distinct cards and distinct buyers of a key over a range, from its month records.
 fn query(
     generation: &Generation<Vec<u8>>,
@@ -467,6 +486,11 @@ fn a_cutoff_moves_the_small_hours_to_the_day_before() {
         .sum
     };
     assert_eq!((day("2018-02-28"), day("2018-03-01")), (100, 600));
+    // The hour is the clock's; what has only a date has none.
+    let hours = half_hours(&generation, "bar", "2018-02");
+    assert_eq!(hours, [("2018-02-28".into(), 5, 1)]);
+    let hours = half_hours(&generation, "bar", "2018-03");
+    assert_eq!(hours, [("2018-03-01".into(), 8, 1)]);
     let summary = generation.summary(STORES, b"bar").unwrap().unwrap();
     assert_eq!(summary.profile.name.as_deref(), Some("The Bar"));
 }
@@ -513,6 +537,9 @@ fn a_time_with_an_offset_is_local_to_the_zone_of_its_store() {
     assert_eq!(sums("seoul"), (1 + 4 + 8, 2));
     assert_eq!(sums("berlin"), (2, 1));
     assert_eq!(sums("elsewhere"), (1, 0));
+    let hours = half_hours(&generation, "seoul", "2018-03");
+    let expected = [("2018-03-01", 7), ("2018-03-01", 47), ("2018-03-02", 8)];
+    assert_eq!(hours, expected.map(|(day, hour)| (day.to_owned(), hour, 1)));
 }
 
 #[test]

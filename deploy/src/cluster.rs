@@ -92,12 +92,11 @@ impl Cluster {
     /// time is over: nothing was switched.
     pub async fn prepare(&self, id: &GenerationId) -> Result<()> {
         let begun = Instant::now();
-        let mut is_asked = false;
+        let mut asked = vec![false; self.servers.len()];
         loop {
-            let looked = self.servers.iter();
-            let looked = looked.map(|server| self.prepare_one(server, id, is_asked));
-            let looked = futures_util::future::join_all(looked).await;
-            is_asked = true;
+            let looked = self.servers.iter().zip(&mut asked);
+            let looked = looked.map(|(server, is_asked)| self.prepare_one(server, id, is_asked));
+            let looked: Vec<Result<bool, String>> = futures_util::future::join_all(looked).await;
             let ready = looked.iter().filter(|it| **it == Ok(true)).count();
             if ready >= self.quorum {
                 return Ok(());
@@ -168,17 +167,17 @@ impl Cluster {
     /// Has a server prepare a generation, unless it has it ready or is preparing it; returns whether
     /// it is ready, or why it cannot be.
     ///
-    /// How it failed before it `is_asked` does not count.
+    /// How it failed before it `is_asked`, which this sees to, does not count.
     async fn prepare_one(
         &self,
         server: &str,
         id: &GenerationId,
-        is_asked: bool,
+        is_asked: &mut bool,
     ) -> Result<bool, String> {
         let token = self.token.as_deref();
         let state = servers::ask_one(server, token).await?;
         let is_ready = match ready(&state, id) {
-            Err(problem) if is_asked => return Err(problem),
+            Err(problem) if *is_asked => return Err(problem),
             looked => looked == Ok(true),
         };
         // One that started again has forgotten that it was asked.
@@ -186,6 +185,7 @@ impl Cluster {
             let url = format!("{}/v1/prepare", server.trim_end_matches('/'));
             let body = json!({ "generation": id }).to_string().into_bytes();
             http::request(Method::POST, &url, token, body).await?;
+            *is_asked = true;
         }
         Ok(is_ready)
     }

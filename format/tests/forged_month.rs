@@ -72,15 +72,15 @@ impl Parts {
         }
     }
 
-    /// The same month with one row of 500 on the second, and so without a roll-up.
+    /// The same month with four rows of 500 on the second, and so without a roll-up.
     fn right_and_small() -> Self {
-        let mut totals = Statistics::of(&[500]);
+        let mut totals = Statistics::of(&[500; 4]);
         totals.merge(&Statistics::of(&[-7, 250]));
         let mut parts = Self::right();
         parts.flag = 6;
-        parts.hours.1 = [hours(&[(24, 1, 500)]), few_hours()].concat();
+        parts.hours.1 = [hours(&[(24, 4, 2_000)]), few_hours()].concat();
         parts.totals = totals;
-        parts.days[0] = day_by_amounts(&[500]);
+        parts.days[0] = day_by_amounts(&[500; 4]);
         parts
     }
 
@@ -291,9 +291,9 @@ fn cards_that_are_not_those_of_the_days_are_found() {
             parts.first_ever += 1;
             parts.entering -= 1;
         });
-        // Four days before the fourth lies in the month before.
+        // The day before the second lies in the month.
         assert_found(parts, problem, |parts| {
-            parts.cards[1] = [&[0][..], &runs(&[(2, 2), (4, 2)])].concat();
+            parts.cards[0] = [&[2][..], &runs(&[(1, 1), (40, 1)])].concat();
         });
     }
 }
@@ -311,6 +311,14 @@ fn buyers_that_are_not_among_the_cards_are_found() {
         for parts in [Parts::right(), Parts::right_and_small()] {
             assert_found(parts, problem, |parts| parts.buyers.1.clone_from(&forged));
         }
+    }
+    for parts in [Parts::right(), Parts::right_and_small()] {
+        let problem = "a day has more buyers than sales";
+        assert_found(parts.clone(), problem, |parts| {
+            parts.buyers.1 = changes(&[(2, -1), (5, 1)]);
+        });
+        // One sale, and two cards of which nothing says that they buy nothing.
+        assert_found(parts, problem, |parts| parts.flag &= !2);
     }
     let problem = "it has lists of no day, or of one without rows";
     for mask in [0, 0b0100, 0b1100] {
@@ -383,6 +391,19 @@ fn a_day_whose_histogram_is_not_that_of_its_totals_is_found() {
     assert_found(Parts::right(), problem, |parts| {
         parts.days[0] = day_by_totals(&too_much, &cells(&[(140, 1_100)]));
     });
+    let forgeries: [fn(&mut Statistics); 4] = [
+        |day| day.refund_sum = -1,
+        |day| (day.refund_sum, day.sum) = (1, day.sum + 1),
+        |day| (day.zero_count, day.count) = (1, day.count),
+        |day| day.refund_count = 1,
+    ];
+    for forge in forgeries {
+        let mut forged = many;
+        forge(&mut forged);
+        assert_found(Parts::right(), problem, |parts| {
+            parts.days[0] = day_by_totals(&forged, &cells(&[(140, 1_100)]));
+        });
+    }
     assert_found(Parts::right(), "a day has no rows", |parts| {
         parts.days[1] = vec![0, 0];
     });
@@ -433,7 +454,7 @@ fn a_roll_up_is_there_exactly_from_1024_rows_on() {
         "it has a roll-up, but too few rows",
         |parts| {
             parts.flag = 7;
-            parts.cells = cells(&[(-7, 1), (115, 1), (140, 1)]);
+            parts.cells = cells(&[(-7, 1), (115, 1), (140, 4)]);
         },
     );
 }

@@ -287,6 +287,7 @@ impl Follower {
                 .is_some_and(|kept| kept.current.generation().id() == id)
         };
         if !is_current(served.id()) {
+            tracing::info!(generation = %served.id(), "prepared");
             let dropped = self.switch.prepare(served);
             self.retire(dropped);
             self.must_retain = true;
@@ -306,7 +307,6 @@ impl Follower {
         match (purpose, result) {
             (Purpose::Prepare, Ok(served)) => {
                 self.prepared(served);
-                tracing::info!(generation = %id, "prepared");
             }
             (Purpose::Serve(number) | Purpose::ServeCached(number), Ok(served)) => {
                 let is_wanted = self.outlook.opened(&id, None);

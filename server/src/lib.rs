@@ -24,6 +24,7 @@ mod admin;
 mod api;
 mod at_least;
 mod clock;
+mod comparison;
 mod complete;
 mod config;
 mod connection;

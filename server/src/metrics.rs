@@ -32,11 +32,13 @@ pub(crate) enum Resource {
     StoreStatistics,
     StoreHistogram,
     StoreUnitPrice,
+    StoreComparison,
     StoreConsumptionPattern,
     Market,
     MarketStatistics,
     MarketHistogram,
     MarketUnitPrice,
+    MarketComparison,
     Stores,
     UnitPrices,
     Packed,
@@ -49,16 +51,18 @@ pub(crate) enum Resource {
 }
 
 /// The names of resources, in the order of [`Resource`].
-const RESOURCES: [&str; 18] = [
+const RESOURCES: [&str; 20] = [
     "/v1/stores/{id}",
     "/v1/stores/{id}/statistics",
     "/v1/stores/{id}/histogram",
     "/v1/stores/{id}/unit_price",
+    "/v1/stores/{id}/comparison",
     "/v1/stores/{id}/consumption_pattern",
     "/v1/markets/{id}",
     "/v1/markets/{id}/statistics",
     "/v1/markets/{id}/histogram",
     "/v1/markets/{id}/unit_price",
+    "/v1/markets/{id}/comparison",
     "/v1/stores",
     "/v1/unit_price",
     "/v1/datasets/{dataset}/{key}",

@@ -48,6 +48,8 @@ impl Sales {
 pub(crate) struct DaySales {
     /// Which day.
     pub(crate) day: Day,
+    /// Net sum of all rows, refunds subtracted.
+    pub(crate) net: i128,
     count: u64,
     sum: u128,
     /// Buyers who had no sale in the `n` days before, by `n`: so the first is all of them.
@@ -59,6 +61,7 @@ impl DaySales {
     pub(crate) fn new(day: Day, totals: &Statistics) -> Self {
         Self {
             day,
+            net: totals.sum,
             count: totals.sale_count(),
             sum: totals.sale_sum(),
             absent: [0; TRAILING_LEN],
@@ -127,12 +130,17 @@ impl Trailing {
         for entry in within.take_while(|entry| entry.day <= window.last) {
             // A buyer counts on the first of its days in the window.
             let days_before = (entry.day.0 - window.first.0).cast_unsigned() as usize;
-            trailing.sales.count += entry.count;
-            trailing.sales.sum += entry.sum;
-            trailing.sales.buyers += entry.absent_for(days_before);
-            trailing.card_days += entry.absent_for(0);
+            trailing.add(entry, days_before);
         }
         trailing
+    }
+
+    fn add(&mut self, day: &DaySales, days_before: usize) {
+        let Sales { count, sum, buyers } = &mut self.sales;
+        *count = count.saturating_add(day.count);
+        *sum = sum.saturating_add(day.sum);
+        *buyers = buyers.saturating_add(day.absent_for(days_before));
+        self.card_days = self.card_days.saturating_add(day.absent_for(0));
     }
 
     /// Returns the sum for each buyer and day, or `None` without known cards.

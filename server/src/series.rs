@@ -204,9 +204,10 @@ impl<'a> Series<'a> {
                 "statistics",
                 "histogram",
                 "unit_price",
+                "comparison",
                 "consumption_pattern",
             ],
-            _ => &["statistics", "histogram", "unit_price"],
+            _ => &["statistics", "histogram", "unit_price", "comparison"],
         }
     }
 
@@ -246,7 +247,7 @@ impl<'a> Series<'a> {
             for (day, statistics, cards) in &days {
                 let row = row_of(&mut rows, Period::containing(*day, kind));
                 row.statistics.merge(statistics);
-                row.cards += cards;
+                row.cards = row.cards.saturating_add(*cards);
             }
         }
         Ok(rows)
@@ -285,7 +286,8 @@ impl<'a> Series<'a> {
                     days_estimate_ns(totals)
                 })?;
                 let days = window.days_of(period);
-                row.cards += self.record(totals.month)?.cards_since(days, days.first)?;
+                let cards = self.record(totals.month)?.cards_since(days, days.first)?;
+                row.cards = row.cards.saturating_add(cards);
             } else if begins {
                 row.cards = self.cards_of(period, totals);
             }
@@ -318,7 +320,8 @@ impl<'a> Series<'a> {
                 work.spend(days_estimate_ns(totals) * 2)?;
                 record.visit_days(window.reach, |_, day| sales.add(&day))?;
             }
-            sales.buyers += record.buyers_since(days, days.first)?;
+            let buyers = record.buyers_since(days, days.first)?;
+            sales.buyers = sales.buyers.saturating_add(buyers);
         }
         Ok(sales)
     }

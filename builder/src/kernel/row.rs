@@ -95,7 +95,7 @@ impl StoreRow {
         (self.tx != 0).then_some(self.tx)
     }
 
-    /// Returns a hash of everything that the layout maps.
+    /// Returns a hash of everything that the layout maps, and the half hour as it is.
     #[must_use]
     pub fn content(&self) -> u32 {
         self.content

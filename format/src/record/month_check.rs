@@ -66,9 +66,7 @@ impl MonthRecord<'_> {
             let totals = check_day(&mut days, &mut walked.bins, walked.totals.count)?;
             walked.totals.merge(&totals);
             let of_day = walked.add_cards(&mut cards, offset)?;
-            if let Some(buyers) = &mut buyers {
-                walked.add_buyers(buyers, offset, of_day)?;
-            }
+            walked.add_buyers(buyers.as_mut(), offset, of_day, &totals)?;
             if let Some(hours) = &mut hours {
                 check_hours(hours, offset, &totals)?;
             }
@@ -110,23 +108,24 @@ impl Walked {
         Ok((first_ever, runs))
     }
 
-    /// Adds how the buyers of a day differ from its cards, of whom there must be enough.
+    /// Adds how the buyers of a day differ from its cards, of whom there must be enough, and no more
+    /// than the day has sales.
     fn add_buyers(
         &mut self,
-        buyers: &mut DayLists<'_>,
+        buyers: Option<&mut DayLists<'_>>,
         offset: u32,
         (first_ever, runs): (u64, Vec<Run>),
+        day: &Statistics,
     ) -> Result<()> {
-        let mut has_list = false;
-        let mut changes = Vec::new();
-        buyers.read(offset, |bytes, is_wanted| {
-            has_list |= is_wanted;
-            changes = ascending_changes(bytes)?;
-            Ok(())
-        })?;
-        if !has_list {
-            return Ok(());
+        let mut list = None;
+        if let Some(buyers) = buyers {
+            buyers.read(offset, |bytes, _is_wanted| {
+                list = Some(ascending_changes(bytes)?);
+                Ok(())
+            })?;
         }
+        let has_list = list.is_some();
+        let changes = list.unwrap_or_default();
         let cards_at = |distance: u32| match distance {
             0 => first_ever,
             _ => runs
@@ -138,9 +137,13 @@ impl Walked {
                 .checked_add_signed(change.cards)
                 .is_none()
         };
-        let sum: i128 = changes.iter().map(|change| i128::from(change.cards)).sum();
-        if changes.is_empty() || sum > 0 || changes.iter().any(too_few) {
+        let more: i128 = changes.iter().map(|change| i128::from(change.cards)).sum();
+        if has_list && (changes.is_empty() || more > 0 || changes.iter().any(too_few)) {
             return Err(damaged("its buyers are not among its cards"));
+        }
+        let returning: i128 = runs.iter().map(|run| i128::from(run.count)).sum();
+        if i128::from(first_ever) + returning + more > i128::from(day.sale_count()) {
+            return Err(damaged("a day has more buyers than sales"));
         }
         let entering = changes.into_iter().filter_map(|it| entering(it, offset));
         self.buyers.extend(entering);
@@ -222,6 +225,19 @@ fn agree(totals: &Statistics, cells: &[(Cell, u64)]) -> bool {
         && (sum(false), sum(true)) == (totals.count, totals.refund_count)
         && count_at(Cell::of(0)) == totals.zero_count
         && (least * count..=most * count).contains(&totals.sum)
+        && are_refunds_and_sales(totals)
+}
+
+/// Returns whether the sums of refunds and of sales can be those of so many.
+fn are_refunds_and_sales(totals: &Statistics) -> bool {
+    let (refunds, sales) = (
+        i128::from(totals.refund_count),
+        i128::from(totals.sale_count()),
+    );
+    let sum_of_sales = totals.sum.saturating_sub(totals.refund_sum);
+    let (least, most) = (i128::from(totals.min), i128::from(totals.max));
+    (least * refunds..=-refunds).contains(&totals.refund_sum)
+        && (sales..=most * sales).contains(&sum_of_sales)
 }
 
 fn check_roll_up(roll_up: &RollUpView<'_>, walked: &Walked) -> Result<()> {

@@ -258,13 +258,19 @@ fn bar(march: Month) -> (Vec<u8>, Vec<u8>) {
             &[run(304, 1)],
         ),
     ];
+    // In March the card that was there before takes money back.
+    let who_returns = [change(9, -1)];
     let mut of_march = Vec::new();
     let mut summary = SummaryBuilder::new();
     for (day, amounts, first_ever, returning) in rows {
         let cards = DayCards {
             first_ever,
             returning,
-            buyers: &[],
+            buyers: if day.month() == march {
+                &who_returns
+            } else {
+                &[]
+            },
         };
         let mut builder = MonthBuilder::new();
         builder.begin(day.month());
@@ -295,7 +301,7 @@ fn bar(march: Month) -> (Vec<u8>, Vec<u8>) {
 /// Returns the month of `busy`: its first day is by totals, the others are by amounts.
 ///
 /// On the first a card buys that was there the day before and bought a week before; on the
-/// fifteenth the new card buys nothing. On the first 1,000 rows have a time between 12:00 and 12:30, on
+/// fifteenth one card buys, that was there twenty days before. On the first 1,000 rows have a time between 12:00 and 12:30, on
 /// the fifteenth one at 00:10 and one at 23:45.
 fn busy(month: Month) -> Vec<u8> {
     let mut many = vec![500; 1_000];
@@ -323,7 +329,7 @@ fn busy(month: Month) -> Vec<u8> {
     let cards = DayCards {
         first_ever: 1,
         returning: &[run(14, 1), run(20, 5)],
-        buyers: &[change(0, -1)],
+        buyers: &[change(0, -1), change(14, -1), change(20, -4)],
     };
     let hours = [half_hour(0, 1, -7), half_hour(47, 1, 10_000)];
     add(15, &[-7, 0, 10_000], cards, &hours);
@@ -341,7 +347,7 @@ fn market(month: Month) -> Vec<u8> {
     let cards = DayCards {
         first_ever: 200,
         returning: &[],
-        buyers: &[],
+        buyers: &[change(0, -199)],
     };
     let mut builder = MonthBuilder::new();
     builder.begin(month);

@@ -4,6 +4,7 @@
 //! answer. Envelope, headers and encodings are [`crate::respond`]'s.
 
 pub(crate) mod batch;
+mod comparison;
 mod consumption_pattern;
 pub(crate) mod cursor;
 pub(crate) mod datasets;
@@ -98,6 +99,7 @@ impl Lookup<'_> {
             Part::Statistics => Query::Statistics(statistics::Query::take(&mut parameters, self)?),
             Part::Histogram => Query::Histogram(histogram::Query::take(&mut parameters, self)?),
             Part::UnitPrice => Query::UnitPrice(unit_price::Query::take(&mut parameters, self)?),
+            Part::Comparison => Query::Comparison(comparison::Query::take(&mut parameters, self)?),
             Part::ConsumptionPattern => {
                 Query::ConsumptionPattern(consumption_pattern::Query::take(&mut parameters, self)?)
             }
@@ -114,6 +116,7 @@ impl Lookup<'_> {
             Query::Statistics(query) => query.write(self, key, &series)?,
             Query::Histogram(query) => query.write(self, key, &series)?,
             Query::UnitPrice(query) => query.write(self, key, &series)?,
+            Query::Comparison(query) => query.write(self, key, &series)?,
             Query::ConsumptionPattern(query) => query.write(self, key, &series)?,
         }
         Ok(())
@@ -132,5 +135,6 @@ enum Query {
     Statistics(statistics::Query),
     Histogram(histogram::Query),
     UnitPrice(unit_price::Query),
+    Comparison(comparison::Query),
     ConsumptionPattern(consumption_pattern::Query),
 }

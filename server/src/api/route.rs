@@ -55,6 +55,8 @@ pub(crate) enum Part {
     Histogram,
     /// Unit prices by day.
     UnitPrice,
+    /// A period beside an earlier one.
+    Comparison,
     /// Rows by weekday and hour, of stores.
     ConsumptionPattern,
 }
@@ -97,6 +99,7 @@ impl<'a> Route<'a> {
             Some("statistics") => Part::Statistics,
             Some("histogram") => Part::Histogram,
             Some("unit_price") => Part::UnitPrice,
+            Some("comparison") => Part::Comparison,
             Some("consumption_pattern") if dataset == STORES => Part::ConsumptionPattern,
             Some(_) => return None,
         };

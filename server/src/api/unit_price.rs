@@ -159,6 +159,10 @@ fn write_trailing(json: &mut Json, trailing: &Trailing, data: DayRange) {
         json.before(b",\"partial\":").boolean(true);
     }
     write_sales(json, &trailing.sales);
+    write_card_days(json, trailing);
+}
+
+fn write_card_days(json: &mut Json, trailing: &Trailing) {
     json.before(b",\"card_days\":").integer(trailing.card_days);
     json.before(b",\"per_card_day\":")
         .float(trailing.per_card_day());
@@ -194,6 +198,15 @@ impl Asked {
         }
     }
 
+    /// Returns over what the prices are.
+    fn window_name(self) -> &'static str {
+        match self {
+            Self::Range(days) if days.first == days.last => "day",
+            Self::Range(_) => "range",
+            Self::Trailing(_) => "trailing_7d",
+        }
+    }
+
     fn days(self) -> DayRange {
         match self {
             Self::Range(days) => days,
@@ -224,9 +237,16 @@ pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>
     let positions = page.positions(len);
     let window = Window::new(Some(days), transactions.days);
     lookup.json.begin_object();
-    lookup.json.members(&transactions.currency);
+    lookup.json.key("window").string(asked.window_name());
+    if let Asked::Trailing(date) = asked {
+        lookup.json.key("date").display(date);
+    }
     lookup.json.key("min_date").display(days.first);
     lookup.json.key("max_date").display(days.last);
+    if window.cuts(window.period()) {
+        lookup.json.key("partial").boolean(true);
+    }
+    lookup.json.members(&transactions.currency);
     lookup.json.key("total").integer(len as u64);
     lookup.json.key("rows").begin_array();
     for id in positions.filter_map(|position| ranking?.get(position)) {
@@ -250,14 +270,15 @@ fn write_store(
     asked: Asked,
     window: &Window,
 ) -> Result<()> {
-    let data = lookup.served.transactions()?.days;
     lookup.json.begin_object();
     lookup.json.key("id").bytes(id);
     match asked {
         Asked::Range(_) => write_sales(lookup.json, &series.sales(window, lookup.work)?),
         Asked::Trailing(day) => {
             let days = series.sales_by_day(window, lookup.work)?;
-            write_trailing(lookup.json, &Trailing::before(day, &days), data);
+            let trailing = Trailing::before(day, &days);
+            write_sales(lookup.json, &trailing.sales);
+            write_card_days(lookup.json, &trailing);
         }
     }
     lookup.json.end_object();

@@ -2,6 +2,7 @@
 
 mod batch;
 mod catalog;
+mod comparison;
 mod consumption_pattern;
 mod cors;
 mod envelope;

@@ -131,6 +131,12 @@ fn prices_of_all_stores_are_paged_and_filtered() {
         (&data["min_date"], &data["max_date"], &data["total"]),
         (&json!("2018-01-30"), &json!("2018-03-01"), &json!(3))
     );
+    assert_eq!(
+        (&data["window"], data.get("partial")),
+        (&json!("range"), None)
+    );
+    let beyond = client.get("/v1/unit_price?max_date=2019-01-01").data();
+    assert_eq!(beyond["partial"], true);
     let (mut paged, mut query) = (Vec::new(), format!("{range}&limit=1"));
     loop {
         let page = client.get(&format!("/v1/unit_price?{query}")).data();
@@ -147,7 +153,20 @@ fn prices_of_all_stores_are_paged_and_filtered() {
     let mut expected = of("c", [1, 100, 1], 100.0);
     expected["card_days"] = 1.into();
     expected["per_card_day"] = 100.0.into();
-    assert_eq!(all(&trailing.data()), [expected]);
+    let trailing = trailing.data();
+    assert_eq!(all(&trailing), [expected]);
+    assert_eq!(
+        (
+            &trailing["window"],
+            &trailing["date"],
+            &trailing["min_date"]
+        ),
+        (
+            &json!("trailing_7d"),
+            &json!("2018-03-02"),
+            &json!("2018-02-23")
+        )
+    );
 }
 
 #[test]

@@ -1,0 +1,117 @@
+//! `GET /v1/stores/{id}/comparison`: a period beside an earlier one.
+
+use nightshard_format::calendar::Period;
+
+use super::{Lookup, parameters::Parameters};
+use crate::{
+    comparison::{Drivers, Earlier, Side, drivers, growth},
+    json::Json,
+    problem::{Problem, Result},
+    series::{Series, Window},
+    work::Work,
+};
+
+/// The words of `with`.
+const EARLIER: [(&str, Earlier); 2] = [("previous", Earlier::Previous), ("year", Earlier::Year)];
+
+/// What a request for a comparison asks.
+#[derive(Debug)]
+pub(super) struct Query {
+    with: Earlier,
+    now: Asked,
+    before: Asked,
+}
+
+/// One of the two periods.
+#[derive(Debug)]
+struct Asked {
+    period: Period,
+    window: Window,
+}
+
+impl Asked {
+    fn read(&self, series: &Series<'_>, work: &mut Work) -> Result<Side> {
+        let buyers = series.sales(&self.window, work)?.buyers;
+        let days = series.sales_by_day(&self.window, work)?;
+        Ok(Side::new(self.window.shown(), &days, buyers))
+    }
+}
+
+impl Query {
+    /// Takes the parameters.
+    pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
+        let days = lookup.served.transactions()?.days;
+        let with = parameters.take_word("with", &EARLIER)?;
+        let with = with.unwrap_or(Earlier::Previous);
+        let period = parameters.take_period(days)?;
+        let earlier = with.of(period).ok_or_else(|| {
+            let detail = "give a period, or min_date and max_date, that something came before";
+            Problem::parameter("period", detail)
+        })?;
+        let asked = |period: Period| Asked {
+            window: Window::new(period.days(), days),
+            period,
+        };
+        Ok(Self {
+            with,
+            now: asked(period),
+            before: asked(earlier),
+        })
+    }
+
+    /// Writes the answer.
+    pub(super) fn write(
+        &self,
+        lookup: &mut Lookup<'_>,
+        key: &[u8],
+        series: &Series<'_>,
+    ) -> Result<()> {
+        let transactions = lookup.served.transactions()?;
+        let now = self.now.read(series, lookup.work)?;
+        let before = self.before.read(series, lookup.work)?;
+        let json = &mut *lookup.json;
+        json.begin_object();
+        json.key("id").bytes(key);
+        let name = EARLIER.iter().find(|(_, with)| *with == self.with);
+        json.key("with")
+            .optional_string(name.map(|(name, _)| *name));
+        json.members(&transactions.currency);
+        json.key("now");
+        write_side(json, &self.now, &now);
+        json.key("before");
+        write_side(json, &self.before, &before);
+        json.key("growth").float(growth(&now, &before));
+        json.key("drivers");
+        match drivers(&now, &before) {
+            None => json.null(),
+            Some(parts) => write_drivers(json, parts),
+        }
+        json.end_object();
+        Ok(())
+    }
+}
+
+fn write_side(json: &mut Json, asked: &Asked, side: &Side) {
+    let sales = &side.sales;
+    json.begin_object();
+    json.key("period").display(asked.period);
+    if asked.window.cuts(asked.period) {
+        json.key("partial").boolean(true);
+    }
+    json.key("sum").integer(side.net());
+    json.key("sales_count").integer(sales.count);
+    json.key("sales_sum")
+        .integer(i128::try_from(sales.sum).unwrap_or(i128::MAX));
+    json.key("cards").integer(sales.buyers);
+    json.key("visits").integer(side.visits);
+    json.end_object();
+}
+
+fn write_drivers(json: &mut Json, parts: Drivers) {
+    json.begin_object();
+    json.key("cards").float(Some(parts.cards));
+    json.key("visits_per_card")
+        .float(Some(parts.visits_per_card));
+    json.key("ticket").float(Some(parts.ticket));
+    json.end_object();
+}
