@@ -72,6 +72,7 @@ impl Repository {
     /// # Errors
     /// [`Error::Unusable`] if it is marked as bad, or marked by somebody else meanwhile, otherwise as
     /// [`Repository::mark`].
+    #[cfg(feature = "controller")]
     pub(crate) async fn mark_unless_bad(&self, id: &GenerationId, why: &str) -> Result<Mark> {
         let marks = self.marks().await?;
         let last = marks.get(id);

@@ -3,8 +3,10 @@
 //!
 //! `NIGHTSHARD_TEST_KILLS` says how often, 48 times unless told; `NIGHTSHARD_TEST_SEED` gives other
 //! moments. A repository in a local folder gets a third of the kills, one in object storage, which
-//! `tests/servers/run` starts, the others. Both at once take what a single one takes. That each step of
-//! each kind was hit is checked where there are kills enough, which 200 are for most.
+//! `tests/servers/run` starts, the others. Both at once take what a single one takes. In object
+//! storage a process is killed at a request, and where there are kills enough, which 200 are for most, it
+//! is checked that each step of each kind was hit; in a folder it is killed once a step was seen, and may
+//! be beyond it by then.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 #![allow(clippy::print_stdout, reason = "a test says how many kills fell where")]

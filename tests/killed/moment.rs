@@ -26,8 +26,8 @@ pub(crate) struct Course {
     pub(crate) steps: Vec<String>,
 }
 
-/// Chooses moments for one kind of process: each of its steps in turn, on both sides, and every
-/// third time whatever the clock says.
+/// Chooses moments for one kind of process: each of its steps in turn, on both sides, the first of its
+/// kind and then any, and every third time whatever the clock says.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) steps: &'static [&'static str],
@@ -56,10 +56,14 @@ impl Plan {
         let turn = turn - turn / 3;
         let step = self.steps[turn % self.steps.len()];
         let count = course.steps.iter().filter(|seen| *seen == step).count();
+        let round = turn / self.steps.len();
         Moment::Step {
             step,
-            passing: random.below(count.max(1)),
-            side: match turn / self.steps.len() % 2 {
+            passing: match round % 4 {
+                0 | 1 => 0,
+                _ => random.below(count.max(1)),
+            },
+            side: match round % 2 {
                 0 => Side::After,
                 _ => Side::Before,
             },

@@ -50,35 +50,42 @@ pub(crate) struct Killed {
     pub(crate) outcome: Outcome,
     /// Whether that was before it ended by itself.
     pub(crate) in_time: bool,
-    /// The last step that was seen.
+    /// The last step that was seen of the victim.
     pub(crate) step: String,
+}
+
+/// How a process went.
+struct Watched {
+    outcome: Outcome,
+    /// Whether its victim was killed before it ended by itself.
+    in_time: bool,
+    steps: Vec<String>,
+    /// How many steps were seen when the victim was dead.
+    steps_of_victim: usize,
 }
 
 impl Scene {
     /// Runs a command that nobody kills.
     pub(crate) fn run(&self, command: Command) -> (Outcome, Course) {
         let begun = Instant::now();
-        let (outcome, _, steps) = self.watch(command, None);
+        let Watched { outcome, steps, .. } = self.watch(command, None);
         let duration = begun.elapsed();
         (outcome, Course { duration, steps })
     }
 
     /// Runs a command and kills it.
     pub(crate) fn kill(&self, command: Command, moment: Moment, victim: Victim) -> Killed {
-        let (outcome, in_time, steps) = self.watch(command, Some((moment, victim)));
+        let watched = self.watch(command, Some((moment, victim)));
+        let steps = &watched.steps[..watched.steps_of_victim];
         let step = steps.last().map_or("before any", String::as_str).to_owned();
         Killed {
-            outcome,
-            in_time,
+            outcome: watched.outcome,
+            in_time: watched.in_time,
             step,
         }
     }
 
-    fn watch(
-        &self,
-        mut command: Command,
-        plan: Option<(Moment, Victim)>,
-    ) -> (Outcome, bool, Vec<String>) {
+    fn watch(&self, mut command: Command, plan: Option<(Moment, Victim)>) -> Watched {
         let changes = match self {
             Self::Proxy(proxy) => {
                 proxy.set(None);
@@ -90,7 +97,7 @@ impl Scene {
         let mut child = piped.spawn().unwrap();
         let begun = Instant::now();
         let killer = Killer::of(&child, plan.map_or(Victim::Itself, |(_, victim)| victim));
-        let mut changes = changes;
+        let (mut changes, mut steps_of_child) = (changes, None);
         if let (Self::Proxy(proxy), Some((Moment::Step { .. }, _))) = (self, plan) {
             proxy.set(plan.map(|(moment, _)| killer.trap(moment)));
         }
@@ -109,6 +116,10 @@ impl Scene {
             if is_time {
                 killer.kill();
             }
+            // The next child takes steps, too.
+            if steps_of_child.is_none() && killer.has_killed_a_child() {
+                steps_of_child = Some(self.steps_until_now(changes.as_mut()));
+            }
             std::thread::sleep(Duration::from_micros(100));
         }
         let steps = match (self, changes) {
@@ -121,8 +132,23 @@ impl Scene {
         };
         let output = child.wait_with_output().unwrap();
         let was_killed = output.status.signal() == Some(Signal::KILL.as_raw());
-        let in_time = was_killed || killer.has_killed_a_child();
-        (Outcome::from(output), in_time, steps)
+        Watched {
+            outcome: Outcome::from(output),
+            in_time: was_killed || killer.has_killed_a_child(),
+            steps_of_victim: steps_of_child.unwrap_or(steps.len()),
+            steps,
+        }
+    }
+
+    /// Returns how many steps were seen so far.
+    fn steps_until_now(&self, changes: Option<&mut Changes>) -> usize {
+        match (self, changes) {
+            (Self::Proxy(proxy), _) => proxy.seen().len(),
+            (Self::Folder(_), changes) => changes.map_or(0, |changes| {
+                changes.look();
+                changes.seen.len()
+            }),
+        }
     }
 }
 
@@ -222,6 +248,8 @@ impl Changes {
         let mut note = |method: &str, path: &Path| {
             let name = path.strip_prefix(&self.folder).unwrap().to_string_lossy();
             let kind = match name.split('/').next().unwrap() {
+                // What is written there is a step once it has its name.
+                "tmp" => return,
                 "generations" if name.ends_with("/manifest.json") => "manifest",
                 "generations" => "beside",
                 folder => folder,
