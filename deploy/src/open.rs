@@ -75,6 +75,31 @@ impl Repository {
         verified: &mut VerifiedBlobs,
     ) -> Result<Generation<Mapped>> {
         let manifest = self.manifest(id).await?;
+        self.open_manifest(manifest, verified).await
+    }
+
+    /// Opens some datasets of a generation, whose blobs alone are fetched, mapped and verified; of
+    /// the others the generation is as if they had no shards.
+    ///
+    /// # Errors
+    /// As [`Repository::open_generation`].
+    pub async fn open_datasets(
+        &self,
+        mut manifest: Manifest,
+        datasets: &[&str],
+    ) -> Result<Generation<Mapped>> {
+        let is_asked = |entry: &ShardEntry| datasets.contains(&entry.dataset.as_str());
+        manifest.shards.retain(is_asked);
+        let mut verified = VerifiedBlobs::new();
+        self.open_manifest(manifest, &mut verified).await
+    }
+
+    /// Opens the shards that a manifest names.
+    async fn open_manifest(
+        &self,
+        manifest: Manifest,
+        verified: &mut VerifiedBlobs,
+    ) -> Result<Generation<Mapped>> {
         let unknown: Vec<ShardEntry> = manifest
             .shards
             .iter()
