@@ -21,6 +21,11 @@ pub(crate) struct UsageError(pub(crate) String);
 #[error("{0}")]
 pub(crate) struct Refused(pub(crate) String);
 
+/// Somebody else is writing what is to be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Conflict(pub(crate) String);
+
 /// Prints an error with its causes in one line, and returns its exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     // Nobody is left to tell if standard error is closed.
@@ -69,6 +74,9 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     use nightshard_builder::Error as Build;
     if error.is::<UsageError>() {
         return Some(USAGE);
+    }
+    if error.is::<Conflict>() {
+        return Some(CONFLICT);
     }
     let is_bad = matches!(
         error.downcast_ref(),

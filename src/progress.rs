@@ -1,4 +1,4 @@
-//! How a build goes on: a bar on a terminal, a line a stage elsewhere, nothing when quiet.
+//! How a build or an export goes on: a bar on a terminal, a line a stage elsewhere, nothing when quiet.
 
 use std::{
     io::{IsTerminal, Write},
@@ -33,6 +33,26 @@ impl Shown {
         }
     }
 
+    /// Begins something that has so many steps, which a bar counts as `count` says.
+    pub(crate) fn start(&self, name: &str, total: u64, count: &str) {
+        self.bar().finish_and_clear();
+        if self.quiet {
+            return;
+        }
+        if !std::io::stderr().is_terminal() {
+            self.say(name);
+            return;
+        }
+        let style = ProgressStyle::with_template(&format!("{name:8}{{bar:30}} {count}"));
+        let style = style.unwrap_or_else(|_wrong| ProgressStyle::default_bar());
+        *self.bar() = ProgressBar::new(total).with_style(style);
+    }
+
+    /// Says that so many steps more are done.
+    pub(crate) fn step(&self, steps: u64) {
+        self.bar().inc(steps);
+    }
+
     fn bar(&self) -> std::sync::MutexGuard<'_, ProgressBar> {
         self.bar.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -40,26 +60,15 @@ impl Shown {
 
 impl Progress for Shown {
     fn begin(&self, stage: Stage, total: u64) {
-        self.bar().finish_and_clear();
-        if self.quiet {
-            return;
-        }
-        let name = stage.as_str();
-        if !std::io::stderr().is_terminal() {
-            self.say(name);
-            return;
-        }
         let count = match stage {
             Stage::Read => "{bytes} of {total_bytes}, {bytes_per_sec}",
             Stage::Stores | Stage::Cards | Stage::Finish => "{pos} of {len}",
         };
-        let style = ProgressStyle::with_template(&format!("{name:8}{{bar:30}} {count}"));
-        let style = style.unwrap_or_else(|_wrong| ProgressStyle::default_bar());
-        *self.bar() = ProgressBar::new(total).with_style(style);
+        self.start(stage.as_str(), total, count);
     }
 
     fn advance(&self, steps: u64) {
-        self.bar().inc(steps);
+        self.step(steps);
     }
 }
 

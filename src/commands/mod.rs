@@ -4,6 +4,7 @@ pub(crate) mod build;
 pub(crate) mod controller;
 pub(crate) mod demo;
 pub(crate) mod diff;
+pub(crate) mod export;
 pub(crate) mod gate;
 pub(crate) mod generate;
 pub(crate) mod generations;

@@ -28,6 +28,27 @@ fn a_full_disk_is_named_and_changes_nothing() {
 }
 
 #[test]
+fn an_export_onto_a_full_disk_names_the_file_and_leaves_nothing() {
+    let repository = TestRepository::new();
+    let large = repository.write("large.csv", HEADER.to_owned() + &spread_rows(20_000));
+    repository.build([&large], &[]).succeeded();
+    let output = repository.path().with_file_name("output");
+    for format in ["csv", "parquet"] {
+        let path = repository.path();
+        let arguments = ["export".as_ref(), path.as_os_str(), "--output".as_ref()];
+        let options = [output.as_os_str(), "--quiet".as_ref()];
+        let format = ["--format".as_ref(), format.as_ref()];
+        let arguments = [&arguments[..], &options, &format].concat();
+        let outcome = Outcome::of(with_file_limit(64, &arguments));
+        outcome.failed(
+            1,
+            &["cannot write", "output/export.tmp/store_", "File too large"],
+        );
+        assert!(!output.is_dir());
+    }
+}
+
+#[test]
 fn a_full_scratch_disk_is_named_and_changes_nothing() {
     let serving = Serving::start();
     let large = serving.good.with_file_name("large.csv");

@@ -5,6 +5,7 @@
 
 mod controller;
 mod disks;
+mod exporting;
 mod gate;
 mod generations;
 mod inputs;

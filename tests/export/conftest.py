@@ -1,0 +1,114 @@
+"""Payments with every oddity, a repository of them, an export, and the rows that figures are of."""
+
+import csv
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import duckdb
+import pytest
+
+BINARY = os.environ["NIGHTSHARD_BINARY"]
+ROOT = Path(__file__).resolve().parents[2]
+# Later than the last row, so that the last week and month are cut by a day without rows.
+AS_OF = "2019-01-19"
+# What a CSV file has to quote, and what a program may take for a number.
+ODD_STORES = ['say "hi", Café', "007", "NULL"]
+
+
+def run(*arguments, cwd=None):
+    """Runs the program, and returns what it prints."""
+    environment = {**os.environ, "NIGHTSHARD_CARD_KEY": "5a" * 32}
+    done = subprocess.run(
+        [BINARY, *map(str, arguments)], cwd=cwd, env=environment, check=True, capture_output=True,
+        text=True,
+    )
+    return done.stdout
+
+
+def odd_rows():
+    """Rows of more than what is generated: tx_id, store_id, card_id, ts, amount_minor, currency,
+    category, region."""
+    rows = []
+    for number, store in enumerate(ODD_STORES):
+        for day, amount in [("2018-02-28", 0), ("2018-03-01", 10**14), ("2018-03-02", -(10**14)),
+                            ("2018-04-01", -100), ("2018-04-01", -101), ("2018-04-02", 99),
+                            ("2018-12-31", 100), ("2019-01-01", 1099)]:
+            tx = f"odd-{number}-{day}-{amount}"
+            rows.append([tx, store, "k1", f"{day}T03:59:59", amount, "EUR", "cafe", "North"])
+            rows.append([tx + "b", store, "", f"{day}T04:00:00", amount, "EUR", "bar", "North"])
+    once = ["twice", "007", "k2", "2018-05-05T10:00:00", 77, "EUR", "bar", "South"]
+    other = ["conflict", "007", "k2", "2018-05-05T10:00:00", 78, "EUR", "bar", "South"]
+    rows += [once, once, other, other[:4] + [79] + other[5:]]
+    rows.append(["pounds", "007", "k3", "2018-05-06T10:00:00", 5, "GBP", "bar", "South"])
+    rows += [["", "007", "k4", "2018-05-07T10:00:00", 5, "EUR", "bar", "South"]] * 2
+    return rows
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """A folder with payments, what is known of stores, a table to pack, and their repository."""
+    folder = tmp_path_factory.mktemp("export")
+    run("generate", "--transactions", 30000, "--stores", 40, "--cards", 400, "--from", "2017-12-20",
+        "--to", "2019-01-15", "--output", "payments.csv", "--quiet", cwd=folder)
+    header = "tx_id,store_id,card_id,ts,amount_minor,currency,category,region".split(",")
+    with open(folder / "odd.csv", "w", newline="") as file:
+        csv.writer(file).writerows([header, *odd_rows()])
+    with open(folder / "payments.stores.csv", newline="") as file:
+        stores = list(csv.DictReader(file))
+    # Of some nothing is known beside their rows, of others not all; bars close late.
+    for number, store in enumerate(stores):
+        store["day_cutoff"] = "04:00" if number % 3 == 0 else ""
+        if number % 5 == 0:
+            store.update(category="", region="", lat="", lon="")
+    stores = [store for number, store in enumerate(stores) if number % 7 != 6]
+    stores.append(dict.fromkeys(stores[0], "") | {"store_id": ODD_STORES[0], "store_name": "Œuf, \"cru\"",
+                                                  "day_cutoff": "04:00"})
+    with open(folder / "stores.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, stores[0].keys())
+        writer.writeheader()
+        writer.writerows(stores)
+    run("build", "--input", "payments.csv", "odd.csv", "--stores", "stores.csv", "--as-of", AS_OF,
+        "--output", "repository", "--quiet", cwd=folder)
+    (folder / "prices.csv").write_bytes(
+        b'sku,name\nsku-1,milk\n"a ""b"", c",\n,empty key\nsku-2,caf\xc3\xa9\n\xff\xfe,\xf0\x9f\n'
+    )
+    run("pack", "--input", "prices.csv", "--dataset", "prices", "--key", "sku", "--value", "name",
+        "--output", "repository", "--no-gate", "--quiet", cwd=folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def told(folder):
+    """What the export says that it wrote."""
+    return json.loads(run("export", "repository", "--output", "export", "--json", "--quiet", cwd=folder))
+
+
+@pytest.fixture(scope="session")
+def database(folder, told):
+    """A database with the rows that count, as docs/definitions.md says, in the view `used`, and
+    stores in `known`."""
+    database = duckdb.connect()
+    database.execute(f"SET file_search_path = '{folder}'")
+    database.execute("""
+        CREATE TABLE known AS SELECT * FROM read_csv('stores.csv', all_varchar = true);
+        CREATE TABLE raw AS
+            SELECT tx_id, store_id, card_id, ts, amount_minor, currency, category, region
+            FROM read_csv('payments.csv', all_varchar = true)
+            UNION ALL
+            SELECT tx_id, store_id, card_id, ts, amount_minor, currency, category, region
+            FROM read_csv('odd.csv', all_varchar = true);
+        CREATE TABLE once AS
+            SELECT DISTINCT * FROM raw WHERE tx_id IS NOT NULL
+            UNION ALL SELECT * FROM raw WHERE tx_id IS NULL;
+        CREATE TABLE used AS
+            SELECT store_id AS id, card_id, amount_minor::BIGINT AS amount, once.category, once.region,
+                CAST(ts::TIMESTAMP - to_hours(
+                    coalesce(split_part(day_cutoff, ':', 1)::INTEGER, 0)) AS DATE) AS date
+            FROM once LEFT JOIN known USING (store_id)
+            WHERE currency = 'EUR' AND (tx_id IS NULL OR (store_id, tx_id) NOT IN (
+                SELECT (store_id, tx_id) FROM once WHERE tx_id IS NOT NULL
+                GROUP BY store_id, tx_id HAVING count(*) > 1));
+    """)
+    return database

@@ -1,0 +1,168 @@
+"""Every table of an export, in both formats, beside SQL over the rows it is of."""
+
+import math
+
+import pytest
+from conftest import AS_OF
+
+STATISTICS = """count(*) AS count, sum(amount)::DECIMAL(38, 0) AS sum, sum(amount) / count(*) AS mean,
+    min(amount) AS min, max(amount) AS max, stddev_pop(amount) AS std,
+    count(DISTINCT card_id) AS cards, count(*) FILTER (amount < 0) AS refund_count,
+    coalesce(sum(amount) FILTER (amount < 0), 0)::DECIMAL(38, 0) AS refund_sum"""
+
+# The label, the first day and the last day of the period of a date.
+PERIODS = {
+    "weeks": ("strftime(date, '%G-W%V')", "date_trunc('week', date)", "INTERVAL 1 WEEK"),
+    "months": ("strftime(date, '%Y-%m')", "date_trunc('month', date)", "INTERVAL 1 MONTH"),
+    "quarters": ("year(date) || '-Q' || quarter(date)", "date_trunc('quarter', date)",
+                 "INTERVAL 3 MONTH"),
+    "years": ("year(date)::VARCHAR", "date_trunc('year', date)", "INTERVAL 1 YEAR"),
+}
+
+
+def rows(kind):
+    """The rows that a store or the market has, by id."""
+    return "used" if kind == "store" else "(SELECT * REPLACE ('all' AS id) FROM used)"
+
+
+def period_sql(kind, part):
+    label, first, length = PERIODS[part]
+    last = f"({first} + {length} - INTERVAL 1 DAY)"
+    ends = "(SELECT min(date) FROM used)"
+    return f"""
+        SELECT id, {label} AS period, {first}::DATE AS first_date, {last}::DATE AS last_date,
+            {first} < {ends} OR {last} > DATE '{AS_OF}' AS partial, {STATISTICS}
+        FROM {rows(kind)} GROUP BY ALL"""
+
+
+def histogram_sql(kind):
+    # Of a negative amount, what is mirrored at the edge between -1 and 0.
+    return f"""
+        WITH amounts AS (
+            SELECT *, amount < 0 AS is_refund, CASE WHEN amount < 0 THEN -amount - 1 ELSE amount END AS size
+            FROM {rows(kind)}),
+        cells AS (
+            SELECT *, CASE WHEN size < 100 THEN 1 ELSE 10::BIGINT ** (length(size::VARCHAR) - 2) END::BIGINT AS width,
+                size // width * width AS below FROM amounts)
+        SELECT id, strftime(date, '%Y-%m') AS period, date_trunc('month', date)::DATE AS first_date,
+            CASE WHEN is_refund THEN -below - width ELSE below END AS low,
+            CASE WHEN is_refund THEN -below ELSE below + width END AS high, count(*) AS count
+        FROM cells GROUP BY ALL"""
+
+
+STORES = f"""
+    WITH figures AS (
+        SELECT id, min(date) AS first_date, max(date) AS last_date, {STATISTICS} FROM used GROUP BY id),
+    categories AS (
+        SELECT id, category FROM used WHERE category IS NOT NULL GROUP BY id, category
+        QUALIFY row_number() OVER (PARTITION BY id ORDER BY count(*) DESC, category) = 1),
+    regions AS (
+        SELECT id, region FROM used WHERE region IS NOT NULL GROUP BY id, region
+        QUALIFY row_number() OVER (PARTITION BY id ORDER BY count(*) DESC, region) = 1)
+    SELECT figures.id, store_name AS name, merchant_id,
+        coalesce(known.category, categories.category) AS category,
+        coalesce(known.region, regions.region) AS region,
+        lat::DOUBLE AS lat, lon::DOUBLE AS lon, figures.* EXCLUDE (id)
+    FROM figures LEFT JOIN known ON store_id = id LEFT JOIN categories USING (id) LEFT JOIN regions USING (id)"""
+
+MARKETS = f"""
+    SELECT 'all' AS id, NULL::VARCHAR AS name, NULL::VARCHAR AS merchant_id, NULL::VARCHAR AS category,
+        NULL::VARCHAR AS region, NULL::DOUBLE AS lat, NULL::DOUBLE AS lon, min(date) AS first_date,
+        max(date) AS last_date, {STATISTICS}
+    FROM used"""
+
+
+def expected_sql(table):
+    """What a table should be."""
+    kind, _, part = table.partition("_")
+    match table:
+        case "stores":
+            return STORES
+        case "markets":
+            return MARKETS
+        case "regions":
+            return f"SELECT region AS id, count(*) AS stores FROM ({STORES}) WHERE region IS NOT NULL GROUP BY region"
+        case "categories":
+            return f"SELECT category AS id, count(*) AS stores FROM ({STORES}) WHERE category IS NOT NULL GROUP BY category"
+        case _ if part == "histograms":
+            return histogram_sql(kind)
+        case _ if part == "days":
+            return f"SELECT id, date, {STATISTICS} FROM {rows(kind)} GROUP BY ALL"
+        case _:
+            return period_sql(kind, part)
+
+
+TABLES = ["stores", "markets", "regions", "categories"] + [
+    f"{kind}_{part}" for kind in ["store", "market"] for part in ["days", *PERIODS, "histograms"]
+]
+
+
+def same(left, right):
+    """Whether two values are one, but for the last digits of doubles."""
+    if isinstance(left, float) and isinstance(right, float):
+        return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-6)
+    return left == right
+
+
+def key(row):
+    """What rows are sorted by: what is no double."""
+    return [str(value) for value in row if not isinstance(value, float)]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_is_what_sql_says(database, table):
+    wanted = database.sql(expected_sql(table))
+    given = database.sql(f"FROM 'export/{table}.parquet'")
+    assert given.columns == wanted.columns
+    wanted, given = (sorted(relation.fetchall(), key=key) for relation in (wanted, given))
+    assert len(given) == len(wanted) > 0
+    for row, expected in zip(given, wanted):
+        assert all(map(same, row, expected)), f"{row} is not {expected}"
+
+
+def test_every_table_is_tested_and_told(database, folder, told):
+    tables = {*TABLES, "generation", "packed_prices"}
+    names = {f"{table}.{ending}" for table in tables for ending in ["parquet", "csv"]}
+    assert {file["name"] for file in told["files"]} == names
+    assert {path.name for path in (folder / "export").iterdir()} == names | {"export.json"}
+    for file in told["files"]:
+        assert (folder / "export" / file["name"]).stat().st_size == file["size_bytes"]
+        if file["name"].endswith(".parquet"):
+            count = database.sql(f"SELECT count(*) FROM 'export/{file['name']}'").fetchall()[0]
+            assert count == (file["rows"],)
+
+
+def test_the_generation_accounts_for_every_row(database, told):
+    row = database.sql("SELECT * REPLACE (as_of::VARCHAR AS as_of) FROM 'export/generation.parquet'")
+    row = dict(zip(row.columns, row.fetchall()[0]))
+    assert (row["id"], row["as_of"]) == (told["generation"], AS_OF)
+    assert (row["currency"], row["currency_exponent"]) == ("EUR", 2)
+    ends = database.sql("SELECT min(date), max(date), count(DISTINCT id), count(*) FROM used").fetchall()[0]
+    assert (row["first_date"], row["last_date"], row["stores"], row["rows_used"]) == ends
+    assert row["rows_read"] == database.sql("SELECT count(*) FROM raw").fetchall()[0][0]
+    assert (row["rows_rejected"], row["rows_excluded"]) == (2, 2)
+
+
+def test_packed_values_that_are_no_text_are_in_base64(database):
+    rows = database.sql("FROM 'export/packed_prices.parquet' ORDER BY ALL").fetchall()
+    assert rows == [
+        ("", None, "empty key", None),
+        ('a "b", c', None, "", None),
+        ("sku-1", None, "milk", None),
+        ("sku-2", None, "café", None),
+        (None, "//4=", None, "8J8="),
+    ]
+
+
+def test_files_say_what_they_are_of(database, told):
+    for table in [*TABLES, "generation", "packed_prices"]:
+        path = f"export/{table}.parquet"
+        facts = database.sql(f"SELECT key::VARCHAR, value::VARCHAR FROM parquet_kv_metadata('{path}')")
+        assert dict(facts.fetchall()) == {
+            "nightshard.generation": told["generation"],
+            "nightshard.as_of": AS_OF,
+            "nightshard.currency": "EUR",
+            "nightshard.currency_exponent": "2",
+        }
+        made = database.sql(f"SELECT created_by FROM parquet_file_metadata('{path}')").fetchall()[0][0]
+        assert made.startswith("nightshard version ")
