@@ -39,6 +39,7 @@ pub(crate) enum Resource {
     MarketHistogram,
     MarketUnitPrice,
     MarketComparison,
+    MarketConsumptionPattern,
     Stores,
     UnitPrices,
     Packed,
@@ -51,7 +52,7 @@ pub(crate) enum Resource {
 }
 
 /// The names of resources, in the order of [`Resource`].
-const RESOURCES: [&str; 20] = [
+const RESOURCES: [&str; 21] = [
     "/v1/stores/{id}",
     "/v1/stores/{id}/statistics",
     "/v1/stores/{id}/histogram",
@@ -63,6 +64,7 @@ const RESOURCES: [&str; 20] = [
     "/v1/markets/{id}/histogram",
     "/v1/markets/{id}/unit_price",
     "/v1/markets/{id}/comparison",
+    "/v1/markets/{id}/consumption_pattern",
     "/v1/stores",
     "/v1/unit_price",
     "/v1/datasets/{dataset}/{key}",

@@ -9,7 +9,7 @@ use nightshard_format::{
     calendar::{Day, DayRange, Month, Period, PeriodKind, quarter_of},
     generation::Generation,
     histogram::FineHistogram,
-    record::{MonthRecord, MonthTotals, STORES, Summary},
+    record::{MonthRecord, MonthTotals, Summary},
     shard::Mapped,
     statistics::Statistics,
 };
@@ -195,20 +195,6 @@ impl<'a> Series<'a> {
     /// Returns the summary.
     pub(crate) fn summary(&self) -> &Summary {
         &self.summary
-    }
-
-    /// Returns the resources that there are of it beside its summary.
-    pub(crate) fn available(&self) -> &'static [&'static str] {
-        match self.dataset {
-            STORES => &[
-                "statistics",
-                "histogram",
-                "unit_price",
-                "comparison",
-                "consumption_pattern",
-            ],
-            _ => &["statistics", "histogram", "unit_price", "comparison"],
-        }
     }
 
     /// Returns the figures of the periods of one kind that have rows in the window, in order.

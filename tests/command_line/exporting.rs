@@ -107,7 +107,7 @@ fn what_is_chosen_is_exported_and_nothing_else() {
     assert_eq!(
         names(&["--format", "parquet", "--dataset", "markets"]),
         "export.json generation.parquet market_days.parquet market_histograms.parquet \
-         market_months.parquet market_quarters.parquet market_weeks.parquet market_years.parquet \
+         market_hours.parquet market_months.parquet market_quarters.parquet market_weeks.parquet market_years.parquet \
          markets.parquet"
     );
     // An earlier generation, without the packed table.

@@ -104,6 +104,7 @@ def database(folder, told):
             UNION ALL SELECT * FROM raw WHERE tx_id IS NULL;
         CREATE TABLE used AS
             SELECT store_id AS id, card_id, amount_minor::BIGINT AS amount, once.category, once.region,
+                ts::TIMESTAMP AS time,
                 CAST(ts::TIMESTAMP - to_hours(
                     coalesce(split_part(day_cutoff, ':', 1)::INTEGER, 0)) AS DATE) AS date
             FROM once LEFT JOIN known USING (store_id)

@@ -8,7 +8,9 @@ from conftest import AS_OF
 STATISTICS = """count(*) AS count, sum(amount)::DECIMAL(38, 0) AS sum, sum(amount) / count(*) AS mean,
     min(amount) AS min, max(amount) AS max, stddev_pop(amount) AS std,
     count(DISTINCT card_id) AS cards, count(*) FILTER (amount < 0) AS refund_count,
-    coalesce(sum(amount) FILTER (amount < 0), 0)::DECIMAL(38, 0) AS refund_sum"""
+    coalesce(sum(amount) FILTER (amount < 0), 0)::DECIMAL(38, 0) AS refund_sum,
+    count(*) FILTER (amount = 0) AS zero_count,
+    count(DISTINCT card_id) FILTER (amount > 0) AS buyers"""
 
 # The label, the first day and the last day of the period of a date.
 PERIODS = {
@@ -50,6 +52,14 @@ def histogram_sql(kind):
         FROM cells GROUP BY ALL"""
 
 
+def hours_sql(kind):
+    return f"""
+        SELECT id, strftime(date, '%Y-%m') AS period, date_trunc('month', date)::DATE AS first_date,
+            isodow(date) AS weekday, hour(time) * 2 + minute(time) // 30 AS half_hour,
+            count(*) AS count, sum(amount)::DECIMAL(38, 0) AS sum
+        FROM {rows(kind)} GROUP BY ALL"""
+
+
 STORES = f"""
     WITH figures AS (
         SELECT id, min(date) AS first_date, max(date) AS last_date, {STATISTICS} FROM used GROUP BY id),
@@ -86,6 +96,8 @@ def expected_sql(table):
             return f"SELECT category AS id, count(*) AS stores FROM ({STORES}) WHERE category IS NOT NULL GROUP BY category"
         case _ if part == "histograms":
             return histogram_sql(kind)
+        case _ if part == "hours":
+            return hours_sql(kind)
         case _ if part == "days":
             return f"SELECT id, date, {STATISTICS} FROM {rows(kind)} GROUP BY ALL"
         case _:
@@ -93,7 +105,7 @@ def expected_sql(table):
 
 
 TABLES = ["stores", "markets", "regions", "categories"] + [
-    f"{kind}_{part}" for kind in ["store", "market"] for part in ["days", *PERIODS, "histograms"]
+    f"{kind}_{part}" for kind in ["store", "market"] for part in ["days", *PERIODS, "histograms", "hours"]
 ]
 
 

@@ -8,7 +8,7 @@ from conftest import QUESTIONS
 PATTERN = """
     SELECT {group}, count(*) AS count, CAST(sum(amount) AS BIGINT) AS sum
     FROM payments
-    WHERE store = $store AND day BETWEEN $first AND $last
+    WHERE {scope} AND day BETWEEN $first AND $last
     GROUP BY ALL ORDER BY ALL
 """
 TABLES = {
@@ -22,7 +22,10 @@ def check(subject, store, first, last, **parameters):
     """Compares a pattern with what DuckDB answers; returns how many rows it is of."""
     served = subject.ask(subject.path(store, "consumption_pattern"), **parameters)
     for name, group in TABLES.items():
-        expected = subject.query(PATTERN.format(group=group), store=store, first=first, last=last)
+        scope = "true" if store is None else "store = $store"
+        names = {} if store is None else {"store": store}
+        sql = PATTERN.format(group=group, scope=scope)
+        expected = subject.query(sql, first=first, last=last, **names)
         for row in expected:
             row["mean"] = row["sum"] / row["count"]
         assert served[name] == expected, (name, store, parameters)
@@ -41,14 +44,14 @@ def check(subject, store, first, last, **parameters):
 def test_patterns_over_any_range_are_those_of_the_rows(subject, dice):
     with_rows = 0
     for _ in range(QUESTIONS):
-        store = dice.choice(subject.stores[:40] if dice.random() < 0.8 else subject.stores)
+        store = dice.choice([None, *subject.stores[:40]] if dice.random() < 0.8 else subject.stores)
         first, last = subject.random_range(dice)
         with_rows += check(subject, store, first, last, min_date=first, max_date=last) > 0
     assert with_rows > QUESTIONS / 3
 
 
 def test_patterns_of_named_periods_are_those_of_the_rows(subject, dice):
-    for store in [*subject.stores[:5], *dice.sample(subject.stores, k=5)]:
+    for store in [None, *subject.stores[:5], *dice.sample(subject.stores, k=5)]:
         check(subject, store, subject.first, subject.last)
         day = subject.random_range(dice)[0]
         monday = day - datetime.timedelta(days=day.weekday())

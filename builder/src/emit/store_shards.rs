@@ -124,7 +124,7 @@ pub fn write_market(
 ) -> Result<Vec<Staged>> {
     let mut encoder = DaysEncoder::default();
     let mut records = EncodedRecords::default();
-    for (ordinal, (day, totals, bins)) in market.iter().enumerate() {
+    for (ordinal, (day, of_day)) in market.iter().enumerate() {
         let (first_ever, returning, buyers) = cards.day(days, ordinal);
         let cards = DayCards {
             first_ever,
@@ -133,8 +133,8 @@ pub fn write_market(
         };
         encoder.day(
             day,
-            DayRows::Totals(totals, bins),
-            &[],
+            DayRows::Totals(&of_day.totals, &of_day.bins),
+            &of_day.hours().collect::<Vec<_>>(),
             cards,
             None,
             &mut records,

@@ -147,7 +147,7 @@ impl Engine<'_> {
             return Err(Error::NoRows(describe_nothing(&rows)));
         }
         lap(Stage::Stores);
-        let days = DayOrdinals::new(reduced.market.iter().map(|(day, ..)| day).collect());
+        let days = DayOrdinals::new(reduced.market.iter().map(|(day, _)| day).collect());
         let cards = self.count_cards(reduced.card_days, &days)?;
         lap(Stage::Cards);
         self.progress.begin(Stage::Finish, 3);

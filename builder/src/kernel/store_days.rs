@@ -72,13 +72,13 @@ impl DaysEncoder {
             DayRows::Amounts(amounts) => {
                 let (totals, cells) = self.month.day(day, amounts, cards);
                 if let Some(market) = market {
-                    market.add(day.0, &totals, cells);
+                    market.add(day.0, &totals, cells, hours);
                 }
             }
             DayRows::Totals(totals, bins) => {
                 self.month.day_totals(day, totals, bins, cards);
                 if let Some(market) = market {
-                    market.add(day.0, totals, &bins.iter().collect::<Vec<_>>());
+                    market.add(day.0, totals, &bins.iter().collect::<Vec<_>>(), hours);
                 }
             }
         }

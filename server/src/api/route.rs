@@ -57,7 +57,7 @@ pub(crate) enum Part {
     UnitPrice,
     /// A period beside an earlier one.
     Comparison,
-    /// Rows by weekday and hour, of stores.
+    /// Rows by weekday and hour.
     ConsumptionPattern,
 }
 
@@ -100,7 +100,7 @@ impl<'a> Route<'a> {
             Some("histogram") => Part::Histogram,
             Some("unit_price") => Part::UnitPrice,
             Some("comparison") => Part::Comparison,
-            Some("consumption_pattern") if dataset == STORES => Part::ConsumptionPattern,
+            Some("consumption_pattern") => Part::ConsumptionPattern,
             Some(_) => return None,
         };
         Some(Self::Series {
@@ -163,7 +163,6 @@ mod tests {
             "/v2/stores",
             "/v1/stores/a/b",
             "/v1/stores/a/statistics/x",
-            "/v1/markets/all/consumption_pattern",
             "/v1/stores/a/statistics/",
             "/v1/search/x",
             "/v1/datasets",

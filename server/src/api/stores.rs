@@ -21,6 +21,15 @@ const STORE_NS: u64 = 2_500;
 /// Tenths of millionths of a degree in a degree.
 const LOCATION_UNITS: f64 = 1e7;
 
+/// The resources of a store or market beside who it is.
+const AVAILABLE: [&str; 5] = [
+    "statistics",
+    "histogram",
+    "unit_price",
+    "comparison",
+    "consumption_pattern",
+];
+
 /// Writes who a store or market is.
 pub(super) fn write_profile(
     lookup: &mut Lookup<'_>,
@@ -53,7 +62,7 @@ pub(super) fn write_profile(
     json.key("sum").integer(totals.sum);
     json.key("cards").integer(summary.cards);
     json.key("available").begin_array();
-    series.available().iter().for_each(|name| json.string(name));
+    AVAILABLE.iter().for_each(|name| json.string(name));
     json.end_array();
     json.end_object();
     Ok(())

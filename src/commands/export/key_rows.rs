@@ -1,24 +1,25 @@
 //! All rows of one store or market: of itself, its periods and its histograms.
 
+use std::collections::BTreeMap;
+
 use nightshard_format::{
     Result,
     calendar::{Day, DayRange, Month, Period, PeriodKind, quarter_of},
     generation::Generation,
     histogram::FineHistogram,
-    record::{MonthRecord, StoreProfile, Summary},
+    record::{HalfHour, MonthRecord, StoreProfile, Summary},
     shard::Mapped,
-    statistics::Statistics,
 };
 
 use super::{
     error::corrupt,
     rows::{Cell, Rows},
     schema::{Field, Kind, optional, required},
-    statistics::{STATISTICS, cells, integer},
+    statistics::{Figures, STATISTICS, cells, integer},
 };
 
 /// How many tables a dataset of series has.
-pub(super) const TABLES: usize = 7;
+pub(super) const TABLES: usize = 8;
 
 /// Columns of the table of keys, before [`STATISTICS`] of everything.
 const PROFILE: [Field; 9] = [
@@ -51,6 +52,16 @@ const HISTOGRAM: [Field; 6] = [
     required("high", Kind::Integer),
     required("count", Kind::Integer),
 ];
+/// Columns of a month's half hours.
+const HOURS: [Field; 7] = [
+    required("id", Kind::Text),
+    required("period", Kind::Text),
+    required("first_date", Kind::Date),
+    required("weekday", Kind::Integer),
+    required("half_hour", Kind::Integer),
+    required("count", Kind::Integer),
+    required("sum", Kind::Decimal),
+];
 /// What each table is of, in the order of [`SeriesRows::all`], and its columns.
 pub(super) const PARTS: [(&str, [&[Field]; 2]); TABLES] = [
     ("", [&PROFILE, &STATISTICS]),
@@ -60,6 +71,7 @@ pub(super) const PARTS: [(&str, [&[Field]; 2]); TABLES] = [
     ("quarters", [&PERIOD, &STATISTICS]),
     ("years", [&PERIOD, &STATISTICS]),
     ("histograms", [&HISTOGRAM, &[]]),
+    ("hours", [&HOURS, &[]]),
 ];
 
 /// Tenths of millionths of a degree in a degree.
@@ -102,8 +114,7 @@ pub(super) struct Source<'a> {
 /// The figures of one period.
 struct PeriodRow {
     period: Period,
-    statistics: Statistics,
-    cards: u64,
+    figures: Figures,
 }
 
 impl Source<'_> {
@@ -119,30 +130,53 @@ impl Source<'_> {
         out: &mut SeriesRows,
     ) -> Result<()> {
         let id = std::str::from_utf8(key).map_err(|_bad| corrupt("key", "it is not UTF-8"))?;
-        let [keys, days, weeks, months, quarters, years, histograms] = &mut out.0;
-        let all = cells(&summary.statistics(), summary.cards)?;
-        keys.push(
-            profile(id, &summary.profile, summary.days)
-                .into_iter()
-                .chain(all),
-        );
+        let [
+            keys,
+            days,
+            weeks,
+            months,
+            quarters,
+            years,
+            histograms,
+            hours,
+        ] = &mut out.0;
         let mut rows_of_weeks = Vec::new();
+        let mut buyers = Vec::with_capacity(summary.months.len());
         for totals in &summary.months {
             let record = self.record(key, totals.month)?;
             add_days(id, &record, totals.month, days)?;
             merge_weeks(&record, totals.month, &mut rows_of_weeks)?;
             add_histogram(id, &record, totals.month, bins, histograms)?;
+            add_hours(id, &record, totals.month, hours)?;
+            buyers.push(NewBuyers::of(&record, totals.month, summary.days.first)?);
         }
+        let all = Figures {
+            statistics: summary.statistics(),
+            cards: summary.cards,
+            buyers: buyers.iter().map(|new| new.ever).sum(),
+        };
+        let all = cells(&all)?;
+        keys.push(
+            profile(id, &summary.profile, summary.days)
+                .into_iter()
+                .chain(all),
+        );
         let month = |month| Period::Month(month);
         let in_months = summary.months.iter().map(|totals| totals.cards);
         let in_quarters = summary.quarters.iter().map(|(_, cards)| *cards);
         let in_years = summary.years.iter().map(|(_, cards)| *cards);
         let quarter = |month| Period::Quarter(quarter_of(month));
         let year = |month: Month| Period::Year(month.year());
+        let of_month = buyers.iter().map(|new| new.in_month);
+        let of_quarter = buyers.iter().map(|new| new.in_quarter);
+        let of_year = buyers.iter().map(|new| new.in_year);
+        let of_months = merge_months(summary, month, in_months, of_month);
+        let of_quarters = merge_months(summary, quarter, in_quarters, of_quarter);
+        let of_years = merge_months(summary, year, in_years, of_year);
         self.add_periods(id, rows_of_weeks, weeks)?;
-        self.add_periods(id, merge_months(summary, month, in_months), months)?;
-        self.add_periods(id, merge_months(summary, quarter, in_quarters), quarters)?;
-        self.add_periods(id, merge_months(summary, year, in_years), years)
+        self.add_periods(id, of_months, months)?;
+        self.add_periods(id, of_quarters, quarters)?;
+        self.add_periods(id, of_years, years)
     }
 
     fn record(&self, key: &[u8], month: Month) -> Result<MonthRecord<'_>> {
@@ -165,7 +199,7 @@ impl Source<'_> {
                 Cell::Date(days.last),
                 Cell::Boolean(!self.data.covers(days)),
             ];
-            out.push(head.into_iter().chain(cells(&row.statistics, row.cards)?));
+            out.push(head.into_iter().chain(cells(&row.figures)?));
         }
         Ok(())
     }
@@ -187,11 +221,36 @@ fn profile<'a>(id: &'a str, profile: &'a StoreProfile, days: DayRange) -> [Cell<
     ]
 }
 
+/// The buyers of a month who have no earlier sale in each period that it is of, of which the longest
+/// begins on `first`.
+struct NewBuyers {
+    in_month: u64,
+    in_quarter: u64,
+    in_year: u64,
+    ever: u64,
+}
+
+impl NewBuyers {
+    fn of(record: &MonthRecord<'_>, month: Month, first: Day) -> Result<Self> {
+        let days = month.days();
+        let since = |period: Period| {
+            let first = period.days().map_or(days.first, |days| days.first);
+            record.buyers_since(days, first)
+        };
+        Ok(Self {
+            in_month: since(Period::Month(month))?,
+            in_quarter: since(Period::Quarter(quarter_of(month)))?,
+            in_year: since(Period::Year(month.year()))?,
+            ever: record.buyers_since(days, first)?,
+        })
+    }
+}
+
 /// Adds the days of a month, each with the cards that had a row on it.
 fn add_days(id: &str, record: &MonthRecord<'_>, month: Month, out: &mut Rows) -> Result<()> {
-    for (day, statistics, cards) in days_of(record, month, |day| day)? {
+    for (day, figures) in days_of(record, month, |day| day)? {
         let head = [Cell::Text(id), Cell::Date(day)];
-        out.push(head.into_iter().chain(cells(&statistics, cards)?));
+        out.push(head.into_iter().chain(cells(&figures)?));
     }
     Ok(())
 }
@@ -200,31 +259,77 @@ fn add_days(id: &str, record: &MonthRecord<'_>, month: Month, out: &mut Rows) ->
 fn merge_weeks(record: &MonthRecord<'_>, month: Month, weeks: &mut Vec<PeriodRow>) -> Result<()> {
     let week_of = |day| Period::containing(day, PeriodKind::Week);
     let monday = |day| week_of(day).days().map_or(day, |days| days.first);
-    for (day, statistics, cards) in days_of(record, month, monday)? {
-        let row = row_of(weeks, week_of(day));
-        row.statistics.merge(&statistics);
-        row.cards = row.cards.saturating_add(cards);
+    for (day, figures) in days_of(record, month, monday)? {
+        row_of(weeks, week_of(day)).figures.add(&figures);
     }
     Ok(())
 }
 
-/// Reads the days of a month, each with the cards that have no earlier row since `since` of it.
+/// Reads the days of a month, each with the cards that have no earlier row since `since` of it, and
+/// the buyers that have no earlier sale since then.
 fn days_of(
     record: &MonthRecord<'_>,
     month: Month,
-    since: impl FnMut(Day) -> Day,
-) -> Result<Vec<(Day, Statistics, u64)>> {
-    let mut days = Vec::with_capacity(31);
+    since: impl Fn(Day) -> Day,
+) -> Result<Vec<(Day, Figures)>> {
+    let mut days: Vec<(Day, Figures)> = Vec::with_capacity(31);
     record.visit_days(month.days(), |day, statistics| {
-        days.push((day, statistics, 0));
+        let figures = Figures {
+            statistics,
+            ..Figures::default()
+        };
+        days.push((day, figures));
     })?;
     let mut entries = days.iter_mut();
-    record.visit_cards_since(month.days(), since, |_day, cards| {
-        if let Some(entry) = entries.next() {
-            entry.2 = cards;
+    record.visit_cards_since(month.days(), &since, |_day, cards| {
+        if let Some((_, figures)) = entries.next() {
+            figures.cards = cards;
         }
     })?;
+    // Several changes of one distance add up, and some of them are negative.
+    let mut buyers: BTreeMap<Day, i64> = BTreeMap::new();
+    record.visit_buyers(month.days(), |day, change| {
+        let distance = i64::from(change.distance);
+        let is_new = distance == 0 || i64::from(day.0) - distance < i64::from(since(day).0);
+        if is_new {
+            let sum = buyers.entry(day).or_default();
+            *sum = sum.saturating_add(change.cards);
+        }
+    })?;
+    for (day, figures) in &mut days {
+        let buyers = buyers.get(day).copied().unwrap_or_default();
+        figures.buyers = u64::try_from(buyers).unwrap_or_default();
+    }
     Ok(days)
+}
+
+/// Adds the half hours of a month's weekdays that have rows.
+fn add_hours(id: &str, record: &MonthRecord<'_>, month: Month, out: &mut Rows) -> Result<()> {
+    let mut hours: BTreeMap<(i64, u8), HalfHour> = BTreeMap::new();
+    record.visit_hours(month.days(), |day, rows| {
+        let key = (day.weekday() as i64, rows.half_hour);
+        let none = HalfHour {
+            half_hour: rows.half_hour,
+            count: 0,
+            sum: 0,
+        };
+        let hour = hours.entry(key).or_insert(none);
+        hour.count = hour.count.saturating_add(rows.count);
+        hour.sum = hour.sum.saturating_add(rows.sum);
+    })?;
+    let label = month.to_string();
+    for ((weekday, half_hour), rows) in hours {
+        out.push([
+            Cell::Text(id),
+            Cell::Text(&label),
+            Cell::Date(month.first_day()),
+            Cell::Integer(weekday),
+            Cell::Integer(i64::from(half_hour)),
+            integer(rows.count)?,
+            Cell::Decimal(rows.sum),
+        ]);
+    }
+    Ok(())
 }
 
 fn add_histogram(
@@ -250,19 +355,25 @@ fn add_histogram(
     Ok(())
 }
 
-/// Adds months up to periods, whose cards follow one another in `cards`.
+/// Adds months up to periods, whose cards follow one another in `cards`; `buyers` are those of each
+/// month that its period has not had before.
 fn merge_months(
     summary: &Summary,
     period_of: impl Fn(Month) -> Period,
     cards: impl Iterator<Item = u64>,
+    buyers: impl Iterator<Item = u64>,
 ) -> Vec<PeriodRow> {
     let mut rows = Vec::new();
-    for totals in &summary.months {
-        let row = row_of(&mut rows, period_of(totals.month));
-        row.statistics.merge(&totals.statistics);
+    for (totals, buyers) in summary.months.iter().zip(buyers) {
+        let figures = &mut row_of(&mut rows, period_of(totals.month)).figures;
+        figures.add(&Figures {
+            statistics: totals.statistics,
+            cards: 0,
+            buyers,
+        });
     }
     for (row, cards) in rows.iter_mut().zip(cards) {
-        row.cards = cards;
+        row.figures.cards = cards;
     }
     rows
 }
@@ -272,8 +383,7 @@ fn row_of(rows: &mut Vec<PeriodRow>, period: Period) -> &mut PeriodRow {
     if rows.last().is_none_or(|row| row.period != period) {
         rows.push(PeriodRow {
             period,
-            statistics: Statistics::default(),
-            cards: 0,
+            figures: Figures::default(),
         });
     }
     let last = rows.len() - 1;

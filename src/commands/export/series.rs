@@ -25,6 +25,8 @@ const BATCH_ROWS: u64 = 1 << 16;
 const KEYS_AT_A_TIME: usize = 16;
 /// The cells of the grid: a month's histogram has no more rows.
 const CELLS: u64 = 2_540;
+/// The half hours of a week.
+const HALF_HOURS: u64 = 7 * 48;
 
 /// Returns the schemas of the tables of stores or markets.
 pub(super) fn schemas(dataset: &str) -> [TableSchema; TABLES] {
@@ -98,8 +100,9 @@ fn next_batch<'a>(
 fn rows_at_most(summary: &Summary) -> u64 {
     let months = summary.months.iter().map(|totals| {
         let days = totals.statistics.count.min(31);
-        // A week for each day, a month, a quarter, a year; and cells.
-        2 * days + 3 + totals.statistics.count.min(CELLS)
+        let count = totals.statistics.count;
+        // A week for each day, a month, a quarter, a year; cells; half hours.
+        2 * days + 3 + count.min(CELLS) + count.min(HALF_HOURS)
     });
     1 + months.sum::<u64>()
 }

@@ -8,8 +8,8 @@ use super::{
     schema::{Field, Kind, optional, required},
 };
 
-/// As in a statistics row of the HTTP interface.
-pub(super) const STATISTICS: [Field; 9] = [
+/// As in a statistics row of the HTTP interface, and what unit prices need beside it.
+pub(super) const STATISTICS: [Field; 11] = [
     required("count", Kind::Integer),
     required("sum", Kind::Decimal),
     optional("mean", Kind::Double),
@@ -19,7 +19,29 @@ pub(super) const STATISTICS: [Field; 9] = [
     required("cards", Kind::Integer),
     required("refund_count", Kind::Integer),
     required("refund_sum", Kind::Decimal),
+    required("zero_count", Kind::Integer),
+    required("buyers", Kind::Integer),
 ];
+
+/// The figures of a period.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Figures {
+    /// Totals of its rows.
+    pub(super) statistics: Statistics,
+    /// Distinct cards that have a row.
+    pub(super) cards: u64,
+    /// Those that have a sale.
+    pub(super) buyers: u64,
+}
+
+impl Figures {
+    /// Adds rows of other days; cards and buyers are those that the days before have not.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.statistics.merge(&other.statistics);
+        self.cards = self.cards.saturating_add(other.cards);
+        self.buyers = self.buyers.saturating_add(other.buyers);
+    }
+}
 
 /// So many amounts, and their squares, add up within 128 bits: no figure of them overflows.
 const ROWS_MAX: u64 = 10_000_000_000;
@@ -28,7 +50,8 @@ const ROWS_MAX: u64 = 10_000_000_000;
 ///
 /// # Errors
 /// [`nightshard_format::Error::Corrupt`] for totals that no rows add up to.
-pub(super) fn cells(statistics: &Statistics, cards: u64) -> Result<[Cell<'static>; 9]> {
+pub(super) fn cells(figures: &Figures) -> Result<[Cell<'static>; 11]> {
+    let statistics = &figures.statistics;
     if !is_plausible(statistics) {
         return Err(corrupt("statistics", "no rows add up to them"));
     }
@@ -39,9 +62,11 @@ pub(super) fn cells(statistics: &Statistics, cards: u64) -> Result<[Cell<'static
         Cell::Integer(statistics.min),
         Cell::Integer(statistics.max),
         Cell::optional_double(statistics.std()),
-        integer(cards)?,
+        integer(figures.cards)?,
         integer(statistics.refund_count)?,
         Cell::Decimal(statistics.refund_sum),
+        integer(statistics.zero_count)?,
+        integer(figures.buyers)?,
     ])
 }
 
@@ -79,7 +104,12 @@ mod tests {
             max: AMOUNT_MINOR_MAX,
             ..Statistics::default()
         };
-        let cells_of_most = cells(&most, 1).unwrap();
+        let with = |statistics, cards| Figures {
+            statistics,
+            cards,
+            buyers: 0,
+        };
+        let cells_of_most = cells(&with(most, 1)).unwrap();
         assert_eq!(cells_of_most[1], Cell::Decimal(10_i128.pow(24)));
         assert_eq!(cells_of_most[5], Cell::Double(0.0));
         let least = Statistics {
@@ -87,7 +117,7 @@ mod tests {
             refund_sum: -most.sum,
             ..most
         };
-        cells(&least, 1).unwrap();
+        cells(&with(least, 1)).unwrap();
         for beyond in [
             Statistics {
                 count: ROWS_MAX + 1,
@@ -110,8 +140,8 @@ mod tests {
                 ..most
             },
         ] {
-            cells(&beyond, 0).unwrap_err();
+            cells(&with(beyond, 0)).unwrap_err();
         }
-        cells(&most, 1 << 63).unwrap_err();
+        cells(&with(most, 1 << 63)).unwrap_err();
     }
 }
