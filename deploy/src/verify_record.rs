@@ -155,6 +155,7 @@ mod tests {
                 first_ever,
                 returning: returning.as_slice(),
                 buyers: &[],
+                ..DayCards::default()
             };
             let mut builder = MonthBuilder::new();
             builder.begin(day.month());

@@ -26,6 +26,9 @@ struct Parts {
     buyers: (u32, Vec<u8>),
     /// Which days have half hours, and those, as encoded.
     hours: (u32, Vec<u8>),
+    /// On which days there are second visits, and those, as encoded.
+    second: (u32, Vec<u8>),
+    cohorts: Vec<u8>,
     /// Added to the first day's places in the directory.
     directory_shift: (u32, u32),
     cells: Vec<u8>,
@@ -39,14 +42,15 @@ impl Parts {
     ///
     /// Two cards come for the first time on the second, one after three days and one after forty;
     /// on the fourth two cards come after two days, of which one buys nothing and one bought five
-    /// days ago.
+    /// days ago. It and the one after forty days buy for the second time; of three who bought before, one
+    /// began in the month before.
     fn right() -> Self {
         let many = Statistics::of(&vec![500; 1_100]);
         let few = Statistics::of(&[-7, 250]);
         let mut totals = many;
         totals.merge(&few);
         Self {
-            flag: 7,
+            flag: 31,
             mask: 0b1010,
             totals,
             first_ever: 2,
@@ -64,6 +68,8 @@ impl Parts {
                 0b1010,
                 [hours(&[(24, 1_099, 549_500)]), few_hours()].concat(),
             ),
+            second: (0b1010, [runs(&[(40, 1)]), runs(&[(5, 1)])].concat()),
+            cohorts: runs(&[(1, 1), (9, 2)]),
             directory_shift: (0, 0),
             cells: cells(&[(-7, 1), (115, 1), (140, 1_100)]),
             changes: changes(&[(2, 1)]),
@@ -77,7 +83,7 @@ impl Parts {
         let mut totals = Statistics::of(&[500; 4]);
         totals.merge(&Statistics::of(&[-7, 250]));
         let mut parts = Self::right();
-        parts.flag = 6;
+        parts.flag = 30;
         parts.hours.1 = [hours(&[(24, 4, 2_000)]), few_hours()].concat();
         parts.totals = totals;
         parts.days[0] = day_by_amounts(&[500; 4]);
@@ -103,6 +109,15 @@ impl Parts {
             put_varint(&mut out, self.hours.1.len() as u64 + 4);
             out.extend(self.hours.0.to_le_bytes());
             out.extend(&self.hours.1);
+        }
+        if self.flag & 8 == 8 {
+            put_varint(&mut out, self.second.1.len() as u64 + 4);
+            out.extend(self.second.0.to_le_bytes());
+            out.extend(&self.second.1);
+        }
+        if self.flag & 16 == 16 {
+            put_varint(&mut out, self.cohorts.len() as u64);
+            out.extend(&self.cohorts);
         }
         if self.flag & 1 == 1 {
             let (mut day, mut card) = self.directory_shift;
@@ -235,9 +250,9 @@ fn right_parts_are_right() {
 }
 
 #[test]
-fn a_first_byte_other_than_0_to_7_is_found() {
-    for flag in [8, 15, 0x87, 0xff] {
-        let problem = "its first byte is not 0 to 7";
+fn a_first_byte_other_than_0_to_31_is_found() {
+    for flag in [32, 63, 0x9f, 0xff] {
+        let problem = "its first byte is not 0 to 31";
         assert_found(Parts::right_and_small(), problem, |parts| parts.flag = flag);
     }
 }
@@ -294,6 +309,7 @@ fn cards_that_are_not_those_of_the_days_are_found() {
         // The day before the second lies in the month.
         assert_found(parts, problem, |parts| {
             parts.cards[0] = [&[2][..], &runs(&[(1, 1), (40, 1)])].concat();
+            parts.cohorts = runs(&[(1, 1), (9, 1)]);
         });
     }
 }
@@ -318,12 +334,13 @@ fn buyers_that_are_not_among_the_cards_are_found() {
             parts.buyers.1 = changes(&[(2, -1), (5, 1)]);
         });
         // One sale, and two cards of which nothing says that they buy nothing.
-        assert_found(parts, problem, |parts| parts.flag &= !2);
+        assert_found(parts, problem, |parts| parts.flag &= !(2 | 8 | 16));
     }
     let problem = "it has lists of no day, or of one without rows";
     for mask in [0, 0b0100, 0b1100] {
         assert_found(Parts::right(), problem, |parts| parts.buyers.0 = mask);
         assert_found(Parts::right(), problem, |parts| parts.hours.0 = mask);
+        assert_found(Parts::right(), problem, |parts| parts.second.0 = mask);
     }
     let problem = "its changes do not ascend, or change nothing";
     for forged in [changes(&[(2, -1), (2, -1)]), changes(&[(2, -1), (5, 0)])] {
@@ -332,6 +349,31 @@ fn buyers_that_are_not_among_the_cards_are_found() {
     let problem = "bytes are left over after its lists";
     assert_found(Parts::right(), problem, |parts| parts.buyers.1.push(0));
     assert_found(Parts::right(), problem, |parts| parts.hours.1.push(0));
+    assert_found(Parts::right(), problem, |parts| parts.second.1.push(0));
+}
+
+#[test]
+fn second_visits_and_cohorts_that_are_not_those_of_the_buyers_are_found() {
+    let problem = "its second visits are not among its buyers";
+    for forged in [runs(&[]), runs(&[(3, 1)]), runs(&[(5, 2)]), runs(&[(2, 1)])] {
+        for mut parts in [Parts::right(), Parts::right_and_small()] {
+            parts.second.0 = 0b1000;
+            assert_found(parts, problem, |parts| parts.second.1.clone_from(&forged));
+        }
+    }
+    let problem = "its cohorts are not those of its buyers";
+    let mut left_over = runs(&[(1, 3)]);
+    left_over.push(0);
+    for forged in [
+        runs(&[]),
+        runs(&[(1, 2)]),
+        runs(&[(1, u64::MAX), (2, 4)]),
+        left_over,
+    ] {
+        for parts in [Parts::right(), Parts::right_and_small()] {
+            assert_found(parts, problem, |parts| parts.cohorts.clone_from(&forged));
+        }
+    }
 }
 
 #[test]

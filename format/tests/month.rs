@@ -22,6 +22,7 @@ type Row = (Day, i64, Option<u8>);
 struct Written {
     months: BTreeMap<Month, Vec<u8>>,
     summary: Vec<u8>,
+    loyalty: BTreeMap<Day, DayLoyalty>,
 }
 
 /// The cards of a day by the distance to each card's previous day, 0 for none, found by looking at
@@ -67,6 +68,57 @@ fn cards_of(rows: &[Row], day: Day) -> (u64, Vec<Run>, Vec<Change>) {
     (first_ever, runs.collect(), changes)
 }
 
+/// What loyalty needs of a day: second visits by the distance to the first, and first visits in a month by
+/// months since that of the first one ever.
+#[derive(Default, Clone)]
+struct DayLoyalty {
+    second: Vec<Run>,
+    cohorts: Vec<Run>,
+}
+
+/// What loyalty needs, by going through the days with a sale of one card after the other.
+fn loyalty_of(rows: &[Row]) -> BTreeMap<Day, DayLoyalty> {
+    let mut days: BTreeMap<u8, BTreeSet<Day>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| is_sale(row)) {
+        if let Some(card) = row.2 {
+            days.entry(card).or_default().insert(row.0);
+        }
+    }
+    let mut second: BTreeMap<(Day, u32), u64> = BTreeMap::new();
+    let mut cohorts = second.clone();
+    for days in days.values() {
+        let days: Vec<Day> = days.iter().copied().collect();
+        if let [first, again, ..] = days[..] {
+            *second
+                .entry((again, (again.0 - first.0).cast_unsigned()))
+                .or_default() += 1;
+        }
+        let in_new_months = days
+            .windows(2)
+            .filter(|pair| pair[0].month() != pair[1].month());
+        for day in in_new_months.map(|pair| pair[1]) {
+            let months = (day.month().0 - days[0].month().0).cast_unsigned();
+            *cohorts.entry((day, months)).or_default() += 1;
+        }
+    }
+    let mut found: BTreeMap<Day, DayLoyalty> = BTreeMap::new();
+    for ((day, distance), count) in second {
+        found
+            .entry(day)
+            .or_default()
+            .second
+            .push(Run { distance, count });
+    }
+    for ((day, distance), count) in cohorts {
+        found
+            .entry(day)
+            .or_default()
+            .cohorts
+            .push(Run { distance, count });
+    }
+    found
+}
+
 /// The half hour of a row, as if it followed from its amount and its card; some are not known.
 fn half_hour_of(row: &Row) -> Option<u8> {
     let number = (row.1.unsigned_abs() + u64::from(row.2.unwrap_or_default())) % 53;
@@ -99,6 +151,7 @@ fn write(rows: &[Row], by_totals: bool) -> Written {
     let mut written = Written {
         months: BTreeMap::new(),
         summary: Vec::new(),
+        loyalty: loyalty_of(rows),
     };
     for month in months {
         builder.begin(month);
@@ -110,10 +163,13 @@ fn write(rows: &[Row], by_totals: bool) -> Written {
                 .collect();
             amounts.sort_unstable();
             let (first_ever, returning, buyers) = cards_of(rows, *day);
+            let loyalty = written.loyalty.get(day).cloned().unwrap_or_default();
             let cards = DayCards {
                 first_ever,
                 returning: &returning,
                 buyers: &buyers,
+                second: &loyalty.second,
+                cohorts: &loyalty.cohorts,
             };
             summary.day(*day, cards);
             if by_totals {
@@ -161,6 +217,29 @@ fn check_buyers(rows: &[Row], record: &MonthRecord<'_>, range: DayRange) {
     }
 }
 
+/// Second visits come by day, and cohorts by month.
+fn check_loyalty(written: &Written, record: &MonthRecord<'_>, month: Month, range: DayRange) {
+    let of_days = |days: DayRange| {
+        let days = written.loyalty.range(days.first..);
+        days.take_while(move |(day, _)| month.days().contains(**day))
+    };
+    let mut second = Vec::new();
+    let visit = |day, run| second.push((day, run));
+    record.visit_second_visits(range, visit).unwrap();
+    let days = month.days().intersection(range);
+    let expected = of_days(days).filter(|(day, _)| days.contains(**day));
+    let expected = expected.flat_map(|(day, of_day)| of_day.second.iter().map(|run| (*day, *run)));
+    assert!(expected.eq(second), "{range:?}");
+    let mut expected = BTreeMap::<u32, u64>::new();
+    for run in of_days(month.days()).flat_map(|(_, of_day)| &of_day.cohorts) {
+        *expected.entry(run.distance).or_default() += run.count;
+    }
+    let mut cohorts = BTreeMap::new();
+    let visit = |run: Run| assert_eq!(cohorts.insert(run.distance, run.count), None);
+    record.visit_cohorts(visit).unwrap();
+    assert_eq!(cohorts, expected, "{month}");
+}
+
 fn distinct(rows: &[Row], keep: impl Fn(&Row) -> bool) -> u64 {
     rows.iter()
         .filter(|row| keep(row))
@@ -182,6 +261,7 @@ fn check_range(rows: &[Row], written: &Written, range: DayRange) {
         cards += record.cards_since(range, range.first).unwrap();
         buyers += record.buyers_since(range, range.first).unwrap();
         check_buyers(rows, &record, range);
+        check_loyalty(written, &record, *month, range);
         let mut hours = Vec::new();
         let visit = |day, hour| hours.push((day, hour));
         record.visit_hours(range, visit).unwrap();

@@ -421,6 +421,7 @@ fn resource_of(route: &Route<'_>) -> Resource {
             (true, Part::UnitPrice) => Resource::StoreUnitPrice,
             (true, Part::Comparison) => Resource::StoreComparison,
             (true, Part::ConsumptionPattern) => Resource::StoreConsumptionPattern,
+            (_, Part::Loyalty) => Resource::StoreLoyalty,
             (false, Part::Profile) => Resource::Market,
             (false, Part::Statistics) => Resource::MarketStatistics,
             (false, Part::Histogram) => Resource::MarketHistogram,

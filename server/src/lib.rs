@@ -37,6 +37,7 @@ mod generation;
 mod host;
 mod json;
 mod listen;
+mod loyalty;
 mod metrics;
 mod opener;
 mod outlook;

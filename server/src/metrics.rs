@@ -34,6 +34,7 @@ pub(crate) enum Resource {
     StoreUnitPrice,
     StoreComparison,
     StoreConsumptionPattern,
+    StoreLoyalty,
     Market,
     MarketStatistics,
     MarketHistogram,
@@ -52,13 +53,14 @@ pub(crate) enum Resource {
 }
 
 /// The names of resources, in the order of [`Resource`].
-const RESOURCES: [&str; 21] = [
+const RESOURCES: [&str; 22] = [
     "/v1/stores/{id}",
     "/v1/stores/{id}/statistics",
     "/v1/stores/{id}/histogram",
     "/v1/stores/{id}/unit_price",
     "/v1/stores/{id}/comparison",
     "/v1/stores/{id}/consumption_pattern",
+    "/v1/stores/{id}/loyalty",
     "/v1/markets/{id}",
     "/v1/markets/{id}/statistics",
     "/v1/markets/{id}/histogram",

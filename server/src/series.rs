@@ -9,12 +9,13 @@ use nightshard_format::{
     calendar::{Day, DayRange, Month, Period, PeriodKind, quarter_of},
     generation::Generation,
     histogram::FineHistogram,
-    record::{MonthRecord, MonthTotals, Summary},
+    record::{MARKETS, MonthRecord, MonthTotals, Summary},
     shard::Mapped,
     statistics::Statistics,
 };
 
 use crate::{
+    loyalty::Loyalty,
     pattern::Pattern,
     problem::Result,
     sales::{DaySales, Sales},
@@ -192,6 +193,11 @@ impl<'a> Series<'a> {
         }))
     }
 
+    /// Returns whether this is a market.
+    pub(crate) fn is_market(&self) -> bool {
+        self.dataset == MARKETS
+    }
+
     /// Returns the summary.
     pub(crate) fn summary(&self) -> &Summary {
         &self.summary
@@ -348,6 +354,41 @@ impl<'a> Series<'a> {
             }
         }
         Ok(pattern)
+    }
+
+    /// Counts who comes back in the window; of markets, who buys again is not known.
+    pub(crate) fn loyalty(
+        &self,
+        window: &Window,
+        absence: u32,
+        work: &mut Work,
+    ) -> Result<Loyalty> {
+        let mut loyalty = Loyalty::new(window.shown(), absence, self.data.last);
+        if window.shown().is_empty() {
+            return Ok(loyalty);
+        }
+        let cohorts = window.touched.first.0..=window.touched.last.0;
+        for month in cohorts
+            .map(Month)
+            .filter(|month| window.whole.has(*month, 1))
+        {
+            loyalty.begin_cohort(month);
+        }
+        for totals in &self.summary.months {
+            let record = self.record(totals.month)?;
+            let days = loyalty.days_of_buyers().intersection(totals.month.days());
+            if days.is_empty() {
+                work.spend(roll_up_estimate_ns(totals))?;
+            } else {
+                work.spend(days_estimate_ns(totals) * 2)?;
+                record.visit_buyers(days, |day, buyers| loyalty.add_buyers(day, buyers))?;
+            }
+            record.visit_second_visits(totals.month.days(), |day, visits| {
+                loyalty.add_second_visits(day, visits);
+            })?;
+            record.visit_cohorts(|buyers| loyalty.add_retained(totals.month, buyers))?;
+        }
+        Ok(loyalty)
     }
 
     /// Counts the rows of the window by cell.

@@ -130,6 +130,7 @@ pub fn write_market(
             first_ever,
             returning: &returning,
             buyers: &buyers,
+            ..DayCards::default()
         };
         encoder.day(
             day,

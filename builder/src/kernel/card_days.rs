@@ -7,6 +7,8 @@
 
 use nightshard_format::record::{Change, DayCards, Run};
 
+use super::card_memory::Sale;
+
 /// A day and the distance to the same card's previous day, 0 for the card's first; ordered by
 /// day, then distance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +43,10 @@ pub struct DistanceCounts {
     cards: Counts,
     /// By how many buyers differ.
     buyers: Counts,
+    /// Second days with a sale.
+    second: Counts,
+    /// First days with a sale in a month, by months since that of the first sale.
+    cohorts: Counts,
 }
 
 impl DistanceCounts {
@@ -51,20 +57,40 @@ impl DistanceCounts {
         self.buyers.extend(changes);
     }
 
+    /// Counts what is known of a card's sales on a day.
+    pub(super) fn add_sale(&mut self, day: i32, sale: Sale) {
+        if sale.is_second {
+            let distance = sale.before.distance();
+            self.second.push((DayDistance::new(day, distance), 1));
+        }
+        if let Some(months) = sale.cohort {
+            self.cohorts.push((DayDistance::new(day, months), 1));
+        }
+    }
+
     /// Adds up what was added.
     #[must_use]
     pub fn sorted(mut self) -> Self {
-        add_up(&mut self.cards);
-        add_up(&mut self.buyers);
+        self.all_mut().into_iter().for_each(add_up);
         self
     }
 
     /// Adds the counts of other cards.
     pub fn merge(&mut self, other: &Self) {
-        self.cards.extend_from_slice(&other.cards);
-        self.buyers.extend_from_slice(&other.buyers);
-        add_up(&mut self.cards);
-        add_up(&mut self.buyers);
+        let others = [&other.cards, &other.buyers, &other.second, &other.cohorts];
+        for (counts, other) in self.all_mut().into_iter().zip(others) {
+            counts.extend_from_slice(other);
+            add_up(counts);
+        }
+    }
+
+    fn all_mut(&mut self) -> [&mut Counts; 4] {
+        [
+            &mut self.cards,
+            &mut self.buyers,
+            &mut self.second,
+            &mut self.cohorts,
+        ]
     }
 
     /// Passes over the days in order: each call of [`Days::take`] must be for a later day.
@@ -73,7 +99,9 @@ impl DistanceCounts {
         Days {
             cards: &self.cards,
             buyers: &self.buyers,
-            runs: Vec::new(),
+            second: &self.second,
+            cohorts: &self.cohorts,
+            runs: Default::default(),
             changes: Vec::new(),
         }
     }
@@ -96,24 +124,30 @@ fn add_up(counts: &mut Counts) {
 pub struct Days<'a> {
     cards: &'a [(DayDistance, i64)],
     buyers: &'a [(DayDistance, i64)],
-    runs: Vec<Run>,
+    second: &'a [(DayDistance, i64)],
+    cohorts: &'a [(DayDistance, i64)],
+    /// Cards, second days and cohorts of the day that was taken.
+    runs: [Vec<Run>; 3],
     changes: Vec<Change>,
 }
 
 impl Days<'_> {
     /// Returns the cards of a day.
     pub fn take(&mut self, day: i32) -> DayCards<'_> {
-        self.runs.clear();
         self.changes.clear();
-        let mut first_ever = 0;
-        for (entry, count) in take_until(&mut self.cards, day) {
-            match entry.distance() {
-                0 => first_ever = count.cast_unsigned(),
-                distance => self.runs.push(Run {
-                    distance,
-                    count: count.cast_unsigned(),
-                }),
-            }
+        let of_cards = take_until(&mut self.cards, day);
+        let first = of_cards.iter().find(|(entry, _)| entry.distance() == 0);
+        let first_ever = first.map_or(0, |(_, count)| count.cast_unsigned());
+        let second = take_until(&mut self.second, day);
+        let cohorts = take_until(&mut self.cohorts, day);
+        let taken = [of_cards, second, cohorts];
+        for (runs, counts) in self.runs.iter_mut().zip(taken) {
+            runs.clear();
+            let counts = counts.iter().filter(|(entry, _)| entry.distance() > 0);
+            runs.extend(counts.map(|(entry, count)| Run {
+                distance: entry.distance(),
+                count: count.cast_unsigned(),
+            }));
         }
         let changes = take_until(&mut self.buyers, day).iter();
         self.changes.extend(changes.map(|(entry, cards)| Change {
@@ -122,8 +156,10 @@ impl Days<'_> {
         }));
         DayCards {
             first_ever,
-            returning: &self.runs,
+            returning: &self.runs[0],
             buyers: &self.changes,
+            second: &self.runs[1],
+            cohorts: &self.runs[2],
         }
     }
 }

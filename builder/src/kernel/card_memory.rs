@@ -1,5 +1,7 @@
 //! When each card of a store was there last, and when it bought there last.
 
+use nightshard_format::calendar::{Day, Month};
+
 use super::row::{CARD_SHIFT, CardDay};
 
 /// When a card was there before.
@@ -28,8 +30,19 @@ impl Before {
 pub(super) struct Seen {
     /// When it had a row before.
     pub(super) row: Before,
-    /// When it had a sale before, if it has one now.
-    pub(super) sale: Option<Before>,
+    /// Its sale, if it has one now.
+    pub(super) sale: Option<Sale>,
+}
+
+/// What is known of a card when it buys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sale {
+    /// When it had a sale before.
+    pub(super) before: Before,
+    /// Whether this is its second day with a sale.
+    pub(super) is_second: bool,
+    /// On its first day with a sale in a month: how many months before it had its first sale.
+    pub(super) cohort: Option<u32>,
 }
 
 /// The last days of every card seen, in a table that a card's pseudonym points into.
@@ -42,7 +55,32 @@ pub(super) struct CardMemory {
     taken: usize,
     /// Slots of smaller or larger tables before: memory that was never touched is dear.
     spare: Vec<Slot>,
+    today: Today,
 }
+
+/// A day and its month.
+#[derive(Debug, Clone, Copy, Default)]
+struct Today {
+    day: i32,
+    /// The days before it in its month.
+    offset: u32,
+    /// Months since January 1970.
+    month: u32,
+}
+
+impl Today {
+    fn of(day: i32) -> Self {
+        let month = Day(day).month();
+        Self {
+            day,
+            offset: (day - month.first_day().0).cast_unsigned(),
+            month: (month.0 - EPOCH.0).cast_unsigned(),
+        }
+    }
+}
+
+/// January 1970.
+const EPOCH: Month = Month(1970 * 12);
 
 /// A table starts with at most so many slots, so that many rows of few cards need no large one.
 const SLOTS_AT_FIRST_MAX: usize = 1 << 16;
@@ -59,14 +97,15 @@ impl CardMemory {
     /// Takes note of a row of a known card; days do not descend.
     #[inline]
     pub(super) fn see(&mut self, card_day: CardDay) -> Seen {
+        if self.today.day != card_day.day() {
+            self.today = Today::of(card_day.day());
+        }
         let slot = self.find(card_day);
         let held = self.slots[slot];
-        self.slots[slot] = held.followed_by(card_day);
+        self.slots[slot] = held.followed_by(card_day, self.today);
         let seen = Seen {
             row: held.before(held.day_after(), card_day),
-            sale: card_day
-                .is_sale()
-                .then(|| held.before(held.day_after_sale(), card_day)),
+            sale: card_day.is_sale().then(|| held.sale(card_day, self.today)),
         };
         if held.is_free() {
             self.taken += 1;
@@ -114,13 +153,20 @@ impl CardMemory {
     }
 }
 
-/// A card and the days after its last row and its last sale, 0 for none.
+/// A card, the days after its last row and its last sale, 0 for none, the month of its first sale, and
+/// whether it had a sale on another day.
 #[derive(Debug, Clone, Copy)]
 struct Slot(u128);
 
 const DAY_BITS: u32 = 17;
 const ONE_DAY_MASK: u128 = (1 << DAY_BITS) - 1;
-const _: () = assert!(2 * DAY_BITS <= CARD_SHIFT);
+const MONTH_SHIFT: u32 = 2 * DAY_BITS;
+const MONTH_BITS: u32 = 12;
+const MONTH_MASK: u128 = (1 << MONTH_BITS) - 1;
+const AGAIN_SHIFT: u32 = MONTH_SHIFT + MONTH_BITS;
+const _: () = assert!(AGAIN_SHIFT < CARD_SHIFT);
+// Days are shorter than 2^16.
+const _: () = assert!((1 << 16) / 28 < 1 << MONTH_BITS);
 
 impl Slot {
     const FREE: Self = Self(0);
@@ -141,14 +187,45 @@ impl Slot {
         (self.0 >> DAY_BITS) & ONE_DAY_MASK
     }
 
-    fn followed_by(self, card_day: CardDay) -> Self {
+    /// Returns the month of the first sale, if there is any.
+    fn first_month(self) -> u128 {
+        (self.0 >> MONTH_SHIFT) & MONTH_MASK
+    }
+
+    /// Returns whether there are sales on two days or more.
+    fn has_come_again(self) -> bool {
+        self.0 >> AGAIN_SHIFT & 1 == 1
+    }
+
+    fn followed_by(self, card_day: CardDay, today: Today) -> Self {
         let after = u128::from(card_day.day().cast_unsigned()) + 1;
-        let after_sale = if card_day.is_sale() {
-            after
-        } else {
-            self.day_after_sale()
+        let of_card = card_day.card() << CARD_SHIFT | after;
+        if !card_day.is_sale() {
+            let kept = self.0 & ((1 << CARD_SHIFT) - 1) & !ONE_DAY_MASK;
+            return Self(of_card | kept);
+        }
+        let before = self.day_after_sale();
+        let (month, again) = match before {
+            0 => (u128::from(today.month), false),
+            _ => (self.first_month(), self.has_come_again() || before != after),
         };
-        Self(card_day.card() << CARD_SHIFT | after_sale << DAY_BITS | after)
+        let of_sales = u128::from(again) << AGAIN_SHIFT | month << MONTH_SHIFT | after << DAY_BITS;
+        Self(of_card | of_sales)
+    }
+
+    /// Returns what is known of the card's sales when it buys.
+    fn sale(self, card_day: CardDay, today: Today) -> Sale {
+        let before = self.before(self.day_after_sale(), card_day);
+        let (is_earlier_day, is_earlier_month) = match before {
+            Before::Never | Before::SameDay => (false, false),
+            Before::Days(days) => (true, days > today.offset),
+        };
+        let first_month = u32::try_from(self.first_month()).unwrap_or(u32::MAX);
+        Sale {
+            before,
+            is_second: is_earlier_day && !self.has_come_again(),
+            cohort: is_earlier_month.then(|| today.month.saturating_sub(first_month)),
+        }
     }
 
     fn before(self, day_after: u128, now: CardDay) -> Before {
@@ -163,7 +240,7 @@ impl Slot {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::{BTreeSet, HashMap};
 
     use proptest::prelude::*;
 
@@ -177,16 +254,31 @@ mod tests {
         }
     }
 
+    fn plain_sale(sales: &[i32], day: i32) -> Sale {
+        let earlier: BTreeSet<i32> = sales.iter().copied().filter(|it| *it < day).collect();
+        let month = Day(day).month();
+        let is_new_to_month = earlier.iter().all(|it| Day(*it).month() != month);
+        let first = earlier
+            .first()
+            .filter(|_| is_new_to_month && !sales.contains(&day));
+        Sale {
+            before: before(sales.last().copied(), day),
+            is_second: earlier.len() == 1 && !sales.contains(&day),
+            cohort: first.map(|first| (month.0 - Day(*first).month().0).cast_unsigned()),
+        }
+    }
+
     proptest! {
         #[test]
         fn rows_and_sales_are_told_apart_as_by_maps(
-            rows in prop::collection::vec((1_u128..300, 0_i32..3, any::<bool>()), 0..2_000),
+            rows in prop::collection::vec((1_u128..300, 0_i32..20, any::<bool>()), 0..2_000),
             expected in 0_usize..2_000,
         ) {
             let mut memory = CardMemory::default();
             for round in 0..2 {
                 memory.forget(expected);
-                let (mut last, mut last_sale) = (HashMap::new(), HashMap::new());
+                let mut last = HashMap::new();
+                let mut sales: HashMap<u128, Vec<i32>> = HashMap::new();
                 let mut day = round;
                 for (card, days, is_sale) in &rows {
                     day += days;
@@ -195,7 +287,12 @@ mod tests {
                     let seen = memory.see(CardDay::new(card, day, *is_sale));
                     let plain = Seen {
                         row: before(last.insert(card, day), day),
-                        sale: is_sale.then(|| before(last_sale.insert(card, day), day)),
+                        sale: is_sale.then(|| {
+                            let sales = sales.entry(card).or_default();
+                            let sale = plain_sale(sales, day);
+                            sales.push(day);
+                            sale
+                        }),
                     };
                     prop_assert_eq!(seen, plain);
                 }

@@ -67,9 +67,41 @@ pub struct StoreWorker {
     pub(super) order: StoreOrder,
     memory: CardMemory,
     pub(super) hours: DayHours,
-    distances: Vec<u32>,
-    runs: Vec<Run>,
+    returning: Distances,
     changes: Vec<Change>,
+    second: Distances,
+    cohorts: Distances,
+}
+
+/// Distances, and how many there are of each.
+#[derive(Debug, Default)]
+struct Distances {
+    given: Vec<u32>,
+    runs: Vec<Run>,
+}
+
+impl Distances {
+    fn clear(&mut self) {
+        self.given.clear();
+    }
+
+    fn push(&mut self, distance: u32) {
+        self.given.push(distance);
+    }
+
+    /// Counts what was given.
+    fn count(&mut self) {
+        self.runs.clear();
+        if self.given.is_empty() {
+            return;
+        }
+        self.given.sort_unstable();
+        let runs = self.given.chunk_by(PartialEq::eq).map(|run| Run {
+            distance: run[0],
+            count: run.len() as u64,
+        });
+        self.runs.extend(runs);
+    }
 }
 
 impl StoreWorker {
@@ -87,9 +119,10 @@ impl StoreWorker {
             order: StoreOrder::with_capacity(rows),
             memory: CardMemory::default(),
             hours: DayHours::default(),
-            distances: Vec::new(),
-            runs: Vec::new(),
+            returning: Distances::default(),
             changes: Vec::new(),
+            second: Distances::default(),
+            cohorts: Distances::default(),
         }
     }
 }
@@ -207,8 +240,10 @@ impl StoreWorker {
             }
             let cards = DayCards {
                 first_ever,
-                returning: &self.runs,
+                returning: &self.returning.runs,
                 buyers: &self.changes,
+                second: &self.second.runs,
+                cohorts: &self.cohorts.runs,
             };
             self.encoder.day(
                 *day,
@@ -224,32 +259,35 @@ impl StoreWorker {
     }
 
     /// Sends the cards of one day on, returns how many were never there before, and leaves in
-    /// `runs` how long ago the others were, and in `changes` how buyers differ.
+    /// `returning` how long ago the others were, in `changes` how buyers differ, and in `second` and
+    /// `cohorts` who of them buys again.
     fn count_day(&mut self, card_days: &[CardDay]) -> Result<u64> {
         let mut first_ever = 0;
-        self.distances.clear();
         self.changes.clear();
+        let distances = [&mut self.returning, &mut self.second, &mut self.cohorts];
+        distances.into_iter().for_each(Distances::clear);
         for card_day in sales_first(card_days) {
             let seen = self.memory.see(card_day);
             match seen.row {
                 Before::SameDay => continue,
                 Before::Never => first_ever += 1,
-                Before::Days(days) => self.distances.push(days),
+                Before::Days(days) => self.returning.push(days),
             }
             self.changes.extend(buyer_changes(seen));
+            if let Some(sale) = seen.sale {
+                if sale.is_second {
+                    self.second.push(sale.before.distance());
+                }
+                if let Some(months) = sale.cohort {
+                    self.cohorts.push(months);
+                }
+            }
             self.cards
                 .push(card_day.top_bits(CARD_PARTITION_BITS), card_day.into())?;
         }
         net_changes(&mut self.changes);
-        self.runs.clear();
-        if !self.distances.is_empty() {
-            self.distances.sort_unstable();
-            let runs = self.distances.chunk_by(PartialEq::eq).map(|run| Run {
-                distance: run[0],
-                count: run.len() as u64,
-            });
-            self.runs.extend(runs);
-        }
+        let distances = [&mut self.returning, &mut self.second, &mut self.cohorts];
+        distances.into_iter().for_each(Distances::count);
         Ok(first_ever)
     }
 
@@ -285,6 +323,9 @@ impl StoreWorker {
                     continue;
                 }
                 counts.add(card_day.day(), seen.row.distance(), buyer_changes(seen));
+                if let Some(sale) = seen.sale {
+                    counts.add_sale(card_day.day(), sale);
+                }
                 self.cards
                     .push(card_day.top_bits(CARD_PARTITION_BITS), card_day.into())?;
             }
@@ -327,9 +368,10 @@ fn buyer_changes(seen: Seen) -> impl Iterator<Item = Change> {
         distance: before.distance(),
         cards,
     };
-    let differs = seen.sale != Some(seen.row);
+    let sale = seen.sale.map(|sale| sale.before);
+    let differs = sale != Some(seen.row);
     let removed = differs.then(|| change(seen.row, -1));
-    let added = seen.sale.filter(|_| differs).map(|sale| change(sale, 1));
+    let added = sale.filter(|_| differs).map(|sale| change(sale, 1));
     removed.into_iter().chain(added)
 }
 

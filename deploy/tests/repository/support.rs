@@ -121,6 +121,7 @@ fn month_of(month: Month, seed: i64, summary: &mut SummaryBuilder) -> (Vec<u8>, 
             first_ever: 1,
             returning: if day == first { &[] } else { &returning },
             buyers: &[],
+            ..DayCards::default()
         };
         let amounts = [-5 - seed, 100 + i64::from(day.0 % 7), 5_000 + seed];
         builder.day(day, &amounts[usize::from(day.0 % 3 == 0)..], cards);

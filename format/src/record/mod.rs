@@ -8,6 +8,7 @@ mod changes;
 mod cold;
 mod day_lists;
 mod hours;
+mod loyalty;
 mod month;
 mod month_builder;
 mod month_check;

@@ -5,8 +5,9 @@ use super::{
     changes::Change,
     day_lists::DayLists,
     hours::{self, HalfHour},
+    loyalty,
     month_roll_up::{RollUpView, decode_cells},
-    runs,
+    runs::{self, Run},
 };
 use crate::{
     Error, Result,
@@ -32,6 +33,8 @@ pub struct MonthRecord<'a> {
     pub(super) cards: &'a [u8],
     pub(super) buyers: Option<DayLists<'a>>,
     pub(super) hours: Option<DayLists<'a>>,
+    pub(super) second: Option<DayLists<'a>>,
+    pub(super) cohorts: Option<&'a [u8]>,
     pub(super) roll_up: Option<RollUpView<'a>>,
 }
 
@@ -43,8 +46,8 @@ impl<'a> MonthRecord<'a> {
     pub fn parse(month: Month, bytes: &'a [u8]) -> Result<Self> {
         let mut bytes = Bytes::new(bytes, "month record");
         let flags = bytes.u8()?;
-        if flags > 7 {
-            let problem = "its first byte is not 0 to 7";
+        if flags > 31 {
+            let problem = "its first byte is not 0 to 31";
             return Err(Error::corrupt("month record", problem));
         }
         let (rolled_up, buyers_differ) = (flags & 1 == 1, flags & 2 == 2);
@@ -65,6 +68,10 @@ impl<'a> MonthRecord<'a> {
                 .transpose()
         };
         let (buyers, hours) = (lists(buyers_differ)?, lists(flags & 4 == 4)?);
+        let second = lists(flags & 8 == 8)?;
+        let cohorts = (flags & 16 == 16)
+            .then(|| bytes.take_prefixed())
+            .transpose()?;
         let roll_up = rolled_up
             .then(|| RollUpView::parse(bytes, day_mask.count_ones(), buyers_differ))
             .transpose()?;
@@ -81,6 +88,8 @@ impl<'a> MonthRecord<'a> {
             cards,
             buyers,
             hours,
+            second,
+            cohorts,
             roll_up,
         })
     }
@@ -259,6 +268,39 @@ impl<'a> MonthRecord<'a> {
             hours::read_day(&mut lists, offset, |hour| visit(day, hour))?;
         }
         Ok(())
+    }
+
+    /// Passes the buyers whose second day with a sale is in `range` to `visit`, by the distance to
+    /// their first one. Markets have none.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a day is damaged.
+    pub fn visit_second_visits(
+        &self,
+        range: DayRange,
+        mut visit: impl FnMut(Day, Run),
+    ) -> Result<()> {
+        let Some(mut lists) = self.second else {
+            return Ok(());
+        };
+        let first_day = self.month.first_day();
+        for day in self.month.days().intersection(range).iter() {
+            let offset = (day.0 - first_day.0).cast_unsigned();
+            loyalty::read_day(&mut lists, offset, |run| visit(day, run))?;
+        }
+        Ok(())
+    }
+
+    /// Passes the distinct buyers of the month to `visit` by how many months ago they had their first
+    /// sale, less those who have it in this month. Markets have none.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if they are damaged.
+    pub fn visit_cohorts(&self, visit: impl FnMut(Run)) -> Result<()> {
+        let Some(cohorts) = self.cohorts else {
+            return Ok(());
+        };
+        runs::decode(&mut Bytes::new(cohorts, "month record"), visit)
     }
 
     /// Starts at the first day of `range`, as near as can be had without reading days.

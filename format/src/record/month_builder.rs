@@ -5,6 +5,7 @@ use super::{
     changes::Change,
     day_lists::DayListsBuilder,
     hours::{self, HalfHour},
+    loyalty::LoyaltyBuilder,
     month_roll_up::{self, RollUp},
     runs::{self, Run},
 };
@@ -25,8 +26,8 @@ pub const DAY_AMOUNTS_MAX: usize = 4_096;
 ///
 /// # Shape
 /// `returning` by ascending distance to each card's previous day, every distance once; `buyers`
-/// likewise, none of them 0.
-#[derive(Debug, Clone, Copy)]
+/// likewise, none of them 0; `second` and `cohorts` likewise.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct DayCards<'a> {
     /// Cards never seen before.
     pub first_ever: u64,
@@ -34,6 +35,11 @@ pub struct DayCards<'a> {
     pub returning: &'a [Run],
     /// By how many cards both would differ if there were no rows but sales.
     pub buyers: &'a [Change],
+    /// Buyers whose second day with a sale this is, by how long ago the first was.
+    pub second: &'a [Run],
+    /// Buyers whose first day with a sale in its month this is, by how many months before that of
+    /// their first sale ever was; those of the same month are left out.
+    pub cohorts: &'a [Run],
 }
 
 /// Gathers the days of one key's month, in order, and writes its record.
@@ -46,7 +52,7 @@ pub struct DayCards<'a> {
 /// let mut builder = MonthBuilder::new();
 /// builder.begin(month);
 /// let returning = [Run { distance: 9, count: 1 }];
-/// let cards = DayCards { first_ever: 1, returning: &returning, buyers: &[] };
+/// let cards = DayCards { first_ever: 1, returning: &returning, ..DayCards::default() };
 /// builder.day(month.first_day(), &[-250, 1999], cards);
 /// let mut bytes = Vec::new();
 /// builder.finish(&mut bytes);
@@ -66,6 +72,7 @@ pub struct MonthBuilder {
     cards: Vec<u8>,
     buyers: BuyersBuilder,
     hours: DayListsBuilder,
+    loyalty: LoyaltyBuilder,
     roll_up: RollUp,
     scratch: Vec<u8>,
     /// The occupied cells of each day.
@@ -90,6 +97,7 @@ impl MonthBuilder {
         self.cells.clear();
         self.buyers.clear();
         self.hours.clear();
+        self.loyalty.clear();
         self.roll_up.clear();
     }
 
@@ -180,6 +188,7 @@ impl MonthBuilder {
         put_varint(&mut self.cards, cards.first_ever);
         runs::encode(cards.returning, &mut self.cards);
         self.buyers.day(offset, cards.buyers);
+        self.loyalty.day(offset, cards.second, cards.cohorts);
         self.first_ever += cards.first_ever;
         for run in cards.returning.iter().filter(|run| run.distance > offset) {
             self.entering += run.count;
@@ -201,7 +210,17 @@ impl MonthBuilder {
         let rolled_up = month_roll_up::is_due(self.statistics.count);
         let buyers_differ = !self.buyers.days().is_empty();
         let has_hours = !self.hours.is_empty();
-        out.push(u8::from(rolled_up) | u8::from(buyers_differ) << 1 | u8::from(has_hours) << 2);
+        let flags = [
+            rolled_up,
+            buyers_differ,
+            has_hours,
+            self.loyalty.has_second(),
+            self.loyalty.has_cohorts(),
+        ];
+        let set = (0..)
+            .zip(flags)
+            .map(|(bit, is_set)| u8::from(is_set) << bit);
+        out.push(set.sum());
         out.extend_from_slice(&self.day_mask.to_le_bytes());
         self.statistics.encode(out);
         put_varint(out, self.first_ever);
@@ -216,6 +235,7 @@ impl MonthBuilder {
         if has_hours {
             self.hours.encode(out);
         }
+        self.loyalty.encode(out);
         if rolled_up {
             self.roll_up.encode_bins(&self.cells, out);
             if buyers_differ {

@@ -27,6 +27,8 @@ struct Walked {
     entering: Vec<Run>,
     /// How buyers differ from cards, as seen from the month's first day.
     buyers: Vec<Change>,
+    /// Buyers who had a sale before the month.
+    entering_buyers: i128,
     offsets: Vec<(usize, usize)>,
 }
 
@@ -58,7 +60,7 @@ impl MonthRecord<'_> {
         let mut walked = Walked::default();
         let mut days = Bytes::new(self.days, "month record");
         let mut cards = Bytes::new(self.cards, "month record");
-        let (mut buyers, mut hours) = (self.buyers, self.hours);
+        let (mut buyers, mut hours, mut second) = (self.buyers, self.hours, self.second);
         for offset in (0..u32::BITS).filter(|offset| self.day_mask >> offset & 1 == 1) {
             let left = (days.rest().len(), cards.rest().len());
             let begins = (self.days.len() - left.0, self.cards.len() - left.1);
@@ -66,17 +68,23 @@ impl MonthRecord<'_> {
             let totals = check_day(&mut days, &mut walked.bins, walked.totals.count)?;
             walked.totals.merge(&totals);
             let of_day = walked.add_cards(&mut cards, offset)?;
-            walked.add_buyers(buyers.as_mut(), offset, of_day, &totals)?;
+            let of_day = walked.add_buyers(buyers.as_mut(), offset, of_day, &totals)?;
+            if let Some(second) = &mut second {
+                check_second(second, offset, &of_day)?;
+            }
             if let Some(hours) = &mut hours {
                 check_hours(hours, offset, &totals)?;
             }
         }
         let is_left = |lists: Option<DayLists<'_>>| lists.is_some_and(|it| !it.is_empty());
-        if is_left(buyers) || is_left(hours) {
+        if is_left(buyers) || is_left(hours) || is_left(second) {
             return Err(damaged("bytes are left over after its lists"));
         }
         if !days.is_empty() || !cards.is_empty() {
             return Err(damaged("bytes are left over after its days"));
+        }
+        if let Some(cohorts) = self.cohorts {
+            check_cohorts(cohorts, walked.entering_buyers)?;
         }
         walked.entering.sort_unstable_by_key(|run| run.distance);
         walked.entering.dedup_by(|next, kept| {
@@ -109,14 +117,14 @@ impl Walked {
     }
 
     /// Adds how the buyers of a day differ from its cards, of whom there must be enough, and no more
-    /// than the day has sales.
+    /// than the day has sales; returns the buyers who had a sale before.
     fn add_buyers(
         &mut self,
         buyers: Option<&mut DayLists<'_>>,
         offset: u32,
         (first_ever, runs): (u64, Vec<Run>),
         day: &Statistics,
-    ) -> Result<()> {
+    ) -> Result<Vec<Change>> {
         let mut list = None;
         if let Some(buyers) = buyers {
             buyers.read(offset, |bytes, _is_wanted| {
@@ -145,9 +153,18 @@ impl Walked {
         if i128::from(first_ever) + returning + more > i128::from(day.sale_count()) {
             return Err(damaged("a day has more buyers than sales"));
         }
+        let cards = runs.iter().map(|run| Change {
+            distance: run.distance,
+            cards: i64::try_from(run.count).unwrap_or(i64::MAX),
+        });
+        let mut returning: Vec<Change> = cards.chain(changes.iter().copied()).collect();
+        returning.retain(|change| change.distance > 0);
+        net_changes(&mut returning);
+        let from_before = returning.iter().filter(|it| it.distance > offset);
+        self.entering_buyers += from_before.map(|it| i128::from(it.cards)).sum::<i128>();
         let entering = changes.into_iter().filter_map(|it| entering(it, offset));
         self.buyers.extend(entering);
-        Ok(())
+        Ok(returning)
     }
 }
 
@@ -198,6 +215,36 @@ fn check_hours(lists: &mut DayLists<'_>, offset: u32, day: &Statistics) -> Resul
     let is_empty = has_list && last.is_none();
     if is_empty || count > day.count || count == day.count && sum != day.sum {
         return Err(damaged("its half hours are not those of its days"));
+    }
+    Ok(())
+}
+
+/// Checks that the second visits of a day are among its buyers who had a sale before.
+fn check_second(lists: &mut DayLists<'_>, offset: u32, buyers: &[Change]) -> Result<()> {
+    let mut list = None;
+    lists.read(offset, |bytes, _is_wanted| {
+        list = Some(ascending_runs(bytes)?);
+        Ok(())
+    })?;
+    let is_among = |run: &Run| {
+        let found = buyers.binary_search_by_key(&run.distance, |buyers| buyers.distance);
+        found.is_ok_and(|at| i128::from(buyers[at].cards) >= i128::from(run.count))
+    };
+    match list {
+        Some(runs) if runs.is_empty() || !runs.iter().all(is_among) => {
+            Err(damaged("its second visits are not among its buyers"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks that cohorts are those of the buyers who had a sale before the month.
+fn check_cohorts(cohorts: &[u8], entering_buyers: i128) -> Result<()> {
+    let mut bytes = Bytes::new(cohorts, "month record");
+    let runs = ascending_runs(&mut bytes)?;
+    let buyers: i128 = runs.iter().map(|run| i128::from(run.count)).sum();
+    if runs.is_empty() || !bytes.is_empty() || buyers != entering_buyers {
+        return Err(damaged("its cohorts are not those of its buyers"));
     }
     Ok(())
 }

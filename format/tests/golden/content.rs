@@ -271,6 +271,7 @@ fn bar(march: Month) -> (Vec<u8>, Vec<u8>) {
             } else {
                 &[]
             },
+            ..DayCards::default()
         };
         let mut builder = MonthBuilder::new();
         builder.begin(day.month());
@@ -302,7 +303,8 @@ fn bar(march: Month) -> (Vec<u8>, Vec<u8>) {
 ///
 /// On the first a card buys that was there the day before and bought a week before; on the
 /// fifteenth one card buys, that was there twenty days before. On the first 1,000 rows have a time between 12:00 and 12:30, on
-/// the fifteenth one at 00:10 and one at 23:45.
+/// the fifteenth one at 00:10 and one at 23:45. Two buy a second time on the first, one on the second;
+/// of the five who bought before, three began a month before, and two fourteen months.
 fn busy(month: Month) -> Vec<u8> {
     let mut many = vec![500; 1_000];
     many.extend([1_234; 100]);
@@ -318,18 +320,24 @@ fn busy(month: Month) -> Vec<u8> {
         first_ever: 3,
         returning: &[run(1, 1), run(40, 2)],
         buyers: &[change(1, -1), change(7, 1)],
+        second: &[run(40, 2)],
+        cohorts: &[run(1, 1), run(14, 2)],
     };
     add(1, &many, cards, &[half_hour(24, 1_000, 500_000)]);
     let cards = DayCards {
         first_ever: 0,
         returning: &[run(1, 2), run(30, 1)],
         buyers: &[],
+        second: &[run(1, 1)],
+        cohorts: &[run(1, 1)],
     };
     add(2, &fibonacci, cards, &[]);
     let cards = DayCards {
         first_ever: 1,
         returning: &[run(14, 1), run(20, 5)],
         buyers: &[change(0, -1), change(14, -1), change(20, -4)],
+        second: &[],
+        cohorts: &[run(1, 1)],
     };
     let hours = [half_hour(0, 1, -7), half_hour(47, 1, 10_000)];
     add(15, &[-7, 0, 10_000], cards, &hours);
@@ -348,6 +356,7 @@ fn market(month: Month) -> Vec<u8> {
         first_ever: 200,
         returning: &[],
         buyers: &[change(0, -199)],
+        ..DayCards::default()
     };
     let mut builder = MonthBuilder::new();
     builder.begin(month);

@@ -19,7 +19,7 @@ use nightshard_format::{
     histogram::FineHistogram,
     key::{PartitionRun, hash, order, partition_of},
     manifest::Manifest,
-    record::{EntityKind, HalfHour, MonthRecord, Postings, Ranking, Summary},
+    record::{EntityKind, HalfHour, MonthRecord, Postings, Ranking, Run, Summary},
     shard::{Identity, Search, Searched, Shard, ShardWriter, Span},
 };
 
@@ -226,6 +226,8 @@ fn a_busy_month_has_these_figures() {
             (1, vec![[24, 1_000, 500_000]]),
             (15, vec![[0, 1, -7], [47, 1, 10_000]]),
         ],
+        second: vec![(1, vec![(40, 2)]), (2, vec![(1, 1)])],
+        cohorts: vec![(1, 3), (14, 2)],
         // Cards seen before March, by the days before the first that they were last seen.
         roll_up: Some((
             cells.clone(),
@@ -253,6 +255,15 @@ fn a_busy_month_has_these_figures() {
     let visit = |_day, hour: HalfHour| hours.push((hour.half_hour, hour.count, hour.sum));
     record.visit_hours(of_last, visit).unwrap();
     assert_eq!(hours, [(0, 1, -7), (47, 1, 10_000)]);
+    let mut second = Vec::new();
+    let visit = |day: Day, run: Run| second.push((day.0, run.distance, run.count));
+    record.visit_second_visits(march().days(), visit).unwrap();
+    let first = march().first_day().0;
+    assert_eq!(second, [(first, 40, 2), (first + 1, 1, 1)]);
+    let mut cohorts = Vec::new();
+    let visit = |run: Run| cohorts.push((run.distance, run.count));
+    record.visit_cohorts(visit).unwrap();
+    assert_eq!(cohorts, [(1, 3), (14, 2)]);
     // Of the 13 cards, those seen in the week before March are not new to a range that has it.
     let week_before = DayRange {
         first: Day(march().first_day().0 - 7),
@@ -291,6 +302,8 @@ fn a_market_has_its_days_by_totals() {
         cards: vec![(200, vec![])],
         buyers: vec![(31, vec![(0, -199)])],
         hours: vec![],
+        second: vec![],
+        cohorts: vec![],
         roll_up: None,
     };
     assert_eq!(plain::read_month(plain.value(b"all")), expected);

@@ -236,6 +236,10 @@ pub(crate) struct Month {
     pub(crate) buyers: Vec<(u32, Counts)>,
     /// Half hours, their rows and sums, by day.
     pub(crate) hours: Vec<(u32, Vec<[i128; 3]>)>,
+    /// Second visits, by day.
+    pub(crate) second: Vec<(u32, Counts)>,
+    /// Buyers by months since their first visit's.
+    pub(crate) cohorts: Counts,
     /// Cells, how buyers differ, and the cards that enter.
     pub(crate) roll_up: Option<(Counts, Counts, Counts)>,
 }
@@ -280,6 +284,23 @@ pub(crate) fn read_month(mut rest: &[u8]) -> Month {
         }
         assert!(of_days.is_empty());
     }
+    let mut second = Vec::new();
+    if flags & 8 == 8 {
+        let len = length(rest);
+        let mut of_days = take(rest, len);
+        let mask = u32_at(take(&mut of_days, 4), 0);
+        for day in (0..32).filter(|day| mask >> day & 1 == 1) {
+            second.push((day + 1, read_runs(&mut of_days)));
+        }
+        assert!(of_days.is_empty());
+    }
+    let mut cohorts = Vec::new();
+    if flags & 16 == 16 {
+        let len = length(rest);
+        let mut runs = take(rest, len);
+        cohorts = read_runs(&mut runs);
+        assert!(runs.is_empty());
+    }
     let roll_up = rolled_up.then(|| {
         for place in places {
             assert_eq!(u32_at(take(rest, 4), 0), place);
@@ -301,7 +322,7 @@ pub(crate) fn read_month(mut rest: &[u8]) -> Month {
         assert!(cells.is_empty() && changes.is_empty());
         read
     });
-    assert!(flags <= 7 && rest.is_empty());
+    assert!(flags <= 31 && rest.is_empty());
     Month {
         statistics,
         first_ever,
@@ -310,6 +331,8 @@ pub(crate) fn read_month(mut rest: &[u8]) -> Month {
         cards,
         buyers,
         hours,
+        second,
+        cohorts,
         roll_up,
     }
 }

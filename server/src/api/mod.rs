@@ -11,6 +11,7 @@ pub(crate) mod datasets;
 mod filter;
 mod histogram;
 mod info;
+mod loyalty;
 pub(crate) mod parameters;
 pub(crate) mod route;
 mod search;
@@ -100,6 +101,7 @@ impl Lookup<'_> {
             Part::Histogram => Query::Histogram(histogram::Query::take(&mut parameters, self)?),
             Part::UnitPrice => Query::UnitPrice(unit_price::Query::take(&mut parameters, self)?),
             Part::Comparison => Query::Comparison(comparison::Query::take(&mut parameters, self)?),
+            Part::Loyalty => Query::Loyalty(loyalty::Query::take(&mut parameters, self)?),
             Part::ConsumptionPattern => {
                 Query::ConsumptionPattern(consumption_pattern::Query::take(&mut parameters, self)?)
             }
@@ -118,6 +120,7 @@ impl Lookup<'_> {
             Query::UnitPrice(query) => query.write(self, key, &series)?,
             Query::Comparison(query) => query.write(self, key, &series)?,
             Query::ConsumptionPattern(query) => query.write(self, key, &series)?,
+            Query::Loyalty(query) => query.write(self, key, &series)?,
         }
         Ok(())
     }
@@ -137,4 +140,5 @@ enum Query {
     UnitPrice(unit_price::Query),
     Comparison(comparison::Query),
     ConsumptionPattern(consumption_pattern::Query),
+    Loyalty(loyalty::Query),
 }

@@ -59,6 +59,8 @@ pub(crate) enum Part {
     Comparison,
     /// Rows by weekday and hour.
     ConsumptionPattern,
+    /// Who comes back, of stores.
+    Loyalty,
 }
 
 impl<'a> Route<'a> {
@@ -100,6 +102,7 @@ impl<'a> Route<'a> {
             Some("histogram") => Part::Histogram,
             Some("unit_price") => Part::UnitPrice,
             Some("comparison") => Part::Comparison,
+            Some("loyalty") if dataset == STORES => Part::Loyalty,
             Some("consumption_pattern") => Part::ConsumptionPattern,
             Some(_) => return None,
         };
@@ -164,6 +167,7 @@ mod tests {
             "/v1/stores/a/b",
             "/v1/stores/a/statistics/x",
             "/v1/stores/a/statistics/",
+            "/v1/markets/all/loyalty",
             "/v1/search/x",
             "/v1/datasets",
             "/v1/datasets/prices",

@@ -21,13 +21,14 @@ const STORE_NS: u64 = 2_500;
 /// Tenths of millionths of a degree in a degree.
 const LOCATION_UNITS: f64 = 1e7;
 
-/// The resources of a store or market beside who it is.
-const AVAILABLE: [&str; 5] = [
+/// The resources of a store beside who it is; a market has all but the last.
+const AVAILABLE: [&str; 6] = [
     "statistics",
     "histogram",
     "unit_price",
     "comparison",
     "consumption_pattern",
+    "loyalty",
 ];
 
 /// Writes who a store or market is.
@@ -62,7 +63,11 @@ pub(super) fn write_profile(
     json.key("sum").integer(totals.sum);
     json.key("cards").integer(summary.cards);
     json.key("available").begin_array();
-    AVAILABLE.iter().for_each(|name| json.string(name));
+    let available = match series.is_market() {
+        true => &AVAILABLE[..AVAILABLE.len() - 1],
+        false => &AVAILABLE,
+    };
+    available.iter().for_each(|name| json.string(name));
     json.end_array();
     json.end_object();
     Ok(())

@@ -7,6 +7,7 @@ mod consumption_pattern;
 mod cors;
 mod envelope;
 mod histogram;
+mod loyalty;
 mod readiness;
 mod requests;
 mod statistics;

@@ -285,6 +285,7 @@ fn put_series(
             first_ever,
             returning: &returning,
             buyers: &buyers,
+            ..DayCards::default()
         };
         builder.day(*day, &amounts, cards);
         builder.hours(*day, &hours(payments));

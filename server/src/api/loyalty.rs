@@ -1,0 +1,129 @@
+//! `GET /v1/stores/{id}/loyalty`: who comes back.
+
+use nightshard_format::calendar::{Day, Period};
+
+use super::{Lookup, parameters::Parameters};
+use crate::{
+    json::Json,
+    loyalty::{Loyalty, REPEAT_DAYS, WARM_UP_DAYS},
+    problem::Result,
+    series::{Series, Window},
+};
+
+/// The time to add up and write figures, in nanoseconds.
+const ANSWER_NS: u64 = 60_000;
+
+/// After how many days a card is absent, unless the request says so.
+const ABSENCE_DAYS: u32 = 45;
+const ABSENCE_DAYS_MAX: usize = 3_650;
+
+/// What a request for loyalty asks.
+#[derive(Debug)]
+pub(super) struct Query {
+    period: Period,
+    window: Window,
+    absence: u32,
+    /// Whether a first visit in the period is known to be the first one ever.
+    knows_new: bool,
+}
+
+impl Query {
+    /// Takes the parameters.
+    pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
+        let data = lookup.served.transactions()?.days;
+        let period = parameters.take_period(data)?;
+        let absence = parameters.take_integer("absence_days", 1..=ABSENCE_DAYS_MAX)?;
+        let absence = absence.and_then(|days| u32::try_from(days).ok());
+        let first = period.days().map_or(data.first, |days| days.first);
+        Ok(Self {
+            window: Window::new(period.days(), data),
+            period,
+            absence: absence.unwrap_or(ABSENCE_DAYS),
+            knows_new: first >= Day(data.first.0 + WARM_UP_DAYS),
+        })
+    }
+
+    /// Writes the answer.
+    pub(super) fn write(
+        &self,
+        lookup: &mut Lookup<'_>,
+        key: &[u8],
+        series: &Series<'_>,
+    ) -> Result<()> {
+        let loyalty = series.loyalty(&self.window, self.absence, lookup.work)?;
+        lookup.work.spend(ANSWER_NS)?;
+        let json = &mut *lookup.json;
+        json.begin_object();
+        json.key("id").bytes(key);
+        json.key("period").display(self.period);
+        if self.window.cuts(self.period) {
+            json.key("partial").boolean(true);
+        }
+        json.key("absence_days").integer(u64::from(self.absence));
+        self.write_cards(json, &loyalty);
+        write_repeats(json, &loyalty);
+        write_cohorts(json, &loyalty);
+        json.end_object();
+        Ok(())
+    }
+
+    fn write_cards(&self, json: &mut Json, loyalty: &Loyalty) {
+        json.key("active").integer(loyalty.active());
+        let known = [
+            ("new", loyalty.new_cards()),
+            ("returning", loyalty.returning()),
+            ("reactivated", loyalty.reactivated()),
+        ];
+        for (name, cards) in known {
+            let json = json.key(name);
+            if self.knows_new {
+                json.integer(cards);
+            } else {
+                json.null();
+            }
+        }
+        json.key("lapsed").integer(loyalty.lapsed());
+        json.key("visits").integer(loyalty.visits());
+        let per_card = ratio(loyalty.visits(), loyalty.active());
+        json.key("visits_per_card").float(per_card);
+        json.key("median_gap_days").float(loyalty.median_gap());
+    }
+}
+
+fn write_repeats(json: &mut Json, loyalty: &Loyalty) {
+    json.key("repeat").begin_array();
+    for (days, repeat) in REPEAT_DAYS.into_iter().zip(loyalty.repeats()) {
+        json.begin_object();
+        json.key("days").integer(u64::from(days));
+        json.key("cards").integer(repeat.cards());
+        json.key("returned").integer(repeat.returned);
+        json.key("rate")
+            .float(ratio(repeat.returned, repeat.cards()));
+        json.end_object();
+    }
+    json.end_array();
+}
+
+fn write_cohorts(json: &mut Json, loyalty: &Loyalty) {
+    json.key("cohorts").begin_array();
+    for (month, cohort) in loyalty.cohorts() {
+        json.begin_object();
+        json.key("month").display(month);
+        json.key("cards").integer(cohort.cards());
+        json.key("retained").begin_array();
+        cohort
+            .retained
+            .iter()
+            .for_each(|cards| json.integer(*cards));
+        json.end_array();
+        json.end_object();
+    }
+    json.end_array();
+}
+
+/// Returns a share, or `None` of nothing.
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    // Cards and visits of a store stay below 2^53.
+    #[allow(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
+    (whole > 0).then(|| part as f64 / whole as f64)
+}

@@ -1,0 +1,152 @@
+"""Loyalty: who comes back, of any period and any range."""
+
+import datetime
+
+from conftest import QUESTIONS
+
+# docs/definitions.md, "Loyalty". A visit is a card on a business day with a sale; $absence and $until are
+# days and the last day of the period.
+VISITS = """
+    CREATE TABLE visits AS
+    WITH days AS (SELECT DISTINCT store, card, day FROM payments WHERE amount > 0 AND card IS NOT NULL)
+    SELECT *,
+        lag(day) OVER visit AS before,
+        min(day) OVER (PARTITION BY store, card) AS first,
+        row_number() OVER visit AS number,
+    FROM days
+    WINDOW visit AS (PARTITION BY store, card ORDER BY day)
+"""
+CARDS = """
+    WITH in_period AS (
+        SELECT card, arg_min(before, day) AS before, min(day) AS day, min(first) AS first, count(*) AS visits
+        FROM visits WHERE store = $store AND day BETWEEN $min AND $max GROUP BY card
+    )
+    SELECT count(*) AS active,
+        count(*) FILTER (first >= $min) AS new,
+        count(*) FILTER (first < $min) AS returning,
+        count(*) FILTER (day - before >= $absence) AS reactivated,
+        coalesce(CAST(sum(visits) AS BIGINT), 0) AS visits,
+    FROM in_period
+"""
+LAPSED = """
+    SELECT count(*) AS lapsed FROM (
+        FROM visits SELECT card WHERE store = $store AND day <= $max
+        GROUP BY card HAVING count(*) >= 2 AND $max - max(day) >= $absence)
+"""
+GAP = """
+    SELECT median(day - before) AS median_gap_days
+    FROM visits WHERE store = $store AND day BETWEEN $min AND $max AND before IS NOT NULL
+"""
+REPEAT = """
+    WITH firsts AS (
+        SELECT card, first, min(day) FILTER (number = 2) AS second
+        FROM visits WHERE store = $store GROUP BY ALL
+    )
+    SELECT days, count(card) AS cards, count(*) FILTER (second - first <= days) AS returned
+    FROM (SELECT unnest([30, 90, 365]) AS days)
+    LEFT JOIN firsts ON first BETWEEN $min AND $max AND first + days <= $as_of
+    GROUP BY days ORDER BY days
+"""
+COHORTS = """
+    WITH months AS (
+        SELECT DISTINCT date_trunc('month', first) AS began,
+            date_diff('month', first, day) AS since, card
+        FROM visits WHERE store = $store
+    )
+    SELECT strftime(began, '%Y-%m') AS month, since, count(*) AS cards FROM months GROUP BY ALL ORDER BY ALL
+"""
+
+
+def month_number(day):
+    return day.year * 12 + day.month - 1
+
+
+def expected_cohorts(subject, store, first, last):
+    """The cohorts of the months that lie wholly in a period, by what the data has of them."""
+    cards = {}
+    for row in subject.query(COHORTS, store=store):
+        cards[row["month"], row["since"]] = row["cards"]
+    cohorts = []
+    ends = month_number(subject.last)
+    for number in range(month_number(first), month_number(last) + 1):
+        month = f"{number // 12}-{number % 12 + 1:02}"
+        begins = datetime.date(number // 12, number % 12 + 1, 1)
+        next_month = datetime.date((number + 1) // 12, (number + 1) % 12 + 1, 1)
+        cut_at_start = begins < first and first > subject.first
+        cut_at_end = next_month > last + datetime.timedelta(days=1) and last < subject.last
+        if cut_at_start or cut_at_end or number > ends or number < month_number(subject.first):
+            continue
+        retained = [cards.get((month, since), 0) for since in range(1, ends - number + 1)]
+        cohorts.append({"month": month, "cards": cards.get((month, 0), 0), "retained": retained})
+    return cohorts
+
+
+def check(subject, store, first, last, absence=45, **parameters):
+    """Compares figures with what DuckDB answers; returns how many cards come back."""
+    served = subject.ask(subject.path(store, "loyalty"), **parameters)
+    ends = {"min": max(first, subject.first), "max": min(last, subject.last)}
+    [expected] = subject.query(CARDS, store=store, absence=absence, **ends)
+    [lapsed] = subject.query(LAPSED, store=store, absence=absence, max=ends["max"])
+    [gap] = subject.query(GAP, store=store, **ends)
+    expected |= lapsed | gap
+    if ends["min"] > ends["max"]:
+        expected["lapsed"] = 0
+    expected["visits_per_card"] = expected["visits"] / expected["active"] if expected["active"] else None
+    returning = expected["returning"]
+    if first < subject.first + datetime.timedelta(days=90):
+        expected |= {"new": None, "returning": None, "reactivated": None}
+    for name, value in expected.items():
+        assert served[name] == value, (name, store, parameters)
+    repeat = subject.query(REPEAT, store=store, as_of=subject.last, **ends)
+    for row in repeat:
+        row["rate"] = row["returned"] / row["cards"] if row["cards"] else None
+    assert served["repeat"] == repeat, (store, parameters)
+    if ends["min"] <= ends["max"]:
+        assert served["cohorts"] == expected_cohorts(subject, store, ends["min"], ends["max"]), (store, parameters)
+    else:
+        assert served["cohorts"] == []
+    assert served["absence_days"] == absence
+    return returning
+
+
+def prepare(subject):
+    if not subject.query("SELECT 1 FROM duckdb_tables() WHERE table_name = 'visits'"):
+        subject.rows.execute(VISITS)
+
+
+def test_loyalty_over_any_range_is_that_of_the_rows(subject, dice):
+    prepare(subject)
+    with_returning = 0
+    for number in range(QUESTIONS):
+        store = dice.choice(subject.stores[:40] if dice.random() < 0.8 else subject.stores)
+        first, last = subject.random_range(dice)
+        asked = {"min_date": first, "max_date": last}
+        if number % 3 == 0:
+            asked["absence_days"] = dice.choice([1, 7, 30, 90])
+        absence = asked.get("absence_days", 45)
+        with_returning += check(subject, store, first, last, absence, **asked) > 0
+    assert with_returning > QUESTIONS / 10
+
+
+def test_loyalty_of_named_periods_is_that_of_the_rows(subject, dice):
+    prepare(subject)
+    for store in [*subject.stores[:5], *dice.sample(subject.stores, k=5)]:
+        check(subject, store, subject.first, subject.last)
+        day = subject.random_range(dice)[0]
+        monday = day - datetime.timedelta(days=day.weekday())
+        week = "{}-W{:02}".format(*day.isocalendar()[:2])
+        check(subject, store, monday, monday + datetime.timedelta(days=6), period=week)
+        check(subject, store, day.replace(month=1, day=1), day.replace(month=12, day=31), period=day.year)
+        month_end = (day.replace(day=28) + datetime.timedelta(days=4)).replace(day=1) - datetime.timedelta(days=1)
+        check(subject, store, day.replace(day=1), month_end, period=f"{day:%Y-%m}")
+        check(subject, store, day, day, period=day)
+
+
+def test_wrong_parameters_of_loyalty_are_named(subject):
+    store = subject.stores[0]
+    for parameter, value in [("absence_days", "0"), ("absence_days", "x"), ("absence_days", "3651"),
+                             ("period", "2018-13"), ("fill", "zero")]:
+        status, body = subject.answer(subject.path(store, "loyalty"), **{parameter: value})
+        assert (status, body["parameter"]) == (400, parameter)
+    status, _ = subject.answer(subject.path(None, "loyalty"))
+    assert status == 404
