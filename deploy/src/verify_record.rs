@@ -3,7 +3,7 @@
 use nightshard_format::{
     Error, Result,
     calendar::quarter_of,
-    record::{self, MonthRecord, Postings, Ranking, Summary},
+    record::{self, MonthRecord, Postings, Ranking, SideSeries, Summary},
     shard::{Identity, Record, Span},
 };
 
@@ -19,6 +19,9 @@ pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()
             .and_then(|record| record.verify()),
         (record::RANKINGS | record::CATALOG, Span::Current) => value.and_then(check_ranking),
         (record::SEARCH, Span::Current) => value.and_then(check_postings),
+        (record::SERIES, Span::Current) => value
+            .and_then(SideSeries::parse)
+            .and_then(|series| series.visit(|_day, _value| ())),
         _ => return Ok(()),
     };
     checked.map_err(|error| {
@@ -110,7 +113,7 @@ mod tests {
         key::PartitionRun,
         record::{
             DayCards, EntityKind, MonthBuilder, MonthTotals, Posting, Run, StoreProfile,
-            SummaryBuilder, encode_postings, encode_ranking,
+            SummaryBuilder, encode_postings, encode_ranking, encode_side_series,
         },
     };
 
@@ -245,6 +248,24 @@ mod tests {
             assert_found(record::SEARCH, Span::Current, &value, problem);
         }
         assert_found(record::SEARCH, Span::Current, &[3, 0], "an unknown kind");
+    }
+
+    #[test]
+    fn side_series_with_values_or_days_that_are_none_are_found() {
+        let mut right = Vec::new();
+        let values = [(Day(17_600), 1.5), (Day(17_610), 2.5)];
+        encode_side_series(&values, &mut right).unwrap();
+        assert_found(record::SERIES, Span::Current, &right, "");
+        let mut value = right.clone();
+        value.pop();
+        assert_found(record::SERIES, Span::Current, &value, "left over");
+        value.truncate(2);
+        assert_found(record::SERIES, Span::Current, &value, "ends early");
+        let mut value = right.clone();
+        let at = value.len() - 2;
+        value[at..].copy_from_slice(&[0xf0, 0x7f]);
+        assert_found(record::SERIES, Span::Current, &value, "a value is not finite");
+        assert_found(record::SERIES, Span::Current, &[0, 0], "it has no value");
     }
 
     #[test]

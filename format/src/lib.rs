@@ -17,6 +17,7 @@ pub mod key;
 pub mod manifest;
 pub mod record;
 pub mod shard;
+pub mod staleness;
 pub mod statistics;
 pub mod table;
 pub mod text;

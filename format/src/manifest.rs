@@ -121,6 +121,8 @@ pub enum InputRole {
     Transactions,
     /// What is known of stores beside their rows.
     Stores,
+    /// Daily series beside the rows.
+    Series,
     /// Rows of a packed dataset.
     Packed,
 }

@@ -7,16 +7,20 @@ use nightshard_format::{
     shard::{Identity, Samples, Shard, ShardWriter, Span},
 };
 
+/// How many kinds of value there are; the first byte of an input says which it is read as.
+pub const KINDS: u8 = 5;
+
 /// Keys that seeds hold, to be looked for whatever has become of them.
 #[must_use]
 pub fn keys() -> Vec<Vec<u8>> {
-    let golden: [&[u8]; 7] = [
+    let golden: [&[u8]; 8] = [
         b"bar",
         b"busy",
         b"all",
         b"ibar",
         "wb\u{e4}r".as_bytes(),
         b"amount\0\0",
+        b"index",
         b"",
     ];
     let mut keys: Vec<Vec<u8>> = golden.into_iter().map(<[u8]>::to_vec).collect();
@@ -153,7 +157,7 @@ pub fn values() -> Vec<Vec<u8>> {
         let shard = Shard::open(file).expect("golden files are right");
         for record in shard.iter() {
             let record = record.expect("golden files are right");
-            for kind in 0..4 {
+            for kind in 0..KINDS {
                 let mut value = vec![kind];
                 value.extend_from_slice(record.value.stored());
                 values.push(value);

@@ -7,7 +7,7 @@ use nightshard_format::{
     calendar::{Day, DayRange, Month},
     histogram::FineHistogram,
     manifest::Manifest,
-    record::{MonthRecord, Postings, Ranking, Summary},
+    record::{MonthRecord, Postings, Ranking, SideSeries, Summary},
     shard::{Search, Searched, Shard, Value},
 };
 
@@ -187,14 +187,15 @@ fn values(data: &[u8]) -> Outcome {
     let Some((kind, value)) = data.split_first() else {
         return 0;
     };
-    let read = match kind % 4 {
+    let read = match kind % seeds::KINDS {
         0 => month(value),
         1 => Summary::parse(value).map(|summary| summary.statistics().count),
         2 => Ranking::parse(value).map(|ranking| {
             let ids = (0..=ranking.len().min(1_000)).map_while(|at| ranking.get(at));
             ids.count() as u64
         }),
-        _ => Postings::new(value).try_fold(0, |count, posting| posting.map(|_| count + 1)),
+        3 => Postings::new(value).try_fold(0, |count, posting| posting.map(|_| count + 1)),
+        _ => side_series(value),
     };
     read.map_or_else(|error| outcome(&error), |read| read.leading_zeros().into())
 }
@@ -231,6 +232,20 @@ fn month(value: &[u8]) -> Result<u64, Error> {
         "a verified month does not add up"
     );
     cards.map(|cards| cards ^ record.cards())
+}
+
+/// Reads a side series; one that is right ascends.
+fn side_series(value: &[u8]) -> Result<u64, Error> {
+    let series = SideSeries::parse(value)?;
+    let mut days: Vec<Day> = Vec::new();
+    series.visit(|day, value| {
+        assert!(value.is_finite());
+        days.push(day);
+    })?;
+    assert_eq!(days.len(), series.len_values());
+    assert!(days.is_sorted_by(|before, day| before < day));
+    assert_eq!(days.last(), Some(&series.days()?.last));
+    Ok(days.len() as u64)
 }
 
 /// Tells errors apart by what they say, but not by the numbers in it.

@@ -1,6 +1,7 @@
 //! What is read as a manifest, and what is not.
 
 use super::*;
+use crate::staleness::{STALE_AFTER_DAYS_KEY, Staleness};
 
 fn manifest() -> Manifest {
     let mut manifest = Manifest {
@@ -232,7 +233,10 @@ fn inputs_out_of_order_or_without_a_digest_are_refused() {
         size_bytes: 1,
     };
     let (transactions, stores) = (InputRole::Transactions, InputRole::Stores);
+    let series = InputRole::Series;
     for (inputs, is_right) in [
+        (vec![file(stores, "b"), file(series, "a")], true),
+        (vec![file(series, "a"), file(stores, "b")], false),
         (vec![file(transactions, "b"), file(stores, "a")], true),
         (vec![file(transactions, "a"), file(transactions, "a")], true),
         (vec![file(stores, "a"), file(transactions, "b")], false),
@@ -282,5 +286,21 @@ fn ids_that_could_be_paths_are_refused() {
         "2018-12-31-0000000000000",
     ] {
         assert!(text.parse::<GenerationId>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn after_how_many_days_series_are_stale_is_a_number_or_the_default() {
+    let rule = |days: Option<serde_json::Value>| {
+        let mut manifest = manifest();
+        let configuration = &mut manifest.configuration;
+        configuration.extend(days.map(|days| (STALE_AFTER_DAYS_KEY.to_owned(), days)));
+        let as_of: Day = manifest.as_of.parse().unwrap();
+        Staleness::of(&manifest).map(|rule| [2, 3, 7].map(|days| rule.is_stale(Day(as_of.0 - days))))
+    };
+    assert_eq!(rule(None).unwrap(), [false, false, true]);
+    assert_eq!(rule(Some(3.into())).unwrap(), [false, true, true]);
+    for wrong in [(-1).into(), "7".into(), 1.5.into(), u64::MAX.into()] {
+        assert!(matches!(rule(Some(wrong)), Err(Error::Corrupt { .. })));
     }
 }

@@ -1,6 +1,7 @@
 //! What the golden files hold, and how today's writer writes it.
 //!
-//! A store `bar` has four rows in a year, a store `busy` a month that is rolled up.
+//! A store `bar` has four rows in a year, a store `busy` a month that is rolled up; `index` is a side
+//! series.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,8 @@ use nightshard_format::{
     },
     record::{
         self, Change, DayCards, EntityKind, HalfHour, MonthBuilder, MonthTotals, Posting, RankBy,
-        Run, StoreProfile, SummaryBuilder, encode_postings, encode_ranking, ranking_key,
+        Run, StoreProfile, SummaryBuilder, encode_postings, encode_ranking, encode_side_series,
+        ranking_key,
     },
     shard::{Identity, Samples, ShardWriter, Span},
     statistics::Statistics,
@@ -73,6 +75,15 @@ pub(crate) fn shards() -> Vec<(&'static str, Vec<u8>)> {
             shard(record::RANKINGS, Span::Current, lower, rankings()),
         ),
         ("prices-current.shard", compressed(whole)),
+        (
+            "series-current.shard",
+            shard(
+                record::SERIES,
+                Span::Current,
+                whole,
+                vec![plain(b"index", side_series())],
+            ),
+        ),
     ]
 }
 
@@ -406,4 +417,19 @@ fn rankings() -> Vec<Record> {
         (key, value, vec![])
     };
     keys.into_iter().filter(of_lower).map(record).collect()
+}
+
+/// Returns a series whose second value is of two days after the first, and whose third of the day after
+/// that.
+fn side_series() -> Vec<u8> {
+    let day = |month, day| Day::from_civil(2018, month, day).unwrap();
+    let values = [
+        (day(2, 28), 2_427.5),
+        (day(3, 2), -0.25),
+        (day(3, 3), 0.0),
+        (day(12, 31), 1e300),
+    ];
+    let mut value = Vec::new();
+    encode_side_series(&values, &mut value).unwrap();
+    value
 }

@@ -19,7 +19,9 @@ use nightshard_format::{
     histogram::FineHistogram,
     key::{PartitionRun, hash, order, partition_of},
     manifest::Manifest,
-    record::{EntityKind, HalfHour, MonthRecord, Postings, Ranking, Run, Summary},
+    record::{
+        EntityKind, HalfHour, MonthRecord, Postings, Ranking, Run, SideSeries, Summary,
+    },
     shard::{Identity, Search, Searched, Shard, ShardWriter, Span},
 };
 
@@ -79,6 +81,7 @@ fn headers_and_sections_are_as_specified() {
         ("stores-current.shard", "stores", 0, (0, 1024), 1),
         ("markets-2018-03.shard", "markets", march, (0, 1024), 1),
         ("rankings-current.shard", "rankings", 0, (0, 512), 3),
+        ("series-current.shard", "series", 0, (0, 1024), 1),
     ] {
         let (shard, read) = open(name);
         assert_eq!(read.dataset, dataset);
@@ -437,6 +440,33 @@ fn a_ranking_lists_its_ids_in_order() {
         assert!((0..3).map(|at| ranking.get(at)).eq(ids.map(Some)));
         assert_eq!(ranking.len(), 3);
     }
+}
+
+#[test]
+fn a_side_series_is_these_bytes() {
+    let (shard, plain) = open("series-current.shard");
+    let (first, second, third, last) = (17_590, 17_592, 17_593, 17_896);
+    let expected = [
+        &[4][..],                            // values
+        &[0xec, 0x92, 0x02],                 // 2018-02-28: 2 x 17,590
+        &[1, 0],                             // a day between, none
+        &[0xae, 0x02],                       // 302 days between
+        &[0, 0, 0, 0, 0, 0xf7, 0xa2, 0x40],  // 2427.5
+        &[0, 0, 0, 0, 0, 0, 0xd0, 0xbf],     // -0.25
+        &[0; 8],                             // 0
+        &[0x9c, 0x75, 0, 0x88, 0x3c, 0xe4, 0x37, 0x7e], // 10^300
+    ];
+    let value = in_place(&shard, b"index");
+    assert_eq!(value, &expected.concat()[..]);
+    let bits = [2_427.5_f64, -0.25, 0.0, 1e300].map(f64::to_bits);
+    let days = [first, second, third, last];
+    let read: Vec<(i128, u64)> = days.map(i128::from).into_iter().zip(bits).collect();
+    assert_eq!(plain::read_side_series(plain.value(b"index")), read);
+    let mut visited = Vec::new();
+    let series = SideSeries::parse(value).unwrap();
+    let visit = |day: Day, value: f64| visited.push((i128::from(day.0), value.to_bits()));
+    series.visit(visit).unwrap();
+    assert_eq!(visited, read);
 }
 
 #[test]

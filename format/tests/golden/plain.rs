@@ -485,6 +485,21 @@ pub(crate) fn read_postings(mut rest: &[u8]) -> Vec<(u8, &[u8])> {
     postings
 }
 
+/// Reads a side series: days and the bits of their values.
+pub(crate) fn read_side_series(mut rest: &[u8]) -> Vec<(i128, u64)> {
+    let rest = &mut rest;
+    let len = length(rest);
+    assert!(len > 0);
+    let mut days = vec![signed(rest)];
+    for _ in 1..len {
+        days.push(days[days.len() - 1] + 1 + unsigned(rest));
+    }
+    let values = days.into_iter().map(|day| (day, u64_at(take(rest, 8), 0)));
+    let values = values.collect();
+    assert!(rest.is_empty());
+    values
+}
+
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes(bytes[at..at + 2].try_into().unwrap())
 }

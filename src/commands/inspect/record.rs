@@ -5,8 +5,8 @@ use std::fmt::Write;
 use nightshard_format::{
     calendar::Month,
     record::{
-        CATALOG, MARKETS, MonthRecord, Postings, RANKINGS, Ranking, SEARCH, STORES, StoreProfile,
-        Summary,
+        CATALOG, MARKETS, MonthRecord, Postings, RANKINGS, Ranking, SEARCH, SERIES, STORES, SideSeries,
+        StoreProfile, Summary,
     },
     shard::{Identity, Span},
     statistics::Statistics,
@@ -34,6 +34,7 @@ enum ValueFacts {
     Month(MonthFacts),
     Ids(Vec<String>),
     Postings(Vec<PostingFacts>),
+    Series(Vec<DayValue>),
     /// Bytes in hexadecimal, of a dataset unknown to this release.
     Unknown(String),
 }
@@ -57,6 +58,13 @@ struct MonthFacts {
 struct PostingFacts {
     kind: &'static str,
     id: String,
+}
+
+/// A value of a side series.
+#[derive(Debug, Serialize)]
+struct DayValue {
+    date: String,
+    value: f64,
 }
 
 /// The totals of a period, money in minor units.
@@ -86,6 +94,7 @@ impl RecordFacts {
             (STORES | MARKETS, Span::Month(at)) => ValueFacts::Month(month(at, value)?),
             (RANKINGS | CATALOG, Span::Current) => ValueFacts::Ids(ids(value)?),
             (SEARCH, Span::Current) => ValueFacts::Postings(postings(value)?),
+            (SERIES, Span::Current) => ValueFacts::Series(series(value)?),
             _ => ValueFacts::Unknown(hexadecimal(value)),
         };
         Ok(Self {
@@ -147,6 +156,15 @@ fn postings(value: &[u8]) -> nightshard_format::Result<Vec<PostingFacts>> {
         .collect()
 }
 
+fn series(value: &[u8]) -> nightshard_format::Result<Vec<DayValue>> {
+    let mut values = Vec::new();
+    SideSeries::parse(value)?.visit(|day, value| {
+        let date = day.to_string();
+        values.push(DayValue { date, value });
+    })?;
+    Ok(values)
+}
+
 impl StatisticsRow {
     fn of(period: impl ToString, statistics: &Statistics, cards: u64) -> Self {
         Self {
@@ -193,6 +211,12 @@ impl Shown for RecordFacts {
                 text.push('\n');
                 for posting in postings {
                     let _infallible = writeln!(text, "{:<8}  {}", posting.kind, posting.id);
+                }
+            }
+            ValueFacts::Series(values) => {
+                text.push('\n');
+                for DayValue { date, value } in values {
+                    let _infallible = writeln!(text, "{date}  {value}");
                 }
             }
             ValueFacts::Unknown(bytes) => {
