@@ -19,10 +19,11 @@ use nightshard_builder::{
     generate::{self, OutputLayout, Plan},
     layout::Layout,
     pseudonym::CardKey,
+    series::SeriesTable,
     source::Inputs,
     stores::StoreTable,
 };
-use nightshard_format::histogram::Method;
+use nightshard_format::{histogram::Method, staleness::STALE_AFTER_DAYS_DEFAULT};
 
 const STAGES: [Stage; 4] = [Stage::Read, Stage::Stores, Stage::Cards, Stage::Finish];
 
@@ -88,6 +89,8 @@ fn plan(layout: &str, input: &Path, staging: &Path, threads: NonZeroUsize) -> Bu
         inputs: Inputs::resolve(&[input.display().to_string()]).unwrap(),
         layout: Arc::new(Layout::builtin(layout).unwrap()),
         stores: StoreTable::default(),
+        series: SeriesTable::default(),
+        series_stale_after_days: STALE_AFTER_DAYS_DEFAULT,
         card_key: CardKey::parse(&"5a".repeat(32), "--card-key-file").unwrap(),
         currency: None,
         as_of: None,

@@ -1,12 +1,14 @@
 //! `nightshard.toml`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nightshard_builder::build::RUNS_DEFAULT;
 use nightshard_deploy::{
     FetchConfig, StorageConfig, controller::ControllerConfig, gate::Thresholds,
 };
-use nightshard_format::{histogram::Method, key::PARTITIONS};
+use nightshard_format::{
+    histogram::Method, key::PARTITIONS, staleness::STALE_AFTER_DAYS_DEFAULT,
+};
 use serde::Deserialize;
 
 use crate::exit::UsageError;
@@ -19,6 +21,8 @@ pub(crate) struct Config {
     pub(crate) histogram: Histogram,
     /// How datasets are cut.
     pub(crate) shards: Shards,
+    /// Daily series beside the rows.
+    pub(crate) series: Series,
     /// What the quality gate lets through.
     pub(crate) gate: Thresholds,
     /// How storage is reached.
@@ -50,6 +54,25 @@ pub(crate) struct Shards {
 impl Default for Shards {
     fn default() -> Self {
         Self { runs: RUNS_DEFAULT }
+    }
+}
+
+/// The table `[series]`.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Series {
+    /// Files of side series, for builds that name none themselves.
+    pub(crate) files: Vec<PathBuf>,
+    /// A series that ends so many days before the last business day is stale; 0: none is.
+    pub(crate) stale_after_days: u32,
+}
+
+impl Default for Series {
+    fn default() -> Self {
+        Self {
+            files: Vec::new(),
+            stale_after_days: STALE_AFTER_DAYS_DEFAULT,
+        }
     }
 }
 
@@ -111,6 +134,7 @@ mod tests {
         let mut expected = [
             "histogram",
             "shards",
+            "series",
             "gate",
             "storage",
             "controller",

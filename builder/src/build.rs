@@ -2,10 +2,19 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use nightshard_format::{calendar::Day, histogram::Method, manifest::Manifest};
+use nightshard_format::{
+    calendar::Day, histogram::Method, manifest::Manifest, staleness::Staleness,
+};
 use serde::Serialize;
 
-use crate::{emit::Staged, layout::Layout, pseudonym::CardKey, source::Inputs, stores::StoreTable};
+use crate::{
+    emit::Staged,
+    layout::Layout,
+    pseudonym::CardKey,
+    series::{KnownSeries, SeriesTable},
+    source::Inputs,
+    stores::StoreTable,
+};
 
 /// Default number of runs that the partitions of a dataset are cut into.
 pub const RUNS_DEFAULT: u16 = 16;
@@ -21,6 +30,10 @@ pub struct BuildPlan {
     pub layout: Arc<Layout>,
     /// What is known of stores beside their rows.
     pub stores: StoreTable,
+    /// Daily series beside the rows.
+    pub series: SeriesTable,
+    /// So many days before the last business day a series may not end; 0: it may end on any.
+    pub series_stale_after_days: u32,
     /// The secret of card pseudonyms.
     pub card_key: CardKey,
     /// The base currency; without one, that of most rows.
@@ -65,6 +78,8 @@ pub struct BuildReport {
     pub ignored: Vec<PathBuf>,
     /// CSV files that end without a line break, so that their last row may be cut.
     pub without_line_end: Vec<PathBuf>,
+    /// What was made of each side series, by name.
+    pub series: Vec<SeriesReport>,
     /// Worker threads.
     pub threads: usize,
     /// `--memory`, in bytes.
@@ -73,6 +88,37 @@ pub struct BuildReport {
     pub spilled_bytes: u64,
     /// Seconds by stage.
     pub seconds: BTreeMap<&'static str, f64>,
+}
+
+/// What was made of a side series.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SeriesReport {
+    /// Its name.
+    pub name: String,
+    /// Values up to the last business day; without one, the generation has no such series.
+    pub values: u64,
+    /// Values after it, which are left out.
+    pub after_as_of: u64,
+    /// The last day that has a value.
+    pub last_date: Option<String>,
+    /// How many days that lies before the last business day.
+    pub days_behind: Option<u32>,
+    /// Whether the series is stale.
+    pub is_stale: bool,
+}
+
+impl SeriesReport {
+    pub(crate) fn of(series: &KnownSeries<'_>, rule: Staleness) -> Self {
+        let last = series.values.last().map(|(day, _value)| *day);
+        Self {
+            name: series.name.to_owned(),
+            values: series.values.len() as u64,
+            after_as_of: series.after_as_of,
+            last_date: last.map(|day| day.to_string()),
+            days_behind: last.map(|day| rule.days_behind(day)),
+            is_stale: last.is_some_and(|day| rule.is_stale(day)),
+        }
+    }
 }
 
 /// The stages of a build, in order.

@@ -7,8 +7,9 @@ use nightshard_format::record::StoreProfile;
 
 use crate::{
     Error, Result,
-    source::{self, BYTE_ORDER_MARK, Dialect, Margins, Moment, ReaderOptions, Splitter},
-    transaction::{TEXT_BYTES_MAX, Transaction},
+    small_table::{Columns, Fault},
+    source::{self, Moment},
+    transaction::Transaction,
 };
 
 /// One store of the dimension file.
@@ -57,25 +58,21 @@ pub struct StoreTable {
     digest: Option<(String, u64)>,
 }
 
-/// How the file is written: as input files are, with commas.
-const DIALECT: Dialect = Dialect {
-    delimiter: b',',
-    quoted: true,
-    record_bytes_max: ReaderOptions::RECORD_BYTES_MAX_DEFAULT,
-};
-
 /// The columns, of which only the first is required.
-const COLUMNS: [&str; 9] = [
-    "store_id",
-    "store_name",
-    "merchant_id",
-    "category",
-    "region",
-    "lat",
-    "lon",
-    "day_cutoff",
-    "zone",
-];
+const COLUMNS: Columns<9> = Columns {
+    names: [
+        "store_id",
+        "store_name",
+        "merchant_id",
+        "category",
+        "region",
+        "lat",
+        "lon",
+        "day_cutoff",
+        "zone",
+    ],
+    required: 1,
+};
 
 impl StoreTable {
     /// Reads a CSV file with a header of `store_id` and any of `store_name`, `merchant_id`,
@@ -103,36 +100,16 @@ impl StoreTable {
     }
 
     /// Adds the stores of a file; what is wrong is told with its line.
-    fn add_all(&mut self, bytes: &[u8]) -> Result<(), (u64, String)> {
-        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-        let mut splitter = Splitter::new(DIALECT.delimiter, Margins::Trimmed);
-        let mut columns: Option<Vec<usize>> = None;
-        for record in DIALECT.records(bytes, 1) {
-            let at = |problem: &str| (record.line, problem.to_owned());
-            let text = record.text.map_err(|reason| at(reason.as_str()))?;
-            let Some(columns) = &columns else {
-                columns = Some(header(&splitter.names(text.as_bytes())).map_err(|it| at(&it))?);
-                continue;
-            };
-            let row = splitter
-                .split(text, columns.len())
-                .ok_or_else(|| at("not a row of the header"))?;
-            let mut fields = [""; COLUMNS.len()];
-            for (index, column) in columns.iter().enumerate() {
-                fields[*column] = sound_text(row.get(index))
-                    .map_err(|wrong| at(&format!("{} {wrong}", COLUMNS[*column])))?;
-            }
-            let store = parse(fields).map_err(at)?;
+    fn add_all(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        COLUMNS.read(bytes, |fields| {
+            let store = parse(fields)?;
             self.has_own_days |= store.cutoff_seconds > 0 || store.zone.is_some();
             let earlier = self.stores.insert(fields[0].as_bytes().into(), store);
-            if earlier.is_some() {
-                return Err(at("the store stands in an earlier line, too"));
+            match earlier {
+                Some(_) => Err("the store stands in an earlier line, too".to_owned()),
+                None => Ok(()),
             }
-        }
-        match columns {
-            Some(_) => Ok(()),
-            None => Err((1, "there is no header".to_owned())),
-        }
+        })
     }
 
     /// Returns the digest and length of the file, if there was one.
@@ -169,37 +146,7 @@ impl StoreTable {
     }
 }
 
-/// Returns which of [`COLUMNS`] stands where.
-fn header(names: &[String]) -> Result<Vec<usize>, String> {
-    let known = |name: &String| {
-        let name = name.trim().to_lowercase();
-        COLUMNS.iter().position(|known| *known == name)
-    };
-    let columns: Option<Vec<usize>> = names.iter().map(known).collect();
-    let columns = columns
-        .filter(|columns| columns.contains(&0))
-        .ok_or_else(|| format!("the columns must be among {COLUMNS:?}"))?;
-    let mut sorted = columns.clone();
-    sorted.sort_unstable();
-    match sorted.array_windows().find(|[a, b]| a == b) {
-        Some([twice, _]) => Err(format!("{} stands twice", COLUMNS[*twice])),
-        None => Ok(columns),
-    }
-}
-
-/// Returns a text that may be kept and served.
-fn sound_text(field: &[u8]) -> Result<&str, String> {
-    let text = std::str::from_utf8(field).map_err(|_bad| "is not UTF-8")?;
-    if text.len() > TEXT_BYTES_MAX {
-        return Err(format!("is longer than {TEXT_BYTES_MAX} bytes"));
-    }
-    if text.contains(|character: char| character.is_ascii_control()) {
-        return Err("holds a control character".to_owned());
-    }
-    Ok(text)
-}
-
-fn parse(fields: [&str; COLUMNS.len()]) -> Result<Store, &'static str> {
+fn parse(fields: [&str; 9]) -> Result<Store, &'static str> {
     let [
         id,
         name,
@@ -274,6 +221,7 @@ fn parse_zone(field: &str) -> Result<Option<TimeZone>, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transaction::TEXT_BYTES_MAX;
 
     fn read(text: &str) -> Result<StoreTable> {
         let folder = tempfile::tempdir().unwrap();

@@ -4,10 +4,11 @@ use std::{io::Write, num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use anyhow::Context;
 use nightshard_builder::{
-    build::{BuildPlan, Built},
+    build::{BuildPlan, Built, SeriesReport},
     engine,
     kernel::row::DAYS,
     layout::Layout,
+    series::SeriesTable,
     source::Inputs,
     stores::StoreTable,
 };
@@ -42,6 +43,10 @@ pub(crate) struct BuildArgs {
     /// day_cutoff, zone.
     #[arg(long, value_name = "FILE")]
     pub(crate) stores: Option<PathBuf>,
+    /// Daily series beside sales: date, name, value [default: those of the configuration]. May be
+    /// repeated.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) series: Vec<PathBuf>,
     /// Configuration file.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -235,6 +240,11 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         inputs,
         layout: Arc::new(layout),
         stores,
+        series: SeriesTable::read(match &args.series[..] {
+            [] => &config.series.files,
+            given => given,
+        })?,
+        series_stale_after_days: config.series.stale_after_days,
         card_key,
         currency: args.currency.clone(),
         as_of: args.as_of,
@@ -247,6 +257,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
     };
     let built = engine::build(&plan, shown)?;
     warn_of_cut_rows(&built.report.without_line_end, shown);
+    warn_of_series(&built.report.series, &built.manifest.as_of, shown);
     let transactions = built.manifest.transactions.as_ref();
     if let Some(transactions) = transactions {
         warn_of_late_end(args.as_of, &transactions.days[1], shown);
@@ -304,6 +315,22 @@ pub(super) fn warn_of_cut_rows(without_line_end: &[PathBuf], shown: &Shown) {
             "warning: {}{more}: ends without a line break; its last row may be cut",
             first.display(),
         ));
+    }
+}
+
+/// Says which series are stale, or have nothing that could be known yet.
+fn warn_of_series(series: &[SeriesReport], as_of: &str, shown: &Shown) {
+    for series in series {
+        let name = &series.name;
+        match (&series.last_date, series.days_behind) {
+            (Some(last), Some(days)) if series.is_stale => shown.say(&format!(
+                "warning: series {name} is stale: it ends on {last}, {days} days before {as_of}"
+            )),
+            (None, _) => shown.say(&format!(
+                "warning: series {name} is left out: it has no value up to {as_of}"
+            )),
+            _ => {}
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use nightshard_deploy::{
         status::{self, Status},
     },
 };
-use nightshard_format::calendar::Day;
+use nightshard_format::{calendar::Day, manifest::GenerationId};
 use nightshard_storage::Location;
 use serde_json::json;
 use tokio::{net::TcpListener, sync::Mutex};
@@ -90,6 +90,15 @@ pub(crate) fn run(args: &ControllerArgs) -> anyhow::Result<ExitCode> {
             controller.forever().await
         }
     })
+}
+
+/// What was told, and is not told again while it stays so.
+#[derive(Debug, Default)]
+struct Told {
+    /// That data is too old.
+    stale: Option<String>,
+    /// Which of its side series are stale, if some are.
+    series_of: Option<GenerationId>,
 }
 
 struct Controller {
@@ -206,14 +215,19 @@ impl Controller {
             false => "the night is over already".to_owned(),
         })?;
         let stale = self.stale().await?;
+        let series = match self.current().await? {
+            Some(current) => self.stale_series(&current).await?,
+            None => None,
+        };
         let text = text_of(&ending);
         if as_json {
-            let stale = stale.as_ref().map(|alert| &alert.text);
-            print_json(&json!({ "day": day.to_string(), "ending": text, "stale": stale }))?;
+            let [stale, series] = [&stale, &series].map(|it| it.as_ref().map(|alert| &alert.text));
+            let day = day.to_string();
+            print_json(&json!({ "day": day, "ending": text, "stale": stale, "series": series }))?;
         } else {
             print(&format!("night of {day}: {text}\n"))?;
         }
-        if let Some(alert) = stale {
+        for alert in stale.into_iter().chain(series) {
             self.alert(alert).await;
         }
         Ok(match ending {
@@ -255,7 +269,7 @@ impl Controller {
     }
 
     async fn work(&self) {
-        let (mut told, mut failed) = (None, None);
+        let (mut told, mut failed) = (Told::default(), None);
         loop {
             let failure = self.look(&mut told).await.err();
             let failure = failure.map(|error| exit::one_line(&error));
@@ -272,8 +286,8 @@ impl Controller {
         }
     }
 
-    /// Makes the newest night that is due, and tells once that data is too old.
-    async fn look(&self, told: &mut Option<String>) -> anyhow::Result<()> {
+    /// Makes the newest night that is due, and tells once that data is too old, or series of it.
+    async fn look(&self, told: &mut Told) -> anyhow::Result<()> {
         if let Some(due) = self.schedule.due(Timestamp::UNIX_EPOCH, now()) {
             let day = self.schedule.business_day(due);
             match self.night(day, due).await {
@@ -287,10 +301,23 @@ impl Controller {
         let stale = self.stop.unless_told(self.stale()).await;
         let stale = stale.transpose()?.flatten();
         let text = stale.as_ref().map(|alert| alert.text.clone());
-        if let Some(alert) = stale.filter(|_| *told != text) {
+        if let Some(alert) = stale.filter(|_| told.stale != text) {
             self.alert(alert).await;
         }
-        *told = text;
+        told.stale = text;
+        let looked = self.stop.unless_told(self.look_at_series(told)).await;
+        looked.unwrap_or(Ok(()))
+    }
+
+    /// Tells of stale series of a generation that is current since the last look.
+    async fn look_at_series(&self, told: &mut Told) -> anyhow::Result<()> {
+        let current = self.current().await?;
+        if let Some(new) = current.as_ref().filter(|_| told.series_of != current)
+            && let Some(alert) = self.stale_series(new).await?
+        {
+            self.alert(alert).await;
+        }
+        told.series_of = current;
         Ok(())
     }
 
@@ -381,6 +408,20 @@ impl Controller {
         let age = self.schedule.age(day, now()).as_hours();
         let text = format!("the current generation is of {day}, more than {hours} hours ago");
         Ok((age >= hours).then(|| self.alert_of("stale", day, text)))
+    }
+
+    async fn current(&self) -> anyhow::Result<Option<GenerationId>> {
+        let current = self.repository.current().await?;
+        Ok(current.map(|selection| selection.generation))
+    }
+
+    /// Returns an alert if side series of a generation are stale.
+    async fn stale_series(&self, id: &GenerationId) -> anyhow::Result<Option<Alert>> {
+        let manifest = self.repository.manifest(id).await?;
+        let measures = self.repository.series_of(&manifest).await?;
+        let day: Day = id.as_of().parse()?;
+        let alert = |line| self.alert_of("series", day, format!("stale side series: {line}"));
+        Ok(measures.stale_line().map(alert))
     }
 
     fn alert_of(&self, alert: &'static str, day: Day, text: String) -> Alert {

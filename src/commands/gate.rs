@@ -95,6 +95,7 @@ fn to_text(report: &GateReport) -> String {
         let verdict = match check.verdict {
             Verdict::Passed => "passed",
             Verdict::Refused => "REFUSED",
+            Verdict::Warned => "WARNED",
             Verdict::Skipped => "skipped",
         };
         table.row([check.name.clone(), verdict.to_owned(), check.line.clone()]);

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use nightshard_format::record::{CATALOG, RANKINGS, RankBy, encode_ranking, ranking_key};
+use nightshard_format::record::{
+    CATALOG, RANKINGS, RankBy, SERIES, encode_ranking, ranking_key,
+};
 
 use super::shard_set::{CurrentRecord, Staged, Staging};
-use crate::Result;
+use crate::{Result, series::KnownSeries};
 
 /// What lists and search need of a store.
 #[derive(Debug, Clone)]
@@ -24,11 +26,16 @@ pub struct StoreFacts {
     pub amount: i128,
 }
 
-/// Writes the rankings of stores and the lists of regions and categories.
+/// Writes the rankings of stores and the lists of regions and categories, and that of side series where
+/// some were loaded.
 ///
 /// # Errors
 /// [`crate::Error::File`] if the staging folder takes no more.
-pub fn write_catalog(staging: &Staging, stores: &[StoreFacts]) -> Result<Vec<Staged>> {
+pub fn write_catalog(
+    staging: &Staging,
+    stores: &[StoreFacts],
+    series: Option<&[KnownSeries<'_>]>,
+) -> Result<Vec<Staged>> {
     let mut rankings = Vec::new();
     for by in RankBy::ALL {
         let mut ranked: Vec<&StoreFacts> = stores.iter().collect();
@@ -50,7 +57,7 @@ pub fn write_catalog(staging: &Staging, stores: &[StoreFacts]) -> Result<Vec<Sta
         }
     }
     let mut staged = staging.write_current(RANKINGS, rankings)?;
-    let lists = [
+    let mut lists = vec![
         (
             "regions",
             count(stores.iter().filter_map(|store| store.region.as_deref())),
@@ -60,6 +67,7 @@ pub fn write_catalog(staging: &Staging, stores: &[StoreFacts]) -> Result<Vec<Sta
             count(stores.iter().filter_map(|store| store.category.as_deref())),
         ),
     ];
+    lists.extend(series.map(|series| (SERIES, names(series))));
     let mut records = Vec::new();
     for (key, ids) in lists {
         let mut value = Vec::new();
@@ -72,6 +80,12 @@ pub fn write_catalog(staging: &Staging, stores: &[StoreFacts]) -> Result<Vec<Sta
     }
     staged.extend(staging.write_current(CATALOG, records)?);
     Ok(staged)
+}
+
+/// Returns the names of the series that have a value.
+fn names<'a>(series: &[KnownSeries<'a>]) -> Vec<&'a str> {
+    let with_values = series.iter().filter(|series| !series.values.is_empty());
+    with_values.map(|series| series.name).collect()
 }
 
 /// Lists ranked stores under every filter that selects them.

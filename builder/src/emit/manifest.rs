@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use nightshard_format::{
-    calendar::DayRange,
+    calendar::{Day, DayRange},
     manifest::{Input, InputRole, MANIFEST_VERSION, Manifest, Rows, Transactions},
+    staleness::STALE_AFTER_DAYS_KEY,
 };
 
 use super::Staged;
@@ -20,7 +21,9 @@ pub struct Facts<'a> {
     /// The files that were read.
     pub inputs: &'a [InputSummary],
     /// The first and the last day that have rows.
-    pub days: Option<DayRange>,
+    pub days: DayRange,
+    /// The last business day.
+    pub as_of: Day,
     /// How many stores there are.
     pub stores: usize,
 }
@@ -32,13 +35,13 @@ pub struct Facts<'a> {
 /// different generations would agree.
 ///
 /// # Errors
-/// [`Error::NoRows`] without a day.
+/// [`Error::Option`] if the layout has no JSON form.
 pub fn manifest(plan: &BuildPlan, facts: Facts<'_>, shards: &[Staged]) -> Result<Manifest> {
-    let days = facts.days.ok_or_else(|| Error::NoRows("no day".into()))?;
+    let days = facts.days;
     let layout = serde_json::to_vec(plan.layout.definition())
         .map_err(|error| Error::option("--layout", error.to_string()))?;
     let layout = blake3::hash(&layout).to_hex();
-    let configuration = BTreeMap::from([
+    let mut configuration = BTreeMap::from([
         (
             "histogram.method".into(),
             plan.histogram_method.as_str().into(),
@@ -46,7 +49,11 @@ pub fn manifest(plan: &BuildPlan, facts: Facts<'_>, shards: &[Staged]) -> Result
         ("layout.blake3".into(), layout.as_str().into()),
         ("shards.runs".into(), plan.runs.into()),
     ]);
-    let as_of = plan.as_of.unwrap_or(days.last).to_string();
+    if !plan.series.is_empty() {
+        let days = plan.series_stale_after_days.into();
+        configuration.insert(STALE_AFTER_DAYS_KEY.into(), days);
+    }
+    let as_of = facts.as_of.to_string();
     let mut manifest = Manifest {
         format_version: MANIFEST_VERSION,
         // Replaced below: the id is a digest of the rest.
@@ -76,8 +83,13 @@ fn inputs(plan: &BuildPlan, read: &[InputSummary]) -> Vec<Input> {
     });
     let stores = plan.stores.digest().cloned();
     let stores = stores.map(|(digest, size_bytes)| (InputRole::Stores, digest, size_bytes));
+    let series = plan.series.files().iter().map(|file| {
+        let digest = file.digest.to_hex().to_string();
+        (InputRole::Series, digest, file.size_bytes)
+    });
     let mut inputs: Vec<Input> = transactions
         .chain(stores)
+        .chain(series)
         .map(|(role, blake3, size_bytes)| Input::File {
             role,
             dataset: None,

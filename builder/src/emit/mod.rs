@@ -6,6 +6,7 @@ mod manifest;
 mod ordered;
 mod search;
 mod shard_set;
+mod side_series;
 mod store_shards;
 
 pub use catalog::{StoreFacts, write_catalog};
@@ -14,4 +15,5 @@ pub use ordered::OrderedSink;
 pub use search::write_search;
 pub(crate) use shard_set::ShardSet;
 pub use shard_set::{Staged, Staging};
+pub use side_series::write_side_series;
 pub use store_shards::{StoreShards, write_market};

@@ -10,15 +10,16 @@ use std::{
     time::Instant,
 };
 
-use nightshard_format::key::PARTITIONS;
+use nightshard_format::{key::PARTITIONS, staleness::Staleness};
 use rayon::ThreadPool;
 
 use crate::{
     Error, Result,
     accounting::{account, describe_nothing, rows_of_scan},
-    build::{BuildPlan, BuildReport, Built, MEMORY_MIN, Progress, Stage},
+    build::{BuildPlan, BuildReport, Built, MEMORY_MIN, Progress, SeriesReport, Stage},
     emit::{
-        self, Facts, OrderedSink, Staging, StoreShards, write_catalog, write_market, write_search,
+        self, Facts, OrderedSink, Staged, Staging, StoreShards, write_catalog, write_market,
+        write_search, write_side_series,
     },
     exchange::{Exchanged, Outbox, Scratch},
     kernel::{
@@ -33,6 +34,7 @@ use crate::{
     },
     quality::Quarantine,
     row_outcome::RowSink,
+    series::KnownSeries,
     source::{self, Block, InputSummary, Parser, Reader, ReaderOptions},
 };
 
@@ -150,34 +152,33 @@ impl Engine<'_> {
         let days = DayOrdinals::new(reduced.market.iter().map(|(day, _)| day).collect());
         let cards = self.count_cards(reduced.card_days, &days)?;
         lap(Stage::Cards);
-        self.progress.begin(Stage::Finish, 3);
+        let dates = reduced.market.days();
+        let dates = dates.ok_or_else(|| Error::NoRows("no day".into()))?;
+        let as_of = plan.as_of.unwrap_or(dates.last);
+        let series = plan.series.as_of(as_of);
         let mut shards = std::mem::take(&mut stores.staged);
-        let market = || write_market(&self.staging, &reduced.market, &days, &cards);
-        let catalog = || write_catalog(&self.staging, &stores.facts);
-        let search = || write_search(&self.staging, &stores.facts);
-        let (market, (catalog, search)) = self
-            .pool
-            .install(|| rayon::join(market, || rayon::join(catalog, search)));
-        for written in [market, catalog, search] {
-            shards.extend(written?);
-            self.progress.advance(1);
-        }
+        shards.extend(self.write_rest(&reduced.market, (&days, &cards), &stores, &series)?);
         shards.sort();
         let facts = Facts {
             rows,
             currency: &currency,
             inputs: &scanned.inputs,
-            days: reduced.market.days(),
+            days: dates,
+            as_of,
             stores: stores.facts.len(),
         };
         let manifest = emit::manifest(plan, facts, &shards)?;
         lap(Stage::Finish);
-        let open_ended = scanned.inputs.iter().filter(|input| input.is_open_ended);
+        let inputs = scanned.inputs.iter().chain(plan.series.files());
+        let open_ended = inputs.filter(|input| input.is_open_ended);
+        let rule = Staleness::new(as_of, plan.series_stale_after_days);
+        let of_series = |series: &KnownSeries<'_>| SeriesReport::of(series, rule);
         let report = BuildReport {
             release: env!("CARGO_PKG_VERSION").into(),
             inputs: plan.inputs.files().to_vec(),
             ignored: plan.inputs.ignored().to_vec(),
             without_line_end: open_ended.map(|input| input.path.clone()).collect(),
+            series: series.iter().map(of_series).collect(),
             threads: plan.threads,
             memory_bytes: plan.memory_bytes,
             spilled_bytes,
@@ -190,6 +191,31 @@ impl Engine<'_> {
             quarantine: quarantine.finish()?,
             report,
         })
+    }
+
+    /// Writes the market, lists, search words and side series.
+    fn write_rest(
+        &self,
+        market: &MarketDays,
+        (days, cards): (&DayOrdinals, &PairCounts),
+        stores: &StoreShards<'_>,
+        series: &[KnownSeries<'_>],
+    ) -> Result<Vec<Staged>> {
+        self.progress.begin(Stage::Finish, 4);
+        let loaded = (!self.plan.series.is_empty()).then_some(series);
+        let market = || write_market(&self.staging, market, days, cards);
+        let catalog = || write_catalog(&self.staging, &stores.facts, loaded);
+        let search = || write_search(&self.staging, &stores.facts);
+        let (market, (catalog, search)) = self
+            .pool
+            .install(|| rayon::join(market, || rayon::join(catalog, search)));
+        let series = write_side_series(&self.staging, series);
+        let mut shards = Vec::new();
+        for written in [market, catalog, search, series] {
+            shards.extend(written?);
+            self.progress.advance(1);
+        }
+        Ok(shards)
     }
 
     /// Runs `work` once on every thread, and returns all results or the first error.

@@ -8,10 +8,13 @@ use nightshard_builder::{
     engine,
     layout::Layout,
     pseudonym::CardKey,
+    series::SeriesTable,
     source::Inputs,
     stores::StoreTable,
 };
-use nightshard_format::{generation::Generation, histogram::Method};
+use nightshard_format::{
+    generation::Generation, histogram::Method, staleness::STALE_AFTER_DAYS_DEFAULT,
+};
 use tempfile::TempDir;
 
 /// A build and the folder that it lies in.
@@ -30,6 +33,8 @@ pub(crate) fn plan(inputs: &[&Path], staging: &TempDir) -> BuildPlan {
         inputs: Inputs::resolve(&uris).unwrap(),
         layout: Arc::new(Layout::builtin("canonical").unwrap()),
         stores: StoreTable::default(),
+        series: SeriesTable::default(),
+        series_stale_after_days: STALE_AFTER_DAYS_DEFAULT,
         card_key: CardKey::parse(&"5a".repeat(32), "--card-key-file").unwrap(),
         currency: None,
         as_of: None,

@@ -10,7 +10,8 @@ use crate::http;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Alert {
     /// `night` for one that did not end well, `reclaim` where too much is left behind, `stale` for
-    /// data that is too old, `failing` where what is to be done cannot even be found out.
+    /// data that is too old, `series` for side series that are, `failing` where what is to be done
+    /// cannot even be found out.
     pub alert: &'static str,
     /// The repository.
     pub repository: String,

@@ -12,6 +12,8 @@ pub enum Verdict {
     Passed,
     /// It does not: the generation is not to be selected by itself.
     Refused,
+    /// It does not, which somebody should know: it refuses nothing.
+    Warned,
     /// It was turned off, or there was nothing to compare with. Also what a newer release says
     /// that this one does not know.
     #[serde(other)]
@@ -21,7 +23,8 @@ pub enum Verdict {
 /// One check of the gate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Check {
-    /// The key of `[gate]` that sets its limit, or `readable` for what has none.
+    /// The key of `[gate]` that sets its limit, or `readable` and `stale_series` for what has none
+    /// there.
     pub name: String,
     /// What it says.
     pub verdict: Verdict,
@@ -85,6 +88,7 @@ pub fn judge(
     thresholds: &Thresholds,
 ) -> Vec<Check> {
     let mut checks = absolute(candidate, thresholds);
+    checks.extend(stale_series(candidate));
     if let Some(good) = good {
         checks.extend(schema(candidate, good, thresholds));
         checks.extend(rejects_rise(candidate, good, thresholds));
@@ -113,6 +117,23 @@ fn absolute(candidate: &Measures, thresholds: &Thresholds) -> Vec<Check> {
             &line,
         ),
     ]
+}
+
+/// Says which side series are stale, if there are any.
+fn stale_series(candidate: &Measures) -> Option<Check> {
+    let measures = &candidate.series;
+    if measures.series == 0 {
+        return None;
+    }
+    let name = "stale_series";
+    let check = match measures.stale_line() {
+        None => Check::new(name, true, format!("{} side series, none stale", measures.series)),
+        Some(line) => Check {
+            verdict: Verdict::Warned,
+            ..Check::new(name, true, line)
+        },
+    };
+    Some(check.with(measures.stale.len() as f64, None))
 }
 
 /// Checks what must not change from one night to the next.

@@ -10,6 +10,7 @@ use nightshard_format::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::SeriesMeasures;
 use crate::{Repository, Result};
 
 /// What is known of a generation at its gate.
@@ -27,6 +28,9 @@ pub struct Measures {
     pub rows: Option<RowMeasures>,
     /// The market's totals, if they are there and can be read.
     pub market: Option<Market>,
+    /// The side series, as far as they can be read; of a candidate alone.
+    #[serde(default)]
+    pub series: SeriesMeasures,
 }
 
 /// What is known of a dataset.
@@ -68,7 +72,7 @@ pub struct Market {
 }
 
 impl Measures {
-    /// Returns what the manifest alone says; the market is in a shard.
+    /// Returns what the manifest alone says; the market and side series are in shards.
     #[must_use]
     pub fn of(manifest: &Manifest) -> Self {
         let mut datasets: BTreeMap<String, DatasetMeasures> = BTreeMap::new();
@@ -87,6 +91,7 @@ impl Measures {
             datasets,
             rows: manifest.transactions.as_ref().map(RowMeasures::of),
             market: None,
+            series: SeriesMeasures::default(),
         }
     }
 }

@@ -7,6 +7,7 @@ mod judge;
 mod measures;
 mod report;
 mod sample;
+mod series;
 mod shards;
 mod thresholds;
 
@@ -17,6 +18,7 @@ pub use judge::{Check, Verdict, judge};
 pub use measures::{DatasetMeasures, Market, Measures, RowMeasures};
 pub use report::GateReport;
 pub use sample::KeySample;
+pub use series::{SeriesMeasures, StaleSeries};
 pub use thresholds::{Limit, Thresholds};
 
 use crate::{Error, Repository, Result, error::one_line};
@@ -56,6 +58,10 @@ impl Repository {
         let mut measures = Measures::of(candidate);
         match self.market_of(candidate).await {
             Ok(market) => measures.market = market,
+            Err(error) => unread.push(Check::unreadable(&damage(error)?)),
+        }
+        match self.series_of(candidate).await {
+            Ok(series) => measures.series = series,
             Err(error) => unread.push(Check::unreadable(&damage(error)?)),
         }
         let mut good_measures = good.map(|(_, good)| Measures::of(good));

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::gate::{DatasetMeasures, Market, RowMeasures};
+use crate::gate::{DatasetMeasures, Market, RowMeasures, SeriesMeasures, StaleSeries};
 
 const OFF: Thresholds = Thresholds {
     min_rows: 0,
@@ -50,6 +50,7 @@ fn measures(rows: u64, stores: u64, sum_minor: i128) -> Measures {
             count: rows,
             sum_minor,
         }),
+        series: SeriesMeasures::default(),
     }
 }
 
@@ -301,4 +302,24 @@ fn a_verdict_of_a_newer_release_is_none() {
         serde_json::from_str::<Verdict>("\"doubted\"").unwrap(),
         Verdict::Skipped
     );
+}
+
+#[test]
+fn a_stale_series_is_a_warning_that_refuses_nothing() {
+    let mut candidate = measures(100, 10, 1_000);
+    let found = |candidate: &Measures| {
+        let checks = judge(candidate, Some(&measures(100, 10, 1_000)), &[], &Thresholds::default());
+        assert!(refused(&checks).is_empty(), "{checks:?}");
+        let check = checks.into_iter().find(|check| check.name == "stale_series");
+        check.map(|check| (check.verdict, check.measured))
+    };
+    assert_eq!(found(&candidate), None);
+    candidate.series.series = 2;
+    assert_eq!(found(&candidate), Some((Verdict::Passed, Some(0.0))));
+    candidate.series.stale.push(StaleSeries {
+        name: "index".into(),
+        last_date: "2018-02-26".into(),
+        days_behind: 7,
+    });
+    assert_eq!(found(&candidate), Some((Verdict::Warned, Some(1.0))));
 }

@@ -1,0 +1,97 @@
+//! Small CSV files that are read whole: the dimension file, and side series.
+
+use crate::{
+    source::{BYTE_ORDER_MARK, Dialect, Margins, ReaderOptions, Splitter},
+    transaction::TEXT_BYTES_MAX,
+};
+
+/// How such a file is written: as input files are, with commas.
+const DIALECT: Dialect = Dialect {
+    delimiter: b',',
+    quoted: true,
+    record_bytes_max: ReaderOptions::RECORD_BYTES_MAX_DEFAULT,
+};
+
+/// The line at fault, and what is wrong with it.
+pub(crate) type Fault = (u64, String);
+
+/// The columns that a file may have.
+///
+/// # Shape
+/// The first `required` of them must be there, in whatever order the file has them.
+#[derive(Debug)]
+pub(crate) struct Columns<const N: usize> {
+    pub(crate) names: [&'static str; N],
+    pub(crate) required: usize,
+}
+
+impl<const N: usize> Columns<N> {
+    /// Passes the fields of each row to `take`, in the order of these columns; of a column that the file
+    /// lacks the field is empty. Names are compared without regard to case.
+    ///
+    /// # Errors
+    /// The first line at fault: a column that is unknown or stands twice, a quote that is not closed, a
+    /// text that is too long or holds control characters, and what `take` refuses.
+    pub(crate) fn read(
+        &self,
+        bytes: &[u8],
+        mut take: impl FnMut([&str; N]) -> Result<(), String>,
+    ) -> Result<(), Fault> {
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        let mut splitter = Splitter::new(DIALECT.delimiter, Margins::Trimmed);
+        let mut columns: Option<Vec<usize>> = None;
+        for record in DIALECT.records(bytes, 1) {
+            let at = |problem: String| (record.line, problem);
+            let text = record.text.map_err(|reason| at(reason.as_str().into()))?;
+            let Some(columns) = &columns else {
+                columns = Some(self.header(&splitter.names(text.as_bytes())).map_err(at)?);
+                continue;
+            };
+            let row = splitter
+                .split(text, columns.len())
+                .ok_or_else(|| at("not a row of the header".into()))?;
+            let mut fields = [""; N];
+            for (index, column) in columns.iter().enumerate() {
+                fields[*column] = sound_text(row.get(index))
+                    .map_err(|wrong| at(format!("{} {wrong}", self.names[*column])))?;
+            }
+            take(fields).map_err(at)?;
+        }
+        match columns {
+            Some(_) => Ok(()),
+            None => Err((1, "there is no header".to_owned())),
+        }
+    }
+
+    /// Returns which of the columns stands where.
+    fn header(&self, names: &[String]) -> Result<Vec<usize>, String> {
+        let known = |name: &String| {
+            let name = name.trim().to_lowercase();
+            self.names.iter().position(|known| *known == name)
+        };
+        let columns: Option<Vec<usize>> = names.iter().map(known).collect();
+        let columns =
+            columns.ok_or_else(|| format!("the columns must be among {:?}", self.names))?;
+        if let Some(lacking) = (0..self.required).find(|column| !columns.contains(column)) {
+            return Err(format!("there is no column {}", self.names[lacking]));
+        }
+        let mut sorted = columns.clone();
+        sorted.sort_unstable();
+        match sorted.array_windows().find(|[a, b]| a == b) {
+            Some([twice, _]) => Err(format!("{} stands twice", self.names[*twice])),
+            None => Ok(columns),
+        }
+    }
+}
+
+/// Returns a text that may be kept and served.
+fn sound_text(field: &[u8]) -> Result<&str, String> {
+    let text = std::str::from_utf8(field).map_err(|_bad| "is not UTF-8")?;
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(format!("is longer than {TEXT_BYTES_MAX} bytes"));
+    }
+    if text.contains(|character: char| character.is_ascii_control()) {
+        return Err("holds a control character".to_owned());
+    }
+    Ok(text)
+}
