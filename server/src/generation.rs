@@ -13,7 +13,12 @@ use nightshard_format::{
 };
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::{complete, json::Json, problem::Problem};
+use crate::{
+    complete,
+    json::Json,
+    problem::Problem,
+    side_series::{SeriesHead, read_heads},
+};
 
 /// The generation that an answer was made from.
 pub(crate) const GENERATION: HeaderName = HeaderName::from_static("nightshard-generation");
@@ -54,10 +59,13 @@ pub(crate) struct TransactionFacts {
     pub(crate) method: Method,
     /// The members that name the currency.
     pub(crate) currency: Vec<u8>,
+    /// The side series, by name.
+    pub(crate) series: Vec<SeriesHead>,
 }
 
 impl TransactionFacts {
-    fn of(manifest: &Manifest) -> nightshard_format::Result<Option<Self>> {
+    fn of(generation: &Generation<Mapped>) -> nightshard_format::Result<Option<Self>> {
+        let manifest = generation.manifest();
         let Some(transactions) = &manifest.transactions else {
             return Ok(None);
         };
@@ -77,6 +85,7 @@ impl TransactionFacts {
             last_row: rows.last,
             method: method_of(manifest)?,
             currency: currency.into_bytes(),
+            series: read_heads(generation)?,
         }))
     }
 }
@@ -112,7 +121,7 @@ impl ServedGeneration {
         });
         Ok(Self {
             as_of: manifest.as_of.parse()?,
-            transactions: TransactionFacts::of(manifest)?,
+            transactions: TransactionFacts::of(&generation)?,
             media_types: media_types.collect(),
             etag_seed: xxh3_64(format!("{} {id}", env!("CARGO_PKG_VERSION")).as_bytes()),
             envelope: envelope.into_bytes(),

@@ -35,14 +35,17 @@ pub(crate) enum Resource {
     StoreComparison,
     StoreConsumptionPattern,
     StoreLoyalty,
+    StoreSalesByDay,
     Market,
     MarketStatistics,
     MarketHistogram,
     MarketUnitPrice,
     MarketComparison,
     MarketConsumptionPattern,
+    MarketSalesByDay,
     Stores,
     UnitPrices,
+    SideSeries,
     Packed,
     Search,
     Info,
@@ -53,7 +56,7 @@ pub(crate) enum Resource {
 }
 
 /// The names of resources, in the order of [`Resource`].
-const RESOURCES: [&str; 22] = [
+const RESOURCES: [&str; 25] = [
     "/v1/stores/{id}",
     "/v1/stores/{id}/statistics",
     "/v1/stores/{id}/histogram",
@@ -61,14 +64,17 @@ const RESOURCES: [&str; 22] = [
     "/v1/stores/{id}/comparison",
     "/v1/stores/{id}/consumption_pattern",
     "/v1/stores/{id}/loyalty",
+    "/v1/stores/{id}/sales_by_day",
     "/v1/markets/{id}",
     "/v1/markets/{id}/statistics",
     "/v1/markets/{id}/histogram",
     "/v1/markets/{id}/unit_price",
     "/v1/markets/{id}/comparison",
     "/v1/markets/{id}/consumption_pattern",
+    "/v1/markets/{id}/sales_by_day",
     "/v1/stores",
     "/v1/unit_price",
+    "/v1/series",
     "/v1/datasets/{dataset}/{key}",
     "/v1/search",
     "/v1/info",
@@ -387,6 +393,13 @@ fn render_serving(serving: Option<&Serving>, unix_seconds: u64, text: &mut Text)
     let age = generation.age_seconds(unix_seconds);
     text.sample("nightshard_data_age_seconds", "", age);
     let transactions = generation.find_transactions();
+    if let Some(transactions) = transactions {
+        let stale = transactions.series.iter().filter(|head| head.is_stale);
+        let name = "nightshard_series_stale";
+        let help = "Side series that end too long before the last business day.";
+        text.family(name, "gauge", help);
+        text.sample(name, "", stale.count());
+    }
     for (name, help, day) in [
         (
             "nightshard_generation_last_day_timestamp_seconds",

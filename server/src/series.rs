@@ -340,6 +340,21 @@ impl<'a> Series<'a> {
         Ok(days)
     }
 
+    /// Returns the totals of each day of the window that has rows.
+    pub(crate) fn totals_by_day(
+        &self,
+        window: &Window,
+        work: &mut Work,
+    ) -> Result<Vec<(Day, Statistics)>> {
+        let mut days = Vec::new();
+        for totals in self.months_in(window) {
+            work.spend(days_estimate_ns(totals))?;
+            let record = self.record(totals.month)?;
+            record.visit_days(window.shown, |day, totals| days.push((day, totals)))?;
+        }
+        Ok(days)
+    }
+
     /// Adds up the rows of the window by weekday and half hour, and counts all of them.
     pub(crate) fn pattern(&self, window: &Window, work: &mut Work) -> Result<Pattern> {
         let mut pattern = Pattern::new();

@@ -3,6 +3,7 @@
 mod apart;
 mod packs;
 mod secure;
+mod series;
 #[cfg(target_os = "linux")]
 mod stopping;
 

@@ -13,6 +13,7 @@ mod listener;
 mod options;
 mod rejected;
 mod results;
+mod series;
 mod serving;
 #[path = "../support/mod.rs"]
 mod support;

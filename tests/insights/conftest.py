@@ -1,5 +1,7 @@
 """Insights as they are served, beside the same rows in DuckDB."""
 
+import csv
+import datetime
 import http.client
 import json
 import os
@@ -49,15 +51,31 @@ def complete_journey(_folder):
     return real_payments() / "completejourney/completejourney_baskets.csv.gz", None, "USD"
 
 
+def write_series(path, first, last):
+    """Side series over the days of a build: one that follows nothing, with days missing at random and
+    values beyond both ends, one near a large number, one that never changes, and one that is stale."""
+    dice = random.Random(7)
+    index = 2_000.0
+    with open(path, "w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["name", "date", "value"])
+        for day in range(first.toordinal() - 20, last.toordinal() + 21):
+            day = datetime.date.fromordinal(day)
+            index += dice.gauss(0, 10)
+            if day.weekday() < 5 and dice.random() < 0.9:
+                rows.writerow(["stock index", day, f"{index:.2f}"])
+                rows.writerow(["offset", day, f"{1e9 + dice.random():.6f}"])
+            if dice.random() < 0.3:
+                rows.writerow(["level", day, "0.1"])
+            if dice.random() < 0.8 and (last - day).days >= 7:
+                rows.writerow(["stale", day, dice.randrange(-5, 40)])
+
+
 class Subject:
     """A build that is served, and its rows."""
 
     def __init__(self, folder, payments, stores, currency):
         self.folder = folder
-        command = [BINARY, "build", "--quiet", "--input", payments, "--output", folder / "repository"]
-        environment = {**os.environ, "NIGHTSHARD_CARD_KEY": "11" * 32}
-        subprocess.run(command + (["--stores", stores] if stores else []), check=True,
-                       env=environment, stdout=subprocess.DEVNULL)
         self.rows = duckdb.connect()
         self.rows.execute("SET threads = 2")
         self.rows.execute("CREATE TABLE input AS FROM read_csv(?, all_varchar = true, header = true)",
@@ -66,6 +84,16 @@ class Subject:
         self.rows.execute((FOLDER / "payments.sql").read_text())
         [[self.first, self.last]] = self.rows.execute(
             "FROM payments SELECT min(day), max(day)").fetchall()
+        series = folder / "series.csv"
+        write_series(series, self.first, self.last)
+        self.rows.execute("CREATE TABLE series AS SELECT name, CAST(date AS DATE) AS day, "
+                          "CAST(value AS DOUBLE) AS value FROM read_csv(?, all_varchar = true)",
+                          [str(series)])
+        command = [BINARY, "build", "--quiet", "--input", payments, "--output", folder / "repository",
+                   "--series", series]
+        environment = {**os.environ, "NIGHTSHARD_CARD_KEY": "11" * 32}
+        subprocess.run(command + (["--stores", stores] if stores else []), check=True,
+                       env=environment, stdout=subprocess.DEVNULL)
         self.stores = [store for (store,) in self.rows.execute(
             "FROM payments SELECT store GROUP BY store ORDER BY count(*) DESC, store").fetchall()]
         self.server = subprocess.Popen(

@@ -14,7 +14,9 @@ mod info;
 mod loyalty;
 pub(crate) mod parameters;
 pub(crate) mod route;
+mod sales_by_day;
 mod search;
+mod side_series;
 mod statistics;
 mod stores;
 mod unit_price;
@@ -78,6 +80,7 @@ impl Lookup<'_> {
             Route::Packed { dataset, key } => datasets::write(dataset, key, parameters, self),
             Route::Stores => stores::write_list(parameters, self),
             Route::UnitPrices => unit_price::write_list(parameters, self),
+            Route::SideSeries => side_series::write_list(parameters, self),
             Route::Search => search::write(parameters, self),
             Route::Generation => info::write_generation(parameters, self),
             Route::Catalog(kind) => info::write_catalog(*kind, parameters, self),
@@ -105,6 +108,9 @@ impl Lookup<'_> {
             Part::ConsumptionPattern => {
                 Query::ConsumptionPattern(consumption_pattern::Query::take(&mut parameters, self)?)
             }
+            Part::SalesByDay => {
+                Query::SalesByDay(sales_by_day::Query::take(&mut parameters, self)?)
+            }
         };
         parameters.finish()?;
         let days = self.served.transactions()?.days;
@@ -121,6 +127,7 @@ impl Lookup<'_> {
             Query::Comparison(query) => query.write(self, key, &series)?,
             Query::ConsumptionPattern(query) => query.write(self, key, &series)?,
             Query::Loyalty(query) => query.write(self, key, &series)?,
+            Query::SalesByDay(query) => query.write(self, key, &series)?,
         }
         Ok(())
     }
@@ -133,7 +140,7 @@ fn take_numbers(parameters: &mut Parameters<'_>) -> Result<bool, Problem> {
 }
 
 /// What a request asks of a store or market.
-enum Query {
+enum Query<'g> {
     Profile,
     Statistics(statistics::Query),
     Histogram(histogram::Query),
@@ -141,4 +148,5 @@ enum Query {
     Comparison(comparison::Query),
     ConsumptionPattern(consumption_pattern::Query),
     Loyalty(loyalty::Query),
+    SalesByDay(sales_by_day::Query<'g>),
 }

@@ -28,6 +28,8 @@ pub(crate) enum Route<'a> {
     Stores,
     /// The unit prices of all stores.
     UnitPrices,
+    /// The side series.
+    SideSeries,
     /// Names and ids by what they begin with.
     Search,
     /// The generation itself.
@@ -61,6 +63,8 @@ pub(crate) enum Part {
     ConsumptionPattern,
     /// Who comes back, of stores.
     Loyalty,
+    /// Sales beside a side series.
+    SalesByDay,
 }
 
 impl<'a> Route<'a> {
@@ -80,6 +84,7 @@ impl<'a> Route<'a> {
                 key: percent_decode_str(key).into(),
             }),
             ("v1", [Some("unit_price"), None, ..]) => Some(Self::UnitPrices),
+            ("v1", [Some("series"), None, ..]) => Some(Self::SideSeries),
             ("v1", [Some("search"), None, ..]) => Some(Self::Search),
             ("v1", [Some("batch"), None, ..]) => Some(Self::Batch),
             ("v1", [Some("info"), Some(name), None, _]) => match name {
@@ -104,6 +109,7 @@ impl<'a> Route<'a> {
             Some("comparison") => Part::Comparison,
             Some("loyalty") if dataset == STORES => Part::Loyalty,
             Some("consumption_pattern") => Part::ConsumptionPattern,
+            Some("sales_by_day") => Part::SalesByDay,
             Some(_) => return None,
         };
         Some(Self::Series {
@@ -169,6 +175,8 @@ mod tests {
             "/v1/stores/a/statistics/",
             "/v1/markets/all/loyalty",
             "/v1/search/x",
+            "/v1/series/",
+            "/v1/series/kospi",
             "/v1/datasets",
             "/v1/datasets/prices",
             "/v1/datasets/prices/a/b",

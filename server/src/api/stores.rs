@@ -68,6 +68,9 @@ pub(super) fn write_profile(
         false => &AVAILABLE,
     };
     available.iter().for_each(|name| json.string(name));
+    if !transactions.series.is_empty() {
+        json.string("sales_by_day");
+    }
     json.end_array();
     json.end_object();
     Ok(())

@@ -10,6 +10,7 @@ mod histogram;
 mod loyalty;
 mod readiness;
 mod requests;
+mod sales_by_day;
 mod statistics;
 mod unit_price;
 

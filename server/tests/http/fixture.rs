@@ -13,8 +13,8 @@ use nightshard_format::{
     manifest::{GenerationId, Manifest, OnDuplicate, Packed, Rows, ShardEntry, Transactions},
     record::{
         CATALOG, Change, DayCards, EntityKind, HalfHour, MARKET_ALL, MARKETS, MonthBuilder,
-        MonthTotals, Posting, RANKINGS, RankBy, Run, SEARCH, STORES, StoreProfile, SummaryBuilder,
-        encode_postings, encode_ranking, net_changes, ranking_key,
+        MonthTotals, Posting, RANKINGS, RankBy, Run, SEARCH, SERIES, STORES, StoreProfile,
+        SummaryBuilder, encode_postings, encode_ranking, encode_side_series, net_changes, ranking_key,
     },
     shard::{Identity, Mapped, ShardWriter, Span},
     text::{TermKind, fold, rotations, term_key, words},
@@ -53,6 +53,9 @@ impl Shop {
         }
     }
 }
+
+/// The name and the values of a side series.
+pub(crate) type Beside<'a> = (&'a str, Vec<(Day, f64)>);
 
 type Key = Vec<u8>;
 type Records = BTreeMap<(u64, Key), Vec<u8>>;
@@ -166,6 +169,17 @@ impl Fixture {
         shops: &[Shop],
         payments: &[Payment],
     ) -> GenerationId {
+        self.write_beside(as_of, shops, payments, &[])
+    }
+
+    /// Writes the generation of these rows and side series, which are in the order of their names.
+    pub(crate) fn write_beside(
+        &self,
+        as_of: Day,
+        shops: &[Shop],
+        payments: &[Payment],
+        series: &[Beside<'_>],
+    ) -> GenerationId {
         let mut spans = Spans::new();
         for (index, shop) in shops.iter().enumerate() {
             let own: Vec<Payment> = payments
@@ -184,6 +198,7 @@ impl Fixture {
         let profile = StoreProfile::default();
         put_series(&mut spans, MARKETS, MARKET_ALL, payments, &profile);
         put_rankings(&mut spans, shops, payments);
+        put_side_series(&mut spans, series);
         let terms = put_search(&mut spans, shops);
         let shards = spans
             .iter()
@@ -388,6 +403,21 @@ fn put_rankings(spans: &mut Spans, shops: &[Shop], payments: &[Payment]) {
         encode_ranking(ids.into_iter(), &mut value).unwrap();
         put(spans, CATALOG, Span::Current, name.as_bytes(), value);
     }
+}
+
+fn put_side_series(spans: &mut Spans, series: &[Beside<'_>]) {
+    if series.is_empty() {
+        return;
+    }
+    for (name, values) in series {
+        let mut value = Vec::new();
+        encode_side_series(values, &mut value).unwrap();
+        put(spans, SERIES, Span::Current, name.as_bytes(), value);
+    }
+    let mut value = Vec::new();
+    let names: Vec<&[u8]> = series.iter().map(|(name, _)| name.as_bytes()).collect();
+    encode_ranking(names.into_iter(), &mut value).unwrap();
+    put(spans, CATALOG, Span::Current, SERIES.as_bytes(), value);
 }
 
 type Terms = HashMap<Key, Vec<Vec<u8>>>;

@@ -228,7 +228,9 @@ fn a_generation_that_lacks_any_shard_is_never_served() {
             amount: 5,
         })
         .collect();
-    let whole = fixture.write(&shops, &payments);
+    let values = vec![(Day(17_500), 1.0), (Day(17_559), 2.0)];
+    let series = ["a", "b", "c", "d"].map(|name| (name, values.clone()));
+    let whole = fixture.write_beside(Day(17_559), &shops, &payments, &series);
     fixture.select(1, &current);
     let harness = Harness::ready(keeping(1), fixture.clone(), 1);
     let mut client = harness.connect();
