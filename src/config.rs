@@ -6,9 +6,7 @@ use nightshard_builder::build::RUNS_DEFAULT;
 use nightshard_deploy::{
     FetchConfig, StorageConfig, controller::ControllerConfig, gate::Thresholds,
 };
-use nightshard_format::{
-    histogram::Method, key::PARTITIONS, staleness::STALE_AFTER_DAYS_DEFAULT,
-};
+use nightshard_format::{histogram::Method, key::PARTITIONS, staleness::STALE_AFTER_DAYS_DEFAULT};
 use serde::Deserialize;
 
 use crate::exit::UsageError;

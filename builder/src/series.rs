@@ -238,7 +238,10 @@ mod tests {
         }
         for (text, words) in [
             ("date,name\n", "line 1: there is no column value"),
-            ("date,name,value,unit\n", "line 1: the columns must be among"),
+            (
+                "date,name,value,unit\n",
+                "line 1: the columns must be among",
+            ),
             ("date;name;value\n", "line 1: the columns must be among"),
             ("date,name,value,Value\n", "line 1: value stands twice"),
             ("2018-03-05,a,1\n", "line 1: the columns must be among"),

@@ -528,7 +528,9 @@ fn a_generation_has_what_is_known_of_each_series_on_its_last_day() {
         let value = value.unwrap()?;
         let mut values = Vec::new();
         let series = SideSeries::parse(value.in_place().unwrap()).unwrap();
-        series.visit(|day, value| values.push((day, value))).unwrap();
+        series
+            .visit(|day, value| values.push((day, value)))
+            .unwrap();
         Some(values)
     };
     let index = vec![(day("2018-02-28"), 1.5), (day("2018-03-04"), 2.0)];
@@ -538,14 +540,25 @@ fn a_generation_has_what_is_known_of_each_series_on_its_last_day() {
     let names = generation.get(CATALOG, Span::Current, SERIES.as_bytes());
     let names = names.unwrap().unwrap();
     let names = Ranking::parse(names.in_place().unwrap()).unwrap();
-    assert_eq!((0..3).filter_map(|at| names.get(at)).collect::<Vec<_>>(), [&b"fresh"[..], b"index"]);
+    assert_eq!(
+        (0..3).filter_map(|at| names.get(at)).collect::<Vec<_>>(),
+        [&b"fresh"[..], b"index"]
+    );
 
     let report = &test.built.report;
     assert_eq!(report.without_line_end, [second.clone()]);
     let said: Vec<_> = report
         .series
         .iter()
-        .map(|it| (&*it.name, it.values, it.after_as_of, it.days_behind, it.is_stale))
+        .map(|it| {
+            (
+                &*it.name,
+                it.values,
+                it.after_as_of,
+                it.days_behind,
+                it.is_stale,
+            )
+        })
         .collect();
     let expected = [
         ("fresh", 1, 0, Some(1), false),
@@ -560,10 +573,24 @@ fn a_generation_has_what_is_known_of_each_series_on_its_last_day() {
     let later = build(&[&first, &second], 7);
     assert_eq!(later.built.manifest.shards, test.built.manifest.shards);
     assert_ne!(id(&later), id(&test));
-    assert!(later.built.report.series.iter().all(|series| !series.is_stale));
+    assert!(
+        later
+            .built
+            .report
+            .series
+            .iter()
+            .all(|series| !series.is_stale)
+    );
     let roles = test.built.manifest.inputs.iter();
     let roles: Vec<InputRole> = roles.map(|Input::File { role, .. }| *role).collect();
-    assert_eq!(roles, [InputRole::Transactions, InputRole::Series, InputRole::Series]);
+    assert_eq!(
+        roles,
+        [
+            InputRole::Transactions,
+            InputRole::Series,
+            InputRole::Series
+        ]
+    );
 }
 
 #[test]

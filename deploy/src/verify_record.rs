@@ -264,7 +264,12 @@ mod tests {
         let mut value = right.clone();
         let at = value.len() - 2;
         value[at..].copy_from_slice(&[0xf0, 0x7f]);
-        assert_found(record::SERIES, Span::Current, &value, "a value is not finite");
+        assert_found(
+            record::SERIES,
+            Span::Current,
+            &value,
+            "a value is not finite",
+        );
         assert_found(record::SERIES, Span::Current, &[0, 0], "it has no value");
     }
 

@@ -1,10 +1,6 @@
 //! Whether a side series is too old (docs/definitions.md, "Sales by day").
 
-use crate::{
-    Error, Result,
-    calendar::Day,
-    manifest::Manifest,
-};
+use crate::{Error, Result, calendar::Day, manifest::Manifest};
 
 /// The entry of a manifest's configuration that says after how many days a side series is stale.
 pub const STALE_AFTER_DAYS_KEY: &str = "series.stale_after_days";
@@ -32,7 +28,12 @@ impl Staleness {
     /// [`Error::Label`] if its last business day is none, [`Error::Corrupt`] if its configuration
     /// says no number of days.
     pub fn of(manifest: &Manifest) -> Result<Self> {
-        let wrong = || Error::corrupt("manifest", format!("its {STALE_AFTER_DAYS_KEY} is no number"));
+        let wrong = || {
+            Error::corrupt(
+                "manifest",
+                format!("its {STALE_AFTER_DAYS_KEY} is no number"),
+            )
+        };
         let after_days = match manifest.configuration.get(STALE_AFTER_DAYS_KEY) {
             None => STALE_AFTER_DAYS_DEFAULT,
             Some(days) => {

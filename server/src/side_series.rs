@@ -91,7 +91,9 @@ fn find<'a>(generation: &'a Generation<Mapped>, name: &[u8]) -> Result<SideSerie
     let found = generation.get(SERIES, Span::Current, name)?;
     let missing = || {
         let name = String::from_utf8_lossy(name);
-        damaged(format!("it has no side series {name:?}, which its list names"))
+        damaged(format!(
+            "it has no side series {name:?}, which its list names"
+        ))
     };
     SideSeries::parse(found.ok_or_else(missing)?.in_place()?)
 }

@@ -53,7 +53,10 @@ fn series_are_served_whatever_file_they_come_from() {
     repository.run("verify", &["--quiet"]).succeeded();
     let shown = ["--dataset", "series", "--key", "index", "--json"];
     let shown = repository.run("inspect", &shown).succeeded().json();
-    assert_eq!(shown["value"]["series"][1], json!({"date": "2018-01-03", "value": -100.0}));
+    assert_eq!(
+        shown["value"]["series"][1],
+        json!({"date": "2018-01-03", "value": -100.0})
+    );
 
     let server = TestServer::start(&repository.path());
     let mut client = server.connect();
@@ -74,29 +77,87 @@ fn series_that_are_wrong_are_named_by_file_line_and_column_and_change_nothing() 
         serving.refuses_input(&serving.good, &options, 1, &[name, problem]);
     };
     let with = |row: &[u8]| [SERIES.as_bytes(), row, b"\n"].concat();
-    refuses("number.csv", &with(b"2018-01-06,a,1.2.3"), "line 7: value is not a number");
-    refuses("comma.csv", &with(b"2018-01-06,a,\"1,5\""), "line 7: value is not a number");
-    refuses("none.csv", &with(b"2018-01-06,a,n/a"), "line 7: value is not a number");
-    refuses("nan.csv", &with(b"2018-01-06,a,NaN"), "line 7: value is not a number");
-    refuses("large.csv", &with(b"2018-01-06,a,1e999"), "line 7: value is too large");
-    refuses("date.csv", &with(b"06.01.2018,a,1"), "line 7: date is not a date");
-    refuses("far.csv", &with(b"9018-01-06,a,1"), "line 7: date is not from 1970-01-01");
+    refuses(
+        "number.csv",
+        &with(b"2018-01-06,a,1.2.3"),
+        "line 7: value is not a number",
+    );
+    refuses(
+        "comma.csv",
+        &with(b"2018-01-06,a,\"1,5\""),
+        "line 7: value is not a number",
+    );
+    refuses(
+        "none.csv",
+        &with(b"2018-01-06,a,n/a"),
+        "line 7: value is not a number",
+    );
+    refuses(
+        "nan.csv",
+        &with(b"2018-01-06,a,NaN"),
+        "line 7: value is not a number",
+    );
+    refuses(
+        "large.csv",
+        &with(b"2018-01-06,a,1e999"),
+        "line 7: value is too large",
+    );
+    refuses(
+        "date.csv",
+        &with(b"06.01.2018,a,1"),
+        "line 7: date is not a date",
+    );
+    refuses(
+        "far.csv",
+        &with(b"9018-01-06,a,1"),
+        "line 7: date is not from 1970-01-01",
+    );
     refuses("name.csv", &with(b"2018-01-06,,1"), "line 7: name is empty");
-    refuses("short.csv", &with(b"2018-01-06,a"), "line 7: not a row of the header");
-    refuses("twice.csv", &with(b"2018-01-03,index,-100.1"), "line 7: value is another");
-    refuses("latin.csv", &with(b"2018-01-06,caf\xe9,1"), "line 7: name is not UTF-8");
+    refuses(
+        "short.csv",
+        &with(b"2018-01-06,a"),
+        "line 7: not a row of the header",
+    );
+    refuses(
+        "twice.csv",
+        &with(b"2018-01-03,index,-100.1"),
+        "line 7: value is another",
+    );
+    refuses(
+        "latin.csv",
+        &with(b"2018-01-06,caf\xe9,1"),
+        "line 7: name is not UTF-8",
+    );
     let utf16 = SERIES.encode_utf16().flat_map(u16::to_le_bytes);
-    refuses("utf16.csv", &utf16.collect::<Vec<u8>>(), "is not a text file");
-    refuses("header.csv", b"day,name,value\n2018-01-06,a,1\n", "line 1: the columns");
-    refuses("semicolons.csv", SERIES.replace(',', ";").as_bytes(), "line 1: the columns");
+    refuses(
+        "utf16.csv",
+        &utf16.collect::<Vec<u8>>(),
+        "is not a text file",
+    );
+    refuses(
+        "header.csv",
+        b"day,name,value\n2018-01-06,a,1\n",
+        "line 1: the columns",
+    );
+    refuses(
+        "semicolons.csv",
+        SERIES.replace(',', ";").as_bytes(),
+        "line 1: the columns",
+    );
     refuses("no_rows.csv", b"date,name,value\n", "there is no row");
     refuses("empty.csv", b"", "line 1: there is no header");
     let compressed = gzip(SERIES);
-    refuses("cut.csv.gz", &compressed[..compressed.len() - 4], "file ends early");
+    refuses(
+        "cut.csv.gz",
+        &compressed[..compressed.len() - 4],
+        "file ends early",
+    );
     let missing = serving.good.with_file_name("missing.csv");
     let options = ["--series", text(&missing)];
     serving.refuses_input(&serving.good, &options, 1, &["missing.csv", "No such file"]);
-    let config = serving.repository.write("wrong.toml", "[series]\nstale_after_days = -1\n");
+    let config = serving
+        .repository
+        .write("wrong.toml", "[series]\nstale_after_days = -1\n");
     let options = ["--config", text(&config)];
     serving.refuses_input(&serving.good, &options, 2, &["wrong.toml", "line 2"]);
     serving.builds_again();
@@ -122,8 +183,15 @@ fn a_stale_series_is_told_by_the_build_the_gate_and_the_server_and_refuses_nothi
     let current = repository.current();
     let gate = repository.run("gate", &[&current, "--last"]).succeeded();
     let found = "index ends on 2018-01-05, 7 days before the last business day; rain ends on";
-    assert!(gate.stdout.contains("WARNED") && gate.stdout.contains(found), "{gate:?}");
-    let report = repository.path().join("generations").join(&current).join("build.json");
+    assert!(
+        gate.stdout.contains("WARNED") && gate.stdout.contains(found),
+        "{gate:?}"
+    );
+    let report = repository
+        .path()
+        .join("generations")
+        .join(&current)
+        .join("build.json");
     let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
     let index = json!({"name": "index", "values": 3, "after_as_of": 1, "last_date": "2018-01-05",
                        "days_behind": 7, "is_stale": true});
@@ -141,5 +209,8 @@ fn a_stale_series_is_told_by_the_build_the_gate_and_the_server_and_refuses_nothi
     server.wait_for(&format!("serving generation {current}"));
     assert_eq!(client.metric("nightshard_series_stale"), 0);
     let gate = repository.run("gate", &[&current, "--last"]).succeeded();
-    assert!(gate.stdout.contains("2 side series, none stale"), "{gate:?}");
+    assert!(
+        gate.stdout.contains("2 side series, none stale"),
+        "{gate:?}"
+    );
 }

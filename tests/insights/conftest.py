@@ -65,7 +65,7 @@ def write_series(path, first, last):
             if day.weekday() < 5 and dice.random() < 0.9:
                 rows.writerow(["stock index", day, f"{index:.2f}"])
                 rows.writerow(["offset", day, f"{1e9 + dice.random():.6f}"])
-            if dice.random() < 0.3:
+            if day == last or dice.random() < 0.3:
                 rows.writerow(["level", day, "0.1"])
             if dice.random() < 0.8 and (last - day).days >= 7:
                 rows.writerow(["stale", day, dice.randrange(-5, 40)])

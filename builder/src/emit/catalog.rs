@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nightshard_format::record::{
-    CATALOG, RANKINGS, RankBy, SERIES, encode_ranking, ranking_key,
-};
+use nightshard_format::record::{CATALOG, RANKINGS, RankBy, SERIES, encode_ranking, ranking_key};
 
 use super::shard_set::{CurrentRecord, Staged, Staging};
 use crate::{Result, series::KnownSeries};

@@ -127,7 +127,11 @@ fn stale_series(candidate: &Measures) -> Option<Check> {
     }
     let name = "stale_series";
     let check = match measures.stale_line() {
-        None => Check::new(name, true, format!("{} side series, none stale", measures.series)),
+        None => Check::new(
+            name,
+            true,
+            format!("{} side series, none stale", measures.series),
+        ),
         Some(line) => Check {
             verdict: Verdict::Warned,
             ..Check::new(name, true, line)

@@ -109,7 +109,10 @@ mod tests {
         let one = "a ends on 2018-03-01, 9 days before the last business day";
         assert_eq!(line(&["a"]).unwrap(), one);
         let five = line(&["a", "b", "c", "d", "e"]).unwrap();
-        assert!(five.starts_with(one) && five.ends_with("; and 2 more"), "{five}");
+        assert!(
+            five.starts_with(one) && five.ends_with("; and 2 more"),
+            "{five}"
+        );
         assert!(!five.contains("d ends"), "{five}");
     }
 }

@@ -296,7 +296,8 @@ fn after_how_many_days_series_are_stale_is_a_number_or_the_default() {
         let configuration = &mut manifest.configuration;
         configuration.extend(days.map(|days| (STALE_AFTER_DAYS_KEY.to_owned(), days)));
         let as_of: Day = manifest.as_of.parse().unwrap();
-        Staleness::of(&manifest).map(|rule| [2, 3, 7].map(|days| rule.is_stale(Day(as_of.0 - days))))
+        Staleness::of(&manifest)
+            .map(|rule| [2, 3, 7].map(|days| rule.is_stale(Day(as_of.0 - days))))
     };
     assert_eq!(rule(None).unwrap(), [false, false, true]);
     assert_eq!(rule(Some(3.into())).unwrap(), [false, true, true]);

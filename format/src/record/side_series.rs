@@ -128,11 +128,8 @@ fn day_after(day: Day, between: u64) -> Result<Day> {
 }
 
 fn day_of(number: i64) -> Result<Day> {
-    let day = i32::try_from(number)
-        .ok()
-        .filter(|day| DAYS.contains(day));
-    day.map(Day)
-        .ok_or_else(|| corrupt("a day is out of range"))
+    let day = i32::try_from(number).ok().filter(|day| DAYS.contains(day));
+    day.map(Day).ok_or_else(|| corrupt("a day is out of range"))
 }
 
 fn corrupt(problem: &str) -> Error {

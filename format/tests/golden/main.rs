@@ -447,13 +447,13 @@ fn a_side_series_is_these_bytes() {
     let (shard, plain) = open("series-current.shard");
     let (first, second, third, last) = (17_590, 17_592, 17_593, 17_896);
     let expected = [
-        &[4][..],                            // values
-        &[0xec, 0x92, 0x02],                 // 2018-02-28: 2 x 17,590
-        &[1, 0],                             // a day between, none
-        &[0xae, 0x02],                       // 302 days between
-        &[0, 0, 0, 0, 0, 0xf7, 0xa2, 0x40],  // 2427.5
-        &[0, 0, 0, 0, 0, 0, 0xd0, 0xbf],     // -0.25
-        &[0; 8],                             // 0
+        &[4][..],                                       // values
+        &[0xec, 0x92, 0x02],                            // 2018-02-28: 2 x 17,590
+        &[1, 0],                                        // a day between, none
+        &[0xae, 0x02],                                  // 302 days between
+        &[0, 0, 0, 0, 0, 0xf7, 0xa2, 0x40],             // 2427.5
+        &[0, 0, 0, 0, 0, 0, 0xd0, 0xbf],                // -0.25
+        &[0; 8],                                        // 0
         &[0x9c, 0x75, 0, 0x88, 0x3c, 0xe4, 0x37, 0x7e], // 10^300
     ];
     let value = in_place(&shard, b"index");

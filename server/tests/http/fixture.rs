@@ -14,7 +14,8 @@ use nightshard_format::{
     record::{
         CATALOG, Change, DayCards, EntityKind, HalfHour, MARKET_ALL, MARKETS, MonthBuilder,
         MonthTotals, Posting, RANKINGS, RankBy, Run, SEARCH, SERIES, STORES, StoreProfile,
-        SummaryBuilder, encode_postings, encode_ranking, encode_side_series, net_changes, ranking_key,
+        SummaryBuilder, encode_postings, encode_ranking, encode_side_series, net_changes,
+        ranking_key,
     },
     shard::{Identity, Mapped, ShardWriter, Span},
     text::{TermKind, fold, rotations, term_key, words},

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use nightshard_format::{
     calendar::Month,
     record::{
-        CATALOG, MARKETS, MonthRecord, Postings, RANKINGS, Ranking, SEARCH, SERIES, STORES, SideSeries,
-        StoreProfile, Summary,
+        CATALOG, MARKETS, MonthRecord, Postings, RANKINGS, Ranking, SEARCH, SERIES, STORES,
+        SideSeries, StoreProfile, Summary,
     },
     shard::{Identity, Span},
     statistics::Statistics,

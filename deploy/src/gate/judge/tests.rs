@@ -308,9 +308,16 @@ fn a_verdict_of_a_newer_release_is_none() {
 fn a_stale_series_is_a_warning_that_refuses_nothing() {
     let mut candidate = measures(100, 10, 1_000);
     let found = |candidate: &Measures| {
-        let checks = judge(candidate, Some(&measures(100, 10, 1_000)), &[], &Thresholds::default());
+        let checks = judge(
+            candidate,
+            Some(&measures(100, 10, 1_000)),
+            &[],
+            &Thresholds::default(),
+        );
         assert!(refused(&checks).is_empty(), "{checks:?}");
-        let check = checks.into_iter().find(|check| check.name == "stale_series");
+        let check = checks
+            .into_iter()
+            .find(|check| check.name == "stale_series");
         check.map(|check| (check.verdict, check.measured))
     };
     assert_eq!(found(&candidate), None);

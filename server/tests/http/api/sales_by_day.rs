@@ -30,7 +30,14 @@ fn series() -> Vec<Beside<'static>> {
                 ("2018-03-05", 5.0),
             ]),
         ),
-        ("level", values(&[("2018-01-29", 3.0), ("2018-01-30", 3.0), ("2018-03-05", 3.0)])),
+        (
+            "level",
+            values(&[
+                ("2018-01-29", 3.0),
+                ("2018-01-30", 3.0),
+                ("2018-03-05", 3.0),
+            ]),
+        ),
         ("old", values(&[("2018-01-29", 1.0), ("2018-02-26", -2.5)])),
     ]
 }
@@ -42,7 +49,12 @@ fn server() -> Harness {
     Harness::ready(config(), fixture, 1)
 }
 
-fn row(date: &str, sum: impl Into<Value>, count: impl Into<Value>, value: impl Into<Value>) -> Value {
+fn row(
+    date: &str,
+    sum: impl Into<Value>,
+    count: impl Into<Value>,
+    value: impl Into<Value>,
+) -> Value {
     json!({"date": date, "sum": sum.into(), "count": count.into(), "value": value.into()})
 }
 
@@ -50,7 +62,9 @@ fn row(date: &str, sum: impl Into<Value>, count: impl Into<Value>, value: impl I
 fn days_of_sales_and_values_are_joined_by_date() {
     let harness = server();
     let mut client = harness.connect();
-    let data = client.get("/v1/stores/a/sales_by_day?series=index%20%26%20more").data();
+    let data = client
+        .get("/v1/stores/a/sales_by_day?series=index%20%26%20more")
+        .data();
     let null = || Value::Null;
     let rows = [
         // The value of 26 January lies before the first day of the data.
@@ -77,7 +91,8 @@ fn days_of_sales_and_values_are_joined_by_date() {
                           "currency_exponent": 2, "days": 3});
     assert_eq!(rest, expected);
 
-    let data = client.get("/v1/markets/all/sales_by_day?series=old&min_date=2018-01-30&max_date=2018-02-28");
+    let data = client
+        .get("/v1/markets/all/sales_by_day?series=old&min_date=2018-01-30&max_date=2018-02-28");
     let data = data.data();
     let rows = [
         row("2018-01-30", 2_000, 1, null()),
@@ -101,7 +116,9 @@ fn what_has_no_variance_or_too_few_days_has_no_correlation() {
         ("series=level&min_date=2030-01-01", 0, 0),
         ("series=level&max_date=2017-01-01", 0, 0),
     ] {
-        let data = client.get(&format!("/v1/stores/a/sales_by_day?{query}")).data();
+        let data = client
+            .get(&format!("/v1/stores/a/sales_by_day?{query}"))
+            .data();
         assert_eq!(data["days"], days, "{query}");
         assert_eq!(data["correlation"], Value::Null, "{query}");
         assert_eq!(data["rows"].as_array().unwrap().len(), rows, "{query}");
@@ -126,11 +143,18 @@ fn series_are_listed_with_their_ends_and_pages() {
     let first = client.get("/v1/series?limit=2").data();
     assert_eq!(first["rows"], json!(rows[..2]));
     let next = first["next"].as_str().unwrap();
-    let second = client.get(&format!("/v1/series?limit=2&cursor={next}")).data();
+    let second = client
+        .get(&format!("/v1/series?limit=2&cursor={next}"))
+        .data();
     assert_eq!(second, json!({"total": 3, "rows": rows[2..]}));
     assert_eq!(metric(&mut client, "nightshard_series_stale"), 1);
     let available = client.get("/v1/markets/all").data()["available"].take();
-    assert!(available.as_array().unwrap().contains(&json!("sales_by_day")));
+    assert!(
+        available
+            .as_array()
+            .unwrap()
+            .contains(&json!("sales_by_day"))
+    );
     for resource in ["/v1/series", "/v1/markets/{id}"] {
         let line = format!("nightshard_requests_total{{resource=\"{resource}\",status=\"200\"}}");
         assert!(metric(&mut client, &line) > 0, "{resource}");
@@ -161,7 +185,10 @@ fn wrong_parameters_of_sales_by_day_are_named() {
 fn a_generation_without_series_lists_none() {
     let (harness, _) = super::server(config());
     let mut client = harness.connect();
-    assert_eq!(client.get("/v1/series").data(), json!({"total": 0, "rows": []}));
+    assert_eq!(
+        client.get("/v1/series").data(),
+        json!({"total": 0, "rows": []})
+    );
     let reply = client.get("/v1/stores/a/sales_by_day?series=old");
     assert_eq!(reply.problem(), (404, Some("series".into())));
     assert_eq!(metric(&mut client, "nightshard_series_stale"), 0);
