@@ -1,7 +1,7 @@
 //! What the gate, and whoever tells of it, measure of side series.
 
 use nightshard_format::{
-    manifest::{Manifest, ShardEntry},
+    manifest::Manifest,
     record::{SERIES, SideSeries},
     shard::Shard,
     staleness::Staleness,
