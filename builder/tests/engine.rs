@@ -546,7 +546,7 @@ fn a_generation_has_what_is_known_of_each_series_on_its_last_day() {
     );
 
     let report = &test.built.report;
-    assert_eq!(report.without_line_end, [second.clone()]);
+    assert_eq!(report.without_line_end, std::slice::from_ref(&second));
     let said: Vec<_> = report
         .series
         .iter()
