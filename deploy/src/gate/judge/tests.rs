@@ -94,6 +94,7 @@ fn any_measures() -> impl Strategy<Value = Measures> {
             datasets,
             rows,
             market,
+            series: SeriesMeasures::default(),
         },
     )
 }
