@@ -212,19 +212,20 @@ fn inputs_text(inputs: &[Input]) -> String {
     let bytes = inputs
         .iter()
         .map(|Input::File { size_bytes, .. }| size_bytes);
-    let of_stores = |input: &&Input| {
-        matches!(
-            input,
-            Input::File {
-                role: InputRole::Stores,
-                ..
-            }
-        )
+    let len_of = |wanted: InputRole| {
+        let inputs = inputs.iter();
+        inputs
+            .filter(|Input::File { role, .. }| *role == wanted)
+            .count()
     };
-    let known = match inputs.iter().any(|input| of_stores(&input)) {
-        true => ", one of them about stores",
-        false => "",
-    };
+    let mut known = String::new();
+    if len_of(InputRole::Stores) > 0 {
+        known += ", one of them about stores";
+    }
+    match len_of(InputRole::Series) {
+        0 => {}
+        series => known += &format!(", {series} of side series"),
+    }
     format!(
         "{} files{known}, {}",
         HumanCount(inputs.len() as u64),
