@@ -19,9 +19,7 @@ use nightshard_format::{
     histogram::FineHistogram,
     key::{PartitionRun, hash, order, partition_of},
     manifest::Manifest,
-    record::{
-        EntityKind, HalfHour, MonthRecord, Postings, Ranking, Run, SideSeries, Summary,
-    },
+    record::{EntityKind, HalfHour, MonthRecord, Postings, Ranking, Run, SideSeries, Summary},
     shard::{Identity, Search, Searched, Shard, ShardWriter, Span},
 };
 
