@@ -130,7 +130,7 @@ fn what_is_chosen_is_exported_and_nothing_else() {
         (&built.into(), &true.into())
     );
     let files = told["files"].as_array().unwrap();
-    assert_eq!(files.len(), 2 * (1 + 7 + 7 + 2));
+    assert_eq!(files.len(), 2 * (1 + 8 + 8 + 2));
     let stores = files.iter().find(|file| file["name"] == "stores.parquet");
     assert_eq!(stores.unwrap()["rows"], 101);
 }
