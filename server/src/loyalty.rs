@@ -68,13 +68,15 @@ pub(crate) struct Loyalty {
     came_since_second: u64,
     repeats: [Repeat; REPEAT_DAYS.len()],
     cohorts: BTreeMap<Month, Cohort>,
+    retained_len: usize,
 }
 
 impl Loyalty {
     /// Begins to count over `days`, of data that ends with `as_of`.
     ///
     /// # Shape
-    /// `days` are days of the data. `absence` is how many days make a card absent, at least 1.
+    /// `days` are days of the data; if there are none, they end where the period does. `absence` is how
+    /// many days make a card absent, at least 1.
     pub(crate) fn new(days: DayRange, absence: u32, as_of: Day) -> Self {
         Self {
             days,
@@ -90,6 +92,7 @@ impl Loyalty {
             came_since_second: 0,
             repeats: Default::default(),
             cohorts: BTreeMap::new(),
+            retained_len: 0,
         }
     }
 
@@ -164,14 +167,16 @@ impl Loyalty {
         }
     }
 
-    /// Begins a cohort, before its cards are added.
-    pub(crate) fn begin_cohort(&mut self, month: Month) {
+    /// Begins a cohort, before its cards are added, and returns how many numbers all cohorts have now.
+    pub(crate) fn begin_cohort(&mut self, month: Month) -> usize {
         let later = self.as_of.month().0 - month.0;
         let cohort = Cohort {
             cards: 0,
             retained: vec![0; usize::try_from(later).unwrap_or(0)],
         };
+        self.retained_len += cohort.retained.len();
         self.cohorts.insert(month, cohort);
+        self.retained_len
     }
 
     /// Adds the distinct buyers of a month by how many months before it they were there first.
@@ -222,7 +227,8 @@ impl Loyalty {
     /// Returns the median of the days between a visit and the one before it, the mean of the two in
     /// the middle if their number is even.
     pub(crate) fn median_gap(&self) -> Option<f64> {
-        let visits: i64 = self.gaps.values().sum();
+        let gaps = self.gaps.values();
+        let visits = gaps.fold(0_i64, |sum, visits| sum.saturating_add(*visits));
         let last = visits.checked_sub(1).filter(|last| *last >= 0)?;
         let (low, high) = (self.gap_at(last / 2), self.gap_at(last - last / 2));
         Some((f64::from(low) + f64::from(high)) / 2.0)
@@ -230,10 +236,10 @@ impl Loyalty {
 
     /// Returns the gap at a place of all gaps in order.
     fn gap_at(&self, place: i64) -> u32 {
-        let mut before = 0;
+        let mut before = 0_i64;
         let mut gaps = self.gaps.iter().filter(|(_, visits)| **visits > 0);
         let found = gaps.find(|(_, visits)| {
-            before += **visits;
+            before = before.saturating_add(**visits);
             before > place
         });
         found.map_or(0, |(gap, _)| *gap)

@@ -15,9 +15,10 @@ use nightshard_format::{
 };
 
 use crate::{
+    api::ANSWER_BYTES_MAX,
     loyalty::Loyalty,
     pattern::Pattern,
-    problem::Result,
+    problem::{Failure, Result},
     sales::{DaySales, Sales},
     work::Work,
 };
@@ -39,6 +40,9 @@ pub(crate) struct Window {
     /// The months that lie wholly in `reach`.
     whole: MonthRange,
 }
+
+/// The time to keep and write how many cards of a cohort come in one month, in nanoseconds.
+const RETAINED_NS: u64 = 10;
 
 /// Further than any period reaches beyond a day in it, and near enough never to overflow.
 const BEYOND_DAYS: i32 = 400;
@@ -379,16 +383,7 @@ impl<'a> Series<'a> {
         work: &mut Work,
     ) -> Result<Loyalty> {
         let mut loyalty = Loyalty::new(window.shown(), absence, self.data.last);
-        if window.shown().is_empty() {
-            return Ok(loyalty);
-        }
-        let cohorts = window.touched.first.0..=window.touched.last.0;
-        for month in cohorts
-            .map(Month)
-            .filter(|month| window.whole.has(*month, 1))
-        {
-            loyalty.begin_cohort(month);
-        }
+        self.begin_cohorts(&mut loyalty, window, work)?;
         for totals in &self.summary.months {
             let record = self.record(totals.month)?;
             let days = loyalty.days_of_buyers().intersection(totals.month.days());
@@ -404,6 +399,24 @@ impl<'a> Series<'a> {
             record.visit_cohorts(|buyers| loyalty.add_retained(totals.month, buyers))?;
         }
         Ok(loyalty)
+    }
+
+    /// Begins the cohorts of the months of the window, from the first that has rows.
+    fn begin_cohorts(&self, loyalty: &mut Loyalty, window: &Window, work: &mut Work) -> Result<()> {
+        let last = self.data.last.month();
+        let first = self.summary.months.first().map_or(last, |it| it.month);
+        let months = first.max(window.touched.first).0..=window.touched.last.0;
+        for month in months
+            .map(Month)
+            .filter(|month| window.whole.has(*month, 1))
+        {
+            let later = u64::from(last.0.saturating_sub(month.0).unsigned_abs());
+            work.spend(later * RETAINED_NS)?;
+            if loyalty.begin_cohort(month) > ANSWER_BYTES_MAX / 2 {
+                return Err(Failure::Long);
+            }
+        }
+        Ok(())
     }
 
     /// Counts the rows of the window by cell.

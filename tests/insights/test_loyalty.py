@@ -67,6 +67,7 @@ def expected_cohorts(subject, store, first, last):
     for row in subject.query(COHORTS, store=store):
         cards[row["month"], row["since"]] = row["cards"]
     cohorts = []
+    [begin] = subject.query("FROM payments SELECT min(day) AS day WHERE store = $store", store=store)
     ends = month_number(subject.last)
     for number in range(month_number(first), month_number(last) + 1):
         month = f"{number // 12}-{number % 12 + 1:02}"
@@ -74,7 +75,7 @@ def expected_cohorts(subject, store, first, last):
         next_month = datetime.date((number + 1) // 12, (number + 1) % 12 + 1, 1)
         cut_at_start = begins < first and first > subject.first
         cut_at_end = next_month > last + datetime.timedelta(days=1) and last < subject.last
-        if cut_at_start or cut_at_end or number > ends or number < month_number(subject.first):
+        if cut_at_start or cut_at_end or number > ends or number < month_number(begin["day"]):
             continue
         retained = [cards.get((month, since), 0) for since in range(1, ends - number + 1)]
         cohorts.append({"month": month, "cards": cards.get((month, 0), 0), "retained": retained})
@@ -89,8 +90,6 @@ def check(subject, store, first, last, absence=45, **parameters):
     [lapsed] = subject.query(LAPSED, store=store, absence=absence, max=ends["max"])
     [gap] = subject.query(GAP, store=store, **ends)
     expected |= lapsed | gap
-    if ends["min"] > ends["max"]:
-        expected["lapsed"] = 0
     expected["visits_per_card"] = expected["visits"] / expected["active"] if expected["active"] else None
     returning = expected["returning"]
     if first < subject.first + datetime.timedelta(days=90):

@@ -153,7 +153,9 @@ impl Source<'_> {
         let all = Figures {
             statistics: summary.statistics(),
             cards: summary.cards,
-            buyers: buyers.iter().map(|new| new.ever).sum(),
+            buyers: buyers
+                .iter()
+                .fold(0, |sum, new| u64::saturating_add(sum, new.ever)),
         };
         let all = cells(&all)?;
         keys.push(
