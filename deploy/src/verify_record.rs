@@ -277,7 +277,7 @@ mod tests {
     fn months_are_checked_and_unknown_datasets_are_bytes() {
         let month = Span::Month(Month::new(2018, 3).unwrap());
         for dataset in [record::STORES, record::MARKETS] {
-            assert_found(dataset, month, &[8, 0], "its first byte is not 0 to 7");
+            assert_found(dataset, month, &[32, 0], "its first byte is not 0 to 31");
         }
         assert_found("later", month, &[2, 0], "");
         assert_found("later", Span::Current, &[], "");
