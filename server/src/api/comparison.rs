@@ -1,13 +1,11 @@
 //! `GET /v1/stores/{id}/comparison`: a period beside an earlier one.
 
-use nightshard_format::calendar::Period;
-
-use super::{Lookup, parameters::Parameters};
+use super::{Lookup, asked_period::AskedPeriod, parameters::Parameters};
 use crate::{
     comparison::{Drivers, Earlier, Side, drivers, growth},
     json::Json,
     problem::{Problem, Result},
-    series::{Series, Window},
+    series::Series,
     work::Work,
 };
 
@@ -18,23 +16,8 @@ const EARLIER: [(&str, Earlier); 2] = [("previous", Earlier::Previous), ("year",
 #[derive(Debug)]
 pub(super) struct Query {
     with: Earlier,
-    now: Asked,
-    before: Asked,
-}
-
-/// One of the two periods.
-#[derive(Debug)]
-struct Asked {
-    period: Period,
-    window: Window,
-}
-
-impl Asked {
-    fn read(&self, series: &Series<'_>, work: &mut Work) -> Result<Side> {
-        let buyers = series.sales(&self.window, work)?.buyers;
-        let days = series.sales_by_day(&self.window, work)?;
-        Ok(Side::new(self.window.shown(), &days, buyers))
-    }
+    now: AskedPeriod,
+    before: AskedPeriod,
 }
 
 impl Query {
@@ -48,14 +31,10 @@ impl Query {
             let detail = "give a period, or min_date and max_date, that something came before";
             Problem::parameter("period", detail)
         })?;
-        let asked = |period: Period| Asked {
-            window: Window::new(period.days(), days),
-            period,
-        };
         Ok(Self {
             with,
-            now: asked(period),
-            before: asked(earlier),
+            now: AskedPeriod::of(period, days),
+            before: AskedPeriod::of(earlier, days),
         })
     }
 
@@ -67,8 +46,8 @@ impl Query {
         series: &Series<'_>,
     ) -> Result<()> {
         let transactions = lookup.served.transactions()?;
-        let now = self.now.read(series, lookup.work)?;
-        let before = self.before.read(series, lookup.work)?;
+        let now = read(&self.now, series, lookup.work)?;
+        let before = read(&self.before, series, lookup.work)?;
         let json = &mut *lookup.json;
         json.begin_object();
         json.key("id").bytes(key);
@@ -91,13 +70,17 @@ impl Query {
     }
 }
 
-fn write_side(json: &mut Json, asked: &Asked, side: &Side) {
+/// Reads what one of the two periods has.
+fn read(asked: &AskedPeriod, series: &Series<'_>, work: &mut Work) -> Result<Side> {
+    let buyers = series.sales(&asked.window, work)?.buyers;
+    let days = series.sales_by_day(&asked.window, work)?;
+    Ok(Side::new(asked.window.shown(), &days, buyers))
+}
+
+fn write_side(json: &mut Json, asked: &AskedPeriod, side: &Side) {
     let sales = &side.sales;
     json.begin_object();
-    json.key("period").display(asked.period);
-    if asked.window.cuts(asked.period) {
-        json.key("partial").boolean(true);
-    }
+    asked.write(json);
     json.key("sum").integer(side.net());
     json.key("sales_count").integer(sales.count);
     json.key("sales_sum")

@@ -1,13 +1,13 @@
 //! `GET /v1/stores/{id}/consumption_pattern`: rows by weekday and hour.
 
-use nightshard_format::{calendar::Period, record::HALF_HOURS};
+use nightshard_format::record::HALF_HOURS;
 
-use super::{Lookup, parameters::Parameters};
+use super::{Lookup, asked_period::AskedPeriod, parameters::Parameters};
 use crate::{
     json::Json,
     pattern::{HourOfWeekday, Pattern, Rows},
     problem::Result,
-    series::{Series, Window},
+    series::Series,
 };
 
 /// The time to add up and write a pattern, in nanoseconds.
@@ -16,8 +16,7 @@ const ANSWER_NS: u64 = 40_000;
 /// What a request for a pattern asks.
 #[derive(Debug)]
 pub(super) struct Query {
-    period: Period,
-    window: Window,
+    asked: AskedPeriod,
     fills: bool,
 }
 
@@ -25,12 +24,10 @@ impl Query {
     /// Takes the parameters.
     pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
         let days = lookup.served.transactions()?.days;
-        let period = parameters.take_period(days)?;
-        let fills = parameters.take_word("fill", &[("none", false), ("zero", true)])?;
+        let asked = AskedPeriod::take(parameters, days)?;
         Ok(Self {
-            window: Window::new(period.days(), days),
-            period,
-            fills: fills.unwrap_or(false),
+            asked,
+            fills: parameters.take_fill()?,
         })
     }
 
@@ -42,15 +39,12 @@ impl Query {
         series: &Series<'_>,
     ) -> Result<()> {
         let transactions = lookup.served.transactions()?;
-        let pattern = series.pattern(&self.window, lookup.work)?;
+        let pattern = series.pattern(&self.asked.window, lookup.work)?;
         lookup.work.spend(ANSWER_NS)?;
         let json = &mut *lookup.json;
         json.begin_object();
         json.key("id").bytes(key);
-        json.key("period").display(self.period);
-        if self.window.cuts(self.period) {
-            json.key("partial").boolean(true);
-        }
+        self.asked.write(json);
         json.members(&transactions.currency);
         json.key("count").integer(pattern.all.count);
         json.key("sum").integer(pattern.all.sum);

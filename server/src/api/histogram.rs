@@ -1,15 +1,9 @@
 //! `GET /v1/stores/{id}/histogram`: how many rows have amounts of which size.
 
-use nightshard_format::{
-    calendar::Period,
-    histogram::{BINS_DEFAULT, BINS_MAX, BINS_MIN, Selection, reduce},
-};
+use nightshard_format::histogram::{BINS_DEFAULT, BINS_MAX, BINS_MIN, Selection, reduce};
 
-use super::{Lookup, parameters::Parameters};
-use crate::{
-    problem::Result,
-    series::{Series, Window},
-};
+use super::{Lookup, asked_period::AskedPeriod, parameters::Parameters};
+use crate::{problem::Result, series::Series};
 
 /// The words of `of`.
 const SELECTIONS: [(&str, Selection); 3] = [
@@ -21,8 +15,7 @@ const SELECTIONS: [(&str, Selection); 3] = [
 /// What a request for a histogram asks.
 #[derive(Debug)]
 pub(super) struct Query {
-    period: Period,
-    window: Window,
+    asked: AskedPeriod,
     bins: usize,
     selection: Selection,
 }
@@ -31,12 +24,11 @@ impl Query {
     /// Takes the parameters.
     pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
         let days = lookup.served.transactions()?.days;
-        let period = parameters.take_period(days)?;
+        let asked = AskedPeriod::take(parameters, days)?;
         let bins = parameters.take_integer("bins", BINS_MIN..=BINS_MAX)?;
         let selection = parameters.take_word("of", &SELECTIONS)?;
         Ok(Self {
-            window: Window::new(period.days(), days),
-            period,
+            asked,
             bins: bins.unwrap_or(BINS_DEFAULT),
             selection: selection.unwrap_or_default(),
         })
@@ -50,7 +42,7 @@ impl Query {
         series: &Series<'_>,
     ) -> Result<()> {
         let transactions = lookup.served.transactions()?;
-        let fine = series.bins(&self.window, lookup.work)?;
+        let fine = series.bins(&self.asked.window, lookup.work)?;
         let cells = fine
             .occupied(self.selection)
             .map_or(0, |(_, counts)| counts.len() as u64);
@@ -59,10 +51,7 @@ impl Query {
         let json = &mut *lookup.json;
         json.begin_object();
         json.key("id").bytes(key);
-        json.key("period").display(self.period);
-        if self.window.cuts(self.period) {
-            json.key("partial").boolean(true);
-        }
+        self.asked.write(json);
         let name = SELECTIONS.iter().find(|(_, of)| *of == self.selection);
         json.key("of").optional_string(name.map(|(name, _)| *name));
         json.members(&transactions.currency);

@@ -1,13 +1,13 @@
 //! `GET /v1/stores/{id}/loyalty`: who comes back.
 
-use nightshard_format::calendar::{Day, Period};
+use nightshard_format::calendar::Day;
 
-use super::{Lookup, parameters::Parameters};
+use super::{Lookup, asked_period::AskedPeriod, parameters::Parameters};
 use crate::{
     json::Json,
     loyalty::{Loyalty, REPEAT_DAYS, WARM_UP_DAYS},
     problem::Result,
-    series::{Series, Window},
+    series::Series,
 };
 
 /// The time to add up and write figures, in nanoseconds.
@@ -20,8 +20,7 @@ const ABSENCE_DAYS_MAX: usize = 3_650;
 /// What a request for loyalty asks.
 #[derive(Debug)]
 pub(super) struct Query {
-    period: Period,
-    window: Window,
+    asked: AskedPeriod,
     absence: u32,
     /// Whether a first visit in the period is known to be the first one ever.
     knows_new: bool,
@@ -31,13 +30,12 @@ impl Query {
     /// Takes the parameters.
     pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
         let data = lookup.served.transactions()?.days;
-        let period = parameters.take_period(data)?;
+        let asked = AskedPeriod::take(parameters, data)?;
         let absence = parameters.take_integer("absence_days", 1..=ABSENCE_DAYS_MAX)?;
         let absence = absence.and_then(|days| u32::try_from(days).ok());
-        let first = period.days().map_or(data.first, |days| days.first);
+        let first = asked.period.days().map_or(data.first, |days| days.first);
         Ok(Self {
-            window: Window::new(period.days(), data),
-            period,
+            asked,
             absence: absence.unwrap_or(ABSENCE_DAYS),
             knows_new: first >= Day(data.first.0 + WARM_UP_DAYS),
         })
@@ -50,15 +48,12 @@ impl Query {
         key: &[u8],
         series: &Series<'_>,
     ) -> Result<()> {
-        let loyalty = series.loyalty(&self.window, self.absence, lookup.work)?;
+        let loyalty = series.loyalty(&self.asked.window, self.absence, lookup.work)?;
         lookup.work.spend(ANSWER_NS)?;
         let json = &mut *lookup.json;
         json.begin_object();
         json.key("id").bytes(key);
-        json.key("period").display(self.period);
-        if self.window.cuts(self.period) {
-            json.key("partial").boolean(true);
-        }
+        self.asked.write(json);
         json.key("absence_days").integer(u64::from(self.absence));
         self.write_cards(json, &loyalty);
         write_repeats(json, &loyalty);

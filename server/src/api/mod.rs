@@ -3,6 +3,7 @@
 //! A resource takes its parameters, reads a generation, and writes the member `data` of its
 //! answer. Envelope, headers and encodings are [`crate::respond`]'s.
 
+mod asked_period;
 pub(crate) mod batch;
 mod comparison;
 mod consumption_pattern;

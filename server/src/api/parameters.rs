@@ -151,6 +151,15 @@ impl<'a> Parameters<'a> {
         Ok(named.or(range.map(Period::Range)).unwrap_or(Period::All))
     }
 
+    /// Takes `fill`: whether what has no rows is shown, with zeros.
+    ///
+    /// # Errors
+    /// A problem if it is neither `none` nor `zero`.
+    pub(crate) fn take_fill(&mut self) -> Result<bool, Problem> {
+        let fills = self.take_word("fill", &[("none", false), ("zero", true)])?;
+        Ok(fills.unwrap_or(false))
+    }
+
     /// Takes the number of rows of a list.
     ///
     /// # Errors

@@ -51,11 +51,11 @@ impl Query {
         let kind = parameters.take_word("group_by", &KINDS)?;
         let days = lookup.served.transactions()?.days;
         let asked = parameters.take_dates()?.range(days);
-        let fills = parameters.take_word("fill", &[("none", false), ("zero", true)])?;
+        let fills = parameters.take_fill()?;
         Ok(Self {
             kind: kind.unwrap_or(PeriodKind::Month),
             window: Window::new(asked, days),
-            fills: fills.unwrap_or(false),
+            fills,
         })
     }
 

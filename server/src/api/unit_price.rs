@@ -55,12 +55,12 @@ impl Query {
         let span = parameters.take_word("window", &SPANS)?;
         let data = lookup.served.transactions()?.days;
         let asked = parameters.take_dates()?.range(data).unwrap_or(data);
-        let fills = parameters.take_word("fill", &[("none", false), ("zero", true)])?;
+        let fills = parameters.take_fill()?;
         let span = span.unwrap_or(Span::Day);
         Ok(Self {
             span,
             days: asked.intersection(reach(span, data)),
-            fills: fills.unwrap_or(false),
+            fills,
         })
     }
 

@@ -1,0 +1,39 @@
+//! The period that a request is about.
+
+use nightshard_format::calendar::{DayRange, Period};
+
+use super::parameters::Parameters;
+use crate::{json::Json, problem::Problem, series::Window};
+
+/// A period and its days in the data.
+#[derive(Debug)]
+pub(super) struct AskedPeriod {
+    pub(super) period: Period,
+    pub(super) window: Window,
+}
+
+impl AskedPeriod {
+    /// Makes one of a period, over data that has the days `data`.
+    pub(super) fn of(period: Period, data: DayRange) -> Self {
+        Self {
+            window: Window::new(period.days(), data),
+            period,
+        }
+    }
+
+    /// Takes `period`, or `min_date` and `max_date` instead; everything if none is given.
+    ///
+    /// # Errors
+    /// A problem that names the parameter at fault.
+    pub(super) fn take(parameters: &mut Parameters<'_>, data: DayRange) -> Result<Self, Problem> {
+        Ok(Self::of(parameters.take_period(data)?, data))
+    }
+
+    /// Writes which period it is, and whether the data's ends cut it.
+    pub(super) fn write(&self, json: &mut Json) {
+        json.key("period").display(self.period);
+        if self.window.cuts(self.period) {
+            json.key("partial").boolean(true);
+        }
+    }
+}
