@@ -1,4 +1,4 @@
-//! When each card of a store was there last, and when it bought there last.
+//! When each card of a store was there last, when it bought there last, and in which month first.
 
 use nightshard_format::calendar::{Day, Month};
 
@@ -58,7 +58,7 @@ pub(super) struct CardMemory {
     today: Today,
 }
 
-/// A day and its month.
+/// A day and its month; by default the first day of January 1970.
 #[derive(Debug, Clone, Copy, Default)]
 struct Today {
     day: i32,

@@ -15,6 +15,7 @@ pub mod conflict_scan;
 pub mod currency_count;
 mod day_hours;
 pub mod dedupe;
+mod distances;
 pub mod market;
 pub mod profile;
 pub mod row;

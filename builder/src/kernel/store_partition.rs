@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use nightshard_format::{
     key::order,
-    record::{Change, DayCards, Run, StoreProfile, net_changes},
+    record::{Change, DayCards, StoreProfile, net_changes},
     statistics::Statistics,
 };
 
@@ -13,6 +13,7 @@ use super::{
     card_memory::{Before, CardMemory, Seen},
     day_hours::DayHours,
     dedupe::Repetition,
+    distances::Distances,
     market::MarketCounts,
     profile::RowProfile,
     row::{CardDay, CardRow, PartitionRow, StoreRow},
@@ -71,37 +72,6 @@ pub struct StoreWorker {
     changes: Vec<Change>,
     second: Distances,
     cohorts: Distances,
-}
-
-/// Distances, and how many there are of each.
-#[derive(Debug, Default)]
-struct Distances {
-    given: Vec<u32>,
-    runs: Vec<Run>,
-}
-
-impl Distances {
-    fn clear(&mut self) {
-        self.given.clear();
-    }
-
-    fn push(&mut self, distance: u32) {
-        self.given.push(distance);
-    }
-
-    /// Counts what was given.
-    fn count(&mut self) {
-        self.runs.clear();
-        if self.given.is_empty() {
-            return;
-        }
-        self.given.sort_unstable();
-        let runs = self.given.chunk_by(PartialEq::eq).map(|run| Run {
-            distance: run[0],
-            count: run.len() as u64,
-        });
-        self.runs.extend(runs);
-    }
 }
 
 impl StoreWorker {
@@ -240,10 +210,10 @@ impl StoreWorker {
             }
             let cards = DayCards {
                 first_ever,
-                returning: &self.returning.runs,
+                returning: self.returning.runs(),
                 buyers: &self.changes,
-                second: &self.second.runs,
-                cohorts: &self.cohorts.runs,
+                second: self.second.runs(),
+                cohorts: self.cohorts.runs(),
             };
             self.encoder.day(
                 *day,
