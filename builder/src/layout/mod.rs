@@ -300,10 +300,8 @@ fn check_column(column: &Column, field: Field) -> std::result::Result<(), &'stat
     if let Some((_, message)) = misplaced.iter().find(|(wrong, _)| *wrong) {
         return Err(message);
     }
-    let constant = column.constant.as_deref().unwrap_or("XXX");
-    if field == Field::Currency
-        && !(constant.len() == 3 && constant.bytes().all(|byte| byte.is_ascii_uppercase()))
-    {
+    let is_code = |text: &str| text.len() == 3 && text.bytes().all(|it| it.is_ascii_uppercase());
+    if field == Field::Currency && column.constant.as_deref().is_some_and(|it| !is_code(it)) {
         return Err("a constant currency is three capital letters");
     }
     let probe = jiff::civil::date(2000, 1, 1).at(0, 0, 0, 0).in_tz("UTC");
