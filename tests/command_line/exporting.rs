@@ -23,20 +23,17 @@ fn repository() -> TestRepository {
         .collect();
     let input = repository.write("rows.csv", HEADER.to_owned() + &rows);
     repository.build([&input], &[]).succeeded();
-    let prices = repository.write("prices.csv", "sku,name\na,milk\nb,tea\n");
-    let (prices, path) = (prices.to_str().unwrap(), repository.path());
-    let pack = [
-        "pack",
-        "--input",
-        prices,
-        "--dataset",
-        "prices",
-        "--key",
-        "sku",
-    ];
-    let to = ["--output", path.to_str().unwrap(), "--no-gate", "--quiet"];
-    program::run([&pack[..], &to].concat()).succeeded();
+    pack_prices(&repository, "a,milk\nb,tea\n", &["--no-gate"]);
     repository
+}
+
+/// Packs names by what they are kept under into the repository.
+fn pack_prices(repository: &TestRepository, rows: &str, options: &[&str]) {
+    let prices = repository.write("prices.csv", format!("sku,name\n{rows}"));
+    let (input, output) = (prices.to_str().unwrap(), repository.path());
+    let files = ["--input", input, "--output", output.to_str().unwrap()];
+    let what = ["--dataset", "prices", "--key", "sku", "--quiet"];
+    program::run([&["pack"], &files[..], &what, options].concat()).succeeded();
 }
 
 /// Exports quietly into a folder beside the repository.
@@ -138,28 +135,8 @@ fn what_is_chosen_is_exported_and_nothing_else() {
 #[test]
 fn a_repository_of_packed_datasets_alone_is_exported() {
     let repository = TestRepository::new();
-    let prices = repository.write("prices.csv", "sku,name\na,milk\n");
-    let path = repository.path();
-    let (prices, path) = (prices.to_str().unwrap(), path.to_str().unwrap());
-    let pack = [
-        "pack",
-        "--input",
-        prices,
-        "--dataset",
-        "prices",
-        "--key",
-        "sku",
-    ];
-    let to = [
-        "--value",
-        "name",
-        "--as-of",
-        "2018-03-05",
-        "--output",
-        path,
-        "--quiet",
-    ];
-    program::run([&pack[..], &to].concat()).succeeded();
+    let options = ["--value", "name", "--as-of", "2018-03-05"];
+    pack_prices(&repository, "a,milk\n", &options);
     let output = beside(&repository, "output");
     export(&repository, &output, &["--format", "csv"]).succeeded();
     let text = |name: &str| fs::read_to_string(output.join(name)).unwrap();

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod series;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::{
@@ -14,13 +16,12 @@ use nightshard_builder::{
     generate::{self, OutputLayout, Plan},
     layout::Layout,
     pseudonym::{CardKey, Pseudonymiser},
-    series::SeriesTable,
 };
 use nightshard_format::{
     calendar::{Day, DayRange},
     generation::Generation,
-    manifest::{Input, InputRole, Manifest, Transactions},
-    record::{CATALOG, MARKET_ALL, MARKETS, Ranking, SERIES, STORES, SideSeries},
+    manifest::{Manifest, Transactions},
+    record::{MARKET_ALL, MARKETS, STORES},
     shard::Span,
     statistics::Statistics,
 };
@@ -497,103 +498,6 @@ fn a_cutoff_moves_the_small_hours_to_the_day_before() {
 }
 
 #[test]
-fn a_generation_has_what_is_known_of_each_series_on_its_last_day() {
-    let folder = tempfile::tempdir().unwrap();
-    let row = |id: &str, ts: &str| format!("{id},bar,c1,{ts},100,EUR,bar,,,,,,,,,");
-    let rows = [row("t1", "2018-03-01"), row("t2", "2018-03-10")];
-    let path = write_file(&folder, "rows.csv", &rows);
-    let series = |name: &str, rows: &str| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, format!("date,name,value\n{rows}")).unwrap();
-        path
-    };
-    let first = series(
-        "first.csv",
-        "2018-03-04,index,2\n2018-02-28,index,1.5\n2018-03-11,index,9\n",
-    );
-    let second = series("second.csv", "2018-03-11,late,1\n2018-03-09,fresh,-1");
-    let build = |files: &[&PathBuf], days: u32| {
-        let series = SeriesTable::read(files).unwrap();
-        let test = build(&[&path], |plan| {
-            plan.series = series;
-            plan.series_stale_after_days = days;
-        });
-        test.unwrap()
-    };
-    let test = build(&[&first, &second], 6);
-    let generation = test.open();
-    let day = |text: &str| text.parse::<Day>().unwrap();
-    let values = |name: &str| {
-        let value = generation.get(SERIES, Span::Current, name.as_bytes());
-        let value = value.unwrap()?;
-        let mut values = Vec::new();
-        let series = SideSeries::parse(value.in_place().unwrap()).unwrap();
-        series
-            .visit(|day, value| values.push((day, value)))
-            .unwrap();
-        Some(values)
-    };
-    let index = vec![(day("2018-02-28"), 1.5), (day("2018-03-04"), 2.0)];
-    assert_eq!(values("index"), Some(index));
-    assert_eq!(values("fresh"), Some(vec![(day("2018-03-09"), -1.0)]));
-    assert_eq!(values("late"), None);
-    let names = generation.get(CATALOG, Span::Current, SERIES.as_bytes());
-    let names = names.unwrap().unwrap();
-    let names = Ranking::parse(names.in_place().unwrap()).unwrap();
-    assert_eq!(
-        (0..3).filter_map(|at| names.get(at)).collect::<Vec<_>>(),
-        [&b"fresh"[..], b"index"]
-    );
-
-    let report = &test.built.report;
-    assert_eq!(report.without_line_end, std::slice::from_ref(&second));
-    let said: Vec<_> = report
-        .series
-        .iter()
-        .map(|it| {
-            (
-                &*it.name,
-                it.values,
-                it.after_as_of,
-                it.days_behind,
-                it.is_stale,
-            )
-        })
-        .collect();
-    let expected = [
-        ("fresh", 1, 0, Some(1), false),
-        ("index", 2, 1, Some(6), true),
-        ("late", 0, 1, None, false),
-    ];
-    assert_eq!(said, expected);
-
-    // The order of files is nobody's business; after how many days a series is stale is everybody's.
-    let id = |test: &TestBuild| test.built.manifest.id.clone();
-    assert_eq!(id(&build(&[&second, &first], 6)), id(&test));
-    let later = build(&[&first, &second], 7);
-    assert_eq!(later.built.manifest.shards, test.built.manifest.shards);
-    assert_ne!(id(&later), id(&test));
-    assert!(
-        later
-            .built
-            .report
-            .series
-            .iter()
-            .all(|series| !series.is_stale)
-    );
-    let roles = test.built.manifest.inputs.iter();
-    let roles: Vec<InputRole> = roles.map(|Input::File { role, .. }| *role).collect();
-    assert_eq!(
-        roles,
-        [
-            InputRole::Transactions,
-            InputRole::Series,
-            InputRole::Series
-        ]
-    );
-}
-
-#[test]
 fn a_time_with_an_offset_is_local_to_the_zone_of_its_store() {
     let folder = tempfile::tempdir().unwrap();
     let row = |id: &str, store: &str, ts: &str, amount: u32| {
@@ -615,7 +519,7 @@ fn a_time_with_an_offset_is_local_to_the_zone_of_its_store() {
     let stores = folder.path().join("places.stores.csv");
     let text = "store_id,day_cutoff,zone\nseoul,04:00,Asia/Seoul\nberlin,,Europe/Berlin\n";
     std::fs::write(&stores, text).unwrap();
-    let layout = include_str!("../src/layout/canonical.toml");
+    let layout = include_str!("../../src/layout/canonical.toml");
     let layout = Layout::parse("test", &format!("zone = 'UTC'\n{layout}")).unwrap();
     let table = nightshard_builder::stores::StoreTable::read(&stores).unwrap();
     let test = build(&[&path], |plan| {
