@@ -71,6 +71,17 @@ def write_series(path, first, last):
                 rows.writerow(["stale", day, dice.randrange(-5, 40)])
 
 
+def named_periods(day):
+    """The first day, the last day and the label of each kind of period that a day is in."""
+    monday = day - datetime.timedelta(days=day.weekday())
+    week = "{}-W{:02}".format(*day.isocalendar()[:2])
+    yield monday, monday + datetime.timedelta(days=6), week
+    next_month = (day.replace(day=28) + datetime.timedelta(days=4)).replace(day=1)
+    yield day.replace(day=1), next_month - datetime.timedelta(days=1), f"{day:%Y-%m}"
+    yield day.replace(month=1, day=1), day.replace(month=12, day=31), f"{day.year}"
+    yield day, day, f"{day}"
+
+
 class Subject:
     """A build that is served, and its rows."""
 

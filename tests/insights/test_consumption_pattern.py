@@ -1,8 +1,6 @@
 """Consumption patterns: rows by weekday and hour, of any period and any range."""
 
-import datetime
-
-from conftest import QUESTIONS
+from conftest import QUESTIONS, named_periods
 
 # docs/definitions.md, "Consumption pattern": every row has a time here, and the day begins at midnight.
 PATTERN = """
@@ -53,9 +51,5 @@ def test_patterns_over_any_range_are_those_of_the_rows(subject, dice):
 def test_patterns_of_named_periods_are_those_of_the_rows(subject, dice):
     for store in [None, *subject.stores[:5], *dice.sample(subject.stores, k=5)]:
         check(subject, store, subject.first, subject.last)
-        day = subject.random_range(dice)[0]
-        monday = day - datetime.timedelta(days=day.weekday())
-        week = "{}-W{:02}".format(*day.isocalendar()[:2])
-        check(subject, store, monday, monday + datetime.timedelta(days=6), period=week)
-        check(subject, store, day.replace(month=1, day=1), day.replace(month=12, day=31), period=day.year)
-        check(subject, store, day, day, period=day)
+        for first, last, period in named_periods(subject.random_range(dice)[0]):
+            check(subject, store, first, last, period=period)

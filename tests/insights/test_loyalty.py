@@ -2,7 +2,7 @@
 
 import datetime
 
-from conftest import QUESTIONS
+from conftest import QUESTIONS, named_periods
 
 # docs/definitions.md, "Loyalty". A visit is a card on a business day with a sale; $absence and $until are
 # days and the last day of the period.
@@ -131,14 +131,8 @@ def test_loyalty_of_named_periods_is_that_of_the_rows(subject, dice):
     prepare(subject)
     for store in [*subject.stores[:5], *dice.sample(subject.stores, k=5)]:
         check(subject, store, subject.first, subject.last)
-        day = subject.random_range(dice)[0]
-        monday = day - datetime.timedelta(days=day.weekday())
-        week = "{}-W{:02}".format(*day.isocalendar()[:2])
-        check(subject, store, monday, monday + datetime.timedelta(days=6), period=week)
-        check(subject, store, day.replace(month=1, day=1), day.replace(month=12, day=31), period=day.year)
-        month_end = (day.replace(day=28) + datetime.timedelta(days=4)).replace(day=1) - datetime.timedelta(days=1)
-        check(subject, store, day.replace(day=1), month_end, period=f"{day:%Y-%m}")
-        check(subject, store, day, day, period=day)
+        for first, last, period in named_periods(subject.random_range(dice)[0]):
+            check(subject, store, first, last, period=period)
 
 
 def test_wrong_parameters_of_loyalty_are_named(subject):
