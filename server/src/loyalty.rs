@@ -68,7 +68,6 @@ pub(crate) struct Loyalty {
     came_since_second: u64,
     repeats: [Repeat; REPEAT_DAYS.len()],
     cohorts: BTreeMap<Month, Cohort>,
-    retained_len: usize,
 }
 
 impl Loyalty {
@@ -92,7 +91,6 @@ impl Loyalty {
             came_since_second: 0,
             repeats: Default::default(),
             cohorts: BTreeMap::new(),
-            retained_len: 0,
         }
     }
 
@@ -167,16 +165,14 @@ impl Loyalty {
         }
     }
 
-    /// Begins a cohort, before its cards are added, and returns how many numbers all cohorts have now.
-    pub(crate) fn begin_cohort(&mut self, month: Month) -> usize {
+    /// Begins a cohort, before its cards are added.
+    pub(crate) fn begin_cohort(&mut self, month: Month) {
         let later = self.as_of.month().0 - month.0;
         let cohort = Cohort {
             cards: 0,
             retained: vec![0; usize::try_from(later).unwrap_or(0)],
         };
-        self.retained_len += cohort.retained.len();
         self.cohorts.insert(month, cohort);
-        self.retained_len
     }
 
     /// Adds the distinct buyers of a month by how many months before it they were there first.

@@ -44,6 +44,9 @@ pub(crate) struct Window {
 /// The time to keep and write how many cards of a cohort come in one month, in nanoseconds.
 const RETAINED_NS: u64 = 10;
 
+/// So many such numbers, of two bytes at least, make an answer too long.
+const RETAINED_MAX: u64 = ANSWER_BYTES_MAX as u64 / 2;
+
 /// Further than any period reaches beyond a day in it, and near enough never to overflow.
 const BEYOND_DAYS: i32 = 400;
 
@@ -406,15 +409,18 @@ impl<'a> Series<'a> {
         let last = self.data.last.month();
         let first = self.summary.months.first().map_or(last, |it| it.month);
         let months = first.max(window.touched.first).0..=window.touched.last.0;
+        let mut retained = 0;
         for month in months
             .map(Month)
             .filter(|month| window.whole.has(*month, 1))
         {
             let later = u64::from(last.0.saturating_sub(month.0).unsigned_abs());
             work.spend(later * RETAINED_NS)?;
-            if loyalty.begin_cohort(month) > ANSWER_BYTES_MAX / 2 {
+            retained += later;
+            if retained > RETAINED_MAX {
                 return Err(Failure::Long);
             }
+            loyalty.begin_cohort(month);
         }
         Ok(())
     }

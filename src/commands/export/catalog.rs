@@ -1,8 +1,8 @@
 //! The tables of regions and categories.
 
-use nightshard_format::generation::Generation;
 use nightshard_format::{
     Result as FormatResult,
+    generation::Generation,
     record::{CATALOG, RANKINGS, RankBy, Ranking, ranking_key},
     shard::{Mapped, Span},
 };
