@@ -124,7 +124,7 @@ def calls_of(trace):
     def whole():
         text = trace.read_text()
         first = text.split(maxsplit=1)[0] if text else "nobody"
-        return re.search(rf"^{first} \+\+\+ exited with 0", text, re.MULTILINE) and text
+        return re.search(rf"^{first} +\+\+\+ exited with 0", text, re.MULTILINE) and text
 
     return set(re.findall(r"^\d+ +(\w+)\(", until(whole), re.MULTILINE))
 
