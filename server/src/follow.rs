@@ -278,19 +278,22 @@ impl Follower {
         }
     }
 
-    /// Keeps a generation ready, unless it is served.
+    /// Keeps a generation ready, unless it is served; tells of it once it is.
     fn prepared(&mut self, served: Arc<ServedGeneration>) {
-        self.outlook.opened(served.id(), None);
-        let is_current = |id: &GenerationId| {
+        let id = served.id().clone();
+        let is_current = {
             let kept = self.switch.load();
             kept.as_ref()
-                .is_some_and(|kept| kept.current.generation().id() == id)
+                .is_some_and(|kept| *kept.current.generation().id() == id)
         };
-        if !is_current(served.id()) {
-            tracing::info!(generation = %served.id(), "prepared");
+        if !is_current {
             let dropped = self.switch.prepare(served);
             self.retire(dropped);
             self.must_retain = true;
+        }
+        self.outlook.opened(&id, None);
+        if !is_current {
+            tracing::info!(generation = %id, "prepared");
         }
     }
 
