@@ -15,6 +15,7 @@ use std::{num::NonZeroUsize, path::Path, sync::Arc};
 
 use nightshard_builder::{
     build::{BuildPlan, Quiet, RUNS_DEFAULT, Stage},
+    data_tests::DataTests,
     engine,
     generate::{self, OutputLayout, Plan},
     layout::Layout,
@@ -91,6 +92,7 @@ fn plan(layout: &str, input: &Path, staging: &Path, threads: NonZeroUsize) -> Bu
         stores: StoreTable::default(),
         series: SeriesTable::default(),
         series_stale_after_days: STALE_AFTER_DAYS_DEFAULT,
+        data_tests: DataTests::default(),
         card_key: CardKey::parse(&"5a".repeat(32), "--card-key-file").unwrap(),
         currency: None,
         as_of: None,

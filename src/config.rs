@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nightshard_builder::build::RUNS_DEFAULT;
+use nightshard_builder::{build::RUNS_DEFAULT, data_tests};
 use nightshard_deploy::{
     FetchConfig, StorageConfig, controller::ControllerConfig, gate::Thresholds,
 };
@@ -21,6 +21,8 @@ pub(crate) struct Config {
     pub(crate) shards: Shards,
     /// Daily series beside the rows.
     pub(crate) series: Series,
+    /// What is said of every row.
+    pub(crate) data_tests: Vec<data_tests::Definition>,
     /// What the quality gate lets through.
     pub(crate) gate: Thresholds,
     /// How storage is reached.
@@ -133,6 +135,7 @@ mod tests {
             "histogram",
             "shards",
             "series",
+            "data_tests",
             "gate",
             "storage",
             "controller",

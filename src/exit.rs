@@ -85,6 +85,9 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if is_bad || error.is::<Refused>() {
         return Some(REFUSED);
     }
+    if matches!(error.downcast_ref(), Some(Build::DataTest { .. })) {
+        return Some(REFUSED);
+    }
     let is_option = matches!(
         error.downcast_ref(),
         Some(Build::Option { .. } | Build::Layout(_))

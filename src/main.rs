@@ -10,6 +10,7 @@ mod card_key;
 mod cluster;
 mod commands;
 mod config;
+mod data_tests;
 mod exit;
 mod output;
 mod parent;

@@ -9,7 +9,11 @@ use crate::{
     emit::StoreShards,
     kernel::scan::ScanCounts,
     row_outcome::{Reason, Rule},
+    stores::StoreTable,
 };
+
+/// The flag of stores whose coordinates are out of range.
+const STORES_OFF_THE_MAP: &str = "store_coordinate_out_of_range";
 
 /// Adds up what became of every row.
 ///
@@ -53,6 +57,16 @@ pub(crate) fn rows_of_scan(counts: &ScanCounts) -> Rows {
         rejected,
         excluded,
     }
+}
+
+/// Returns what is odd and kept, by name.
+pub(crate) fn flagged(counts: &ScanCounts, stores: &StoreTable) -> BTreeMap<String, u64> {
+    let rows = counts.flagged.iter();
+    let mut flagged: BTreeMap<String, u64> = rows
+        .map(|(flag, count)| (flag.as_str().to_owned(), *count))
+        .collect();
+    add_unless_zero(&mut flagged, STORES_OFF_THE_MAP, stores.off_the_map());
+    flagged
 }
 
 fn add_unless_zero(counts: &mut BTreeMap<String, u64>, why: &str, count: u64) {

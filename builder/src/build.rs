@@ -3,11 +3,13 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use nightshard_format::{
-    calendar::Day, histogram::Method, manifest::Manifest, staleness::Staleness,
+    calendar::Day, histogram::Method, manifest::Manifest, quality::QualityReport,
+    staleness::Staleness,
 };
 use serde::Serialize;
 
 use crate::{
+    data_tests::DataTests,
     emit::Staged,
     layout::Layout,
     pseudonym::CardKey,
@@ -40,6 +42,8 @@ pub struct BuildPlan {
     pub currency: Option<String>,
     /// The last business day; without one, the last in the data.
     pub as_of: Option<Day>,
+    /// What is said of every row.
+    pub data_tests: DataTests,
     /// How histograms are reduced.
     pub histogram_method: Method,
     /// Runs that the partitions of a dataset are cut into.
@@ -86,6 +90,8 @@ pub struct BuildReport {
     pub memory_bytes: u64,
     /// What was written to the scratch folder for want of memory, in bytes.
     pub spilled_bytes: u64,
+    /// What was found out about the rows.
+    pub quality: QualityReport,
     /// Seconds by stage.
     pub seconds: BTreeMap<&'static str, f64>,
 }

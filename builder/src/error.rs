@@ -44,6 +44,16 @@ pub enum Error {
     /// No row of the input can be used.
     #[error("no usable row: {0}")]
     NoRows(String),
+    /// A data test that blocks does not hold.
+    #[error("data test {name:?}: {problem}")]
+    DataTest {
+        /// The first such test.
+        name: String,
+        /// How many rows fail, and where the first of them stands.
+        problem: String,
+        /// The results of all tests.
+        results: Vec<nightshard_format::quality::TestResult>,
+    },
     /// The build contradicts itself.
     #[error("internal error, which is worth a report: {0}")]
     Internal(String),

@@ -114,6 +114,24 @@ impl Rule {
     }
 }
 
+/// What is odd about a row that is kept all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Flag {
+    /// A latitude beyond 90 degrees, or a longitude beyond 180.
+    CoordinateOutOfRange,
+}
+
+impl Flag {
+    /// Returns the flag's name in the quality report.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CoordinateOutOfRange => "coordinate_out_of_range",
+        }
+    }
+}
+
 /// Takes the rows of a block in the order of the file.
 pub trait RowSink {
     /// What may go wrong where the rows go.
@@ -124,6 +142,20 @@ pub trait RowSink {
     /// # Errors
     /// Whatever the sink cannot do; parsing stops there.
     fn transaction(&mut self, at: Location, row: &Transaction<'_>) -> Result<(), Self::Error>;
+
+    /// Takes note of what a row holds that is excluded as cancelled; [`RowSink::excluded`] follows.
+    ///
+    /// # Errors
+    /// As [`RowSink::transaction`].
+    fn cancelled(&mut self, at: Location, row: &Transaction<'_>) -> Result<(), Self::Error> {
+        let _nobody_asks = (at, row);
+        Ok(())
+    }
+
+    /// Takes note of what is odd about the row that comes next.
+    fn flagged(&mut self, flag: Flag) {
+        let _nobody_asks = flag;
+    }
 
     /// Takes note of a row that is rejected for `reason`, found in `field`.
     fn rejected(&mut self, at: Location, field: Field, reason: Reason);

@@ -6,11 +6,14 @@ use crate::{
 };
 
 /// How such a file is written: as input files are, with commas.
-const DIALECT: Dialect = Dialect {
+pub(crate) const DIALECT: Dialect = Dialect {
     delimiter: b',',
     quoted: true,
     record_bytes_max: ReaderOptions::RECORD_BYTES_MAX_DEFAULT,
 };
+
+/// What is said of a text in another encoding.
+pub(crate) const UTF_8_HINT: &str = "is not UTF-8: save the file as UTF-8";
 
 /// The line at fault, and what is wrong with it.
 pub(crate) type Fault = (u64, String);
@@ -26,7 +29,7 @@ pub(crate) struct Columns<const N: usize> {
 }
 
 impl<const N: usize> Columns<N> {
-    /// Passes the fields of each row to `take`, in the order of these columns; of a column that the file
+    /// Passes the line and the fields of each row to `take`, in the order of these columns; of a column that the file
     /// lacks the field is empty. Names are compared without regard to case.
     ///
     /// # Errors
@@ -35,11 +38,14 @@ impl<const N: usize> Columns<N> {
     pub(crate) fn read(
         &self,
         bytes: &[u8],
-        mut take: impl FnMut([&str; N]) -> Result<(), String>,
+        mut take: impl FnMut(u64, [&str; N]) -> Result<(), String>,
     ) -> Result<(), Fault> {
         let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         let mut splitter = Splitter::new(DIALECT.delimiter, Margins::Trimmed);
         let mut columns: Option<Vec<usize>> = None;
+        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+            return Err((1, "the file is UTF-16: save it as UTF-8".to_owned()));
+        }
         for record in DIALECT.records(bytes, 1) {
             let at = |problem: String| (record.line, problem);
             let text = record.text.map_err(|reason| at(reason.as_str().into()))?;
@@ -49,13 +55,13 @@ impl<const N: usize> Columns<N> {
             };
             let row = splitter
                 .split(text, columns.len())
-                .ok_or_else(|| at("not a row of the header".into()))?;
+                .ok_or_else(|| at("fewer or more fields than the header has".into()))?;
             let mut fields = [""; N];
             for (index, column) in columns.iter().enumerate() {
                 fields[*column] = sound_text(row.get(index))
                     .map_err(|wrong| at(format!("{} {wrong}", self.names[*column])))?;
             }
-            take(fields).map_err(at)?;
+            take(record.line, fields).map_err(at)?;
         }
         match columns {
             Some(_) => Ok(()),
@@ -67,11 +73,13 @@ impl<const N: usize> Columns<N> {
     fn header(&self, names: &[String]) -> Result<Vec<usize>, String> {
         let known = |name: &String| {
             let name = name.trim().to_lowercase();
-            self.names.iter().position(|known| *known == name)
+            let column = self.names.iter().position(|known| *known == name);
+            column.ok_or_else(|| {
+                let known = self.names.join(", ");
+                format!("the column {name:?} is not known: there are {known}, separated by commas")
+            })
         };
-        let columns: Option<Vec<usize>> = names.iter().map(known).collect();
-        let columns =
-            columns.ok_or_else(|| format!("the columns must be among {:?}", self.names))?;
+        let columns: Vec<usize> = names.iter().map(known).collect::<Result<_, _>>()?;
         if let Some(lacking) = (0..self.required).find(|column| !columns.contains(column)) {
             return Err(format!("there is no column {}", self.names[lacking]));
         }
@@ -86,7 +94,7 @@ impl<const N: usize> Columns<N> {
 
 /// Returns a text that may be kept and served.
 fn sound_text(field: &[u8]) -> Result<&str, String> {
-    let text = std::str::from_utf8(field).map_err(|_bad| "is not UTF-8")?;
+    let text = std::str::from_utf8(field).map_err(|_bad| UTF_8_HINT)?;
     if text.len() > TEXT_BYTES_MAX {
         return Err(format!("is longer than {TEXT_BYTES_MAX} bytes"));
     }

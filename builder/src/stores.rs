@@ -8,7 +8,7 @@ use nightshard_format::record::StoreProfile;
 use crate::{
     Error, Result,
     small_table::{Columns, Fault},
-    source::{self, Moment},
+    source::{self, LAT_MAX, LON_MAX, Moment},
     transaction::Transaction,
 };
 
@@ -20,6 +20,10 @@ struct Store {
     cutoff_seconds: u32,
     /// Where it has another than the layout's.
     zone: Option<TimeZone>,
+    /// Whether it has coordinates that are none of the map.
+    is_off_the_map: bool,
+    /// Where it stands.
+    line: u64,
 }
 
 impl Store {
@@ -55,6 +59,7 @@ pub struct StoreTable {
     stores: HashMap<Box<[u8]>, Store>,
     /// Whether a store has a cutoff or a zone.
     has_own_days: bool,
+    off_the_map: u64,
     digest: Option<(String, u64)>,
 }
 
@@ -77,12 +82,13 @@ const COLUMNS: Columns<9> = Columns {
 impl StoreTable {
     /// Reads a CSV file with a header of `store_id` and any of `store_name`, `merchant_id`,
     /// `category`, `region`, `lat`, `lon`, `day_cutoff` (HH:MM), `zone` (IANA); plain, .gz or
-    /// .zst. Names are compared without regard to case.
+    /// .zst. Names are compared without regard to case. A store whose coordinates are numbers out of
+    /// range is counted in [`StoreTable::off_the_map`], and has none.
     ///
     /// # Errors
     /// [`Error::File`] naming the line at fault: a column that is unknown or stands twice, a store
-    /// that does, a quote that is not closed, a text that is too long or holds control characters,
-    /// a coordinate, cutoff or zone that is none.
+    /// that does, a quote that is not closed, a text that is too long, of another encoding than UTF-8
+    /// or with control characters, a coordinate, cutoff or zone that is none.
     pub fn read(path: &Path) -> Result<Self> {
         let (bytes, summary) = source::read_whole(path)?;
         let digest = (summary.digest.to_hex().to_string(), summary.size_bytes);
@@ -101,12 +107,14 @@ impl StoreTable {
 
     /// Adds the stores of a file; what is wrong is told with its line.
     fn add_all(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        COLUMNS.read(bytes, |fields| {
-            let store = parse(fields)?;
+        COLUMNS.read(bytes, |line, fields| {
+            let mut store = parse(fields)?;
+            store.line = line;
             self.has_own_days |= store.cutoff_seconds > 0 || store.zone.is_some();
+            self.off_the_map += u64::from(store.is_off_the_map);
             let earlier = self.stores.insert(fields[0].as_bytes().into(), store);
             match earlier {
-                Some(_) => Err("the store stands in an earlier line, too".to_owned()),
+                Some(Store { line, .. }) => Err(format!("the store stands in line {line}, too")),
                 None => Ok(()),
             }
         })
@@ -116,6 +124,12 @@ impl StoreTable {
     #[must_use]
     pub fn digest(&self) -> Option<&(String, u64)> {
         self.digest.as_ref()
+    }
+
+    /// Returns how many stores have coordinates that are out of range.
+    #[must_use]
+    pub fn off_the_map(&self) -> u64 {
+        self.off_the_map
     }
 
     /// Returns what is known of a store: nothing, if the file does not have it.
@@ -162,10 +176,12 @@ fn parse(fields: [&str; 9]) -> Result<Store, &'static str> {
         return Err("store_id is empty");
     }
     let text = |field: &str| (!field.is_empty()).then(|| field.to_owned());
-    let location = match (lat, lon) {
+    let coordinates = match (lat, lon) {
         ("", "") => None,
-        _ => Some((degrees(lat, 90.0)?, degrees(lon, 180.0)?)),
+        ("", _) | (_, "") => return Err("lat and lon must both be there, or neither"),
+        _ => Some((degrees(lat)?, degrees(lon)?)),
     };
+    let location = coordinates.and_then(|(lat, lon)| Some((on(lat, LAT_MAX)?, on(lon, LON_MAX)?)));
     Ok(Store {
         profile: StoreProfile {
             name: text(name),
@@ -176,18 +192,20 @@ fn parse(fields: [&str; 9]) -> Result<Store, &'static str> {
         },
         cutoff_seconds: parse_cutoff(cutoff)?,
         zone: parse_zone(zone)?,
+        is_off_the_map: coordinates.is_some() && location.is_none(),
+        line: 0,
     })
 }
 
-/// Returns a coordinate in 10^-7 degrees.
-fn degrees(field: &str, limit: f64) -> Result<i32, &'static str> {
-    let degrees: f64 = field.parse().map_err(|_bad| "lat or lon is not a number")?;
-    // What is no number is not out of range either.
-    if degrees.abs() <= limit {
-        #[expect(clippy::cast_possible_truncation, reason = "at most 1.8 * 10^9")]
-        return Ok((degrees * 1e7).round() as i32);
-    }
-    Err("lat or lon is out of range")
+fn degrees(field: &str) -> Result<f64, &'static str> {
+    source::degrees(field.as_bytes()).ok_or("lat or lon is not a number")
+}
+
+/// Returns a coordinate that is on the map in 10^-7 degrees.
+fn on(degrees: f64, limit: f64) -> Option<i32> {
+    #[expect(clippy::cast_possible_truncation, reason = "at most 1.8 * 10^9")]
+    let rounded = (degrees * 1e7).round() as i32;
+    (degrees.abs() <= limit).then_some(rounded)
 }
 
 fn parse_cutoff(field: &str) -> Result<u32, &'static str> {
@@ -258,11 +276,23 @@ mod tests {
             ("store_id,colour\n", "line 1"),
             ("store_name\nx\n", "line 1"),
             ("store_id,lat,lon\na,1,2\nb,x,2\n", "line 3"),
-            ("store_id,lat,lon\na,91,2\n", "out of range"),
             (
-                "store_id\na\na\n",
-                "line 3: the store stands in an earlier line",
+                "store_id,lat,lon\na,1,2\nb,,2\n",
+                "line 3: lat and lon must both",
             ),
+            ("store_id,lat,lon\na,1,\n", "line 2: lat and lon must both"),
+            ("store_id,lat\na,1\n", "line 2: lat and lon must both"),
+            (
+                "store_id\na\nb\n a \n",
+                "line 4: the store stands in line 2, too",
+            ),
+            (
+                "store_id,colour\n",
+                "line 1: the column \"colour\" is not known",
+            ),
+            ("store_id;region\n", "separated by commas"),
+            ("store_name\n", "line 1: there is no column store_id"),
+            ("store_id,\na,\n", "line 1: the column \"\" is not known"),
             ("store_id,day_cutoff\na,25:00\n", "day_cutoff"),
             ("store_id,day_cutoff\na,4:00\n", "day_cutoff"),
             ("store_id,day_cutoff\na,+4:00\n", "day_cutoff"),
@@ -275,7 +305,14 @@ mod tests {
             ("store_id,store_name\na\n", "line 2"),
             ("store_id,store_name\n,x\n", "store_id is empty"),
             ("\n", "line 1: there is no header"),
-            ("store_id,lat,lon\na,NaN,2\n", "out of range"),
+            (
+                "store_id,lat,lon\na,NaN,2\n",
+                "line 2: lat or lon is not a number",
+            ),
+            (
+                "store_id,lat,lon\na,1e999,2\n",
+                "line 2: lat or lon is not a number",
+            ),
             (
                 "store_id,store_name\na,x\nb,\"y\nc,z\nd,\"w\"\n",
                 "line 3: quote never closed",
@@ -295,6 +332,52 @@ mod tests {
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_store_off_the_map_is_kept_and_counted_and_has_no_place() {
+        let table = read(
+            "store_id,region,lat,lon\n\
+             a,north,91,2\nb,north,1,-180.1\nc,north,-90,180\nd,north,,\n",
+        )
+        .unwrap();
+        assert_eq!(table.off_the_map(), 2);
+        for off in [b"a", b"b", b"d"] {
+            let profile = table.profile(off);
+            assert_eq!(profile.location, None);
+            assert_eq!(profile.region.as_deref(), Some("north"));
+        }
+        let edge = Some((-900_000_000, 1_800_000_000));
+        assert_eq!(table.profile(b"c").location, edge);
+    }
+
+    #[test]
+    fn other_encodings_are_named_and_a_byte_order_mark_is_no_part_of_a_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stores.csv");
+        for (bytes, words) in [
+            (
+                &b"store_id,store_name\na,x\nb,Caf\xe9\n"[..],
+                Some("line 3: store_name is not UTF-8"),
+            ),
+            (
+                b"store_id,store_name\n\xe9,x\n",
+                Some("line 2: store_id is not UTF-8"),
+            ),
+            (b"store_id,n\xe9\n", Some("line 1: the column")),
+            (b"\xff\xfes\0t\0o\0r\0e\0", Some("UTF-16: save it as UTF-8")),
+            (b"\xef\xbb\xbfstore_id,store_name\na,x\n", None),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            let read = StoreTable::read(&path).map_err(|error| error.to_string());
+            match (words, read) {
+                (None, Ok(table)) => {
+                    assert_eq!(table.profile(b"a").name.as_deref(), Some("x"));
+                }
+                (Some(words), Err(error)) => assert!(error.contains(words), "{error}"),
+                (_, read) => panic!("{words:?} {read:?}"),
+            }
         }
     }
 

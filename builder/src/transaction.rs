@@ -1,6 +1,6 @@
 //! The canonical transaction: what every source is turned into at the door.
 
-use crate::source::Carried;
+use crate::source::Texts;
 
 /// Longest text of an id, a category or a region, in bytes.
 pub const TEXT_BYTES_MAX: usize = 1024;
@@ -38,8 +38,8 @@ pub struct Transaction<'a> {
     pub installments: Option<u16>,
     /// Whether loyalty points paid a part.
     pub points_used: bool,
-    /// Columns that the layout's `carry` names, in its order.
-    pub carried: Carried<'a>,
+    /// Everything else that the layout maps or carries.
+    pub texts: Texts<'a>,
     /// Keyed hash of category, region and currency.
     pub profile: u64,
     /// Keyed hash of the canonical value of every mapped field: equal for equal content,

@@ -46,7 +46,7 @@ PARAMS = {
 # What no attempt mends.
 FINAL = {
     2: "wrong usage or configuration",
-    3: "refused by the quality gate",
+    3: "refused by a data test or the quality gate",
     4: "another writer was first",
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! blobs/<blake3>                     whole, and right when it was fetched
 //! generations/<id>/manifest.json
+//! generations/<id>/quality.json      the quality report that was found last
 //! served.json                        what was served last from here
 //! tmp/                               what is half fetched
 //! lock                               held by the one process that uses the folder
@@ -28,6 +29,9 @@ use crate::{Environment, Error, Result, SelectionNumber, SystemEnvironment, thro
 
 /// How the folders of caches begin that go away with their processes.
 const TEMPORARY: &str = "nightshard-cache-";
+
+/// The name of a generation's quality report.
+const QUALITY: &str = "quality.json";
 
 /// How generations are fetched.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -179,10 +183,24 @@ impl Cache {
 
     /// Keeps the bytes of a manifest.
     pub(crate) fn put_manifest(&self, id: &GenerationId, bytes: &[u8]) -> Result<()> {
-        let path = self.manifest_path(id);
+        self.put_of_generation(&self.manifest_path(id), bytes)
+    }
+
+    /// Returns the bytes of a quality report that was fetched.
+    pub(crate) fn quality(&self, id: &GenerationId) -> Option<Vec<u8>> {
+        fs::read(self.manifest_path(id).with_file_name(QUALITY)).ok()
+    }
+
+    /// Keeps the bytes of a quality report.
+    pub(crate) fn put_quality(&self, id: &GenerationId, bytes: &[u8]) -> Result<()> {
+        let path = self.manifest_path(id).with_file_name(QUALITY);
+        self.put_of_generation(&path, bytes)
+    }
+
+    fn put_of_generation(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         let put = || {
             fs::create_dir_all(path.parent().unwrap_or(&self.0.folder))?;
-            self.put(&path, bytes)
+            self.put(path, bytes)
         };
         put().map_err(|source| self.failed(source))
     }

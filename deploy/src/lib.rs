@@ -54,6 +54,7 @@ mod names;
 mod open;
 mod present;
 mod publish;
+mod quality;
 mod reclaim;
 mod record;
 mod repository;

@@ -40,9 +40,30 @@ pub(crate) fn run(id: &GenerationId, run: &str) -> Result<ObjectName> {
     format!("generations/{id}/runs/{run}.json").parse()
 }
 
+/// The folder of a generation's reports.
+pub(crate) fn reports(id: &GenerationId) -> Result<ObjectName> {
+    format!("generations/{id}/reports").parse()
+}
+
 /// One of a generation's reports.
 pub(crate) fn report(id: &GenerationId, report: &str) -> Result<ObjectName> {
     format!("generations/{id}/reports/{report}").parse()
+}
+
+/// The name of one of several reports of a kind.
+pub(crate) fn numbered(kind: &str, number: u32) -> String {
+    format!("{kind}-{number:04}.json")
+}
+
+/// One of a generation's several reports of a kind.
+pub(crate) fn numbered_report(id: &GenerationId, kind: &str, number: u32) -> Result<ObjectName> {
+    report(id, &numbered(kind, number))
+}
+
+/// Returns the number of a report of this kind that has this name.
+pub(crate) fn number_of_report(name: &ObjectName, kind: &str) -> Option<u32> {
+    let number = name.last_part().strip_prefix(kind)?.strip_prefix('-')?;
+    number.strip_suffix(".json")?.parse().ok()
 }
 
 /// A selection.

@@ -200,6 +200,19 @@ impl Repository {
         Ok(listed)
     }
 
+    /// Returns the highest number of a generation's reports of a kind, or `None` before the first.
+    pub(crate) async fn last_report_number(
+        &self,
+        id: &GenerationId,
+        kind: &str,
+    ) -> Result<Option<u32>> {
+        let listed = self.storage.list(&names::reports(id)?).await?;
+        let numbers = listed.iter();
+        Ok(numbers
+            .filter_map(|it| names::number_of_report(&it.name, kind))
+            .max())
+    }
+
     /// Returns the path under which a blob is, or would be once it was fetched.
     pub(crate) fn blob_path(&self, entry: &ShardEntry) -> Result<PathBuf> {
         match self.storage.local_path(&names::blob(&entry.blob)?) {

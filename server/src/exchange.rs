@@ -436,7 +436,7 @@ fn resource_of(route: &Route<'_>) -> Resource {
         Route::Packed { .. } => Resource::Packed,
         Route::SideSeries => Resource::SideSeries,
         Route::Search => Resource::Search,
-        Route::Generation | Route::Catalog(_) => Resource::Info,
+        Route::Generation | Route::Quality | Route::Catalog(_) => Resource::Info,
         Route::Batch => Resource::Batch,
         Route::Health | Route::Ready | Route::Metrics => Resource::Operations,
     }

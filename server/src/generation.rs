@@ -9,6 +9,7 @@ use nightshard_format::{
     generation::Generation,
     histogram::Method,
     manifest::{GenerationId, Manifest, ShardEntry},
+    quality::QualityReport,
     shard::{Mapped, MemoryPolicy, Shard},
 };
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -41,6 +42,8 @@ pub struct ServedGeneration {
     transactions: Option<TransactionFacts>,
     /// The media types of the packed datasets.
     media_types: BTreeMap<String, HeaderValue>,
+    /// What the build found out about its rows, where that is known.
+    quality: Option<QualityReport>,
     /// What entity tags are hashed with: a tag changes with the generation and the release.
     etag_seed: u64,
     envelope: Vec<u8>,
@@ -123,11 +126,28 @@ impl ServedGeneration {
             as_of: manifest.as_of.parse()?,
             transactions: TransactionFacts::of(&generation)?,
             media_types: media_types.collect(),
+            quality: None,
             etag_seed: xxh3_64(format!("{} {id}", env!("CARGO_PKG_VERSION")).as_bytes()),
             envelope: envelope.into_bytes(),
             age: ArcSwapOption::empty(),
             generation,
         })
+    }
+
+    /// Puts a quality report beside the generation; entity tags change with it.
+    #[must_use]
+    pub fn with_quality(self, report: Option<QualityReport>) -> Self {
+        let seen = serde_json::to_vec(&report).unwrap_or_default();
+        Self {
+            etag_seed: xxh3_64_with_seed(&seen, self.etag_seed),
+            quality: report,
+            ..self
+        }
+    }
+
+    /// Returns what the build found out about its rows, where that is known.
+    pub(crate) fn quality(&self) -> Option<&QualityReport> {
+        self.quality.as_ref()
     }
 
     /// Returns the id.

@@ -119,7 +119,14 @@ fn open(
         generation: id.clone(),
         source,
     };
+    let quality = source
+        .quality(generation.manifest())
+        .unwrap_or_else(|error| {
+            tracing::warn!(%error, generation = %id, "the quality report cannot be read");
+            None
+        });
     let served = ServedGeneration::new(generation, memory).map_err(refused)?;
+    let served = served.with_quality(quality);
     if served.id() == id {
         Ok(Arc::new(served))
     } else {

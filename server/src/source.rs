@@ -10,12 +10,15 @@ use nightshard_deploy::{Repository, SelectionNumber, Served, VerifiedBlobs};
 use nightshard_format::{
     generation::Generation,
     manifest::{GenerationId, Manifest},
+    quality::QualityReport,
     shard::Mapped,
 };
 use tokio::{runtime::Handle, sync::Semaphore};
 
 /// How long a look at a repository's selection may take.
 const LOOK_MAX: Duration = Duration::from_secs(30);
+/// How long a report may keep a generation from being served.
+const REPORT_WAIT_MAX: Duration = Duration::from_secs(5);
 /// So many looks may hang at a time, each of which takes a thread.
 const LOOKS_MAX: usize = 4;
 
@@ -41,6 +44,15 @@ pub trait Source: Send + Sync + 'static {
     /// # Errors
     /// If it cannot be read, or is not what it says it is.
     fn open(&self, id: &GenerationId) -> Result<Generation<Mapped>, SourceError>;
+
+    /// Returns the quality report of a generation that was opened, if it has one.
+    ///
+    /// # Errors
+    /// If it cannot be read; the generation is served without it.
+    fn quality(&self, manifest: &Manifest) -> Result<Option<QualityReport>, SourceError> {
+        let _none_kept = manifest;
+        Ok(None)
+    }
 
     /// Forgets a blob that was found damaged while it was in use, so that it is opened and verified
     /// anew.
@@ -148,6 +160,23 @@ impl Source for RepositorySource {
         let opened = self.runtime.block_on(opening);
         self.put_verified(verified);
         Ok(opened?)
+    }
+
+    fn quality(&self, manifest: &Manifest) -> Result<Option<QualityReport>, SourceError> {
+        if manifest.transactions.is_none() {
+            return Ok(None);
+        }
+        let look = async {
+            let report = self.repository.quality(manifest);
+            tokio::time::timeout(REPORT_WAIT_MAX, report).await
+        };
+        let looked = self.runtime.block_on(look);
+        let found = looked.map_err(SourceError::from);
+        let found = found.and_then(|found| found.map_err(SourceError::from));
+        found.or_else(|error| match self.repository.kept_quality(manifest) {
+            Some(kept) => Ok(Some(kept)),
+            None => Err(error),
+        })
     }
 
     fn forget(&self, blob: &str) {

@@ -1,6 +1,11 @@
 //! `nightshard build`: the nightly build, into a repository.
 
-use std::{io::Write, num::NonZeroUsize, path::PathBuf, sync::Arc};
+use std::{
+    io::Write,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context;
 use nightshard_builder::{
@@ -16,6 +21,7 @@ use nightshard_deploy::{Base, Published, Repository, Selected, Staged};
 use nightshard_format::{
     calendar::Day,
     manifest::{GenerationId, Manifest},
+    quality::QualityReport,
 };
 use nightshard_storage::Location;
 use serde_json::json;
@@ -23,6 +29,7 @@ use serde_json::json;
 use crate::{
     card_key,
     config::Config,
+    data_tests,
     exit::UsageError,
     progress::Shown,
     publication::{Then, publish},
@@ -122,8 +129,12 @@ fn parse_as_of(text: &str) -> Result<Day, String> {
 /// Builds, publishes, selects, and says so.
 pub(crate) fn run(args: &BuildArgs) -> anyhow::Result<()> {
     let shown = Shown::new(args.quiet);
-    let outcome = build_and_publish(args, &shown)?;
+    let outcome = build_and_publish(args, &shown);
     drop(shown);
+    let outcome = outcome.inspect_err(|error| {
+        // Nothing is published, so that they can be seen nowhere else.
+        data_tests::show_refused(error, args.json, args.quiet);
+    })?;
     let out = std::io::stdout();
     if args.json {
         writeln!(out.lock(), "{}", outcome.to_json())?;
@@ -138,6 +149,7 @@ pub(crate) struct Outcome {
     manifest: Manifest,
     published: Published,
     selected: Option<Selected>,
+    quality: QualityReport,
     repository: String,
     seconds: f64,
 }
@@ -166,6 +178,8 @@ impl Outcome {
             "bytes_new": published.bytes_new,
             "bytes_present": published.bytes_present,
             "selection": selected.as_ref().map(|selected| selected.selection.number),
+            "flagged": self.quality.flagged,
+            "data_tests": self.quality.tests,
             "seconds": self.seconds,
         })
     }
@@ -200,7 +214,7 @@ impl Outcome {
             published.bytes_new >> 10,
             published.blobs_present,
             self.seconds,
-        )
+        ) + &data_tests::to_text(&self.quality)
     }
 }
 
@@ -229,6 +243,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         .transpose()?
         .unwrap_or_default();
     let card_key = card_key::find(args.card_key_file.as_deref())?;
+    let data_tests = data_tests::compile(&config, args.config.as_deref(), &layout, &card_key)?;
     let threads = args
         .threads
         .map_or_else(std::thread::available_parallelism, Ok);
@@ -245,6 +260,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
             given => given,
         })?,
         series_stale_after_days: config.series.stale_after_days,
+        data_tests,
         card_key,
         currency: args.currency.clone(),
         as_of: args.as_of,
@@ -255,17 +271,21 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         scratch,
         staging: staging.create_inner()?,
     };
-    let built = engine::build(&plan, shown)?;
+    let built = engine::build(&plan, shown).map_err(data_tests::explain)?;
     warn_of_cut_rows(&built.report.without_line_end, shown);
     warn_of_series(&built.report.series, &built.manifest.as_of, shown);
     let transactions = built.manifest.transactions.as_ref();
     if let Some(transactions) = transactions {
         warn_of_late_end(args.as_of, &transactions.days[1], shown);
     }
+    let quality = built.report.quality.clone();
+    let quality_json = serde_json::to_vec_pretty(&quality).context("the quality report")?;
     let mut staged = stage(built)?;
     let (published, selected) = runtime.block_on(async {
         let base = repository.base().await?;
         carry_packed(&base, &mut staged.manifest)?;
+        let report = stage_quality(&repository, &staged, quality_json, &plan.staging);
+        staged.reports.push(report.await?);
         let then = Then::of(args.no_select, args.no_gate, &config.gate);
         let done = publish(&repository, base, &mut staged, then).await?;
         if let Some(run) = &args.run {
@@ -279,9 +299,24 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         manifest: staged.manifest,
         published,
         selected,
+        quality,
         repository,
         seconds,
     })
+}
+
+/// Writes the quality report that is to be published with a generation; returns its name there and
+/// its path.
+pub(super) async fn stage_quality(
+    repository: &Repository,
+    staged: &Staged,
+    json: Vec<u8>,
+    folder: &Path,
+) -> anyhow::Result<(String, PathBuf)> {
+    let name = repository.quality_name(&staged.manifest.id, &json).await?;
+    let path = folder.join(&name);
+    std::fs::write(&path, json).with_context(|| path.display().to_string())?;
+    Ok((name, path))
 }
 
 /// Takes over the packed datasets of the repository's current generation: a night's build is of

@@ -232,7 +232,7 @@ impl Controller {
         }
         Ok(match ending {
             Ending::Served(_) => ExitCode::SUCCESS,
-            Ending::Refused(_) => ExitCode::from(exit::REFUSED),
+            Ending::Blocked(_) | Ending::Refused(_) => ExitCode::from(exit::REFUSED),
             _ => ExitCode::FAILURE,
         })
     }

@@ -16,7 +16,7 @@ use nightshard_format::{
 use nightshard_storage::Location;
 use serde_json::json;
 
-use super::build::warn_of_cut_rows;
+use super::build::{stage_quality, warn_of_cut_rows};
 use crate::{
     config::Config,
     exit::UsageError,
@@ -163,6 +163,15 @@ pub(crate) fn run(args: &PackArgs) -> anyhow::Result<()> {
     let mut staged = stage(manifest, &args.dataset, table)?;
     let then = Then::of(args.no_select, args.no_gate, &config.gate);
     let (published, selected) = runtime.block_on(async {
+        // Its transactions are those of the generation that it is made from, and so is what is known
+        // of their rows. A report that cannot be read is no reason not to pack.
+        if let Some(from) = base.usable()
+            && let Ok(Some(quality)) = repository.quality(from).await
+        {
+            let json = serde_json::to_vec_pretty(&quality)?;
+            let report = stage_quality(&repository, &staged, json, &plan.staging);
+            staged.reports.push(report.await?);
+        }
         let done = publish(&repository, base, &mut staged, then).await?;
         if let Some(run) = &args.run {
             repository.note_run(&done.0.generation, run).await?;

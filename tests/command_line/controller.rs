@@ -1,6 +1,7 @@
 //! Nights by the controller: built, verified, judged, selected, watched, marked or taken back.
 
 mod apart;
+mod blocked;
 mod packs;
 mod secure;
 mod series;

@@ -116,7 +116,7 @@ fn series_that_are_wrong_are_named_by_file_line_and_column_and_change_nothing() 
     refuses(
         "short.csv",
         &with(b"2018-01-06,a"),
-        "line 7: not a row of the header",
+        "line 7: fewer or more fields than the header has",
     );
     refuses(
         "twice.csv",
@@ -137,12 +137,12 @@ fn series_that_are_wrong_are_named_by_file_line_and_column_and_change_nothing() 
     refuses(
         "header.csv",
         b"day,name,value\n2018-01-06,a,1\n",
-        "line 1: the columns",
+        "line 1: the column \"",
     );
     refuses(
         "semicolons.csv",
         SERIES.replace(',', ";").as_bytes(),
-        "line 1: the columns",
+        "line 1: the column \"",
     );
     refuses("no_rows.csv", b"date,name,value\n", "there is no row");
     refuses("empty.csv", b"", "line 1: there is no header");

@@ -10,13 +10,18 @@ use std::{
     time::Instant,
 };
 
-use nightshard_format::{key::PARTITIONS, staleness::Staleness};
+use nightshard_format::{
+    key::PARTITIONS,
+    quality::{self, QualityReport},
+    staleness::Staleness,
+};
 use rayon::ThreadPool;
 
 use crate::{
     Error, Result,
-    accounting::{account, describe_nothing, rows_of_scan},
+    accounting::{account, describe_nothing, flagged, rows_of_scan},
     build::{BuildPlan, BuildReport, Built, MEMORY_MIN, Progress, SeriesReport, Stage},
+    data_tests::{self, RowTests, Tested, TestedScan},
     emit::{
         self, Facts, OrderedSink, Staged, Staging, StoreShards, write_catalog, write_market,
         write_search, write_side_series,
@@ -49,6 +54,8 @@ struct Shares {
     partition: usize,
     card_days: usize,
     pair_counts: usize,
+    /// Nothing is reduced or counted yet while values are sent that must be unique.
+    unique: usize,
 }
 
 /// What is neither in transit nor being parsed gets this part of a worker's memory.
@@ -64,6 +71,7 @@ impl Shares {
             partition: each / SMALL_SHARE,
             card_days: each / SMALL_SHARE,
             pair_counts: each / SMALL_SHARE,
+            unique: each / SMALL_SHARE,
         }
     }
 }
@@ -117,6 +125,7 @@ struct Scanned {
     rows: Exchanged<StoreRow>,
     counts: ScanCounts,
     inputs: Vec<InputSummary>,
+    tested: Tested,
 }
 
 /// What the reduction of stores leaves behind.
@@ -138,9 +147,10 @@ impl Engine<'_> {
             Quarantine::create(&plan.staging.join("quarantine.csv"), plan.inputs.files())?;
         let scanned = self.scan(&quarantine)?;
         lap(Stage::Read);
+        scanned.tested.check()?;
         let currency = self.base_currency(&scanned)?;
         let mut stores = StoreShards::new(&self.staging);
-        let mut spilled_bytes = scanned.rows.spilled_bytes();
+        let mut spilled_bytes = scanned.rows.spilled_bytes() + scanned.tested.spilled_bytes;
         let reduced = self.reduce_stores(scanned.rows, &currency, &mut stores)?;
         spilled_bytes += reduced.card_days.spilled_bytes();
         self.name_conflicts(&quarantine, &scanned.inputs, &stores)?;
@@ -168,6 +178,11 @@ impl Engine<'_> {
             stores: stores.facts.len(),
         };
         let manifest = emit::manifest(plan, facts, &shards)?;
+        let quality = QualityReport {
+            inputs: quality::inputs_digest(&manifest),
+            flagged: flagged(&scanned.counts, &plan.stores),
+            tests: scanned.tested.results,
+        };
         lap(Stage::Finish);
         let inputs = scanned.inputs.iter().chain(plan.series.files());
         let open_ended = inputs.filter(|input| input.is_open_ended);
@@ -182,6 +197,7 @@ impl Engine<'_> {
             threads: plan.threads,
             memory_bytes: plan.memory_bytes,
             spilled_bytes,
+            quality,
             seconds,
         };
         drop(stores);
@@ -225,10 +241,17 @@ impl Engine<'_> {
 
     fn scan(&self, quarantine: &Quarantine) -> Result<Scanned> {
         let plan = self.plan;
-        let (scans, inputs) = self.read_rows(|| {
+        let scan = || {
             let outbox = Outbox::new(PARTITIONS.into(), self.shares.rows, &self.scratch);
             StoreScan::new(self.admission(), quarantine, &plan.card_key, outbox)
-        })?;
+        };
+        // Two ways, so that rows of a build without tests are not asked about them.
+        let (scans, inputs, tested) = if plan.data_tests.is_empty() {
+            let (scans, inputs) = self.read_rows(scan)?;
+            (scans, inputs, Tested::default())
+        } else {
+            self.scan_and_test(scan)?
+        };
         let mut counts = ScanCounts::default();
         let mut outboxes = Vec::new();
         for scan in scans {
@@ -240,7 +263,24 @@ impl Engine<'_> {
             rows: Exchanged::new(outboxes)?,
             counts,
             inputs,
+            tested,
         })
+    }
+
+    /// Reads all rows of the input, tests them and sends them on.
+    fn scan_and_test<'s>(
+        &'s self,
+        scan: impl Fn() -> StoreScan<'s> + Sync,
+    ) -> Result<(Vec<StoreScan<'s>>, Vec<InputSummary>, Tested)> {
+        let plan = self.plan;
+        let (tested, inputs) = self.read_rows(|| TestedScan {
+            scan: scan(),
+            tests: RowTests::new(&plan.data_tests, self.shares.unique, &self.scratch),
+        })?;
+        let (scans, tests) = tested.into_iter().map(|it| (it.scan, it.tests)).unzip();
+        let by = (&self.pool, self.shares.partition);
+        let tested = data_tests::results(&plan.data_tests, tests, plan.inputs.files(), by)?;
+        Ok((scans, inputs, tested))
     }
 
     fn admission(&self) -> Admission<'_> {

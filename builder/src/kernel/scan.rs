@@ -17,7 +17,7 @@ use crate::{
     field_hash::halves,
     pseudonym::{CardKey, IdBlock, Pseudonymiser},
     quality::Quarantine,
-    row_outcome::{Field, Location, Reason, RowSink, Rule},
+    row_outcome::{Field, Flag, Location, Reason, RowSink, Rule},
     short_text,
     transaction::Transaction,
 };
@@ -34,6 +34,8 @@ pub struct ScanCounts {
     pub rejected: BTreeMap<Reason, u64>,
     /// Rows excluded, by rule.
     pub excluded: BTreeMap<Rule, u64>,
+    /// What is odd about rows that were read, whatever became of them.
+    pub flagged: BTreeMap<Flag, u64>,
     /// Accepted rows by currency.
     pub currencies: BTreeMap<Vec<u8>, u64>,
 }
@@ -44,6 +46,7 @@ impl ScanCounts {
         self.accepted += other.accepted;
         merge_counts(&mut self.rejected, other.rejected);
         merge_counts(&mut self.excluded, other.excluded);
+        merge_counts(&mut self.flagged, other.flagged);
         merge_counts(&mut self.currencies, other.currencies);
     }
 }
@@ -394,6 +397,10 @@ impl RowSink for StoreScan<'_> {
         } else {
             self.send_waiting()
         }
+    }
+
+    fn flagged(&mut self, flag: Flag) {
+        *self.counts.flagged.entry(flag).or_default() += 1;
     }
 
     fn rejected(&mut self, at: Location, field: Field, reason: Reason) {

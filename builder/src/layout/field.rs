@@ -29,6 +29,15 @@ macro_rules! fields {
                     Self::Record => "record",
                 }
             }
+
+            /// Returns the field of a canonical column, or `None` if there is no such column.
+            #[must_use]
+            pub fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
         }
     };
 }

@@ -155,6 +155,8 @@ pub(crate) struct Columns {
     pub(crate) region: Slot,
     pub(crate) status: Option<Slot>,
     pub(crate) installments: Option<Slot>,
+    /// Latitude and longitude, where the file may have one of them.
+    pub(crate) coordinates: Option<Box<[Slot; 2]>>,
     pub(crate) points_used: Option<Slot>,
     /// Fields that only count as content, in canonical order; those that the file may have.
     pub(crate) others: Vec<Other>,
@@ -217,6 +219,8 @@ impl Columns {
         let none = finder.none();
         let slot = |field| finder.slot(layout.field(field));
         let some_slot = |field| Some(slot(field)).filter(|slot| !slot.is_void(none));
+        let coordinates = [slot(Field::Lat), slot(Field::Lon)];
+        let has_coordinates = coordinates.iter().any(|slot| !slot.is_void(none));
         let definition = layout.definition();
         let others = definition
             .fields
@@ -249,6 +253,7 @@ impl Columns {
             region: slot(Field::Region),
             status: some_slot(Field::Status),
             installments: some_slot(Field::Installments),
+            coordinates: has_coordinates.then(|| Box::new(coordinates)),
             points_used: some_slot(Field::PointsUsed),
             plain_texts: (others.iter())
                 .filter_map(|other| Some((other.plain_column()?, other.tag)))

@@ -6,8 +6,8 @@
 //! are, on which lines, depends on the bytes of a file alone.
 
 mod amount;
-mod carried;
 mod columns;
+mod coordinate;
 mod error;
 mod fields;
 mod inputs;
@@ -20,10 +20,11 @@ mod record;
 mod row;
 mod spelling;
 mod stream;
+mod texts;
 mod time;
 mod whole;
 
-pub use carried::Carried;
+pub(crate) use coordinate::{LAT_MAX, LON_MAX, degrees};
 pub use error::{Error, Result};
 pub(crate) use fields::{Fields, Margins, Splitter};
 pub use inputs::Inputs;
@@ -32,6 +33,8 @@ pub use parser::{Parser, RowsRead};
 pub(crate) use reader::BYTE_ORDER_MARK;
 pub use reader::{Block, InputSummary, Reader, ReaderOptions};
 pub(crate) use record::Dialect;
+pub(crate) use spelling::flag_of;
 pub(crate) use stream::Stream;
-pub(crate) use time::Moment;
+pub use texts::Texts;
+pub(crate) use time::{Moment, iso_day, iso_local};
 pub use whole::read_whole;

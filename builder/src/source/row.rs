@@ -1,15 +1,16 @@
 //! The fields of one record to one canonical transaction.
 
-use super::columns::{Choice, Columns};
+use super::columns::{Choice, Columns, Slot};
+use super::coordinate::{self, LAT_MAX, LON_MAX};
 use super::fields::Fields;
 use super::parser::Outcome;
 use super::spelling::Kind;
 use super::time::{Moment, TimeReader};
-use super::{Carried, Padded, amount, spelling};
+use super::{Padded, Texts, amount, spelling};
 use crate::currency;
 use crate::field_hash::{FieldKeys, RowHash};
 use crate::layout::{AmountRule, Field, Layout};
-use crate::row_outcome::{Location, Reason, RowSink, Rule};
+use crate::row_outcome::{Flag, Location, Reason, RowSink, Rule};
 use crate::transaction::{TEXT_BYTES_MAX, Transaction};
 
 /// Reads rows under one layout.
@@ -170,10 +171,11 @@ impl RowReader {
         let moment = self.moment(fields, columns)?;
         let (amount_minor, code) = self.amount_and_currency(fields, columns)?;
         let (installments, points_used) = self.installments(fields, columns)?;
-        if self.is_cancelled(fields, columns) {
-            return Ok(Outcome::Excluded(Rule::Cancelled));
+        if let Some(coordinates) = &columns.coordinates
+            && is_off_the_map(coordinates, fields)?
+        {
+            sink.flagged(Flag::CoordinateOutOfRange);
         }
-        let carried = Carried::new(fields, &columns.carried);
         let mut hash = self.content_keys.row();
         let [currency @ .., _] = code.to_le_bytes();
         hash.numbers(CURRENCY, [code.into(), 0]);
@@ -193,10 +195,14 @@ impl RowReader {
             region: region.as_bytes(),
             installments,
             points_used,
-            carried,
+            texts: Texts::new(fields, columns),
             profile,
             content: 0,
         };
+        if self.is_cancelled(fields, columns) {
+            sink.cancelled(at, &row).map_err(Stop::Sink)?;
+            return Ok(Outcome::Excluded(Rule::Cancelled));
+        }
         // Nothing is ever compared with a row that has no id.
         if tx_id.len() > 0 {
             hash.text(TX_ID, tx_id);
@@ -332,6 +338,17 @@ impl RowReader {
                 .any(|value| value.eq_ignore_ascii_case(status))
         })
     }
+}
+
+/// Whether one of two coordinates lies off the map.
+fn is_off_the_map(coordinates: &[Slot; 2], fields: Fields<'_>) -> Result<bool, Fault> {
+    let is_off = |slot: &Slot, field, limit| {
+        let is_off = coordinate::is_off(slot.padded(fields), limit);
+        is_off.ok_or((field, Reason::NotANumber))
+    };
+    let [lat, lon] = coordinates;
+    // Both are looked at: either may be no number.
+    Ok(is_off(lat, Field::Lat, LAT_MAX)? | is_off(lon, Field::Lon, LON_MAX)?)
 }
 
 /// A text of three bytes as a number; 0 stands for any other.

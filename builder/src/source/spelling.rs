@@ -62,6 +62,15 @@ fn flag(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     }
 }
 
+/// Returns whether a flag says yes; `None` for what is none.
+pub(crate) fn flag_of(text: &[u8]) -> Option<bool> {
+    match flag(text).as_deref().unwrap_or(text) {
+        b"1" => Some(true),
+        b"0" => Some(false),
+        _ => None,
+    }
+}
+
 /// Takes the time of day off a date.
 fn date(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     let is_longer = text.len() > time::DATE_LEN && time::is_iso(text);

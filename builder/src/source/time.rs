@@ -226,6 +226,18 @@ pub(crate) fn is_iso(text: &[u8]) -> bool {
     iso(text).is_ok()
 }
 
+/// Returns the day that a text of ISO 8601 says, whatever time of day stands behind it.
+pub(crate) fn iso_day(text: &[u8]) -> Option<i32> {
+    iso(text).ok().map(|written| written.day)
+}
+
+/// Returns the day, and the second of it where there is one, that a local time of ISO 8601 says:
+/// `None` for one with an offset, too.
+pub(crate) fn iso_local(text: &[u8]) -> Option<(i32, Option<u32>)> {
+    let written = iso(text).ok().filter(|it| it.offset.is_none())?;
+    Some((written.day, written.second))
+}
+
 /// Reads ISO 8601: a date, or a date and a time of day with an optional offset.
 #[inline(always)]
 fn iso(text: &[u8]) -> Result<Written, Reason> {

@@ -13,6 +13,7 @@ use std::{
 };
 
 use nightshard_builder::{
+    data_tests::{DataTests, Definition},
     generate::{self, OutputLayout, Plan},
     layout::Layout,
     pseudonym::{CardKey, Pseudonymiser},
@@ -21,6 +22,7 @@ use nightshard_format::{
     calendar::{Day, DayRange},
     generation::Generation,
     manifest::{Manifest, Transactions},
+    quality::Severity,
     record::{MARKET_ALL, MARKETS, STORES},
     shard::Span,
     statistics::Statistics,
@@ -593,4 +595,48 @@ fn input_without_a_usable_row_says_why() {
         .unwrap()
         .to_string();
     assert!(error.starts_with("--memory"), "{error}");
+}
+
+/// Data tests see what can be read, whatever rule leaves it out: cancelled, after the last day, in
+/// another currency, or a second time.
+#[test]
+fn data_tests_see_every_row_that_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.csv");
+    let rows = "tx_id,store_id,card_id,ts,amount_minor,currency,status,fee_minor,is_foreign\n\
+                1,s,c,2018-01-01,1,GBP,paid,1,no\n\
+                1,s,c,2018-01-01,1,GBP,paid,1.0,NO\n\
+                2,s,c,2018-01-02,1,GBP,Cancelled,,t\n\
+                3,s,c,2018-01-03,1,EUR,,free,\n\
+                4,s,c,2018-01-09,1,GBP,paid,7,yes\n\
+                5,s,c,2018-01-32,1,GBP,paid,7,yes\n";
+    std::fs::write(&path, rows).unwrap();
+    let declared = |test: &str| Definition {
+        test: Some("expression".into()),
+        expression: Some(test.into()),
+        name: Some(test.into()),
+        severity: Severity::Warn,
+        ..Definition::default()
+    };
+    let tests = [
+        ("amount_minor = 0", 5, 2),
+        ("status = 'paid'", 1, 4),
+        ("fee_minor is null", 3, 2),
+        ("fee_minor = 1", 1, 6),
+        ("not is_foreign", 2, 4),
+        ("ts < '2018-01-09'", 1, 6),
+        ("currency = 'GBP'", 1, 5),
+    ];
+    let definitions: Vec<Definition> = tests.iter().map(|test| declared(test.0)).collect();
+    let layout = Layout::builtin("canonical").unwrap();
+    let build = build(&[&path], |plan| {
+        plan.as_of = Some("2018-01-05".parse().unwrap());
+        plan.data_tests = DataTests::compile(&definitions, &layout, 1).unwrap();
+    })
+    .unwrap();
+    assert_eq!(transactions(&build.built.manifest).rows.used, 1);
+    for ((name, failures, line), result) in tests.iter().zip(&build.built.report.quality.tests) {
+        assert_eq!((result.rows, result.failures), (5, *failures), "{name}");
+        assert_eq!(result.first_failures[0].line, *line, "{name}");
+    }
 }

@@ -64,7 +64,7 @@ impl RowSink for Outcomes {
             region: text(row.region),
             installments: row.installments,
             points_used: row.points_used,
-            carried: row.carried.iter().map(text).collect(),
+            carried: row.texts.carried().map(text).collect(),
             content: row.content,
         };
         self.rows.push((at.line, row));

@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc};
 use nightshard_builder::{
     Result,
     build::{BuildPlan, Built, Quiet, RUNS_DEFAULT},
+    data_tests::DataTests,
     engine,
     layout::Layout,
     pseudonym::CardKey,
@@ -35,6 +36,7 @@ pub(crate) fn plan(inputs: &[&Path], staging: &TempDir) -> BuildPlan {
         stores: StoreTable::default(),
         series: SeriesTable::default(),
         series_stale_after_days: STALE_AFTER_DAYS_DEFAULT,
+        data_tests: DataTests::default(),
         card_key: CardKey::parse(&"5a".repeat(32), "--card-key-file").unwrap(),
         currency: None,
         as_of: None,

@@ -16,6 +16,24 @@ pub const PARENT_VARIABLE: &str = "NIGHTSHARD_PARENT";
 /// No result is longer.
 const OUTPUT_LEN_MAX: u64 = 16 << 20;
 
+/// The exit code of a build that a data test blocks.
+const REFUSED: i32 = 3;
+
+/// Why a build made nothing, in one line: the last that it printed on standard error, if it did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BuildFailure {
+    /// It could not be done; another attempt may.
+    Failed(String),
+    /// A data test blocks it: the same rows would again.
+    Refused(String),
+}
+
+impl From<String> for BuildFailure {
+    fn from(line: String) -> Self {
+        Self::Failed(line)
+    }
+}
+
 /// A program with arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BuildCommand {
@@ -42,8 +60,8 @@ impl BuildCommand {
     /// The process is ended if this is dropped before, or takes longer than `timeout`.
     ///
     /// # Errors
-    /// The last line that it printed on standard error, or why it did not end well.
-    pub(super) async fn run(&self, timeout: Duration) -> Result<String, String> {
+    /// Why it did not end well.
+    pub(super) async fn run(&self, timeout: Duration) -> Result<String, BuildFailure> {
         let mut child = Command::new(&self.program)
             .args(&self.arguments)
             .env(PARENT_VARIABLE, std::process::id().to_string())
@@ -70,7 +88,11 @@ impl BuildCommand {
             return Ok(stdout);
         }
         let last = stderr.lines().rfind(|line| !line.trim().is_empty());
-        Err(last.map_or_else(|| status.to_string(), str::to_owned))
+        let line = last.map_or_else(|| status.to_string(), str::to_owned);
+        Err(match status.code() {
+            Some(REFUSED) => BuildFailure::Refused(line),
+            _ => BuildFailure::Failed(line),
+        })
     }
 }
 
@@ -107,26 +129,25 @@ mod tests {
         let failed = shell("echo one >&2; echo the reason >&2; echo >&2; exit 3")
             .run(LONG)
             .await;
-        assert_eq!(failed, Err("the reason".into()));
+        assert_eq!(failed, Err(BuildFailure::Refused("the reason".into())));
         let failed = shell("exit 7").run(LONG).await;
-        assert_eq!(failed, Err("exit status: 7".into()));
+        assert_eq!(failed, Err(BuildFailure::Failed("exit status: 7".into())));
         let failed = BuildCommand {
             program: "/nowhere/program".into(),
             arguments: Vec::new(),
         };
+        let failed = failed.run(LONG).await.unwrap_err();
         assert!(
-            failed
-                .run(LONG)
-                .await
-                .unwrap_err()
-                .starts_with("/nowhere/program: ")
+            matches!(&failed, BuildFailure::Failed(line) if line.starts_with("/nowhere/program: ")),
+            "{failed:?}"
         );
     }
 
     #[tokio::test]
     async fn a_process_that_takes_too_long_is_ended() {
         let error = shell("exec sleep 100000").run(Duration::ZERO).await;
-        assert_eq!(error, Err("it took longer than 0 s".into()));
+        let line = "it took longer than 0 s".to_owned();
+        assert_eq!(error, Err(BuildFailure::Failed(line)));
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use crate::error::one_line;
 /// What a step did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Performed {
-    /// Whether it says no: damage, a check of the gate, servers in trouble.
+    /// Whether it says no: a data test, damage, a check of the gate, servers in trouble.
     pub is_refused: bool,
     /// The generation that it was about; of a build, the one that was made.
     pub generation: Option<GenerationId>,

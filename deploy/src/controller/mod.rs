@@ -24,7 +24,7 @@ mod site;
 pub mod status;
 
 pub use alert::Alert;
-pub use child::PARENT_VARIABLE;
+pub use child::{BuildFailure, PARENT_VARIABLE};
 pub use config::{ControllerConfig, ReclaimConfig};
 pub use drive::{Effects, Performed, drive};
 pub use history::RunHistory;

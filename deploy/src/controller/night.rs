@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use nightshard_format::{calendar::Day, manifest::GenerationId};
 
 use super::{
-    Lease,
+    BuildFailure, Lease,
     drive::{Effects, Performed},
     history::RunHistory,
     plan::{Course, Limits, Outcome, RunRecord, Seen, Step},
@@ -115,7 +115,11 @@ impl<S: Site> Night<S> {
         let run = self.history.records.last();
         let run = run.map_or_else(String::new, |record| record.nonce.clone());
         let (lease, history) = (&mut self.lease, &self.history);
-        let built = holding(lease, history, self.site.build(day, &run)).await??;
+        let built = match holding(lease, history, self.site.build(day, &run)).await? {
+            Ok(built) => built,
+            Err(BuildFailure::Refused(line)) => return Ok(refused(line)),
+            Err(BuildFailure::Failed(line)) => return Err(line),
+        };
         let detail = format!("generation {built} built");
         Ok(Performed {
             generation: Some(built),

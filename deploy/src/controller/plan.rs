@@ -51,7 +51,7 @@ pub enum Outcome {
     Done,
     /// It could not be done; another attempt may.
     Failed,
-    /// It was done, and says no: damage, a check of the gate, servers in trouble.
+    /// It was done, and says no: a data test, damage, a check of the gate, servers in trouble.
     #[serde(other)]
     Refused,
 }
@@ -145,6 +145,8 @@ pub struct Course {
 pub enum Ending {
     /// The day's generation is current, watched and good.
     Served(GenerationId),
+    /// A data test blocks the day's build, as this line says; what was current is so still.
+    Blocked(String),
     /// The gate refused the day's generation; what was current is so still.
     Refused(GenerationId),
     /// Servers did badly with the day's generation, and the last good one is current again.
@@ -166,6 +168,7 @@ impl Ending {
     pub fn describe(&self) -> (Outcome, Option<GenerationId>, String) {
         let (outcome, generation, detail) = match self {
             Self::Served(id) => (Outcome::Done, Some(id), "is served and good".to_owned()),
+            Self::Blocked(line) => (Outcome::Refused, None, line.clone()),
             Self::Refused(id) => {
                 let detail = "is refused by the quality gate, and not selected";
                 (Outcome::Refused, Some(id), detail.to_owned())
@@ -293,7 +296,10 @@ impl Run<'_> {
             }));
         }
         let Some(candidate) = candidate else {
-            return self.attempt(Step::Build, None);
+            return match self.blocked() {
+                Some(line) => Ok(Next::End(Ending::Blocked(line.to_owned()))),
+                None => self.attempt(Step::Build, None),
+            };
         };
         if self.seen.bad.contains(candidate) {
             return Ok(Next::End(Ending::Superseded));
@@ -443,6 +449,13 @@ impl Run<'_> {
 
     fn is_done(&self, step: Step) -> bool {
         self.has_outcome(step, Outcome::Done)
+    }
+
+    /// Returns why the last build was refused, if it was.
+    fn blocked(&self) -> Option<&str> {
+        let mut records = self.records.iter();
+        let built = records.rfind(|record| record.step == Step::Build)?;
+        (built.outcome == Outcome::Refused).then_some(&built.detail)
     }
 
     fn is_refused(&self, step: Step) -> bool {

@@ -6,7 +6,10 @@ use std::{future::Future, path::PathBuf, time::Duration};
 use nightshard_format::{calendar::Day, manifest::GenerationId};
 use serde::Deserialize;
 
-use super::{ControllerConfig, child::BuildCommand};
+use super::{
+    ControllerConfig,
+    child::{BuildCommand, BuildFailure},
+};
 use crate::{
     Cluster, Error, ErrorKind, Repository, Result, Selection,
     gate::Thresholds,
@@ -32,7 +35,11 @@ pub trait Site {
     ///
     /// # Errors
     /// Why not, in one line.
-    fn build(&self, day: Day, run: &str) -> impl Future<Output = Result<GenerationId, String>>;
+    fn build(
+        &self,
+        day: Day,
+        run: &str,
+    ) -> impl Future<Output = Result<GenerationId, BuildFailure>>;
 
     /// Reads every byte of a generation of `repository`.
     ///
@@ -109,7 +116,7 @@ impl Machines {
         command: &str,
         given: &[String],
         own: &[&str],
-    ) -> Result<GenerationId, String> {
+    ) -> Result<GenerationId, BuildFailure> {
         let mut arguments = vec![command.to_owned()];
         arguments.extend(given.iter().chain(&self.more_arguments).cloned());
         let fixed = [
@@ -142,7 +149,7 @@ impl Machines {
 }
 
 impl Site for Machines {
-    async fn build(&self, day: Day, run: &str) -> Result<GenerationId, String> {
+    async fn build(&self, day: Day, run: &str) -> Result<GenerationId, BuildFailure> {
         let day = day.to_string();
         // The last one makes the day's generation, and says so.
         let note = ["--run", run];

@@ -10,6 +10,9 @@ use crate::{Error, Repository, Result, names};
 /// No report is longer.
 const REPORT_LEN_MAX: u64 = 16 << 20;
 
+/// How the names of these reports begin.
+const KIND: &str = "gate";
+
 /// How often another writer may take the number first.
 const ATTEMPTS_MAX: u32 = 8;
 
@@ -55,13 +58,7 @@ impl GateReport {
 }
 
 fn name_of(id: &GenerationId, number: u32) -> Result<ObjectName> {
-    Ok(names::report(id, &format!("gate-{number:04}.json"))?)
-}
-
-/// Returns the number of the gate's report that has this name.
-fn number_of(name: &ObjectName) -> Option<u32> {
-    let number = name.last_part().strip_prefix("gate-")?;
-    number.strip_suffix(".json")?.parse().ok()
+    Ok(names::numbered_report(id, KIND, number)?)
 }
 
 impl Repository {
@@ -70,16 +67,10 @@ impl Repository {
     /// # Errors
     /// [`Error::Unusable`] if it is damaged or of a newer release.
     pub async fn last_gate_report(&self, id: &GenerationId) -> Result<Option<GateReport>> {
-        match self.last_report_number(id).await? {
+        match self.last_report_number(id, KIND).await? {
             Some(number) => self.gate_report(id, number).await,
             None => Ok(None),
         }
-    }
-
-    async fn last_report_number(&self, id: &GenerationId) -> Result<Option<u32>> {
-        let folder = format!("generations/{id}/reports").parse()?;
-        let listed = self.storage.list(&folder).await?;
-        Ok(listed.iter().filter_map(|it| number_of(&it.name)).max())
     }
 
     async fn gate_report(&self, id: &GenerationId, number: u32) -> Result<Option<GateReport>> {
@@ -94,7 +85,11 @@ impl Repository {
     /// Stores a report under the next number, and returns it with that.
     pub(super) async fn store_gate_report(&self, mut report: GateReport) -> Result<GateReport> {
         let id = report.generation.clone();
-        report.number = self.last_report_number(&id).await?.unwrap_or_default() + 1;
+        report.number = self
+            .last_report_number(&id, KIND)
+            .await?
+            .unwrap_or_default()
+            + 1;
         let mut attempts = 1..=ATTEMPTS_MAX;
         loop {
             attempts.next();

@@ -89,6 +89,7 @@ fn nights_end_in_every_way_and_are_gone_on_with() {
     }
     let expected = [
         "served",
+        "blocked",
         "refused",
         "rolled back",
         "superseded",

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use nightshard_deploy::{
     Error, ErrorKind, Reclaim, Repository, Result, Selection,
     controller::{
-        Course, Due, Effects, Ending, Lease, LeaseTerms, Limits, Night, Opinion, Outcome,
-        Performed, Repositories, RunRecord, Seen, Site, Step, drive, plan,
+        BuildFailure, Course, Due, Effects, Ending, Lease, LeaseTerms, Limits, Night, Opinion,
+        Outcome, Performed, Repositories, RunRecord, Seen, Site, Step, drive, plan,
     },
     servers::Watched,
 };
@@ -125,6 +125,7 @@ async fn persist(checked: &mut Checked<'_>, course: &Course) -> Result<Option<En
 fn name(ending: &Ending) -> &'static str {
     match ending {
         Ending::Served(_) => "served",
+        Ending::Blocked(_) => "blocked",
         Ending::Refused(_) => "refused",
         Ending::RolledBack(_) => "rolled back",
         Ending::Superseded => "superseded",
@@ -234,9 +235,12 @@ impl Model<'_> {
 }
 
 impl Site for Model<'_> {
-    async fn build(&self, _day: Day, run: &str) -> Result<GenerationId, String> {
+    async fn build(&self, _day: Day, run: &str) -> Result<GenerationId, BuildFailure> {
         if self.fails(8) {
-            return Err("the input is not there".into());
+            return Err(BuildFailure::Failed("the input is not there".into()));
+        }
+        if self.fails(16) {
+            return Err(BuildFailure::Refused("a data test blocks".into()));
         }
         tokio::time::sleep(Duration::from_secs(self.random.below(200))).await;
         let staged = &self.world.pool.staged[self.built];
@@ -250,7 +254,7 @@ impl Site for Model<'_> {
         let built: Result<()> = built.await;
         built
             .map(|()| id.clone())
-            .map_err(|error| error.to_string())
+            .map_err(|error| BuildFailure::Failed(error.to_string()))
     }
 
     async fn verify(&self, repository: &Repository, id: &GenerationId) -> Result<Opinion> {

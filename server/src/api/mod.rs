@@ -14,6 +14,7 @@ mod histogram;
 mod info;
 mod loyalty;
 pub(crate) mod parameters;
+mod quality;
 pub(crate) mod route;
 mod sales_by_day;
 mod search;
@@ -84,6 +85,7 @@ impl Lookup<'_> {
             Route::SideSeries => side_series::write_list(parameters, self),
             Route::Search => search::write(parameters, self),
             Route::Generation => info::write_generation(parameters, self),
+            Route::Quality => quality::write(parameters, self),
             Route::Catalog(kind) => info::write_catalog(*kind, parameters, self),
             Route::Batch | Route::Health | Route::Ready | Route::Metrics => {
                 Err(Problem::not_found("this path has no data of a generation").into())

@@ -34,6 +34,8 @@ pub(crate) enum Route<'a> {
     Search,
     /// The generation itself.
     Generation,
+    /// What was found out about its rows.
+    Quality,
     /// All regions or categories.
     Catalog(EntityKind),
     /// Many lookups in one request.
@@ -89,6 +91,7 @@ impl<'a> Route<'a> {
             ("v1", [Some("batch"), None, ..]) => Some(Self::Batch),
             ("v1", [Some("info"), Some(name), None, _]) => match name {
                 "generation" => Some(Self::Generation),
+                "quality" => Some(Self::Quality),
                 "regions" => Some(Self::Catalog(EntityKind::Region)),
                 "categories" => Some(Self::Catalog(EntityKind::Category)),
                 _ => None,

@@ -8,6 +8,7 @@ mod cors;
 mod envelope;
 mod histogram;
 mod loyalty;
+mod quality;
 mod readiness;
 mod requests;
 mod sales_by_day;

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::SystemTime};
 
 use nightshard_deploy::{Cache, FetchConfig, Repository};
-use nightshard_format::manifest::GenerationId;
+use nightshard_format::{
+    manifest::GenerationId,
+    quality::{QualityReport, inputs_digest},
+};
 use nightshard_server::RepositorySource;
 use nightshard_storage::{Faults, Faulty};
 use tempfile::TempDir;
@@ -46,6 +49,13 @@ impl Elsewhere {
         let json = manifest.to_json().unwrap();
         self.storage.put(&name, json.into());
         id
+    }
+
+    /// Puts a quality report beside a generation.
+    fn put_report(&self, id: &GenerationId, number: u32, json: &[u8]) {
+        let name = format!("generations/{id}/reports/quality-{number:04}.json");
+        self.storage
+            .put(&name.parse().unwrap(), json.to_vec().into());
     }
 
     fn repository(&self) -> Repository {
@@ -101,6 +111,62 @@ fn a_server_that_starts_while_storage_is_down_serves_what_it_served_before() {
     let number = elsewhere.select(&ids[1]);
     assert_eq!(harness.wait_for(number), ids[1]);
     assert_eq!(harness.state()["source"], "repository");
+}
+
+/// A report of other inputs is none of the generation's, and one that cannot be read keeps nothing from
+/// being served.
+#[test]
+fn the_newest_quality_report_is_served_and_while_storage_is_down_the_one_found_last() {
+    let elsewhere = Elsewhere::new();
+    let ids = [10, 20, 30].map(|rows| elsewhere.publish(rows));
+    let report = |id: usize, number, is_right, flagged| {
+        let manifest = elsewhere.fixture.manifest(&ids[id]);
+        let inputs = match is_right {
+            true => inputs_digest(&manifest),
+            false => "of other inputs".to_owned(),
+        };
+        let report = QualityReport {
+            inputs,
+            flagged: [("coordinate_out_of_range".to_owned(), flagged)].into(),
+            ..QualityReport::default()
+        };
+        elsewhere.put_report(&ids[id], number, &serde_json::to_vec(&report).unwrap());
+    };
+    report(0, 1, false, 6);
+    report(0, 2, true, 7);
+    report(1, 1, false, 8);
+    elsewhere.put_report(&ids[2], 1, b"{");
+    let flagged = |harness: &Harness| {
+        let reply = harness.connect().get("/v1/info/quality");
+        (reply.status == 200).then(|| reply.data()["flagged"]["coordinate_out_of_range"].clone())
+    };
+    for id in [&ids[1], &ids[2]] {
+        let number = elsewhere.select(id);
+        let harness = elsewhere.start();
+        assert_eq!(harness.wait_for(number), *id);
+        assert_eq!(flagged(&harness), None);
+    }
+    let number = elsewhere.select(&ids[0]);
+    let harness = elsewhere.start();
+    assert_eq!(harness.wait_for(number), ids[0]);
+    assert_eq!(flagged(&harness), Some(7.into()));
+    drop(harness);
+    elsewhere.set_down(true);
+    let harness = elsewhere.start();
+    assert_eq!(harness.wait_for(number), ids[0]);
+    assert_eq!(harness.state()["source"], "cache");
+    assert_eq!(flagged(&harness), Some(7.into()));
+    drop(harness);
+
+    // The rows are tested anew, and what was kept is not believed for longer than it has to be.
+    elsewhere.set_down(false);
+    report(0, 3, true, 9);
+    for is_down in [false, true] {
+        elsewhere.set_down(is_down);
+        let harness = elsewhere.start();
+        assert_eq!(harness.wait_for(number), ids[0]);
+        assert_eq!(flagged(&harness), Some(9.into()));
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use nightshard_format::{
     generation::Generation,
     key::{self, PartitionRun},
     manifest::{GenerationId, Manifest, OnDuplicate, Packed, Rows, ShardEntry, Transactions},
+    quality::QualityReport,
     record::{
         CATALOG, Change, DayCards, EntityKind, HalfHour, MARKET_ALL, MARKETS, MonthBuilder,
         MonthTotals, Posting, RANKINGS, RankBy, Run, SEARCH, SERIES, STORES, StoreProfile,
@@ -67,6 +68,7 @@ pub(crate) struct Fixture {
     folder: TempDir,
     manifests: Mutex<HashMap<GenerationId, Manifest>>,
     selection: Mutex<Option<(u64, GenerationId)>>,
+    quality: Mutex<HashMap<GenerationId, QualityReport>>,
 }
 
 impl Fixture {
@@ -75,12 +77,18 @@ impl Fixture {
             folder: TempDir::new().unwrap(),
             manifests: Mutex::new(HashMap::new()),
             selection: Mutex::new(None),
+            quality: Mutex::new(HashMap::new()),
         }
     }
 
     /// Names the current generation.
     pub(crate) fn select(&self, number: u64, id: &GenerationId) {
         *self.selection.lock().unwrap() = Some((number, id.clone()));
+    }
+
+    /// Puts a quality report beside a generation.
+    pub(crate) fn put_quality(&self, id: &GenerationId, report: QualityReport) {
+        self.quality.lock().unwrap().insert(id.clone(), report);
     }
 
     /// Returns the manifest of a generation.
@@ -233,6 +241,10 @@ impl Source for Fixture {
             shard.verify()?;
         }
         Ok(generation)
+    }
+
+    fn quality(&self, manifest: &Manifest) -> Result<Option<QualityReport>, SourceError> {
+        Ok(self.quality.lock().unwrap().get(&manifest.id).cloned())
     }
 }
 

@@ -38,6 +38,8 @@ enum Trouble {
     None,
     /// Building fails so often.
     BuildFails(u8),
+    /// A data test blocks the build.
+    Blocked,
     /// The first build is damaged.
     Damaged,
     /// The gate says no.
@@ -175,6 +177,9 @@ impl Life {
                 if fails {
                     return Err(Fault::Step);
                 }
+                if self.trouble == Trouble::Blocked {
+                    return Ok(true);
+                }
                 let records = &world.records[&self.night];
                 let run = records.last().unwrap().nonce.clone();
                 world.built.entry(own.clone()).or_default().insert(run);
@@ -295,13 +300,14 @@ impl Effects for Life {
         step: Step,
         outcome: Outcome,
         generation: Option<GenerationId>,
-        _detail: String,
+        detail: String,
     ) -> Result<bool, Fault> {
         let night = self.night;
         self.act(|world| {
             let mut record = record(night, step, outcome, generation, world.now);
             let records = world.records.entry(night).or_default();
             record.nonce = format!("{night}-{}", records.len());
+            record.detail = detail;
             records.push(record);
             Ok(true)
         })
@@ -329,8 +335,8 @@ impl Effects for Life {
         })?;
         Ok(Performed {
             is_refused,
-            generation: (step == Step::Build).then(|| id_of(night)),
-            detail: String::new(),
+            generation: (step == Step::Build && !is_refused).then(|| id_of(night)),
+            detail: if is_refused { "why" } else { "" }.to_owned(),
         })
     }
 
@@ -411,6 +417,7 @@ fn any_trouble() -> impl Strategy<Value = Trouble> {
     prop_oneof![
         3 => Just(Trouble::None),
         1 => (1..5_u8).prop_map(Trouble::BuildFails),
+        1 => Just(Trouble::Blocked),
         1 => Just(Trouble::Damaged),
         1 => Just(Trouble::Halved),
         2 => Just(Trouble::Slow),
@@ -450,7 +457,7 @@ proptest! {
                     prop_assert_eq!(world.current.as_ref(), Some(id));
                     prop_assert!(world.good.contains(id) && !is_bad);
                 }
-                Ending::Refused(_) => prop_assert_eq!(&world.current, &before),
+                Ending::Blocked(_) | Ending::Refused(_) => prop_assert_eq!(&world.current, &before),
                 Ending::RolledBack(id) => {
                     prop_assert_eq!(world.current.as_ref(), Some(id));
                     prop_assert!(world.good.contains(id) && world.bad.contains(&id_of(number)));
@@ -563,6 +570,13 @@ fn nights_end_as_what_is_wrong_with_them_asks_for() {
         night(&world, 4, Trouble::BuildFails(3), &[]),
         Ending::Failed(Step::Build)
     );
+    let before = world.borrow().current.clone();
+    assert_eq!(
+        night(&world, 10, Trouble::Blocked, &[]),
+        Ending::Blocked("why".into())
+    );
+    assert_eq!(world.borrow().builds, 1, "the same rows are not read again");
+    assert_eq!(world.borrow().current, before);
     assert_eq!(
         night(&world, 5, Trouble::BuildFails(2), &[]),
         Ending::Served(id_of(5))
