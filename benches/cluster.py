@@ -22,7 +22,6 @@ import json
 import os
 import platform
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -164,9 +163,8 @@ def percentile(values, share):
 
 
 def start_nginx(servers, folder):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    ports = subprocess.run([ROOT / "tests/servers/ports", "1"], check=True, capture_output=True)
+    port = int(ports.stdout)
     upstream = " ".join(f"server {server.address} max_fails=0;" for server in servers)
     config = folder / "nginx.conf"
     config.write_text(NGINX.format(folder=folder, port=port, servers=upstream))
@@ -179,7 +177,8 @@ def start_nginx(servers, folder):
             if connection.getresponse().status == 200:
                 return process, port
         except OSError:
-            time.sleep(0.05)
+            pass
+        time.sleep(0.05)
     sys.exit("nginx does not answer")
 
 

@@ -59,7 +59,16 @@ def generate(nightshard, folder, rows, stores, cards):
 
 
 def bytes_below(folder):
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return sum(size_of(Path(parent) / name) for parent, _, names in os.walk(folder)
+               for name in names)
+
+
+def size_of(path):
+    """Returns the size of a file, 0 if a server has renamed or removed it meanwhile."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 class Scenario:

@@ -129,8 +129,10 @@ pub(crate) async fn serve<S>(
         .max_buf_size(2 * head_bytes + (16 << 10))
         .serve_connection(TokioIo::new(limited), make(shared, progress));
     let ended = tokio::select! {
-        ended = &mut connection => Some(ended),
+        // Whoever is answered after the server was told to stop is told so.
+        biased;
         _ = stopping.wait_for(|stopping| *stopping) => None,
+        ended = &mut connection => Some(ended),
     };
     let ended = match ended {
         Some(ended) => ended,

@@ -219,10 +219,13 @@ impl<'a> Exchange<'a> {
     }
 
     /// Decides about a client that has seen a later selection elsewhere: where a candidate is
-    /// prepared it waits, since swapping takes a look at the repository and no more.
+    /// prepared it waits, since swapping takes a look at the repository and no more. Where it is
+    /// served by now, waiting ends at once.
     fn behind(&self, asked: u64, kept: &Kept) -> Result<Decision<'a>, Problem> {
         let shared = self.shared;
-        let is_ready = !shared.switch.prepared().is_empty();
+        // What was swapped to meanwhile is prepared no more: asked in this order, it is found.
+        let is_ready =
+            !shared.switch.prepared().is_empty() || shared.switch.selection() >= Some(asked);
         if is_ready && !self.has_waited && shared.config.at_least_wait_ms > 0 {
             return Ok(Decision::WaitFor(asked));
         }

@@ -18,7 +18,6 @@ use crate::switch::Switch;
 pub(crate) struct Outlook {
     /// The repository's highest selection when it was last seen, 0 before the first.
     known: AtomicU64,
-    is_reachable: AtomicBool,
     /// Whether what is served was not named by the repository, but by an earlier run.
     is_from_cache: AtomicBool,
     details: Mutex<Details>,
@@ -32,6 +31,8 @@ pub(crate) struct Outlook {
 /// What only operators ask for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Details {
+    /// Whether the last look at the repository had an answer.
+    pub(crate) is_reachable: bool,
     /// Why the repository did not say what it selects.
     pub(crate) problem: Option<String>,
     /// What is to be prepared next.
@@ -69,7 +70,7 @@ impl Outlook {
 
     /// Returns whether the last look at the repository had an answer.
     pub(crate) fn is_reachable(&self) -> bool {
-        self.is_reachable.load(Relaxed)
+        self.lock().is_reachable
     }
 
     /// Returns whether what is served was named by an earlier run.
@@ -141,15 +142,16 @@ impl Outlook {
 
     /// Says what a look saw: the highest selection if there is any, or why there was no answer.
     pub(crate) fn saw(&self, seen: Result<Option<u64>, String>) {
-        self.is_reachable.store(seen.is_ok(), Relaxed);
-        let problem = match seen {
+        // Whoever sees one of these sees all.
+        let mut details = self.lock();
+        details.is_reachable = seen.is_ok();
+        details.problem = match seen {
             Ok(number) => {
                 self.known.store(number.unwrap_or(0), Relaxed);
                 None
             }
             Err(problem) => Some(problem),
         };
-        self.lock().problem = problem;
     }
 
     /// Says that what followed from a look at once is done.

@@ -156,7 +156,6 @@ impl Scrubber {
             error,
         } = damage;
         tracing::error!(blob, dataset, span, block, offset, %error, "a file in use is damaged");
-        self.metrics.damage_found();
         for served in self.switch.mapped() {
             let generation = served.generation();
             let entries = generation.manifest().shards.iter();
@@ -165,6 +164,8 @@ impl Scrubber {
                 .filter_map(|other| generation.shard(other))
                 .for_each(Shard::refuse);
         }
+        // Once it is counted, nothing is answered from it.
+        self.metrics.damage_found();
         self.switch.wake();
     }
 }

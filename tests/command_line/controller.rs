@@ -291,7 +291,8 @@ fn start(nights: &Nights) -> (Child, Lines<BufReader<ChildStderr>>) {
 
 #[test]
 fn a_controller_makes_what_is_due_and_says_how_nights_stand() {
-    let nights = Nights::new("schedule = \"0 0 * * *\"\nlisten = \"127.0.0.1:0\"");
+    // The night that is due stays the same at midnight.
+    let nights = Nights::new("schedule = \"0 0 1 1 *\"\nlisten = \"127.0.0.1:0\"");
     let (mut controller, mut lines) = start(&nights);
     let mut line_with = |words: &str| loop {
         let line = lines.next().unwrap().unwrap();

@@ -53,6 +53,13 @@ impl Fed {
         wait_until("it is remembered", || self.remembers(generation));
     }
 
+    /// Waits until it serves a generation and has nothing half done any more.
+    pub(crate) fn settles(&self, generation: &str) {
+        self.serves(generation);
+        let tmp = self.cache.join("tmp");
+        wait_until("tmp is empty", || left_in(&tmp).is_empty());
+    }
+
     fn remembers(&self, generation: &str) -> bool {
         served_last(&self.cache).is_some_and(|served| served == generation)
     }
@@ -115,9 +122,7 @@ impl Fed {
             assert_eq!(self.server.connect().generation(), served);
             self.proxy.release();
         }
-        self.serves(target);
-        let tmp = self.cache.join("tmp");
-        wait_until("tmp is empty", || left_in(&tmp).is_empty());
+        self.settles(target);
     }
 }
 
@@ -126,7 +131,8 @@ fn start(desk: &Desk, proxy: &Proxy) -> TestServer {
     serve(program, &desk.uri, &desk.cache(), &desk.config())
 }
 
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+/// Waits until something is so.
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < PATIENCE, "it never happens that {what}");

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::{
-    fed::Fed,
+    fed::{Fed, wait_until},
     litter,
     moment::{Course, Plan},
     observer::{Observer, serve},
@@ -396,6 +396,13 @@ impl World {
         self.desk.run(&verify).succeeded();
         let clean = litter::is_clean(&*self.storage, &self.repository);
         self.runtime.block_on(clean);
+        // It fetches what came last, unless it has already.
+        if let Some(fed) = &self.fed {
+            fed.settles(&self.current());
+        }
+        // What a server remembers of a swap is written after it.
+        let of_observer = self.desk.path("observer/tmp");
+        wait_until("tmp is empty", || litter::left_in(&of_observer).is_empty());
         for name in [
             "scratch",
             "tmp",

@@ -37,12 +37,8 @@ fn a_full_cache_is_named_and_the_next_generation_fetched_once_there_is_room() {
     fill(&disk, 1 << 20);
     let next = published.build_more();
     Outcome::of(straight(["publish", &published.from(), &uri])).succeeded();
-    let refused = server.wait_for_log("candidate refused");
     let named = format!("the cache {} has room for 0 bytes", cache.display());
-    assert!(
-        refused.contains(&named) && refused.contains("free some"),
-        "{refused}"
-    );
+    server.wait_for_log_with_all(&["candidate refused", &named, "free some"]);
     assert_eq!(server.connect().generation(), published.generation);
 
     fs::remove_file(disk.path().join("filling")).unwrap();
@@ -65,8 +61,7 @@ fn a_disk_that_is_full_to_the_last_byte_is_named_and_leaves_what_is_served() {
     fill(&disk, 0);
     let next = published.build_more();
     Outcome::of(straight(["publish", &published.from(), &uri])).succeeded();
-    let refused = server.wait_for_log("candidate refused");
-    assert!(refused.contains(cache.to_str().unwrap()), "{refused}");
+    server.wait_for_log_with_all(&["candidate refused", cache.to_str().unwrap()]);
     assert_eq!(server.connect().generation(), published.generation);
 
     // Another command says so in one line.

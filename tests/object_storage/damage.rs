@@ -62,10 +62,7 @@ fn is_refused(published: &Published, generation: &str, words: &[&str]) {
     let command = serve(straight(["serve"]), &uri, &published.cache("new"), &config);
     let new = TestServer::spawn_command(command);
     for server in [&published.server, &new] {
-        let refused = server.wait_for_log("candidate refused");
-        for word in words {
-            assert!(refused.contains(word), "no {word:?} in {refused}");
-        }
+        server.wait_for_log_with_all(&[&["candidate refused"], words].concat());
     }
     assert_eq!(new.connect().get("/v1/markets/all").0, 503);
     assert_eq!(

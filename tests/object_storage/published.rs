@@ -129,9 +129,7 @@ pub(crate) fn through<S: AsRef<OsStr>>(
 }
 
 fn config(local: &TestRepository, more: &str) -> PathBuf {
-    // Nothing takes long here, so that whoever is not answered gives up soon.
-    let text = format!("[storage]\nstall_ms = 300\nretry_ms = 600\n\n{more}\n");
-    local.write("nightshard.toml", text)
+    local.write("nightshard.toml", more)
 }
 
 /// Builds so many rows.

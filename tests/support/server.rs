@@ -84,10 +84,16 @@ impl TestServer {
     /// Waits for a line of the log that has some words, and returns it.
     #[track_caller]
     pub(crate) fn wait_for_log(&self, words: &str) -> String {
+        self.wait_for_log_with_all(&[words])
+    }
+
+    /// Waits for a line of the log that has all of some words, and returns it.
+    #[track_caller]
+    pub(crate) fn wait_for_log_with_all(&self, words: &[&str]) -> String {
         loop {
             let line = self.log.recv_timeout(PATIENCE);
             let line = line.unwrap_or_else(|error| panic!("no line with {words:?}: {error}"));
-            if line.contains(words) {
+            if words.iter().all(|word| line.contains(word)) {
                 return line;
             }
         }

@@ -159,6 +159,8 @@ impl S3 {
     /// Starts the server again, once it was killed.
     pub(crate) fn start_again(&mut self) {
         self.server.wait().unwrap();
+        // It says anew when it takes objects.
+        fs::remove_file(self.folder.path().join("url")).unwrap();
         self.server = Self::run(self.folder.path());
     }
 }

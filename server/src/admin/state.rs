@@ -1,5 +1,7 @@
 //! What a server says of itself to whoever switches it.
 
+use std::sync::Arc;
+
 use nightshard_format::manifest::GenerationId;
 
 use crate::{
@@ -12,7 +14,11 @@ pub(super) fn of(shared: &Shared) -> Vec<u8> {
     let kept = shared.switch.load();
     let kept = kept.as_deref();
     let outlook = &shared.outlook;
+    // What is ready is kept before it is no longer being prepared: read the other way round, it
+    // could be seen as neither.
     let details = outlook.details();
+    let prepared = shared.switch.prepared();
+    let ready: Vec<_> = ready(&prepared, kept).collect();
     json.begin_object();
     json.key("serving");
     write_serving(kept, &mut json);
@@ -22,14 +28,16 @@ pub(super) fn of(shared: &Shared) -> Vec<u8> {
         Some(number) => json.integer(number),
         None => json.null(),
     }
-    json.key("reachable").boolean(outlook.is_reachable());
+    json.key("reachable").boolean(details.is_reachable);
     json.key("problem")
         .optional_string(details.problem.as_deref());
     json.end_object();
     json.key("prepared");
-    write_prepared(shared, kept, &mut json);
+    write_ids(ready.iter().copied(), &mut json);
+    // It became ready in between.
+    let preparing = details.preparing().filter(|id| !ready.contains(id));
     json.key("preparing")
-        .optional_string(details.preparing().map(GenerationId::as_str));
+        .optional_string(preparing.map(GenerationId::as_str));
     json.key("failed");
     write_failed(&details, &mut json);
     json.key("kept");
@@ -65,15 +73,17 @@ fn write_serving(kept: Option<&Kept>, json: &mut Json) {
     json.end_object();
 }
 
-/// Writes the ids of what is ready to be selected and is not served already.
-fn write_prepared(shared: &Shared, kept: Option<&Kept>, json: &mut Json) {
+/// Returns the ids of what is ready to be selected and is not served already.
+fn ready<'a>(
+    prepared: &'a [Arc<ServedGeneration>],
+    kept: Option<&Kept>,
+) -> impl Iterator<Item = &'a GenerationId> {
     let current = kept.map(|kept| kept.current.generation().id());
-    let prepared = shared.switch.prepared();
-    let ready = prepared.iter().filter(|served| {
+    let ready = prepared.iter().filter(move |served| {
         let is_current = current.is_some_and(|current| current == served.id());
         !is_current && served.refused().next().is_none()
     });
-    write_ids(ready.map(|served| served.id()), json);
+    ready.map(|served| served.id())
 }
 
 fn write_failed(details: &Details, json: &mut Json) {

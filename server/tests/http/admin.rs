@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     client::Client,
+    fixture::replace,
     harness::{Harness, config},
     scripted::Scripted,
     swap::write,
@@ -102,14 +103,14 @@ fn a_server_that_is_told_tries_what_failed_again_at_once() {
     let id = write(&source.fixture, 20);
     let file = source.fixture.shard_file(&id, "stores");
     let whole = std::fs::read(&file).unwrap();
-    std::fs::write(&file, &whole[1..]).unwrap();
+    replace(&file, &whole[1..]);
     source.fixture.select(4, &id);
     let tell = || admin(&harness).request("POST", "/v1/follow", &[], b"");
     assert_eq!(tell().status, 202);
     let state = harness.state_until(|state| !state["failed"].is_null());
     assert_eq!(state["failed"]["generation"], id.as_str());
     assert_eq!(state["serving"]["selection"], 3);
-    std::fs::write(&file, &whole).unwrap();
+    replace(&file, &whole);
     assert_eq!(tell().status, 202);
     assert_eq!(harness.wait_for(4), id);
     assert_eq!(harness.state()["failed"], Value::Null);

@@ -6,6 +6,7 @@ use nightshard_format::manifest::GenerationId;
 use nightshard_server::Config;
 
 use crate::{
+    fixture::replace,
     harness::{Harness, config},
     scripted::Scripted,
     swap::{count, metric, write},
@@ -99,11 +100,11 @@ fn where_the_selected_generation_cannot_be_opened_the_one_before_is_served() {
     let (source, ids) = source();
     let file = source.fixture.shard_file(&ids[1], "stores");
     let whole = std::fs::read(&file).unwrap();
-    std::fs::write(&file, &whole[1..]).unwrap();
+    replace(&file, &whole[1..]);
     source.fixture.select(8, &ids[1]);
     let harness = Harness::ready(config(), source.clone(), 7);
     assert_eq!(harness.state()["source"], "cache");
-    std::fs::write(&file, &whole).unwrap();
+    replace(&file, &whole);
     assert_eq!(harness.wait_for(8), ids[1]);
 }
 

@@ -510,7 +510,7 @@ fn write_shards(
         let written = writer.finish().unwrap();
         if written.len_records > 0 {
             let blob = written.digest.to_hex().to_string();
-            std::fs::write(folder.join(&blob), &bytes).unwrap();
+            replace(&folder.join(&blob), &bytes);
             entries.push(ShardEntry {
                 dataset: dataset.to_owned(),
                 span: span.to_string(),
@@ -523,6 +523,13 @@ fn write_shards(
         }
     }
     entries
+}
+
+/// Writes a file in the place of an earlier one, which may be mapped.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) {
+    let aside = path.with_extension("aside");
+    std::fs::write(&aside, bytes).unwrap();
+    std::fs::rename(aside, path).unwrap();
 }
 
 fn manifest(

@@ -10,6 +10,7 @@ use nightshard_server::Config;
 use serde_json::Value;
 
 use crate::{
+    fixture::replace,
     harness::{Harness, config, names},
     scripted::Scripted,
     swap::{count, write},
@@ -114,7 +115,9 @@ fn two_generations_are_kept_ready_and_a_newer_one_displaces_the_oldest() {
     );
     wait_until(|| source.retains(&ids[3]) && !source.retains(&ids[1]));
     // What was asked for last is ready longest.
-    harness.prepare_now(&ids[2]);
+    harness.prepare(&ids[2]);
+    let prepared = serde_json::json!([ids[3].as_str(), ids[2].as_str()]);
+    harness.state_until(|state| state["prepared"] == prepared);
     harness.prepare_now(&ids[1]);
     let state = harness.state();
     assert!(names(&state["prepared"], &ids[2]) && !names(&state["prepared"], &ids[3]));
@@ -145,12 +148,12 @@ fn what_is_prepared_but_damaged_is_refused_and_served_once_it_is_whole() {
     let whole = std::fs::read(&file).unwrap();
     let mut damaged = whole.clone();
     damaged[whole.len() / 2] ^= 1;
-    std::fs::write(&file, &damaged).unwrap();
+    replace(&file, &damaged);
     harness.prepare(&ids[1]);
     let state = harness.state_until(|state| !state["failed"].is_null());
     assert_eq!(state["failed"]["generation"], ids[1].as_str());
     assert_eq!(state["prepared"], Value::Array(vec![]));
-    std::fs::write(&file, &whole).unwrap();
+    replace(&file, &whole);
     source.fixture.select(2, &ids[1]);
     assert_eq!(harness.wait_for(2), ids[1]);
     assert_eq!(harness.state()["failed"], Value::Null);

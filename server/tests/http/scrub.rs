@@ -12,7 +12,7 @@ use nightshard_server::{Config, Scrub, Source, SourceError};
 
 use crate::{
     client::Client,
-    fixture::Fixture,
+    fixture::{Fixture, replace},
     harness::{Harness, config},
     scripted::Scripted,
     swap::write,
@@ -117,9 +117,7 @@ fn damage_in_use_is_found_and_no_wrong_value_is_answered_until_the_file_is_mende
         assert!([404, 503].contains(&missing.status));
 
         // Mended as a build mends it: another file in its place.
-        let aside = path.with_extension("aside");
-        fs::write(&aside, &right).unwrap();
-        fs::rename(&aside, &path).unwrap();
+        replace(&path, &right);
         harness.switch().wake();
         for number in 0..KEYS {
             let target = format!("/v1/datasets/blobs/{}", key(number));
@@ -199,9 +197,7 @@ fn what_was_mended_is_not_read_anew_for_a_generation_that_is_only_kept() {
     let mut client = harness.connect();
     while metric(&mut client, "nightshard_scrub_damage_total") == 0 {}
     let swaps = metric(&mut client, "nightshard_swaps_total");
-    let aside = path.with_extension("aside");
-    fs::write(&aside, &right).unwrap();
-    fs::rename(&aside, &path).unwrap();
+    replace(&path, &right);
     harness.switch().wake();
     while metric(&mut client, "nightshard_swaps_total") == swaps {}
     let forgotten = source.forgotten();

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Client, Reply},
-    fixture::{Fixture, Payment, Shop},
+    fixture::{Fixture, Payment, Shop, replace},
     harness::{Harness, config},
 };
 
@@ -185,7 +185,7 @@ fn a_candidate_that_fails_leaves_the_current_generation_and_is_tried_again() {
         let whole = std::fs::read(&file).unwrap();
         let mut damaged = whole.clone();
         damaged[whole.len() / 2] ^= 1;
-        std::fs::write(&file, &damaged).unwrap();
+        replace(&file, &damaged);
         let failed = metric(&mut client, "nightshard_candidates_failed_total");
         selection += 1;
         fixture.select(selection, &candidate);
@@ -198,7 +198,7 @@ fn a_candidate_that_fails_leaves_the_current_generation_and_is_tried_again() {
             );
         }
         assert_eq!(client.get("/readyz").status, 200);
-        std::fs::write(&file, &whole).unwrap();
+        replace(&file, &whole);
         assert_eq!(harness.wait_for(selection), candidate);
         assert_eq!(count(&mut client, "/v1/markets/all"), 60);
         selection += 1;

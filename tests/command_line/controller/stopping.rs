@@ -1,10 +1,15 @@
 //! Controllers that are told to stop, or killed, in the middle of a night.
 
-use std::{fs::File, path::PathBuf, process::Command};
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    process::Command,
+};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Nights, start};
+use crate::support::program::{self, Outcome};
 
 /// Nights whose build waits for a layout that never comes.
 struct Waiting {
@@ -16,14 +21,15 @@ struct Waiting {
 
 impl Waiting {
     fn new(more: &str) -> Self {
-        let nights = Nights::new(&format!("schedule = \"0 0 * * *\"\n{more}"));
+        // The night that is due stays the same at midnight.
+        let nights = Nights::new(&format!("schedule = \"0 0 1 1 *\"\n{more}"));
         let pipe = nights.repository.path().with_file_name("layout.toml");
         let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
         assert!(made.success());
-        let config = std::fs::read_to_string(&nights.config).unwrap();
+        let config = fs::read_to_string(&nights.config).unwrap();
         let config = config.replace("attempts = 1", "attempts = 2");
         let layout = format!("build = [\"--layout\", {pipe:?}, ");
-        std::fs::write(&nights.config, config.replace("build = [", &layout)).unwrap();
+        fs::write(&nights.config, config.replace("build = [", &layout)).unwrap();
         Self {
             nights,
             pipe,
@@ -37,14 +43,31 @@ impl Waiting {
         File::options().write(true).open(&self.pipe).unwrap()
     }
 
-    /// Has builds wait no more.
+    /// Has builds wait no more, and whoever works from now on hold its lease for long enough.
     fn go_on(&self) {
-        std::fs::write(&self.nights.config, &self.config).unwrap();
+        let config = self
+            .config
+            .replace("lease_seconds = 2\n", "lease_seconds = 60\n");
+        fs::write(&self.nights.config, config).unwrap();
+    }
+
+    /// Returns the day of the night that was begun.
+    fn day(&self) -> String {
+        let runs = fs::read_dir(self.nights.repository.path().join("runs")).unwrap();
+        let days: Vec<_> = runs.map(|day| day.unwrap().file_name()).collect();
+        assert_eq!(days.len(), 1, "{days:?}");
+        days[0].to_str().unwrap().to_owned()
+    }
+
+    /// Makes the night that was begun.
+    fn once(&self) -> Outcome {
+        self.nights.run(&["--once", "--day", &self.day()])
     }
 
     /// Checks that the night was begun once, and built in two attempts.
     fn was_gone_on_with(&self) {
-        let history = self.nights.run(&["--history"]).succeeded();
+        let history = ["--history", "--day", &self.day()];
+        let history = self.nights.run(&history).succeeded();
         let count = |words: &str| history.stdout.matches(words).count();
         assert_eq!(count("build      started"), 2, "{history:?}");
         assert_eq!(count("begin"), 1, "{history:?}");
@@ -73,7 +96,7 @@ fn a_killed_controller_takes_its_build_with_it_and_the_next_one_goes_on() {
 
     waiting.go_on();
     let outcome = loop {
-        let outcome = waiting.nights.run(&["--once"]);
+        let outcome = waiting.once();
         // Until the lease of the one that was killed is over.
         if outcome.code != Some(4) {
             break outcome.succeeded();
@@ -96,7 +119,7 @@ fn a_controller_that_is_told_to_stop_ends_its_build_and_lets_another_one_go_on_a
         wait_for_end(pipe);
 
         waiting.go_on();
-        waiting.nights.run(&["--once"]).succeeded();
+        waiting.once().succeeded();
         waiting.was_gone_on_with();
     }
 }
@@ -105,7 +128,8 @@ fn a_controller_that_is_told_to_stop_ends_its_build_and_lets_another_one_go_on_a
 fn one_night_that_is_told_to_stop_says_that_it_goes_on() {
     let waiting = Waiting::new("lease_seconds = 86400");
     let config = waiting.nights.config.to_str().unwrap();
-    let mut once = crate::support::program::command(["controller", "--config", config, "--once"]);
+    let night = ["controller", "--config", config, "--once"];
+    let mut once = program::command([&night[..], &["--day", "2018-01-05"]].concat());
     let once = once.stderr(std::process::Stdio::piped()).spawn().unwrap();
     let pipe = waiting.wait_for_build();
     kill_process(Pid::from_child(&once), Signal::TERM).unwrap();
@@ -116,6 +140,6 @@ fn one_night_that_is_told_to_stop_says_that_it_goes_on() {
     drop(pipe);
 
     waiting.go_on();
-    waiting.nights.run(&["--once"]).succeeded();
+    waiting.once().succeeded();
     waiting.was_gone_on_with();
 }

@@ -10,7 +10,7 @@ use hdfs_native::{ClientBuilder, WriteOptions};
 use nightshard_storage::{Config, ErrorKind, Storage, UNFINISHED_AGE_MAX, open, open_or_create};
 
 use crate::{
-    chain, name, nothing_is_unfinished, server,
+    chain, name, nothing_is_unfinished, refusing_port, server,
     suite::{conforms, long_files_are_stored_and_read_in_parts, many_pages_are_listed},
 };
 
@@ -118,9 +118,8 @@ async fn an_unknown_name_service_is_named_at_once() {
 
 #[tokio::test]
 async fn a_cluster_that_is_not_there_is_given_up() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let uri = format!("hdfs://{}/x", listener.local_addr().unwrap());
-    drop(listener);
+    let port = refusing_port();
+    let uri = format!("hdfs://{}/x", port.local_addr().unwrap());
     let config = Config {
         retry_ms: 1_000,
         ..Config::default()

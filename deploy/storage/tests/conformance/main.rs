@@ -25,6 +25,8 @@ use std::time::SystemTime;
 #[cfg(any(feature = "hdfs", feature = "s3"))]
 use nightshard_storage::Error;
 use nightshard_storage::{ObjectName, Storage};
+#[cfg(any(feature = "hdfs", feature = "s3"))]
+use tokio::net::TcpSocket;
 
 fn name(text: &str) -> ObjectName {
     text.parse().unwrap()
@@ -51,6 +53,14 @@ fn server(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_unset| {
         panic!("{variable} is not set: start what is tested by `tests/servers/run cargo test ...`")
     })
+}
+
+/// Returns a socket that holds its port, at which connections are refused: it does not listen.
+#[cfg(any(feature = "hdfs", feature = "s3"))]
+fn refusing_port() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    socket
 }
 
 /// Returns bytes that are not alike from one part of a file to the next.

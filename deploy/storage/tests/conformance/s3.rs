@@ -7,7 +7,7 @@ use nightshard_storage::{Config, ErrorKind, Storage, UNFINISHED_AGE_MAX, open, o
 use tokio::task::JoinSet;
 
 use crate::{
-    chain, content, name, nothing_is_unfinished, server,
+    chain, content, name, nothing_is_unfinished, refusing_port, server,
     suite::{conforms, long_files_are_stored_and_read_in_parts, many_pages_are_listed},
 };
 
@@ -204,9 +204,8 @@ async fn print_the_error_of_a_create() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_given_up() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let port = refusing_port();
+    let endpoint = format!("http://{}", port.local_addr().unwrap());
     let mut config = config(&endpoint);
     config.retry_ms = 1_000;
     let storage = open("s3://nightshard/x", &config).await.unwrap();
