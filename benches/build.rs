@@ -26,7 +26,13 @@ use nightshard_builder::{
 };
 use nightshard_format::{histogram::Method, staleness::STALE_AFTER_DAYS_DEFAULT};
 
-const STAGES: [Stage; 4] = [Stage::Read, Stage::Stores, Stage::Cards, Stage::Finish];
+const STAGES: [Stage; 5] = [
+    Stage::Read,
+    Stage::Stores,
+    Stage::Cards,
+    Stage::Places,
+    Stage::Finish,
+];
 
 fn main() {
     let is_smoke = std::env::args().any(|argument| argument == "--test");

@@ -136,6 +136,8 @@ pub enum Stage {
     Stores,
     /// Reducing the partitions of cards, in partitions.
     Cards,
+    /// Adding up the regions and categories, in parts.
+    Places,
     /// Writing what is left.
     Finish,
 }
@@ -148,6 +150,7 @@ impl Stage {
             Self::Read => "read",
             Self::Stores => "stores",
             Self::Cards => "cards",
+            Self::Places => "places",
             Self::Finish => "finish",
         }
     }

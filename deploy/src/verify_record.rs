@@ -3,7 +3,7 @@
 use nightshard_format::{
     Error, Result,
     calendar::quarter_of,
-    record::{self, MonthRecord, Postings, Ranking, SideSeries, Summary},
+    record::{self, MonthRecord, Postings, Ranking, SERIES_OF_DAYS, SideSeries, Summary},
     shard::{Identity, Record, Span},
 };
 
@@ -12,9 +12,10 @@ use nightshard_format::{
 /// Records of datasets unknown here are bytes to this release, and right as such.
 pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()> {
     let value = record.value.in_place();
-    let checked = match (identity.dataset.as_str(), identity.span) {
-        (record::STORES | record::MARKETS, Span::Current) => value.and_then(check_summary),
-        (record::STORES | record::MARKETS, Span::Month(month)) => value
+    let dataset = identity.dataset.as_str();
+    let checked = match (dataset, identity.span) {
+        (_, Span::Current) if SERIES_OF_DAYS.contains(&dataset) => value.and_then(check_summary),
+        (_, Span::Month(month)) if SERIES_OF_DAYS.contains(&dataset) => value
             .and_then(|value| MonthRecord::parse(month, value))
             .and_then(|record| record.verify()),
         (record::RANKINGS | record::CATALOG, Span::Current) => value.and_then(check_ranking),
@@ -276,7 +277,7 @@ mod tests {
     #[test]
     fn months_are_checked_and_unknown_datasets_are_bytes() {
         let month = Span::Month(Month::new(2018, 3).unwrap());
-        for dataset in [record::STORES, record::MARKETS] {
+        for dataset in SERIES_OF_DAYS {
             assert_found(dataset, month, &[32, 0], "its first byte is not 0 to 31");
         }
         assert_found("later", month, &[2, 0], "");

@@ -4,7 +4,7 @@ use nightshard_format::{
     Error, Result,
     calendar::{Day, DayRange, Month},
     generation::Generation,
-    record::{self, MonthRecord, Summary},
+    record::{MonthRecord, SERIES_OF_DAYS, Summary},
     shard::{Mapped, Record, Shard, Span},
 };
 use rayon::prelude::*;
@@ -15,7 +15,7 @@ use rayon::prelude::*;
 /// # Errors
 /// [`Error::Corrupt`] naming the dataset and the key of what does not agree.
 pub(crate) fn check_summaries(generation: &Generation<Mapped>) -> Result<()> {
-    for dataset in [record::STORES, record::MARKETS] {
+    for dataset in SERIES_OF_DAYS {
         let summaries = generation.table(dataset, Span::Current).shards();
         let checked: Vec<Result<u64>> = summaries
             .par_iter()

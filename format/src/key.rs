@@ -43,6 +43,12 @@ pub struct PartitionRun {
 }
 
 impl PartitionRun {
+    /// All partitions.
+    pub const ALL: Self = Self {
+        first: 0,
+        end: PARTITIONS,
+    };
+
     /// Returns whether the run has `partition`.
     #[must_use]
     pub fn contains(self, partition: u16) -> bool {

@@ -11,8 +11,9 @@ use nightshard_format::{
     generation::Generation,
     manifest::Transactions,
     record::{
-        CATALOG, EntityKind, MARKET_ALL, MARKETS, Postings, RANKINGS, RankBy, Ranking, SEARCH,
-        STORES, Summary, ranking_key,
+        CATALOG, CATEGORIES, EntityKind, MARKET_ALL, MARKETS, Postings, RANKINGS,
+        REGION_CATEGORIES, REGIONS, RankBy, Ranking, SEARCH, SERIES_OF_DAYS, STORES, Summary,
+        place_ranking_key, ranking_key, region_category_key,
     },
     shard::{Mapped, Search, Span},
     text::{TermKind, term_key},
@@ -43,7 +44,7 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
     let market = generation.summary(MARKETS, MARKET_ALL)?;
     let rows = market.map_or(0, |market| market.statistics().count);
     expect("rows of the market", rows, manifest.rows.used)?;
-    for dataset in [STORES, MARKETS] {
+    for dataset in SERIES_OF_DAYS {
         for (month, count) in months(generation, dataset)? {
             let found = len(generation, dataset, Span::Month(month));
             expect(&format!("{dataset} of {month}"), found, count)?;
@@ -61,29 +62,78 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
             ranked,
             manifest.stores,
         )?;
-        for id in list(generation, "regions")? {
+        for id in list(generation, REGIONS.as_bytes())? {
             has_ranking(generation, by, Some(&id), None)?;
         }
-        for id in list(generation, "categories")? {
+        for id in list(generation, CATEGORIES.as_bytes())? {
             has_ranking(generation, by, None, Some(&id))?;
         }
+        check_places(generation, by)?;
     }
     Ok(())
 }
 
 /// Returns the regions or categories that there are.
-fn list(generation: &Generation<Mapped>, name: &str) -> Result<Vec<String>> {
-    let list = generation.get(CATALOG, Span::Current, name.as_bytes())?;
+fn list(generation: &Generation<Mapped>, name: &[u8]) -> Result<Vec<String>> {
+    let list = generation.get(CATALOG, Span::Current, name)?;
     let Some(list) = list
         .map(|list| Ranking::parse(list.in_place()?))
         .transpose()?
     else {
-        return Err(missing(format!("it has no list of {name}")));
+        let name = String::from_utf8_lossy(name);
+        return Err(missing(format!("it has no list of {name:?}")));
     };
     let ids = (0..list.len()).filter_map(|position| list.get(position));
     Ok(ids
         .map(|id| String::from_utf8_lossy(id).into_owned())
         .collect())
+}
+
+/// Checks that the lists of places name every place, and that each has a summary.
+fn check_places(generation: &Generation<Mapped>, by: RankBy) -> Result<()> {
+    let mut of_regions = 0;
+    for region in ranked_places(generation, by, REGIONS, None)? {
+        has_summary(generation, REGIONS, region.as_bytes())?;
+        for category in ranked_places(generation, by, REGION_CATEGORIES, Some(&region))? {
+            let key = region_category_key(&region, &category);
+            has_summary(generation, REGION_CATEGORIES, &key)?;
+            of_regions += 1;
+        }
+    }
+    for category in ranked_places(generation, by, CATEGORIES, None)? {
+        has_summary(generation, CATEGORIES, category.as_bytes())?;
+    }
+    let places = |dataset| len(generation, dataset, Span::Current);
+    let regions = list(generation, REGIONS.as_bytes())?.len() as u64;
+    expect("regions", places(REGIONS), regions)?;
+    let categories = list(generation, CATEGORIES.as_bytes())?.len() as u64;
+    expect("categories", places(CATEGORIES), categories)?;
+    expect(
+        "categories of regions",
+        places(REGION_CATEGORIES),
+        of_regions,
+    )
+}
+
+fn ranked_places(
+    generation: &Generation<Mapped>,
+    by: RankBy,
+    dataset: &str,
+    region: Option<&str>,
+) -> Result<Vec<String>> {
+    list(generation, &place_ranking_key(by, dataset, region))
+}
+
+fn has_summary(generation: &Generation<Mapped>, dataset: &str, key: &[u8]) -> Result<()> {
+    match generation.get(dataset, Span::Current, key)? {
+        Some(_) => Ok(()),
+        None => {
+            let key = String::from_utf8_lossy(key);
+            Err(missing(format!(
+                "it lists {key:?}, of which {dataset} has nothing"
+            )))
+        }
+    }
 }
 
 fn has_ranking(

@@ -24,8 +24,9 @@ use tokio::{
 use crate::{
     config::Limits,
     exchange::{long_body, long_headers, long_request_line},
-    metrics::{Counted, Metrics, Resource},
+    metrics::{Counted, Metrics},
     problem::Problem,
+    resource::Resource,
     respond,
     service::{Reply, Shared},
 };

@@ -3,15 +3,11 @@
 use std::{sync::Arc, time::Instant};
 
 use hyper::{Method, StatusCode, header::ORIGIN, http::request::Parts};
-use nightshard_format::record::STORES;
 
 use crate::{
     api::{
-        ANSWER_BYTES_MAX, Lookup, batch,
-        cursor::Cursor,
-        datasets::Value,
-        parameters::Parameters,
-        route::{Part, Route},
+        ANSWER_BYTES_MAX, Lookup, batch, cursor::Cursor, datasets::Value, parameters::Parameters,
+        route::Route,
     },
     at_least,
     config::Limits,
@@ -19,8 +15,9 @@ use crate::{
     generation::{ServedGeneration, Serving},
     host,
     json::Json,
-    metrics::{Counted, Resource},
+    metrics::Counted,
     problem::{Failure, Problem, Result},
+    resource::Resource,
     respond::{self, Answer, matches_any, matching_etag, no_such_path},
     service::{Reply, Shared},
     switch::{Kept, Pinned},
@@ -338,7 +335,7 @@ impl<'a> Exchange<'a> {
         let (answer, body) = answer.admitted(&self.shared.waiting);
         let now = Instant::now();
         let counted = Counted {
-            resource: self.route.as_ref().map_or(Resource::Unknown, resource_of),
+            resource: self.route.as_ref().map_or(Resource::Unknown, Resource::of),
             status: answer.status(),
             latency: now.saturating_duration_since(self.started),
         };
@@ -412,35 +409,4 @@ pub(crate) fn long_headers(limit: usize) -> Problem {
 pub(crate) fn long_body(limit: usize) -> Problem {
     let detail = format!("the body exceeds {limit} bytes");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
-}
-
-/// Returns what a request is counted under.
-fn resource_of(route: &Route<'_>) -> Resource {
-    match route {
-        Route::Series { dataset, part, .. } => match (*dataset == STORES, part) {
-            (true, Part::Profile) => Resource::Store,
-            (true, Part::Statistics) => Resource::StoreStatistics,
-            (true, Part::Histogram) => Resource::StoreHistogram,
-            (true, Part::UnitPrice) => Resource::StoreUnitPrice,
-            (true, Part::Comparison) => Resource::StoreComparison,
-            (true, Part::ConsumptionPattern) => Resource::StoreConsumptionPattern,
-            (_, Part::Loyalty) => Resource::StoreLoyalty,
-            (true, Part::SalesByDay) => Resource::StoreSalesByDay,
-            (false, Part::Profile) => Resource::Market,
-            (false, Part::Statistics) => Resource::MarketStatistics,
-            (false, Part::Histogram) => Resource::MarketHistogram,
-            (false, Part::UnitPrice) => Resource::MarketUnitPrice,
-            (false, Part::Comparison) => Resource::MarketComparison,
-            (false, Part::ConsumptionPattern) => Resource::MarketConsumptionPattern,
-            (false, Part::SalesByDay) => Resource::MarketSalesByDay,
-        },
-        Route::Stores => Resource::Stores,
-        Route::UnitPrices => Resource::UnitPrices,
-        Route::Packed { .. } => Resource::Packed,
-        Route::SideSeries => Resource::SideSeries,
-        Route::Search => Resource::Search,
-        Route::Generation | Route::Quality | Route::Catalog(_) => Resource::Info,
-        Route::Batch => Resource::Batch,
-        Route::Health | Route::Ready | Route::Metrics => Resource::Operations,
-    }
 }

@@ -45,6 +45,7 @@ mod outlook;
 mod pace;
 mod pattern;
 mod problem;
+mod resource;
 mod respond;
 mod sales;
 mod scrub;

@@ -12,7 +12,7 @@ use std::{
 use hyper::StatusCode;
 use tokio::time::Instant;
 
-use crate::{generation::Serving, outlook::Outlook};
+use crate::{generation::Serving, outlook::Outlook, resource::Resource};
 
 /// Upper ends of the classes of latency, in microseconds.
 const LATENCY_US: [u64; 12] = [
@@ -25,71 +25,22 @@ const STATUSES: [&str; 19] = [
     "421", "431", "500", "501", "503", "other",
 ];
 
-/// What requests are counted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Resource {
-    Store,
-    StoreStatistics,
-    StoreHistogram,
-    StoreUnitPrice,
-    StoreComparison,
-    StoreConsumptionPattern,
-    StoreLoyalty,
-    StoreSalesByDay,
-    Market,
-    MarketStatistics,
-    MarketHistogram,
-    MarketUnitPrice,
-    MarketComparison,
-    MarketConsumptionPattern,
-    MarketSalesByDay,
-    Stores,
-    UnitPrices,
-    SideSeries,
-    Packed,
-    Search,
-    Info,
-    Batch,
-    Operations,
-    Admin,
-    Unknown,
-}
-
-/// The names of resources, in the order of [`Resource`].
-const RESOURCES: [&str; 25] = [
-    "/v1/stores/{id}",
-    "/v1/stores/{id}/statistics",
-    "/v1/stores/{id}/histogram",
-    "/v1/stores/{id}/unit_price",
-    "/v1/stores/{id}/comparison",
-    "/v1/stores/{id}/consumption_pattern",
-    "/v1/stores/{id}/loyalty",
-    "/v1/stores/{id}/sales_by_day",
-    "/v1/markets/{id}",
-    "/v1/markets/{id}/statistics",
-    "/v1/markets/{id}/histogram",
-    "/v1/markets/{id}/unit_price",
-    "/v1/markets/{id}/comparison",
-    "/v1/markets/{id}/consumption_pattern",
-    "/v1/markets/{id}/sales_by_day",
-    "/v1/stores",
-    "/v1/unit_price",
-    "/v1/series",
-    "/v1/datasets/{dataset}/{key}",
-    "/v1/search",
-    "/v1/info",
-    "/v1/batch",
-    "operations",
-    "admin",
-    "unknown",
-];
-
 /// The counters of one resource.
 #[derive(Debug, Default)]
 struct Counters {
     by_status: [AtomicU64; STATUSES.len()],
     by_latency: [AtomicU64; LATENCY_US.len() + 1],
     latency_us: AtomicU64,
+}
+
+/// The counters of all resources, by [`Resource::index`].
+#[derive(Debug)]
+struct ByResource([Counters; Resource::COUNT]);
+
+impl Default for ByResource {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Counters::default()))
+    }
 }
 
 /// What an answer is counted by.
@@ -117,7 +68,7 @@ pub(crate) struct Requests {
 pub(crate) struct Metrics {
     answers_unwritten: AtomicU64,
     behind: AtomicU64,
-    resources: [Counters; RESOURCES.len()],
+    resources: ByResource,
     connections_open: AtomicU64,
     connections_refused: AtomicU64,
     swaps: AtomicU64,
@@ -138,7 +89,7 @@ impl Metrics {
             status,
             latency,
         } = answer;
-        let counters = &self.resources[resource as usize];
+        let counters = &self.resources.0[resource.index()];
         let known = STATUSES.iter().position(|known| *known == status.as_str());
         counters.by_status[known.unwrap_or(STATUSES.len() - 1)].fetch_add(1, Relaxed);
         let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
@@ -163,8 +114,8 @@ impl Metrics {
             behind_503: self.behind.load(Relaxed),
             ..Requests::default()
         };
-        for (index, counters) in self.resources.iter().enumerate() {
-            if [Resource::Operations as usize, Resource::Admin as usize].contains(&index) {
+        for (index, counters) in self.resources.0.iter().enumerate() {
+            if [Resource::Operations.index(), Resource::Admin.index()].contains(&index) {
                 continue;
             }
             for (status, count) in STATUSES.iter().zip(&counters.by_status) {
@@ -225,7 +176,7 @@ impl Metrics {
     ) -> String {
         let mut text = Text(String::with_capacity(4_096));
         text.family("nightshard_requests_total", "counter", "Requests answered.");
-        for (resource, counters) in RESOURCES.iter().zip(&self.resources) {
+        for (resource, counters) in Resource::names().zip(&self.resources.0) {
             for (status, count) in STATUSES.iter().zip(&counters.by_status) {
                 let labels = format!("resource=\"{resource}\",status=\"{status}\"");
                 text.sample_if_any("nightshard_requests_total", &labels, count.load(Relaxed));
@@ -236,8 +187,8 @@ impl Metrics {
             "histogram",
             "Time from a request's head to its answer.",
         );
-        for (resource, counters) in RESOURCES.iter().zip(&self.resources) {
-            counters.render_latency(resource, &mut text);
+        for (resource, counters) in Resource::names().zip(&self.resources.0) {
+            counters.render_latency(&resource, &mut text);
         }
         for (name, kind, help, counter) in [
             (

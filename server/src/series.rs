@@ -9,7 +9,7 @@ use nightshard_format::{
     calendar::{Day, DayRange, Month, Period, PeriodKind, quarter_of},
     generation::Generation,
     histogram::FineHistogram,
-    record::{MARKETS, MonthRecord, MonthTotals, Summary},
+    record::{MARKETS, MonthRecord, MonthTotals, REGION_CATEGORIES, Summary},
     shard::Mapped,
     statistics::Statistics,
 };
@@ -169,7 +169,7 @@ impl Row {
     }
 }
 
-/// One store or market in one generation.
+/// One store, market or place in one generation.
 #[derive(Debug)]
 pub(crate) struct Series<'a> {
     generation: &'a Generation<Mapped>,
@@ -198,6 +198,23 @@ impl<'a> Series<'a> {
             summary,
             data,
         }))
+    }
+
+    /// Returns the id: of a category in a region, that of the category.
+    pub(crate) fn id(&self) -> &'a [u8] {
+        match self.dataset {
+            REGION_CATEGORIES => {
+                let mut ids = self.key.rsplitn(2, |byte| *byte == 0);
+                ids.next().unwrap_or_default()
+            }
+            _ => self.key,
+        }
+    }
+
+    /// Returns the region of a category in a region.
+    pub(crate) fn region(&self) -> Option<&str> {
+        let region = self.summary.profile.region.as_deref();
+        region.filter(|_| self.dataset == REGION_CATEGORIES)
     }
 
     /// Returns whether this is a market.

@@ -126,6 +126,9 @@ class Subject:
         answer = self.connection.getresponse()
         return answer.status, json.loads(answer.read())
 
+    # What all rows together are called: they have a path of their own.
+    wholes = [None]
+
     def path(self, store, resource):
         """The path of a resource of a store, or of the market where the store is None."""
         if store is None:

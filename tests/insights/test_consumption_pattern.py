@@ -42,14 +42,14 @@ def check(subject, store, first, last, **parameters):
 def test_patterns_over_any_range_are_those_of_the_rows(subject, dice):
     with_rows = 0
     for _ in range(QUESTIONS):
-        store = dice.choice([None, *subject.stores[:40]] if dice.random() < 0.8 else subject.stores)
+        store = dice.choice([*subject.wholes, *subject.stores[:40]] if dice.random() < 0.8 else subject.stores)
         first, last = subject.random_range(dice)
         with_rows += check(subject, store, first, last, min_date=first, max_date=last) > 0
     assert with_rows > QUESTIONS / 3
 
 
 def test_patterns_of_named_periods_are_those_of_the_rows(subject, dice):
-    for store in [None, *subject.stores[:5], *dice.sample(subject.stores, k=5)]:
+    for store in [*subject.wholes, *subject.stores[:5], *dice.sample(subject.stores, k=5)]:
         check(subject, store, subject.first, subject.last)
         for first, last, period in named_periods(subject.random_range(dice)[0]):
             check(subject, store, first, last, period=period)

@@ -14,6 +14,7 @@ use crate::{
     kernel::{
         card_partition::{DayOrdinals, PairCounts},
         market::MarketDays,
+        places::Places,
         store_days::{DayRows, DaysEncoder, EncodedRecords},
         store_partition::{Conflict, PartitionRecords},
     },
@@ -89,6 +90,7 @@ impl<'a> StoreShards<'a> {
             }
             first = store.end_records;
             self.facts.push(StoreFacts {
+                ordinal: store.ordinal,
                 id: store.id,
                 name: store.profile.name,
                 region: store.profile.region,
@@ -98,6 +100,20 @@ impl<'a> StoreShards<'a> {
             });
         }
         Ok(records)
+    }
+
+    /// Returns the places of the stores.
+    ///
+    /// # Errors
+    /// [`crate::Error::Internal`] if there are 2^29 of them.
+    pub fn places(&self) -> Result<Places> {
+        Places::of(self.facts.iter().map(|store| {
+            (
+                store.ordinal,
+                store.region.as_deref(),
+                store.category.as_deref(),
+            )
+        }))
     }
 
     /// Ends the shards of the current run.

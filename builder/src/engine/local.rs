@@ -1,5 +1,7 @@
 //! The local engine: kernels on the threads of this process.
 
+mod cards;
+
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashSet},
@@ -29,7 +31,7 @@ use crate::{
     exchange::{Exchanged, Outbox, Scratch},
     kernel::{
         admission::Admission,
-        card_partition::{self, CardWorker, DayOrdinals, PairCounts},
+        card_partition::{DayOrdinals, PairCounts},
         conflict_scan::ConflictScan,
         currency_count::{self, CurrencyCounts},
         market::MarketDays,
@@ -54,6 +56,8 @@ struct Shares {
     partition: usize,
     card_days: usize,
     pair_counts: usize,
+    /// Rows are no longer in transit then.
+    place_cards: usize,
     /// Nothing is reduced or counted yet while values are sent that must be unique.
     unique: usize,
 }
@@ -71,6 +75,7 @@ impl Shares {
             partition: each / SMALL_SHARE,
             card_days: each / SMALL_SHARE,
             pair_counts: each / SMALL_SHARE,
+            place_cards: each / SMALL_SHARE,
             unique: each / SMALL_SHARE,
         }
     }
@@ -160,14 +165,23 @@ impl Engine<'_> {
         }
         lap(Stage::Stores);
         let days = DayOrdinals::new(reduced.market.iter().map(|(day, _)| day).collect());
-        let cards = self.count_cards(reduced.card_days, &days)?;
+        let places = stores.places()?;
+        let cards = self.count_cards(&reduced.card_days, &days, &places)?;
+        drop(reduced.card_days);
         lap(Stage::Cards);
+        let mut shards = std::mem::take(&mut stores.staged);
+        shards.extend(self.write_places(&cards.places, &places, &stores.facts, &shards)?);
+        lap(Stage::Places);
         let dates = reduced.market.days();
         let dates = dates.ok_or_else(|| Error::NoRows("no day".into()))?;
         let as_of = plan.as_of.unwrap_or(dates.last);
         let series = plan.series.as_of(as_of);
-        let mut shards = std::mem::take(&mut stores.staged);
-        shards.extend(self.write_rest(&reduced.market, (&days, &cards), &stores, &series)?);
+        shards.extend(self.write_rest(
+            &reduced.market,
+            (&days, &cards.market),
+            &stores,
+            &series,
+        )?);
         shards.sort();
         let facts = Facts {
             rows,
@@ -455,32 +469,6 @@ impl Engine<'_> {
             card_days: Exchanged::new(outboxes)?,
             market,
         })
-    }
-
-    fn count_cards(&self, card_days: Exchanged<CardRow>, days: &DayOrdinals) -> Result<PairCounts> {
-        self.progress.begin(Stage::Cards, CARD_PARTITIONS.into());
-        if days.pair_counts_len() > self.shares.pair_counts {
-            let needed = ((days.pair_counts_len() * SMALL_SHARE * self.plan.threads) >> 20) + 1;
-            let problem = format!("so many days of data need at least {needed}MiB");
-            return Err(Error::option("--memory", problem));
-        }
-        let next = AtomicU16::new(0);
-        let counted = self.on_all_threads(|| {
-            let mut worker = CardWorker::new(days);
-            loop {
-                let partition = next.fetch_add(1, Ordering::Relaxed);
-                if partition >= CARD_PARTITIONS {
-                    break;
-                }
-                let budget = self.shares.partition;
-                card_partition::reduce(&card_days, partition, days, budget, &mut worker)?;
-                self.progress.advance(1);
-            }
-            Ok(worker.counts)
-        })?;
-        let mut total = PairCounts::new(days);
-        counted.iter().for_each(|counts| total.merge(counts));
-        Ok(total)
     }
 }
 

@@ -21,6 +21,18 @@ impl DayDistance {
         Self((day.cast_unsigned() << 16) | (distance & 0xffff))
     }
 
+    /// Returns both as one number.
+    #[must_use]
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Reads what [`DayDistance::bits`] gave.
+    #[must_use]
+    pub fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
     /// Returns the day.
     #[must_use]
     pub fn day(self) -> i32 {
@@ -34,18 +46,28 @@ impl DayDistance {
     }
 }
 
+/// What is counted by day and distance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountKind {
+    /// Cards.
+    Cards,
+    /// By how many buyers differ.
+    Buyers,
+    /// Second days with a sale.
+    Second,
+    /// First days with a sale in a month, by months since that of the first sale.
+    Cohorts,
+}
+
 /// Numbers by day and distance, in order.
 type Counts = Vec<(DayDistance, i64)>;
 
-/// The distances of one store, counted by day.
+/// The distances of one store or place, counted by day.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct DistanceCounts {
     cards: Counts,
-    /// By how many buyers differ.
     buyers: Counts,
-    /// Second days with a sale.
     second: Counts,
-    /// First days with a sale in a month, by months since that of the first sale.
     cohorts: Counts,
 }
 
@@ -55,6 +77,17 @@ impl DistanceCounts {
         self.cards.push((DayDistance::new(day, distance), 1));
         let changes = changes.map(|it| (DayDistance::new(day, it.distance), it.cards));
         self.buyers.extend(changes);
+    }
+
+    /// Adds what was counted elsewhere.
+    pub fn add_count(&mut self, kind: CountKind, at: DayDistance, count: i64) {
+        let counts = match kind {
+            CountKind::Cards => &mut self.cards,
+            CountKind::Buyers => &mut self.buyers,
+            CountKind::Second => &mut self.second,
+            CountKind::Cohorts => &mut self.cohorts,
+        };
+        counts.push((at, count));
     }
 
     /// Counts what is known of a card's sales on a day.
@@ -71,8 +104,13 @@ impl DistanceCounts {
     /// Adds up what was added.
     #[must_use]
     pub fn sorted(mut self) -> Self {
-        self.all_mut().into_iter().for_each(add_up);
+        self.add_up();
         self
+    }
+
+    /// Adds up what was added.
+    pub fn add_up(&mut self) {
+        self.all_mut().into_iter().for_each(add_up);
     }
 
     /// Adds the counts of other cards.

@@ -1,55 +1,55 @@
-//! Card days in the order of cards, then days.
+//! Visits in the order of cards, then days.
 
-use super::{row::CardDay, store_partition::CARD_PARTITION_BITS};
+use super::{row::CardVisit, store_partition::CARD_PARTITION_BITS};
 
-/// Sorts card days; its memory serves one partition after the other.
+/// Sorts visits; its memory serves one partition after the other.
 #[derive(Debug, Default)]
 pub(super) struct CardOrder {
     ends: Vec<usize>,
-    scattered: Vec<CardDay>,
+    scattered: Vec<CardVisit>,
 }
 
 /// Fewer are sorted by comparing at once.
 const SCATTER_MIN: usize = 256;
-/// Card days that a bucket has on average: so few are sorted by insertion.
+/// Visits that a bucket has on average: so few are sorted by insertion.
 const BUCKET_LEN: usize = 8;
 /// Counters of more buckets would not stay in a core's own cache.
 const BUCKETS_BITS_MAX: u32 = 14;
 
 impl CardOrder {
-    /// Sorts the card days of one partition of cards.
+    /// Sorts the visits of one partition of cards.
     ///
     /// # Complexity
     /// Linear unless few cards have most of the days: pseudonyms are uniform, so that one pass by
     /// their bits below those of the partition leaves only small buckets to sort.
-    pub(super) fn sort(&mut self, card_days: &mut Vec<CardDay>) {
-        if card_days.len() < SCATTER_MIN {
-            card_days.sort_unstable();
+    pub(super) fn sort(&mut self, visits: &mut Vec<CardVisit>) {
+        if visits.len() < SCATTER_MIN {
+            visits.sort_unstable();
             return;
         }
-        let bits = (card_days.len() / BUCKET_LEN).ilog2().min(BUCKETS_BITS_MAX);
-        let bucket = |card_day: &CardDay| card_day.bits_below_top(CARD_PARTITION_BITS, bits);
+        let bits = (visits.len() / BUCKET_LEN).ilog2().min(BUCKETS_BITS_MAX);
+        let bucket = |visit: &CardVisit| visit.bits_below_top(CARD_PARTITION_BITS, bits);
         self.ends.clear();
         self.ends.resize(1 << bits, 0);
-        for card_day in &*card_days {
-            self.ends[bucket(card_day)] += 1;
+        for visit in &*visits {
+            self.ends[bucket(visit)] += 1;
         }
         self.ends.iter_mut().fold(0, |start, count| {
             let end = start + *count;
             *count = start;
             end
         });
-        self.scattered.resize(card_days.len(), CardDay::NONE);
-        for card_day in &*card_days {
-            let place = &mut self.ends[bucket(card_day)];
-            self.scattered[*place] = *card_day;
+        self.scattered.resize(visits.len(), CardVisit::NONE);
+        for visit in &*visits {
+            let place = &mut self.ends[bucket(visit)];
+            self.scattered[*place] = *visit;
             *place += 1;
         }
-        std::mem::swap(card_days, &mut self.scattered);
+        std::mem::swap(visits, &mut self.scattered);
         // Placing has moved each bucket's start to its end.
         let mut start = 0;
         for end in &self.ends {
-            card_days[start..*end].sort_unstable();
+            visits[start..*end].sort_unstable();
             start = *end;
         }
     }
@@ -60,22 +60,28 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::kernel::row::{CardDay, CardRow, StoreOrdinal};
 
     proptest! {
         #[test]
-        fn card_days_come_out_sorted(
+        fn visits_come_out_sorted(
             given in prop::collection::vec((any::<u128>(), 0_u32..128, 0_i32..2_000), 0..2_000)
         ) {
             let mut order = CardOrder::default();
-            let mut card_days: Vec<CardDay> = given
+            let mut visits: Vec<CardVisit> = given
                 .iter()
                 // Some cards have many days, and all are of one partition.
-                .map(|(card, shift, day)| CardDay::new(card >> shift >> CARD_PARTITION_BITS, *day, day % 2 == 0))
+                .map(|(card, shift, day)| {
+                    let card = card >> shift >> CARD_PARTITION_BITS;
+                    let card_day = CardDay::new(card, *day, day % 2 == 0);
+                    let store = StoreOrdinal::new(0, usize::from(day % 3 == 0)).unwrap();
+                    CardVisit::of(CardRow::new(card_day, store), |_| day.cast_unsigned() % 5)
+                })
                 .collect();
-            let mut expected = card_days.clone();
+            let mut expected = visits.clone();
             expected.sort_unstable();
-            order.sort(&mut card_days);
-            prop_assert_eq!(card_days, expected);
+            order.sort(&mut visits);
+            prop_assert_eq!(visits, expected);
         }
     }
 }

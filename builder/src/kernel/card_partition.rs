@@ -4,7 +4,9 @@ use nightshard_format::record::{Change, Run};
 
 use super::{
     card_order::CardOrder,
-    row::{CardDay, CardRow},
+    place_cards::PlaceCards,
+    places::Places,
+    row::{CardRow, CardVisit},
 };
 use crate::{
     Result,
@@ -74,27 +76,24 @@ impl PairCounts {
         self.buyers.compact();
     }
 
-    /// Counts the days of some cards.
-    ///
-    /// # Shape
-    /// `card_days` ascend, each day once, and hold all days of a card or none.
-    fn count(&mut self, days: &DayOrdinals, card_days: &[CardDay]) {
-        for of_card in card_days.chunk_by(|a, b| a.is_same_card(*b)) {
-            let (mut last, mut last_sale) = (None, None);
-            for card_day in of_card {
-                let ordinal = days.of(card_day.day());
-                let row = ordinal * (ordinal + 1) / 2;
-                let counter = row + last.replace(ordinal).unwrap_or(ordinal);
-                self.counts[counter] += 1;
-                if !card_day.is_sale() {
-                    self.buyers.add(counter, -1);
-                    continue;
-                }
-                let sales = row + last_sale.replace(ordinal).unwrap_or(ordinal);
-                if sales != counter {
-                    self.buyers.add(counter, -1);
-                    self.buyers.add(sales, 1);
-                }
+    /// Counts all days of a card.
+    fn count(&mut self, days: &DayOrdinals, visits: &[CardVisit]) {
+        let (mut last, mut last_sale) = (None, None);
+        for of_day in visits.chunk_by(|a, b| a.is_same_day(*b)) {
+            // Sales come first.
+            let visit = of_day[0];
+            let ordinal = days.of(visit.day());
+            let row = ordinal * (ordinal + 1) / 2;
+            let counter = row + last.replace(ordinal).unwrap_or(ordinal);
+            self.counts[counter] += 1;
+            if !visit.is_sale() {
+                self.buyers.add(counter, -1);
+                continue;
+            }
+            let sales = row + last_sale.replace(ordinal).unwrap_or(ordinal);
+            if sales != counter {
+                self.buyers.add(counter, -1);
+                self.buyers.add(sales, 1);
             }
         }
     }
@@ -172,44 +171,52 @@ impl SparseCounts {
 }
 
 /// Counts the days of the cards of one partition, keeping in memory about `budget_bytes`, or
-/// four times the distinct days of its cards where that is more.
+/// four times the distinct days of its cards in places where that is more.
 ///
 /// # Errors
-/// [`crate::Error::File`] if the scratch folder cannot be read.
+/// [`crate::Error::File`] if the scratch folder fails.
 pub fn reduce(
     exchanged: &Exchanged<CardRow>,
     partition: u16,
     days: &DayOrdinals,
     budget_bytes: usize,
-    worker: &mut CardWorker,
+    worker: &mut CardWorker<'_>,
 ) -> Result<()> {
-    worker.card_days.clear();
+    worker.visits.clear();
     worker.sorted = 0;
     // What is sorted is there twice.
-    worker.limit = budget_bytes / (2 * size_of::<CardDay>());
+    worker.limit = budget_bytes / (2 * size_of::<CardVisit>());
     exchanged.take(partition, worker)?;
     worker.compact();
-    worker.counts.count(days, &worker.card_days);
+    for of_card in worker.visits.chunk_by(|a, b| a.is_same_card(*b)) {
+        worker.counts.count(days, of_card);
+        worker.of_places.count(of_card)?;
+    }
     Ok(())
 }
 
 /// What one worker needs for one partition after the other.
-pub struct CardWorker {
-    /// What was counted so far.
+pub struct CardWorker<'a> {
+    /// What was counted so far of the market.
     pub counts: PairCounts,
-    card_days: Vec<CardDay>,
+    /// What was counted so far of places.
+    pub of_places: PlaceCards<'a>,
+    places: &'a Places,
+    visits: Vec<CardVisit>,
     order: CardOrder,
     sorted: usize,
     limit: usize,
 }
 
-impl CardWorker {
+impl<'a> CardWorker<'a> {
     /// Makes a worker that has counted nothing.
     #[must_use]
-    pub fn new(days: &DayOrdinals) -> Self {
+    pub fn new(days: &DayOrdinals, places: &'a Places, of_places: PlaceCards<'a>) -> Self {
         Self {
             counts: PairCounts::new(days),
-            card_days: Vec::new(),
+            of_places,
+            places,
+            visits: Vec::new(),
             order: CardOrder::default(),
             sorted: 0,
             limit: 0,
@@ -217,27 +224,26 @@ impl CardWorker {
     }
 
     fn compact(&mut self) {
-        self.order.sort(&mut self.card_days);
-        // Sales come first, so a day of a card with a sale in one store stays one.
-        self.card_days
-            .dedup_by(|next, kept| next.is_same_day(*kept));
-        self.sorted = self.card_days.len();
+        self.order.sort(&mut self.visits);
+        self.visits.dedup();
+        self.sorted = self.visits.len();
     }
 }
 
-/// Gathers card days, dropping repeated ones whenever many have come.
-impl Visitor<CardRow> for CardWorker {
+/// Gathers visits, dropping repeated ones whenever many have come.
+impl Visitor<CardRow> for CardWorker<'_> {
     fn dictionary<'a>(&mut self, _entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
         Ok(())
     }
 
     fn rows(&mut self, rows: &[CardRow]) -> Result<()> {
-        // A card that shops in many stores on one day comes as often; distinct days are few.
-        if self.card_days.len() >= self.limit.max(self.sorted * 2) {
+        // A card that shops in many stores of a place on one day comes as often.
+        if self.visits.len() >= self.limit.max(self.sorted * 2) {
             self.compact();
         }
-        self.card_days
-            .extend(rows.iter().map(|row| CardDay::from(*row)));
+        let leaf_of = |store| self.places.leaf_of(store);
+        self.visits
+            .extend(rows.iter().map(|row| CardVisit::of(*row, leaf_of)));
         Ok(())
     }
 }

@@ -35,7 +35,7 @@ struct DayCounts {
 
 /// Rows and their net sum by half hour of the clock.
 #[derive(Debug)]
-struct Hours([(u64, i128); HALF_HOURS as usize]);
+pub(super) struct Hours([(u64, i128); HALF_HOURS as usize]);
 
 impl Default for Hours {
     fn default() -> Self {
@@ -44,13 +44,13 @@ impl Default for Hours {
 }
 
 impl Hours {
-    fn add(&mut self, hour: &HalfHour) {
+    pub(super) fn add(&mut self, hour: &HalfHour) {
         let (count, sum) = &mut self.0[usize::from(hour.half_hour)];
         *count += hour.count;
         *sum += hour.sum;
     }
 
-    fn iter(&self) -> impl Iterator<Item = HalfHour> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = HalfHour> {
         let hours = (0..HALF_HOURS).zip(&self.0);
         hours.filter_map(|(half_hour, &(count, sum))| {
             (count > 0).then_some(HalfHour {

@@ -3,7 +3,7 @@
 //! A kernel knows nothing of threads, files or who runs it. [`scan`] takes parsed transactions
 //! to the exchange by store; [`store_partition`] takes one partition of stores to its records,
 //! and sends every card's days to the exchange by card; [`card_partition`] takes one partition
-//! of cards to the market's counts. [`currency_count`] and [`conflict_scan`] look a second time
+//! of cards to the market's counts, and with [`place_cards`] to those of [`places`]. [`currency_count`] and [`conflict_scan`] look a second time
 //! where there are several currencies, or tx_ids with different content.
 
 pub mod admission;
@@ -12,11 +12,15 @@ mod card_memory;
 mod card_order;
 pub mod card_partition;
 pub mod conflict_scan;
+mod counted_rows;
 pub mod currency_count;
 mod day_hours;
 pub mod dedupe;
 mod distances;
 pub mod market;
+pub mod place_cards;
+pub mod place_days;
+pub mod places;
 pub mod profile;
 pub mod row;
 pub mod scan;

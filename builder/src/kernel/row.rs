@@ -3,7 +3,9 @@
 use std::ops::RangeInclusive;
 
 use bytemuck::{Pod, Zeroable};
-use nightshard_format::{histogram::AMOUNT_MINOR_MAX, record::HALF_HOURS};
+use nightshard_format::{histogram::AMOUNT_MINOR_MAX, key::PARTITIONS, record::HALF_HOURS};
+
+use crate::{Error, Result};
 
 /// The business days that a row may have: 1970-01-01 to 2099-12-31, so that a day is 16 bits.
 pub const DAYS: RangeInclusive<i32> = 0..=47_481;
@@ -207,6 +209,13 @@ impl CardDay {
         Self(card | (day & DAY_MASK))
     }
 
+    /// Packs a place in the manner of a card, so that what remembers cards remembers places.
+    #[must_use]
+    #[inline]
+    pub fn of_place(place: u32, day: i32, is_sale: bool) -> Self {
+        Self::new((u128::from(place) + 1) << CARD_SHIFT, day, is_sale)
+    }
+
     /// Returns the bits that are not always zero: the high word, the rest of the card and the day.
     fn halves(self) -> (u64, u32) {
         let word = |value: u128| u64::try_from(value & u128::from(u64::MAX)).unwrap_or(0);
@@ -262,13 +271,6 @@ impl CardDay {
         usize::try_from(self.card() & u128::from(u64::MAX)).unwrap_or(0)
     }
 
-    /// Returns the next `bits` bits of the card, at most 16, below the top `top` bits.
-    #[must_use]
-    pub fn bits_below_top(self, top: u32, bits: u32) -> usize {
-        let mask = (1 << bits) - 1;
-        usize::try_from((self.0 >> (128 - top - bits)) & mask).unwrap_or(0)
-    }
-
     /// Returns the top `bits` bits of the card, at most 16.
     #[must_use]
     pub fn top_bits(self, bits: u32) -> u16 {
@@ -276,22 +278,116 @@ impl CardDay {
     }
 }
 
-/// A [`CardDay`] without the bits that are zero, as it is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
-#[repr(C)]
-pub struct CardRow([u32; 3]);
+/// A store, by its place among those of its partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StoreOrdinal(u32);
 
-impl From<CardDay> for CardRow {
-    fn from(card_day: CardDay) -> Self {
-        let (high, low) = card_day.halves();
-        let half = |value: u64| u32::try_from(value & u64::from(u32::MAX)).unwrap_or(0);
-        Self([half(high >> 32), half(high), low])
+const STORE_INDEX_BITS: u32 = 22;
+const _: () = assert!((PARTITIONS as u32 - 1) >> (32 - STORE_INDEX_BITS) == 0);
+
+impl StoreOrdinal {
+    /// Names the store of an index in a partition.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the partition has more than 4 million stores.
+    pub fn new(partition: u16, index: usize) -> Result<Self> {
+        let index = u32::try_from(index).ok();
+        let index = index.filter(|index| index >> STORE_INDEX_BITS == 0);
+        let index = index.ok_or_else(|| {
+            Error::Internal(format!("partition {partition} has more than 2^22 stores"))
+        })?;
+        Ok(Self(u32::from(partition) << STORE_INDEX_BITS | index))
+    }
+
+    /// Returns the partition and the index in it.
+    #[must_use]
+    pub fn parts(self) -> (usize, usize) {
+        let (partition, index) = (
+            self.0 >> STORE_INDEX_BITS,
+            self.0 & ((1 << STORE_INDEX_BITS) - 1),
+        );
+        (partition as usize, index as usize)
     }
 }
 
-impl From<CardRow> for CardDay {
-    fn from(CardRow([a, b, low]): CardRow) -> Self {
-        Self::of_halves((u64::from(a) << 32) | u64::from(b), low)
+/// A card's day, and 32 bits that say where: first which store, then which [`Leaf`] that is in. Ordered
+/// by card, then day, a sale before what is none, then where.
+///
+/// [`Leaf`]: super::places::Leaf
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CardVisit(u128);
+
+/// A [`CardVisit`] of a store, as it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct CardRow([u64; 2]);
+
+const WHERE_BITS: u32 = 32;
+const WHERE_MASK: u128 = (1 << WHERE_BITS) - 1;
+
+impl CardVisit {
+    /// No card on the first of all days.
+    pub const NONE: Self = Self(0);
+
+    fn new(card_day: CardDay, place: u32) -> Self {
+        let day = card_day.0 & DAY_MASK;
+        Self(card_day.card() << CARD_SHIFT | day << WHERE_BITS | u128::from(place))
+    }
+
+    /// Reads a row whose store is in a leaf.
+    #[must_use]
+    pub fn of(CardRow([high, low]): CardRow, leaf_of: impl FnOnce(StoreOrdinal) -> u32) -> Self {
+        let visit = u128::from(high) << 64 | u128::from(low);
+        let store = StoreOrdinal(u32::try_from(visit & WHERE_MASK).unwrap_or(0));
+        Self(visit & !WHERE_MASK | u128::from(leaf_of(store)))
+    }
+
+    /// Returns the day.
+    #[must_use]
+    pub fn day(self) -> i32 {
+        i32::from(u16::try_from((self.0 >> (WHERE_BITS + 1)) & u128::from(u16::MAX)).unwrap_or(0))
+    }
+
+    /// Returns whether there is a sale.
+    #[must_use]
+    pub fn is_sale(self) -> bool {
+        self.0 >> WHERE_BITS & 1 == 0
+    }
+
+    /// Returns the leaf.
+    #[must_use]
+    pub fn leaf(self) -> u32 {
+        u32::try_from(self.0 & WHERE_MASK).unwrap_or(0)
+    }
+
+    /// Returns whether both are of one card.
+    #[must_use]
+    pub fn is_same_card(self, other: Self) -> bool {
+        (self.0 ^ other.0) >> CARD_SHIFT == 0
+    }
+
+    /// Returns whether both are of one card and one day, sales or not.
+    #[must_use]
+    pub fn is_same_day(self, other: Self) -> bool {
+        (self.0 ^ other.0) >> (WHERE_BITS + 1) == 0
+    }
+
+    /// Returns the next `bits` bits of the card, at most 16, below the top `top` bits.
+    #[must_use]
+    pub fn bits_below_top(self, top: u32, bits: u32) -> usize {
+        let mask = (1 << bits) - 1;
+        usize::try_from((self.0 >> (128 - top - bits)) & mask).unwrap_or(0)
+    }
+}
+
+impl CardRow {
+    /// Packs a card's day at a store.
+    #[must_use]
+    #[inline]
+    pub fn new(card_day: CardDay, StoreOrdinal(store): StoreOrdinal) -> Self {
+        let CardVisit(visit) = CardVisit::new(card_day, store);
+        let word = |value: u128| u64::try_from(value & u128::from(u64::MAX)).unwrap_or(0);
+        Self([word(visit >> 64), word(visit)])
     }
 }
 
@@ -321,7 +417,24 @@ mod tests {
         assert!(early.is_sale() && !late.is_sale() && !early.is_same_day(late));
         assert!(early < new(card, 5, false) && early.is_same_day(new(card, 5, false)));
         assert!(!early.is_same_card(new(card ^ (1 << CARD_SHIFT), 5, true)));
-        assert_eq!(CardDay::from(CardRow::from(late)), late);
+        let store = StoreOrdinal::new(1_023, (1 << 22) - 1).unwrap();
+        assert_eq!(store.parts(), (1_023, (1 << 22) - 1));
+        assert!(StoreOrdinal::new(0, 1 << 22).is_err());
+        let visit = |card_day| {
+            let leaf_of = |it| {
+                assert_eq!(it, store);
+                7
+            };
+            CardVisit::of(CardRow::new(card_day, store), leaf_of)
+        };
+        for card_day in [early, late] {
+            let visit = visit(card_day);
+            let parts = (visit.day(), visit.is_sale(), visit.leaf());
+            assert_eq!(parts, (card_day.day(), card_day.is_sale(), 7));
+        }
+        assert!(visit(early).is_same_card(visit(late)) && visit(early) < visit(late));
+        assert!(!visit(early).is_same_day(visit(late)));
+        assert!(visit(early).is_same_day(visit(new(card, 5, false))));
         assert_eq!(
             (early.top_bits(8), new(1 << 120, 0, true).top_bits(8)),
             (0xff, 1)

@@ -6,17 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use nightshard_format::{
-    histogram::{Cell, FineHistogram},
-    record::{DAY_AMOUNTS_MAX, HalfHour},
-    statistics::Statistics,
-};
+use nightshard_format::record::HalfHour;
 
 use super::{
     card_days::DistanceCounts,
+    counted_rows::CountedRows,
     day_hours,
     dedupe::Repetition,
-    row::{PartitionRow, StoreRow},
+    row::{PartitionRow, StoreOrdinal, StoreRow},
     store_days::DayRows,
     store_order::StoreOrder,
     store_partition::{PartitionRecords, ProfileSet, Profiles, StoreContext, StoreWorker},
@@ -48,7 +45,7 @@ pub(super) fn reduce(
     let mut order = std::mem::take(&mut worker.order);
     for slice in 0..slices {
         order.arrange(&profiles, &take(&by_card, slice)?);
-        counted.add(&mut order, worker)?;
+        counted.add(partition, &mut order, worker)?;
     }
     worker.order = order;
     for (store, of_store) in counted.stores.iter_mut().enumerate() {
@@ -59,7 +56,8 @@ pub(super) fn reduce(
         days.for_each(|day| day.rows.sort());
         worker.encode_counted(&of_store.days, &of_store.distances, &mut out.records);
         let profile = profiles.store_profile(store, &counted.profile_rows, context.stores);
-        worker.finish(&profiles.stores[store], profile, &mut out)?;
+        let ordinal = StoreOrdinal::new(partition, store)?;
+        worker.finish(ordinal, &profiles.stores[store], profile, &mut out)?;
         out.used += out.stores.last().map_or(0, |store| store.totals.count);
     }
     Ok(out)
@@ -213,20 +211,13 @@ impl Visitor<StoreRow> for Cut {
 }
 
 /// What has been counted of one day.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct CountedDay {
     rows: CountedRows,
     hours: Vec<HalfHour>,
 }
 
 impl CountedDay {
-    fn new() -> Self {
-        Self {
-            rows: CountedRows::Amounts(Vec::new()),
-            hours: Vec::new(),
-        }
-    }
-
     pub(super) fn as_rows(&self) -> DayRows<'_> {
         self.rows.as_rows()
     }
@@ -234,48 +225,6 @@ impl CountedDay {
     pub(super) fn hours(&self) -> &[HalfHour] {
         &self.hours
     }
-}
-
-/// The rows of one day, gathered until they are too many.
-#[derive(Debug)]
-enum CountedRows {
-    Amounts(Vec<i64>),
-    Totals(Box<(Statistics, FineHistogram)>),
-}
-
-impl CountedRows {
-    fn add(&mut self, amount: i64) {
-        match self {
-            Self::Amounts(amounts) if amounts.len() < DAY_AMOUNTS_MAX => amounts.push(amount),
-            Self::Amounts(amounts) => {
-                let mut totals = (Statistics::default(), FineHistogram::default());
-                amounts
-                    .drain(..)
-                    .chain([amount])
-                    .for_each(|amount| count(&mut totals, amount));
-                *self = Self::Totals(Box::new(totals));
-            }
-            Self::Totals(totals) => count(totals, amount),
-        }
-    }
-
-    fn sort(&mut self) {
-        if let Self::Amounts(amounts) = self {
-            amounts.sort_unstable();
-        }
-    }
-
-    fn as_rows(&self) -> DayRows<'_> {
-        match self {
-            Self::Amounts(amounts) => DayRows::Amounts(amounts),
-            Self::Totals(totals) => DayRows::Totals(&totals.0, &totals.1),
-        }
-    }
-}
-
-fn count(totals: &mut (Statistics, FineHistogram), amount: i64) {
-    totals.0.push(amount);
-    totals.1.add(Cell::of(amount), 1);
 }
 
 /// What has been counted of one store.
@@ -305,7 +254,12 @@ impl Counted {
     }
 
     /// Adds the rows of some cards.
-    fn add(&mut self, order: &mut StoreOrder, worker: &mut StoreWorker) -> Result<()> {
+    fn add(
+        &mut self,
+        partition: u16,
+        order: &mut StoreOrder,
+        worker: &mut StoreWorker,
+    ) -> Result<()> {
         for (total, rows) in self.profile_rows.iter_mut().zip(&order.profile_rows) {
             *total += rows;
         }
@@ -313,14 +267,15 @@ impl Counted {
             let rows = order.store(store);
             let mut start = 0;
             for (day, end) in &rows.days {
-                let of_day = counted.days.entry(*day).or_insert_with(CountedDay::new);
+                let of_day = counted.days.entry(*day).or_default();
                 let amounts = &rows.amounts[start..*end];
                 amounts.iter().for_each(|amount| of_day.rows.add(*amount));
                 let hours = worker.hours.count(amounts, &rows.hours[start..*end]);
                 day_hours::merge(&mut of_day.hours, hours);
                 start = *end;
             }
-            let distances = worker.count_cards(&rows.card_days)?;
+            let ordinal = StoreOrdinal::new(partition, store)?;
+            let distances = worker.count_cards(ordinal, &rows.card_days)?;
             counted.distances.merge(&distances);
         }
         Ok(())

@@ -16,7 +16,7 @@ use super::{
     distances::Distances,
     market::MarketCounts,
     profile::RowProfile,
-    row::{CardDay, CardRow, PartitionRow, StoreRow},
+    row::{CardDay, CardRow, PartitionRow, StoreOrdinal, StoreRow},
     store_days::{DayRows, DaysEncoder, EncodedRecords},
     store_order::{StoreOrder, StoreRows},
 };
@@ -100,6 +100,8 @@ impl StoreWorker {
 /// The records of one store.
 #[derive(Debug)]
 pub struct StoreRecords {
+    /// What rows of the exchange by card call the store.
+    pub ordinal: StoreOrdinal,
     /// The store's id.
     pub id: Vec<u8>,
     /// Who it is.
@@ -186,9 +188,10 @@ pub fn reduce(
             continue;
         }
         out.used += rows.amounts.len() as u64;
-        worker.encode(rows, &mut out.records)?;
+        let ordinal = StoreOrdinal::new(partition, store)?;
+        worker.encode(ordinal, rows, &mut out.records)?;
         let profile = profiles.store_profile(store, &order.profile_rows, context.stores);
-        worker.finish(&profiles.stores[store], profile, &mut out)?;
+        worker.finish(ordinal, &profiles.stores[store], profile, &mut out)?;
     }
     worker.order = order;
     Ok(out)
@@ -196,13 +199,18 @@ pub fn reduce(
 
 impl StoreWorker {
     /// Encodes the days of one store, and sends its card days on.
-    fn encode(&mut self, rows: &mut StoreRows, records: &mut EncodedRecords) -> Result<()> {
+    fn encode(
+        &mut self,
+        store: StoreOrdinal,
+        rows: &mut StoreRows,
+        records: &mut EncodedRecords,
+    ) -> Result<()> {
         self.memory.forget(rows.card_days.len());
         let mut start = 0;
         for (day, end) in &rows.days {
             let of_day = start..*end;
             start = *end;
-            let first_ever = self.count_day(&rows.card_days[of_day.clone()])?;
+            let first_ever = self.count_day(store, &rows.card_days[of_day.clone()])?;
             let amounts = &mut rows.amounts[of_day.clone()];
             let hours = self.hours.count(amounts, &rows.hours[of_day]);
             if amounts.len() > 1 {
@@ -231,7 +239,7 @@ impl StoreWorker {
     /// Sends the cards of one day on, returns how many were never there before, and leaves in
     /// `returning` how long ago the others were, in `changes` how buyers differ, and in `second` and
     /// `cohorts` who of them buys again.
-    fn count_day(&mut self, card_days: &[CardDay]) -> Result<u64> {
+    fn count_day(&mut self, store: StoreOrdinal, card_days: &[CardDay]) -> Result<u64> {
         let mut first_ever = 0;
         self.changes.clear();
         let distances = [&mut self.returning, &mut self.second, &mut self.cohorts];
@@ -252,8 +260,8 @@ impl StoreWorker {
                     self.cohorts.push(months);
                 }
             }
-            self.cards
-                .push(card_day.top_bits(CARD_PARTITION_BITS), card_day.into())?;
+            let partition = card_day.top_bits(CARD_PARTITION_BITS);
+            self.cards.push(partition, CardRow::new(card_day, store))?;
         }
         net_changes(&mut self.changes);
         let distances = [&mut self.returning, &mut self.second, &mut self.cohorts];
@@ -283,7 +291,11 @@ impl StoreWorker {
     }
 
     /// Counts the distances of some of a store's cards, whose days ascend, and sends them on.
-    pub(super) fn count_cards(&mut self, card_days: &[CardDay]) -> Result<DistanceCounts> {
+    pub(super) fn count_cards(
+        &mut self,
+        store: StoreOrdinal,
+        card_days: &[CardDay],
+    ) -> Result<DistanceCounts> {
         self.memory.forget(card_days.len());
         let mut counts = DistanceCounts::default();
         for of_day in card_days.chunk_by(|a, b| a.day() == b.day()) {
@@ -296,8 +308,8 @@ impl StoreWorker {
                 if let Some(sale) = seen.sale {
                     counts.add_sale(card_day.day(), sale);
                 }
-                self.cards
-                    .push(card_day.top_bits(CARD_PARTITION_BITS), card_day.into())?;
+                let partition = card_day.top_bits(CARD_PARTITION_BITS);
+                self.cards.push(partition, CardRow::new(card_day, store))?;
             }
         }
         self.cards.spill_if_full()?;
@@ -307,12 +319,14 @@ impl StoreWorker {
     /// Ends a store.
     pub(super) fn finish(
         &mut self,
+        ordinal: StoreOrdinal,
         id: &[u8],
         profile: StoreProfile,
         out: &mut PartitionRecords,
     ) -> Result<()> {
         let totals = self.encoder.finish(&profile, &mut out.records)?;
         out.stores.push(StoreRecords {
+            ordinal,
             id: id.to_vec(),
             profile,
             totals,
@@ -333,7 +347,7 @@ fn sales_first(card_days: &[CardDay]) -> impl Iterator<Item = CardDay> {
 }
 
 /// Returns how the buyers of a day differ from its cards by one card, that is seen first on the day.
-fn buyer_changes(seen: Seen) -> impl Iterator<Item = Change> {
+pub(super) fn buyer_changes(seen: Seen) -> impl Iterator<Item = Change> {
     let change = |before: Before, cards| Change {
         distance: before.distance(),
         cards,

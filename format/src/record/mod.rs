@@ -21,10 +21,10 @@ mod summary;
 
 pub use changes::{Change, net_changes};
 pub use hours::{HALF_HOURS, HalfHour};
-pub use month::MonthRecord;
+pub use month::{DayPart, MonthRecord};
 pub use month_builder::{DAY_AMOUNTS_MAX, DayCards, MonthBuilder};
 pub use posting::{EntityKind, Posting, Postings, encode_postings};
-pub use ranking::{RankBy, Ranking, encode_ranking, ranking_key};
+pub use ranking::{RankBy, Ranking, encode_ranking, place_ranking_key, ranking_key};
 pub use runs::Run;
 pub use side_series::{SideSeries, encode_side_series};
 pub use summary::{MonthTotals, StoreProfile, Summary, SummaryBuilder};
@@ -35,10 +35,16 @@ pub const STORES: &str = "stores";
 pub const MARKETS: &str = "markets";
 /// The key of the market of all stores.
 pub const MARKET_ALL: &[u8] = b"all";
+/// Dataset of the regions, likewise, by id.
+pub const REGIONS: &str = "regions";
+/// Dataset of the categories, likewise, by id.
+pub const CATEGORIES: &str = "categories";
+/// Dataset of the categories of each region, likewise, by [`region_category_key`].
+pub const REGION_CATEGORIES: &str = "region_categories";
 /// Dataset of the words of names and of ids: [`Postings`] in `current`.
 pub const SEARCH: &str = "search";
-/// Dataset of lists: the ids of all `categories` and `regions`, and the names of all [`SERIES`], as a
-/// [`Ranking`] in `current`.
+/// Dataset of lists: the ids of all `categories` and `regions`, these and the categories of each region by
+/// size under [`place_ranking_key`], and the names of all [`SERIES`], as a [`Ranking`] in `current`.
 pub const CATALOG: &str = "catalog";
 /// Dataset of the orders of stores: a [`Ranking`] in `current`.
 pub const RANKINGS: &str = "rankings";
@@ -47,15 +53,25 @@ pub const RANKINGS: &str = "rankings";
 pub const SERIES: &str = "series";
 
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 10] = [
+pub const RESERVED_DATASETS: [&str; 11] = [
     STORES,
     MARKETS,
     SEARCH,
     CATALOG,
     RANKINGS,
     SERIES,
-    "regions",
-    "categories",
+    REGIONS,
+    CATEGORIES,
+    REGION_CATEGORIES,
     "tiles",
     "customers",
 ];
+
+/// The datasets whose keys have days: a [`Summary`] in `current`, a [`MonthRecord`] in each month.
+pub const SERIES_OF_DAYS: [&str; 5] = [STORES, MARKETS, REGIONS, CATEGORIES, REGION_CATEGORIES];
+
+/// Returns the key of a category in a region: both ids with a zero byte between, which no id has.
+#[must_use]
+pub fn region_category_key(region: impl AsRef<[u8]>, category: impl AsRef<[u8]>) -> Vec<u8> {
+    [region.as_ref(), &[0], category.as_ref()].concat()
+}

@@ -142,6 +142,38 @@ impl<'a> MonthRecord<'a> {
         Ok(())
     }
 
+    /// Returns all days of the month.
+    #[must_use]
+    pub fn days(&self) -> DayRange {
+        self.month.days()
+    }
+
+    /// Passes all that each day says of its rows to `visit`, in order.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a day is damaged.
+    pub fn visit_rows(&self, mut visit: impl FnMut(Day, DayPart)) -> Result<()> {
+        let range = self.month.days();
+        let mut days = self.days_from(range)?;
+        while let Some(day) = days.next_in(range) {
+            match read_day(&mut days.bytes)? {
+                DayRows::Amounts { len, bytes } => {
+                    visit_amounts(len, bytes, |amount| visit(day, DayPart::Amount(amount)))?;
+                }
+                DayRows::Totals {
+                    statistics,
+                    mut cells,
+                } => {
+                    visit(day, DayPart::Totals(statistics));
+                    decode_cells(&mut cells, |cell, count| {
+                        visit(day, DayPart::Cell(cell, count));
+                    })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Returns how many cards have their first day since `since` in this month and in `range`.
     ///
     /// Summed over the months of a range that begins at `since`, that is the number of distinct
@@ -357,6 +389,17 @@ impl<'a> MonthRecord<'a> {
         }
         Ok(days)
     }
+}
+
+/// What a day says of its rows: each amount, or their totals and how many there are in each cell.
+#[derive(Debug, Clone, Copy)]
+pub enum DayPart {
+    /// A row.
+    Amount(i64),
+    /// The totals of all rows.
+    Totals(Statistics),
+    /// Rows in a cell of the histogram.
+    Cell(Cell, u64),
 }
 
 /// The days of a month that have rows, and the bytes of those not yet read.

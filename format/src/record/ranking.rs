@@ -63,6 +63,26 @@ pub fn ranking_key(by: RankBy, region: Option<&str>, category: Option<&str>) -> 
     key
 }
 
+/// Returns the key, in the catalog, of the ranking of the places of a dataset: of [`REGIONS`], of
+/// [`CATEGORIES`], or of [`REGION_CATEGORIES`] the categories of a region.
+///
+/// [`REGIONS`]: super::REGIONS
+/// [`CATEGORIES`]: super::CATEGORIES
+/// [`REGION_CATEGORIES`]: super::REGION_CATEGORIES
+///
+/// # Examples
+/// ```
+/// use nightshard_format::record::{RankBy, REGION_CATEGORIES, place_ranking_key};
+/// let key = place_ranking_key(RankBy::Amount, REGION_CATEGORIES, Some("north"));
+/// assert_eq!(key, b"region_categories\0amount\0north");
+/// ```
+#[must_use]
+pub fn place_ranking_key(by: RankBy, dataset: &str, region: Option<&str>) -> Vec<u8> {
+    let parts = [Some(dataset), Some(by.as_str()), region];
+    let parts: Vec<&str> = parts.into_iter().flatten().collect();
+    parts.join("\0").into_bytes()
+}
+
 /// Appends the ids of a ranking, in their order.
 ///
 /// # Errors

@@ -27,8 +27,9 @@ use crate::{
     connection::Progress,
     exchange, host,
     listen::Doors,
-    metrics::{Counted, Resource},
+    metrics::Counted,
     problem::{Problem, Result},
+    resource::Resource,
     respond::{Answer, no_such_path},
     service::{Reply, Shared, read_body},
 };

@@ -1,6 +1,6 @@
 //! `GET /v1/stores/{id}/comparison`: a period beside an earlier one.
 
-use super::{Lookup, asked_period::AskedPeriod, parameters::Parameters};
+use super::{Lookup, asked_period::AskedPeriod, parameters::Parameters, places::write_id};
 use crate::{
     comparison::{Drivers, Earlier, Side, drivers, growth},
     json::Json,
@@ -39,18 +39,13 @@ impl Query {
     }
 
     /// Writes the answer.
-    pub(super) fn write(
-        &self,
-        lookup: &mut Lookup<'_>,
-        key: &[u8],
-        series: &Series<'_>,
-    ) -> Result<()> {
+    pub(super) fn write(&self, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
         let transactions = lookup.served.transactions()?;
         let now = read(&self.now, series, lookup.work)?;
         let before = read(&self.before, series, lookup.work)?;
         let json = &mut *lookup.json;
         json.begin_object();
-        json.key("id").bytes(key);
+        write_id(json, series);
         let name = EARLIER.iter().find(|(_, with)| *with == self.with);
         json.key("with")
             .optional_string(name.map(|(name, _)| *name));

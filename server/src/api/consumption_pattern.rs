@@ -2,7 +2,7 @@
 
 use nightshard_format::record::HALF_HOURS;
 
-use super::{Lookup, asked_period::AskedPeriod, parameters::Parameters};
+use super::{Lookup, asked_period::AskedPeriod, parameters::Parameters, places::write_id};
 use crate::{
     json::Json,
     pattern::{HourOfWeekday, Pattern, Rows},
@@ -32,18 +32,13 @@ impl Query {
     }
 
     /// Writes the answer.
-    pub(super) fn write(
-        &self,
-        lookup: &mut Lookup<'_>,
-        key: &[u8],
-        series: &Series<'_>,
-    ) -> Result<()> {
+    pub(super) fn write(&self, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
         let transactions = lookup.served.transactions()?;
         let pattern = series.pattern(&self.asked.window, lookup.work)?;
         lookup.work.spend(ANSWER_NS)?;
         let json = &mut *lookup.json;
         json.begin_object();
-        json.key("id").bytes(key);
+        write_id(json, series);
         self.asked.write(json);
         json.members(&transactions.currency);
         json.key("count").integer(pattern.all.count);

@@ -2,7 +2,7 @@
 
 use nightshard_format::histogram::{BINS_DEFAULT, BINS_MAX, BINS_MIN, Selection, reduce};
 
-use super::{Lookup, asked_period::AskedPeriod, parameters::Parameters};
+use super::{Lookup, asked_period::AskedPeriod, parameters::Parameters, places::write_id};
 use crate::{problem::Result, series::Series};
 
 /// The words of `of`.
@@ -35,12 +35,7 @@ impl Query {
     }
 
     /// Writes the answer.
-    pub(super) fn write(
-        &self,
-        lookup: &mut Lookup<'_>,
-        key: &[u8],
-        series: &Series<'_>,
-    ) -> Result<()> {
+    pub(super) fn write(&self, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
         let transactions = lookup.served.transactions()?;
         let fine = series.bins(&self.asked.window, lookup.work)?;
         let cells = fine
@@ -50,7 +45,7 @@ impl Query {
         let rows = reduce(&fine, self.selection, self.bins, transactions.method);
         let json = &mut *lookup.json;
         json.begin_object();
-        json.key("id").bytes(key);
+        write_id(json, series);
         self.asked.write(json);
         let name = SELECTIONS.iter().find(|(_, of)| *of == self.selection);
         json.key("of").optional_string(name.map(|(name, _)| *name));

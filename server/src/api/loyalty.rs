@@ -2,7 +2,7 @@
 
 use nightshard_format::calendar::Day;
 
-use super::{Lookup, asked_period::AskedPeriod, parameters::Parameters};
+use super::{Lookup, asked_period::AskedPeriod, parameters::Parameters, places::write_id};
 use crate::{
     json::Json,
     loyalty::{Loyalty, REPEAT_DAYS, WARM_UP_DAYS},
@@ -42,17 +42,12 @@ impl Query {
     }
 
     /// Writes the answer.
-    pub(super) fn write(
-        &self,
-        lookup: &mut Lookup<'_>,
-        key: &[u8],
-        series: &Series<'_>,
-    ) -> Result<()> {
+    pub(super) fn write(&self, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
         let loyalty = series.loyalty(&self.asked.window, self.absence, lookup.work)?;
         lookup.work.spend(ANSWER_NS)?;
         let json = &mut *lookup.json;
         json.begin_object();
-        json.key("id").bytes(key);
+        write_id(json, series);
         self.asked.write(json);
         json.key("absence_days").integer(u64::from(self.absence));
         self.write_cards(json, &loyalty);

@@ -14,6 +14,7 @@ mod histogram;
 mod info;
 mod loyalty;
 pub(crate) mod parameters;
+mod places;
 mod quality;
 pub(crate) mod route;
 mod sales_by_day;
@@ -23,7 +24,7 @@ mod statistics;
 mod stores;
 mod unit_price;
 
-use nightshard_format::record::STORES;
+use nightshard_format::record::{CATEGORIES, REGION_CATEGORIES, REGIONS, STORES};
 
 use self::{
     parameters::Parameters,
@@ -81,6 +82,9 @@ impl Lookup<'_> {
             }
             Route::Packed { dataset, key } => datasets::write(dataset, key, parameters, self),
             Route::Stores => stores::write_list(parameters, self),
+            Route::Places { dataset, region } => {
+                places::write_list(dataset, region.as_deref(), parameters, self)
+            }
             Route::UnitPrices => unit_price::write_list(parameters, self),
             Route::SideSeries => side_series::write_list(parameters, self),
             Route::Search => search::write(parameters, self),
@@ -119,18 +123,24 @@ impl Lookup<'_> {
         let days = self.served.transactions()?.days;
         let series = Series::find(self.served.generation(), days, dataset, key)?;
         let series = series.ok_or_else(|| {
-            let kind = if dataset == STORES { "store" } else { "market" };
+            let kind = match dataset {
+                STORES => "store",
+                REGIONS => "region",
+                CATEGORIES => "category",
+                REGION_CATEGORIES => "category in such a region",
+                _ => "market",
+            };
             Problem::not_found(format!("there is no such {kind}"))
         })?;
         match query {
-            Query::Profile => stores::write_profile(self, key, &series)?,
-            Query::Statistics(query) => query.write(self, key, &series)?,
-            Query::Histogram(query) => query.write(self, key, &series)?,
-            Query::UnitPrice(query) => query.write(self, key, &series)?,
-            Query::Comparison(query) => query.write(self, key, &series)?,
-            Query::ConsumptionPattern(query) => query.write(self, key, &series)?,
-            Query::Loyalty(query) => query.write(self, key, &series)?,
-            Query::SalesByDay(query) => query.write(self, key, &series)?,
+            Query::Profile => stores::write_profile(self, &series)?,
+            Query::Statistics(query) => query.write(self, &series)?,
+            Query::Histogram(query) => query.write(self, &series)?,
+            Query::UnitPrice(query) => query.write(self, &series)?,
+            Query::Comparison(query) => query.write(self, &series)?,
+            Query::ConsumptionPattern(query) => query.write(self, &series)?,
+            Query::Loyalty(query) => query.write(self, &series)?,
+            Query::SalesByDay(query) => query.write(self, &series)?,
         }
         Ok(())
     }
@@ -142,7 +152,7 @@ fn take_numbers(parameters: &mut Parameters<'_>) -> Result<bool, Problem> {
     Ok(quoted.unwrap_or(false))
 }
 
-/// What a request asks of a store or market.
+/// What a request asks of a store, market or place.
 enum Query<'g> {
     Profile,
     Statistics(statistics::Query),

@@ -2,17 +2,19 @@
 
 use std::borrow::Cow;
 
-use nightshard_format::record::{EntityKind, MARKETS, STORES};
+use nightshard_format::record::{
+    CATEGORIES, EntityKind, MARKETS, REGION_CATEGORIES, REGIONS, STORES, region_category_key,
+};
 use percent_encoding::percent_decode_str;
 
 /// What a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
-    /// One store or market.
+    /// One store, market, region, category, or category of a region.
     Series {
         /// The dataset that has it.
         dataset: &'static str,
-        /// Its id.
+        /// Its key in there.
         key: Cow<'a, [u8]>,
         /// What of it.
         part: Part,
@@ -26,6 +28,13 @@ pub(crate) enum Route<'a> {
     },
     /// The stores in order of size.
     Stores,
+    /// The places of a dataset in order of size.
+    Places {
+        /// The dataset that has them.
+        dataset: &'static str,
+        /// The region whose categories they are.
+        region: Option<Cow<'a, [u8]>>,
+    },
     /// The unit prices of all stores.
     UnitPrices,
     /// The side series.
@@ -48,7 +57,7 @@ pub(crate) enum Route<'a> {
     Metrics,
 }
 
-/// What of a store or market.
+/// What of a store, market or place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     /// Who it is.
@@ -63,10 +72,38 @@ pub(crate) enum Part {
     Comparison,
     /// Rows by weekday and hour.
     ConsumptionPattern,
-    /// Who comes back, of stores.
+    /// Who comes back, but of markets.
     Loyalty,
     /// Sales beside a side series.
     SalesByDay,
+}
+
+impl Part {
+    /// All parts.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Profile,
+        Self::Statistics,
+        Self::Histogram,
+        Self::UnitPrice,
+        Self::Comparison,
+        Self::ConsumptionPattern,
+        Self::Loyalty,
+        Self::SalesByDay,
+    ];
+
+    /// Returns the last segment of the part's path, if it has one of its own.
+    pub(crate) fn segment(self) -> Option<&'static str> {
+        match self {
+            Self::Profile => None,
+            Self::Statistics => Some("statistics"),
+            Self::Histogram => Some("histogram"),
+            Self::UnitPrice => Some("unit_price"),
+            Self::Comparison => Some("comparison"),
+            Self::ConsumptionPattern => Some("consumption_pattern"),
+            Self::Loyalty => Some("loyalty"),
+            Self::SalesByDay => Some("sales_by_day"),
+        }
+    }
 }
 
 impl<'a> Route<'a> {
@@ -76,12 +113,17 @@ impl<'a> Route<'a> {
     pub(crate) fn parse(path: &'a str) -> Option<Self> {
         let mut segments = path.strip_prefix('/')?.split('/');
         let first = segments.next()?;
-        let rest: [Option<&str>; 4] = std::array::from_fn(|_| segments.next());
+        let rest: [Option<&str>; 6] = std::array::from_fn(|_| segments.next());
         match (first, rest) {
             ("v1", [Some("stores"), None, ..]) => Some(Self::Stores),
-            ("v1", [Some("stores"), Some(id), part, None]) => Self::series(STORES, id, part),
-            ("v1", [Some("markets"), Some(id), part, None]) => Self::series(MARKETS, id, part),
-            ("v1", [Some("datasets"), Some(dataset), Some(key), None]) => Some(Self::Packed {
+            ("v1", [Some("stores"), Some(id), part, None, ..]) => Self::series(STORES, id, part),
+            ("v1", [Some("markets"), Some(id), part, None, ..]) => Self::series(MARKETS, id, part),
+            ("v1", [Some("regions"), rest @ ..]) => Self::region(rest),
+            ("v1", [Some("categories"), None, ..]) => Some(Self::places(CATEGORIES, None)),
+            ("v1", [Some("categories"), Some(id), part, None, ..]) => {
+                Self::series(CATEGORIES, id, part)
+            }
+            ("v1", [Some("datasets"), Some(dataset), Some(key), None, ..]) => Some(Self::Packed {
                 dataset: percent_decode_str(dataset).into(),
                 key: percent_decode_str(key).into(),
             }),
@@ -89,7 +131,7 @@ impl<'a> Route<'a> {
             ("v1", [Some("series"), None, ..]) => Some(Self::SideSeries),
             ("v1", [Some("search"), None, ..]) => Some(Self::Search),
             ("v1", [Some("batch"), None, ..]) => Some(Self::Batch),
-            ("v1", [Some("info"), Some(name), None, _]) => match name {
+            ("v1", [Some("info"), Some(name), None, ..]) => match name {
                 "generation" => Some(Self::Generation),
                 "quality" => Some(Self::Quality),
                 "regions" => Some(Self::Catalog(EntityKind::Region)),
@@ -103,23 +145,43 @@ impl<'a> Route<'a> {
         }
     }
 
-    fn series(dataset: &'static str, id: &'a str, part: Option<&str>) -> Option<Self> {
-        let part = match part {
-            None => Part::Profile,
-            Some("statistics") => Part::Statistics,
-            Some("histogram") => Part::Histogram,
-            Some("unit_price") => Part::UnitPrice,
-            Some("comparison") => Part::Comparison,
-            Some("loyalty") if dataset == STORES => Part::Loyalty,
-            Some("consumption_pattern") => Part::ConsumptionPattern,
-            Some("sales_by_day") => Part::SalesByDay,
-            Some(_) => return None,
-        };
-        Some(Self::Series {
+    /// Returns what the segments after `regions` name.
+    fn region(segments: [Option<&'a str>; 5]) -> Option<Self> {
+        match segments {
+            [None, ..] => Some(Self::places(REGIONS, None)),
+            [Some(id), Some("categories"), None, ..] => {
+                Some(Self::places(REGION_CATEGORIES, Some(id)))
+            }
+            [Some(region), Some("categories"), Some(category), part, None] => {
+                let [region, category] = [region, category].map(percent_decode_str);
+                let key = region_category_key(Cow::from(region), Cow::from(category));
+                Self::series_of(REGION_CATEGORIES, key.into(), part)
+            }
+            [Some(id), part, None, ..] => Self::series(REGIONS, id, part),
+            _ => None,
+        }
+    }
+
+    fn places(dataset: &'static str, region: Option<&'a str>) -> Self {
+        Self::Places {
             dataset,
-            key: percent_decode_str(id).into(),
-            part,
-        })
+            region: region.map(|id| percent_decode_str(id).into()),
+        }
+    }
+
+    fn series(dataset: &'static str, id: &'a str, part: Option<&str>) -> Option<Self> {
+        Self::series_of(dataset, percent_decode_str(id).into(), part)
+    }
+
+    fn series_of(dataset: &'static str, key: Cow<'a, [u8]>, part: Option<&str>) -> Option<Self> {
+        let part = Part::ALL
+            .into_iter()
+            .find(|known| known.segment() == part)?;
+        // Whose cards those of all stores together are is not counted.
+        if part == Part::Loyalty && dataset == MARKETS {
+            return None;
+        }
+        Some(Self::Series { dataset, key, part })
     }
 
     /// Returns the methods of the resource, as the header `Allow` lists them.
@@ -166,6 +228,46 @@ mod tests {
     }
 
     #[test]
+    fn categories_of_a_region_are_named_by_both() {
+        let series = |dataset, key: &'static [u8], part| {
+            let key = Cow::Borrowed(key);
+            Some(Route::Series { dataset, key, part })
+        };
+        let list = |dataset, region: Option<&'static [u8]>| {
+            let region = region.map(Cow::Borrowed);
+            Some(Route::Places { dataset, region })
+        };
+        for (path, expected) in [
+            ("/v1/regions", list(REGIONS, None)),
+            ("/v1/categories", list(CATEGORIES, None)),
+            (
+                "/v1/regions/a%2Fb/categories",
+                list(REGION_CATEGORIES, Some(b"a/b")),
+            ),
+            ("/v1/regions/a", series(REGIONS, b"a", Part::Profile)),
+            (
+                "/v1/categories/a/loyalty",
+                series(CATEGORIES, b"a", Part::Loyalty),
+            ),
+            (
+                "/v1/regions/a%20b/categories/c%2F",
+                series(REGION_CATEGORIES, b"a b\0c/", Part::Profile),
+            ),
+            (
+                "/v1/regions/a/categories/c/histogram",
+                series(REGION_CATEGORIES, b"a\0c", Part::Histogram),
+            ),
+            // A zero byte is part of a region's id here, which none has.
+            (
+                "/v1/regions/a%00c/histogram",
+                series(REGIONS, b"a\0c", Part::Histogram),
+            ),
+        ] {
+            assert_eq!(Route::parse(path), expected, "{path}");
+        }
+    }
+
+    #[test]
     fn paths_that_name_nothing_have_no_route() {
         for path in [
             "",
@@ -177,6 +279,9 @@ mod tests {
             "/v1/stores/a/statistics/x",
             "/v1/stores/a/statistics/",
             "/v1/markets/all/loyalty",
+            "/v1/regions/a/categories/b/histogram/c",
+            "/v1/regions/a/stores/b",
+            "/v1/categories/a/categories",
             "/v1/search/x",
             "/v1/series/",
             "/v1/series/kospi",

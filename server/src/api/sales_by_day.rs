@@ -1,6 +1,6 @@
 //! `GET /v1/stores/{id}/sales_by_day`: sales beside a side series.
 
-use super::{Lookup, check_length, parameters::Parameters};
+use super::{Lookup, check_length, parameters::Parameters, places::write_id};
 use crate::{
     joined::{Correlation, JoinedDay, join},
     json::Json,
@@ -44,12 +44,7 @@ impl<'g> Query<'g> {
     }
 
     /// Writes the answer.
-    pub(super) fn write(
-        &self,
-        lookup: &mut Lookup<'_>,
-        key: &[u8],
-        series: &Series<'_>,
-    ) -> Result<()> {
+    pub(super) fn write(&self, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
         let transactions = lookup.served.transactions()?;
         let SeriesHead { name, values, .. } = self.beside;
         let totals = series.totals_by_day(&self.window, lookup.work)?;
@@ -60,7 +55,7 @@ impl<'g> Query<'g> {
         let correlation = Correlation::of(&joined);
         let json = &mut *lookup.json;
         json.begin_object();
-        json.key("id").bytes(key);
+        write_id(json, series);
         json.key("series").string(name);
         json.key("stale").boolean(self.beside.is_stale);
         json.members(&transactions.currency);

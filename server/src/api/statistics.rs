@@ -2,7 +2,7 @@
 
 use nightshard_format::calendar::PeriodKind;
 
-use super::{ANSWER_BYTES_MAX, Lookup, check_length, parameters::Parameters};
+use super::{ANSWER_BYTES_MAX, Lookup, check_length, parameters::Parameters, places::write_id};
 use crate::{
     json::Json,
     problem::{Failure, Result},
@@ -60,12 +60,7 @@ impl Query {
     }
 
     /// Writes the answer.
-    pub(super) fn write(
-        &self,
-        lookup: &mut Lookup<'_>,
-        key: &[u8],
-        series: &Series<'_>,
-    ) -> Result<()> {
+    pub(super) fn write(&self, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
         let mut rows = series.rows(self.kind, &self.window, lookup.work)?;
         if self.fills {
             // Every period filled in has a day of its own.
@@ -80,7 +75,7 @@ impl Query {
         let transactions = lookup.served.transactions()?;
         let json = &mut *lookup.json;
         json.begin_object();
-        json.key("id").bytes(key);
+        write_id(json, series);
         let name = KINDS.iter().find(|(_, kind)| *kind == self.kind);
         json.key("group_by")
             .optional_string(name.map(|(name, _)| *name));

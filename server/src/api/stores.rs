@@ -21,7 +21,7 @@ const STORE_NS: u64 = 2_500;
 /// Tenths of millionths of a degree in a degree.
 const LOCATION_UNITS: f64 = 1e7;
 
-/// The resources of a store beside who it is; a market has all but the last.
+/// The resources of a store or place beside who it is; a market has all but the last.
 const AVAILABLE: [&str; 6] = [
     "statistics",
     "histogram",
@@ -31,19 +31,15 @@ const AVAILABLE: [&str; 6] = [
     "loyalty",
 ];
 
-/// Writes who a store or market is.
-pub(super) fn write_profile(
-    lookup: &mut Lookup<'_>,
-    key: &[u8],
-    series: &Series<'_>,
-) -> Result<()> {
+/// Writes who a store, market or place is.
+pub(super) fn write_profile(lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
     let transactions = lookup.served.transactions()?;
     let summary = series.summary();
     let profile = &summary.profile;
     let totals = summary.statistics();
     let json = &mut *lookup.json;
     json.begin_object();
-    json.key("id").bytes(key);
+    json.key("id").bytes(series.id());
     json.key("name").optional_string(profile.name.as_deref());
     json.key("merchant_id")
         .optional_string(profile.merchant_id.as_deref());
@@ -112,7 +108,7 @@ pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>
 }
 
 /// Takes `rank_by`.
-fn take_order(parameters: &mut Parameters<'_>) -> Result<RankBy, Problem> {
+pub(super) fn take_order(parameters: &mut Parameters<'_>) -> Result<RankBy, Problem> {
     let by = parameters.take_parsed("rank_by")?;
     Ok(by.unwrap_or(RankBy::Transactions))
 }

@@ -11,6 +11,7 @@ use super::{
     cursor::Page,
     filter::{Filter, missing_store},
     parameters::Parameters,
+    places::write_id,
 };
 use crate::{
     json::Json,
@@ -65,12 +66,7 @@ impl Query {
     }
 
     /// Writes the answer.
-    pub(super) fn write(
-        &self,
-        lookup: &mut Lookup<'_>,
-        key: &[u8],
-        series: &Series<'_>,
-    ) -> Result<()> {
+    pub(super) fn write(&self, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
         let transactions = lookup.served.transactions()?;
         let len = self.days.iter().count();
         if len > ANSWER_BYTES_MAX / ROW_BYTES_MIN {
@@ -85,7 +81,7 @@ impl Query {
         lookup.work.spend(len as u64 * ROW_NS)?;
         let json = &mut *lookup.json;
         json.begin_object();
-        json.key("id").bytes(key);
+        write_id(json, series);
         let name = SPANS.iter().find(|(_, span)| *span == self.span);
         json.key("window")
             .optional_string(name.map(|(name, _)| *name));

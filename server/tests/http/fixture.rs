@@ -1,5 +1,7 @@
 //! Generations of a few rows, written with the format's own writers; day gaps counted naively.
 
+mod places;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
@@ -207,6 +209,7 @@ impl Fixture {
         let profile = StoreProfile::default();
         put_series(&mut spans, MARKETS, MARKET_ALL, payments, &profile);
         put_rankings(&mut spans, shops, payments);
+        places::put_places(&mut spans, shops, payments);
         put_side_series(&mut spans, series);
         let terms = put_search(&mut spans, shops);
         let shards = spans

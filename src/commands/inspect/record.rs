@@ -5,7 +5,7 @@ use std::fmt::Write;
 use nightshard_format::{
     calendar::Month,
     record::{
-        CATALOG, MARKETS, MonthRecord, Postings, RANKINGS, Ranking, SEARCH, SERIES, STORES,
+        CATALOG, MonthRecord, Postings, RANKINGS, Ranking, SEARCH, SERIES, SERIES_OF_DAYS,
         SideSeries, StoreProfile, Summary,
     },
     shard::{Identity, Span},
@@ -89,9 +89,14 @@ impl RecordFacts {
         key: &[u8],
         value: &[u8],
     ) -> nightshard_format::Result<Self> {
-        let decoded = match (identity.dataset.as_str(), identity.span) {
-            (STORES | MARKETS, Span::Current) => ValueFacts::Summary(Box::new(summary(value)?)),
-            (STORES | MARKETS, Span::Month(at)) => ValueFacts::Month(month(at, value)?),
+        let dataset = identity.dataset.as_str();
+        let decoded = match (dataset, identity.span) {
+            (_, Span::Current) if SERIES_OF_DAYS.contains(&dataset) => {
+                ValueFacts::Summary(Box::new(summary(value)?))
+            }
+            (_, Span::Month(at)) if SERIES_OF_DAYS.contains(&dataset) => {
+                ValueFacts::Month(month(at, value)?)
+            }
             (RANKINGS | CATALOG, Span::Current) => ValueFacts::Ids(ids(value)?),
             (SEARCH, Span::Current) => ValueFacts::Postings(postings(value)?),
             (SERIES, Span::Current) => ValueFacts::Series(series(value)?),

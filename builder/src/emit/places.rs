@@ -1,0 +1,166 @@
+//! The shards of regions, categories, and the categories of each region: sums of what the shards of
+//! their stores say.
+
+use std::{collections::BTreeMap, str::FromStr};
+
+use nightshard_format::{
+    calendar::Month,
+    key::{self, PartitionRun},
+    record::{MonthRecord, STORES},
+    shard::{Mapped, Shard, Span},
+};
+
+use super::{
+    catalog::StoreFacts,
+    shard_set::{ShardSet, Staged, Staging},
+};
+use crate::{
+    Error, Result,
+    kernel::{
+        place_cards::PlaceDistances,
+        place_days::PlaceDays,
+        places::{Place, PlaceKind, Places},
+        store_days::{DaysEncoder, EncodedRecords},
+    },
+};
+
+/// The months of the stores, as they were written into the staging folder.
+pub struct StoreMonths {
+    months: BTreeMap<Month, Vec<Shard<Mapped>>>,
+}
+
+impl StoreMonths {
+    /// Opens the shards of months among those that were written.
+    ///
+    /// # Errors
+    /// [`Error::File`] if one cannot be read.
+    pub fn open(staged: &[Staged]) -> Result<Self> {
+        let mut months = BTreeMap::<Month, Vec<Shard<Mapped>>>::new();
+        for Staged { entry, path } in staged.iter().filter(|it| it.entry.dataset == STORES) {
+            if let Span::Month(month) = Span::from_str(&entry.span)? {
+                let shard = Mapped::open(path).and_then(Shard::open);
+                let shard = shard.map_err(|error| Error::File {
+                    path: path.clone(),
+                    problem: error.to_string(),
+                })?;
+                months.entry(month).or_default().push(shard);
+            }
+        }
+        Ok(Self { months })
+    }
+
+    /// Adds the days of a store to `days`.
+    fn add(&self, store: &[u8], days: &mut PlaceDays) -> Result<()> {
+        let partition = key::partition_of(key::hash(store));
+        for (month, shards) in &self.months {
+            let mut shards = shards.iter();
+            let shard = shards.find(|shard| shard.identity().run.contains(partition));
+            let Some(value) = shard.map(|shard| shard.get(store)).transpose()?.flatten() else {
+                continue;
+            };
+            days.add(&MonthRecord::parse(*month, value.in_place()?)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// The records of some places, one after the other.
+pub struct PlaceRecords {
+    first: usize,
+    records: EncodedRecords,
+    /// Where the records of each place end.
+    ends: Vec<usize>,
+}
+
+/// Encodes the records of the places of one partition.
+///
+/// # Errors
+/// [`Error::Format`] if a shard that was just written cannot be read.
+pub fn encode(
+    distances: &PlaceDistances,
+    places: &Places,
+    stores: &[StoreFacts],
+    months: &StoreMonths,
+) -> Result<PlaceRecords> {
+    let mut out = PlaceRecords {
+        first: distances.first,
+        records: EncodedRecords::default(),
+        ends: Vec::new(),
+    };
+    let mut encoder = DaysEncoder::default();
+    let places = places.list()[distances.first..].iter();
+    for (place, counts) in places.zip(&distances.counts) {
+        let mut days = PlaceDays::default();
+        for store in &place.stores {
+            months.add(&stores[*store].id, &mut days)?;
+        }
+        days.encode(counts, &mut encoder, &mut out.records);
+        encoder.finish(&place.profile, &mut out.records)?;
+        out.ends.push(out.records.spans.len());
+    }
+    Ok(out)
+}
+
+/// Takes the records of places, in order, to shards.
+pub struct PlaceShards<'a> {
+    staging: &'a Staging,
+    places: &'a [Place],
+    set: Option<(PlaceKind, ShardSet)>,
+    staged: Vec<Staged>,
+}
+
+impl<'a> PlaceShards<'a> {
+    /// Starts writing into `staging`.
+    #[must_use]
+    pub fn new(staging: &'a Staging, places: &'a Places) -> Self {
+        Self {
+            staging,
+            places: places.list(),
+            set: None,
+            staged: Vec::new(),
+        }
+    }
+
+    /// Adds the next records.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the staging folder takes no more.
+    pub fn add(&mut self, records: &PlaceRecords) -> Result<()> {
+        let EncodedRecords { values, spans } = &records.records;
+        let (mut first, mut start) = (0, 0);
+        for (place, end_records) in self.places[records.first..].iter().zip(&records.ends) {
+            if self
+                .set
+                .as_ref()
+                .is_none_or(|(kind, _)| *kind != place.kind)
+            {
+                self.finish_kind()?;
+            }
+            // There are few places: one shard of a span has them all.
+            let new = || ShardSet::new(self.staging, place.kind.dataset(), PartitionRun::ALL);
+            let (_, set) = self.set.get_or_insert_with(|| (place.kind, new()));
+            for (span, end) in &spans[first..*end_records] {
+                set.append(*span, &place.key, &values[start..*end])?;
+                start = *end;
+            }
+            first = *end_records;
+        }
+        Ok(())
+    }
+
+    fn finish_kind(&mut self) -> Result<()> {
+        if let Some((_, set)) = self.set.take() {
+            self.staged.extend(set.finish()?);
+        }
+        Ok(())
+    }
+
+    /// Ends all shards.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the staging folder takes no more.
+    pub fn finish(mut self) -> Result<Vec<Staged>> {
+        self.finish_kind()?;
+        Ok(self.staged)
+    }
+}

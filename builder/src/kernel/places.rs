@@ -1,0 +1,215 @@
+//! Regions, categories, and the categories of each region, as sets of stores.
+
+use std::collections::BTreeMap;
+
+use nightshard_format::{
+    key,
+    record::{CATEGORIES, REGION_CATEGORIES, REGIONS, StoreProfile, region_category_key},
+};
+
+use super::row::StoreOrdinal;
+use crate::{Error, Result};
+
+/// What kind of place it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PlaceKind {
+    /// A category.
+    Category,
+    /// A category of a region.
+    RegionCategory,
+    /// A region.
+    Region,
+}
+
+impl PlaceKind {
+    /// Returns the dataset of such places.
+    #[must_use]
+    pub fn dataset(self) -> &'static str {
+        match self {
+            Self::Category => CATEGORIES,
+            Self::RegionCategory => REGION_CATEGORIES,
+            Self::Region => REGIONS,
+        }
+    }
+}
+
+/// A place, and its stores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// What it is.
+    pub kind: PlaceKind,
+    /// Its key in the dataset of its kind.
+    pub key: Vec<u8>,
+    /// Its region and category.
+    pub profile: StoreProfile,
+    /// Its stores, numbered in the order in which they were given.
+    pub stores: Vec<usize>,
+}
+
+/// There are fewer places than this.
+pub(super) const PLACES_MAX: u64 = 1 << 29;
+
+/// Stores of the same places.
+pub type Leaf = u32;
+
+/// All places.
+#[derive(Debug, Default)]
+pub struct Places {
+    /// By kind, then in the order of a shard's keys.
+    list: Vec<Place>,
+    /// The ordinals in `list` of the places that a leaf is in.
+    of_leaf: Vec<Vec<u32>>,
+    /// By partition and index of a store.
+    leaves: Vec<Vec<Leaf>>,
+}
+
+impl Places {
+    /// Finds the places of stores, given with their region and category where these are known.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if there are 2^29 places.
+    pub fn of<'a>(
+        stores: impl IntoIterator<Item = (StoreOrdinal, Option<&'a str>, Option<&'a str>)>,
+    ) -> Result<Self> {
+        let mut places = Self::default();
+        let mut by_leaf = BTreeMap::<(Option<&str>, Option<&str>), (Leaf, Vec<usize>)>::new();
+        for (number, (ordinal, region, category)) in stores.into_iter().enumerate() {
+            let next = Leaf::try_from(by_leaf.len()).unwrap_or(Leaf::MAX);
+            let (leaf, stores) = by_leaf
+                .entry((region, category))
+                .or_insert_with(|| (next, Vec::new()));
+            stores.push(number);
+            places.note(ordinal, *leaf);
+        }
+        let mut found = BTreeMap::<(PlaceKind, u64, Vec<u8>), (Place, Vec<Leaf>)>::new();
+        for ((region, category), (leaf, stores)) in &by_leaf {
+            for place in places_of(*region, *category) {
+                let order = (place.kind, key::hash(&place.key), place.key.clone());
+                let (place, leaves) = found.entry(order).or_insert((place, Vec::new()));
+                place.stores.extend(stores);
+                leaves.push(*leaf);
+            }
+        }
+        places.of_leaf.resize(by_leaf.len(), Vec::new());
+        for (ordinal, (place, leaves)) in (0..).zip(found.into_values()) {
+            for leaf in leaves {
+                places.of_leaf[leaf as usize].push(ordinal);
+            }
+            places.list.push(place);
+        }
+        if places.list.len() as u64 >= PLACES_MAX {
+            return Err(Error::Internal("there are 2^29 places".into()));
+        }
+        Ok(places)
+    }
+
+    fn note(&mut self, store: StoreOrdinal, leaf: Leaf) {
+        let (partition, index) = store.parts();
+        if self.leaves.len() <= partition {
+            self.leaves.resize(partition + 1, Vec::new());
+        }
+        let leaves = &mut self.leaves[partition];
+        if leaves.len() <= index {
+            leaves.resize(index + 1, 0);
+        }
+        leaves[index] = leaf;
+    }
+
+    /// Returns all places, by kind, then in the order of a shard's keys.
+    #[must_use]
+    pub fn list(&self) -> &[Place] {
+        &self.list
+    }
+
+    /// Returns the leaf of a store that was given.
+    #[must_use]
+    #[inline]
+    pub fn leaf_of(&self, store: StoreOrdinal) -> Leaf {
+        let (partition, index) = store.parts();
+        self.leaves[partition][index]
+    }
+
+    /// Returns the ordinals in [`Places::list`] of the places that a leaf is in.
+    #[must_use]
+    #[inline]
+    pub fn of_leaf(&self, leaf: Leaf) -> &[u32] {
+        &self.of_leaf[leaf as usize]
+    }
+}
+
+/// Returns the places of a region and category, without stores.
+fn places_of(region: Option<&str>, category: Option<&str>) -> Vec<Place> {
+    let place = |kind, key: Vec<u8>, region: Option<&str>, category: Option<&str>| Place {
+        kind,
+        key,
+        profile: StoreProfile {
+            region: region.map(str::to_owned),
+            category: category.map(str::to_owned),
+            ..StoreProfile::default()
+        },
+        stores: Vec::new(),
+    };
+    let mut places = Vec::new();
+    if let Some(id) = region {
+        places.push(place(PlaceKind::Region, id.into(), region, None));
+    }
+    if let Some(id) = category {
+        places.push(place(PlaceKind::Category, id.into(), None, category));
+    }
+    if let Some((of, id)) = region.zip(category) {
+        let key = region_category_key(of, id);
+        places.push(place(PlaceKind::RegionCategory, key, region, category));
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_store_is_in_its_region_its_category_and_both_together() {
+        let given = [
+            (Some("north"), Some("café")),
+            (Some("south"), Some("café")),
+            (Some("north"), Some("bar")),
+            (None, Some("bar")),
+            (Some("north"), None),
+            (None, None),
+            (Some("north"), Some("café")),
+        ];
+        let ordinal = |number: usize| {
+            let partition = u16::try_from(number % 3 * 7).unwrap();
+            StoreOrdinal::new(partition, number).unwrap()
+        };
+        let stores = given.iter().enumerate();
+        let places =
+            Places::of(stores.map(|(at, (region, category))| (ordinal(at), *region, *category)))
+                .unwrap();
+        let mut named: Vec<_> = places
+            .list()
+            .iter()
+            .map(|it| (it.kind, String::from_utf8_lossy(&it.key), it.stores.clone()))
+            .collect();
+        named.iter_mut().for_each(|it| it.2.sort_unstable());
+        named.sort();
+        let expected = [
+            (PlaceKind::Category, "bar", vec![2, 3]),
+            (PlaceKind::Category, "café", vec![0, 1, 6]),
+            (PlaceKind::RegionCategory, "north\0bar", vec![2]),
+            (PlaceKind::RegionCategory, "north\0café", vec![0, 6]),
+            (PlaceKind::RegionCategory, "south\0café", vec![1]),
+            (PlaceKind::Region, "north", vec![0, 2, 4, 6]),
+            (PlaceKind::Region, "south", vec![1]),
+        ];
+        let expected = expected.map(|(kind, key, stores)| (kind, key.into(), stores));
+        assert_eq!(named, expected);
+        for (number, place) in places.list().iter().enumerate() {
+            for store in 0..given.len() {
+                let of_leaf = places.of_leaf(places.leaf_of(ordinal(store)));
+                let is_in = of_leaf.iter().any(|ordinal| *ordinal as usize == number);
+                assert_eq!(is_in, place.stores.contains(&store), "{place:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! `GET /v1/regions`, `/v1/categories` and `/v1/regions/{id}/categories`: places in order of size.
+
+use std::borrow::Cow;
+
+use nightshard_format::{
+    Error,
+    record::{
+        CATALOG, REGION_CATEGORIES, REGIONS, RankBy, Ranking, place_ranking_key,
+        region_category_key,
+    },
+    shard::Span,
+};
+
+use super::{Lookup, cursor::Page, filter::find, parameters::Parameters, stores::take_order};
+use crate::{
+    generation::ServedGeneration,
+    json::Json,
+    problem::{Problem, Result},
+    series::Series,
+};
+
+/// Writes the members that say of whom an answer is.
+pub(super) fn write_id(json: &mut Json, series: &Series<'_>) {
+    json.key("id").bytes(series.id());
+    if let Some(region) = series.region() {
+        json.key("region").string(region);
+    }
+}
+
+/// The time to read and write a place of a list, in nanoseconds.
+const PLACE_NS: u64 = 2_500;
+
+/// Writes the places of a dataset, or the categories of a region, the largest first.
+pub(super) fn write_list(
+    dataset: &'static str,
+    region: Option<&[u8]>,
+    mut parameters: Parameters<'_>,
+    lookup: &mut Lookup<'_>,
+) -> Result<()> {
+    let by = take_order(&mut parameters)?;
+    let served = lookup.served;
+    let transactions = served.transactions()?;
+    let region = region.map(String::from_utf8_lossy);
+    let region = region.as_deref();
+    let scope = [Some(dataset), Some(by.as_str()), region];
+    let page = Page::take(&mut parameters, served.id(), &scope)?;
+    parameters.finish()?;
+    let key = place_ranking_key(by, dataset, region);
+    let found = served.generation().get(CATALOG, Span::Current, &key)?;
+    let found = found.map(|ids| Ranking::parse(ids.in_place()?));
+    let ranking = found.transpose()?;
+    let ranking = ranking.ok_or_else(|| Problem::not_found("there is no such region"))?;
+    let positions = page.positions(ranking.len());
+    lookup.work.spend(positions.len() as u64 * PLACE_NS)?;
+    let json = &mut *lookup.json;
+    json.begin_object();
+    json.key("rank_by").string(by.as_str());
+    json.members(&transactions.currency);
+    json.key("total").integer(ranking.len() as u64);
+    json.key("rows").begin_array();
+    for id in positions.filter_map(|position| ranking.get(position)) {
+        let place = Place {
+            dataset,
+            region,
+            id: String::from_utf8_lossy(id),
+        };
+        place.write(json, served)?;
+    }
+    json.end_array();
+    if let Some(cursor) = page.next(ranking.len()) {
+        json.key("next").display(cursor);
+    }
+    json.end_object();
+    Ok(())
+}
+
+/// A row of such a list.
+struct Place<'a> {
+    dataset: &'static str,
+    region: Option<&'a str>,
+    id: Cow<'a, str>,
+}
+
+impl Place<'_> {
+    fn write(&self, json: &mut Json, served: &ServedGeneration) -> Result<()> {
+        let id = &*self.id;
+        let key = match self.region {
+            Some(region) => region_category_key(region, id),
+            None => id.into(),
+        };
+        let summary = served.generation().summary(self.dataset, &key)?;
+        let totals = summary.ok_or_else(missing_place)?.statistics();
+        let (region, category) = match self.dataset {
+            REGIONS => (Some(id), None),
+            REGION_CATEGORIES => (self.region, Some(id)),
+            _ => (None, Some(id)),
+        };
+        let stores = find(served, RankBy::Transactions, region, category)?;
+        json.begin_object();
+        json.key("id").string(id);
+        json.key("stores")
+            .integer(stores.map_or(0, |stores| stores.len()) as u64);
+        json.key("count").integer(totals.count);
+        json.key("sum").integer(totals.sum);
+        json.end_object();
+        Ok(())
+    }
+}
+
+fn missing_place() -> Error {
+    Error::Corrupt {
+        structure: "catalog",
+        problem: "it names a place that there is not".into(),
+    }
+}

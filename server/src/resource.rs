@@ -1,0 +1,137 @@
+//! What requests are counted by.
+
+use nightshard_format::record::{CATEGORIES, MARKETS, REGION_CATEGORIES, REGIONS, STORES};
+
+use crate::api::route::{Part, Route};
+
+/// What requests are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resource {
+    /// A part of what a dataset of stores, markets or places has.
+    Series(&'static str, Part),
+    /// Lists of regions and categories.
+    Places,
+    Stores,
+    UnitPrices,
+    SideSeries,
+    Packed,
+    Search,
+    Info,
+    Batch,
+    Operations,
+    Admin,
+    Unknown,
+}
+
+/// The paths of what has days, by dataset.
+const SERIES: [(&str, &str); 5] = [
+    (STORES, "/v1/stores/{id}"),
+    (MARKETS, "/v1/markets/{id}"),
+    (REGIONS, "/v1/regions/{id}"),
+    (CATEGORIES, "/v1/categories/{id}"),
+    (REGION_CATEGORIES, "/v1/regions/{id}/categories/{id}"),
+];
+
+/// The names of the others, in the order of [`Resource`].
+const OTHERS: [&str; 11] = [
+    "/v1/places",
+    "/v1/stores",
+    "/v1/unit_price",
+    "/v1/series",
+    "/v1/datasets/{dataset}/{key}",
+    "/v1/search",
+    "/v1/info",
+    "/v1/batch",
+    "operations",
+    "admin",
+    "unknown",
+];
+
+impl Resource {
+    /// How many resources there are.
+    pub(crate) const COUNT: usize = SERIES.len() * Part::ALL.len() + OTHERS.len();
+
+    /// Returns what a request is counted under.
+    pub(crate) fn of(route: &Route<'_>) -> Self {
+        match route {
+            Route::Series { dataset, part, .. } => Self::Series(dataset, *part),
+            Route::Places { .. } => Self::Places,
+            Route::Stores => Self::Stores,
+            Route::UnitPrices => Self::UnitPrices,
+            Route::Packed { .. } => Self::Packed,
+            Route::SideSeries => Self::SideSeries,
+            Route::Search => Self::Search,
+            Route::Generation | Route::Quality | Route::Catalog(_) => Self::Info,
+            Route::Batch => Self::Batch,
+            Route::Health | Route::Ready | Route::Metrics => Self::Operations,
+        }
+    }
+
+    /// Returns the resource's place among [`Resource::names`].
+    pub(crate) fn index(self) -> usize {
+        let other = match self {
+            Self::Series(dataset, part) => {
+                let datasets = SERIES.iter().map(|(dataset, _)| *dataset);
+                let dataset = datasets.take_while(|known| *known != dataset).count();
+                let parts = Part::ALL.iter().take_while(|known| **known != part);
+                return dataset * Part::ALL.len() + parts.count();
+            }
+            Self::Places => 0,
+            Self::Stores => 1,
+            Self::UnitPrices => 2,
+            Self::SideSeries => 3,
+            Self::Packed => 4,
+            Self::Search => 5,
+            Self::Info => 6,
+            Self::Batch => 7,
+            Self::Operations => 8,
+            Self::Admin => 9,
+            Self::Unknown => 10,
+        };
+        SERIES.len() * Part::ALL.len() + other
+    }
+
+    /// Returns the names of all resources.
+    pub(crate) fn names() -> impl Iterator<Item = String> {
+        let parts = |(_, path): (&str, &'static str)| {
+            Part::ALL.into_iter().map(move |part| match part.segment() {
+                None => path.to_owned(),
+                Some(segment) => format!("{path}/{segment}"),
+            })
+        };
+        let series = SERIES.into_iter().flat_map(parts);
+        series.chain(OTHERS.into_iter().map(str::to_owned))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_resource_is_counted_under_its_name() {
+        let names: Vec<String> = Resource::names().collect();
+        assert_eq!(names.len(), Resource::COUNT);
+        let name = |resource: Resource| names[resource.index()].as_str();
+        for (path, expected) in [
+            ("/v1/stores/a", "/v1/stores/{id}"),
+            ("/v1/stores/a/sales_by_day", "/v1/stores/{id}/sales_by_day"),
+            ("/v1/markets/all", "/v1/markets/{id}"),
+            (
+                "/v1/regions/a/categories/b/loyalty",
+                "/v1/regions/{id}/categories/{id}/loyalty",
+            ),
+            ("/v1/categories", "/v1/places"),
+            ("/v1/stores", "/v1/stores"),
+            ("/v1/datasets/a/b", "/v1/datasets/{dataset}/{key}"),
+            ("/v1/info/quality", "/v1/info"),
+            ("/metrics", "operations"),
+        ] {
+            assert_eq!(name(Resource::of(&Route::parse(path).unwrap())), expected);
+        }
+        assert_eq!(
+            [Resource::Admin, Resource::Unknown].map(name),
+            ["admin", "unknown"]
+        );
+    }
+}
