@@ -42,6 +42,9 @@ pub struct Transaction<'a> {
     pub texts: Texts<'a>,
     /// Keyed hash of category, region and currency.
     pub profile: u64,
+    /// Keyed hash of what the row says of how it was paid, by
+    /// [`nightshard_format::record::Dimension`]; 0 if it says nothing.
+    pub mix: u64,
     /// Keyed hash of the canonical value of every mapped field: equal for equal content,
     /// whatever the order of columns, the quoting or the spelling of numbers and dates. 0 for a
     /// row without tx_id, which is compared with no other.

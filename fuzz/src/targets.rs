@@ -221,6 +221,7 @@ fn month(value: &[u8]) -> Result<u64, Error> {
         record.cards_since(part, second)?;
         record.buyers_since(part, second)?;
         record.visit_hours(part, |_day, _hour| ())?;
+        record.visit_mixes(|_row| ())?;
         record.buyers_since(days, Day(days.first.0 - 7))?;
         record.cards_since(days, Day(days.first.0 - 7))
     };

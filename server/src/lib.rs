@@ -44,6 +44,7 @@ mod opener;
 mod outlook;
 mod pace;
 mod pattern;
+mod payment_mix;
 mod problem;
 mod resource;
 mod respond;

@@ -24,7 +24,8 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    fn add(&mut self, other: Self) {
+    /// Adds others.
+    pub(crate) fn add(&mut self, other: Self) {
         self.count = self.count.saturating_add(other.count);
         self.sum = self.sum.saturating_add(other.sum);
     }

@@ -9,7 +9,7 @@ use nightshard_format::{
     calendar::{Day, DayRange, Month, Period, PeriodKind, quarter_of},
     generation::Generation,
     histogram::FineHistogram,
-    record::{MARKETS, MonthRecord, MonthTotals, REGION_CATEGORIES, Summary},
+    record::{MonthRecord, MonthTotals, REGION_CATEGORIES, Summary},
     shard::Mapped,
     statistics::Statistics,
 };
@@ -121,6 +121,12 @@ impl Window {
         }
     }
 
+    /// Returns whether the window has some but not all rows of a month.
+    pub(crate) fn cuts_months(&self) -> bool {
+        let MonthRange { first, last } = self.touched;
+        first <= last && !self.whole.has(first, last.0 - first.0 + 1)
+    }
+
     /// Returns the days of a period in which rows of the window may lie.
     fn days_of(&self, period: Period) -> DayRange {
         period
@@ -217,9 +223,9 @@ impl<'a> Series<'a> {
         region.filter(|_| self.dataset == REGION_CATEGORIES)
     }
 
-    /// Returns whether this is a market.
-    pub(crate) fn is_market(&self) -> bool {
-        self.dataset == MARKETS
+    /// Returns the dataset that it is of.
+    pub(crate) fn dataset(&self) -> &'static str {
+        self.dataset
     }
 
     /// Returns the summary.
@@ -458,14 +464,16 @@ impl<'a> Series<'a> {
         Ok(bins)
     }
 
-    fn months_in(&self, window: &Window) -> &[MonthTotals] {
+    /// Returns the months of a window that have rows.
+    pub(crate) fn months_in(&self, window: &Window) -> &[MonthTotals] {
         let months = &self.summary.months;
         let start = months.partition_point(|totals| totals.month < window.touched.first);
         let end = months.partition_point(|totals| totals.month <= window.touched.last);
         months.get(start..end).unwrap_or_default()
     }
 
-    fn record(&self, month: Month) -> Result<MonthRecord<'a>> {
+    /// Reads the record of a month that has rows.
+    pub(crate) fn record(&self, month: Month) -> Result<MonthRecord<'a>> {
         let record = self.generation.month(self.dataset, self.key, month)?;
         let missing = || Error::Corrupt {
             structure: "summary",

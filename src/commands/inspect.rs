@@ -1,6 +1,7 @@
 //! `nightshard inspect`: what a generation, a shard or one record contains.
 
 mod generation;
+mod mixes;
 mod record;
 mod shard;
 

@@ -39,7 +39,31 @@ def generated(folder):
     command = [BINARY, "generate", "--quiet", "--output", path, "--stores", "25", "--cards", "300",
                "--transactions", "60000", "--from", "2018-10-05", "--to", "2020-03-20", "--seed", "7"]
     subprocess.run(command, check=True)
+    say_more(path)
     return path, path.with_suffix(".stores.csv"), "EUR"
+
+
+def say_more(path):
+    """Adds what the generator does not say of payments: unknown in some rows, spelled in several ways, and
+    of one dimension in some months only."""
+    dice = random.Random(11)
+    with open(path, newline="") as file:
+        names, *rows = csv.reader(file)
+    more = {
+        "payment_method": ["credit", "debit", "wallet, new", ""],
+        "is_foreign": ["true", "FALSE", "no", "0", "Y", "perhaps", ""],
+        "country": ["KR", "kr", "FR", "\u00d6sterreich", ""],
+        "campaign": [""] * 40 + ["spring", "autumn"],
+        "product": [f"p{number}" for number in range(30)],
+    }
+    with open(path, "w", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(names + list(more))
+        for row in rows:
+            said = [dice.choice(values) for values in more.values()]
+            if row[names.index("ts")] < "2019-02":
+                said[-1] = ""
+            lines.writerow(row + said)
 
 
 def birmingham(_folder):

@@ -17,5 +17,8 @@ SELECT
     CAST(ts AS TIMESTAMP) AS ts,
     CAST(ts AS DATE) AS day,
     CAST(amount_minor AS BIGINT) AS amount,
+    -- As they stand, of those that the file has.
+    COLUMNS(lambda name: name IN ('card_company', 'channel', 'payment_method', 'is_foreign', 'installments',
+        'points_used', 'country', 'campaign', 'product')),
 FROM believed
 WHERE currency = getvariable('currency');

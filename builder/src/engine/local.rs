@@ -35,8 +35,10 @@ use crate::{
         conflict_scan::ConflictScan,
         currency_count::{self, CurrencyCounts},
         market::MarketDays,
-        row::{CardRow, StoreRow},
+        mix::MixTable,
+        row::CardRow,
         scan::{ScanCounts, StoreScan},
+        sent_rows::{RowOutbox, SentRows},
         store_partition::{self, CARD_PARTITIONS, Conflict, StoreContext, StoreWorker},
     },
     quality::Quarantine,
@@ -127,7 +129,7 @@ struct Engine<'a> {
 
 /// What the scan leaves behind.
 struct Scanned {
-    rows: Exchanged<StoreRow>,
+    rows: SentRows,
     counts: ScanCounts,
     inputs: Vec<InputSummary>,
     tested: Tested,
@@ -255,9 +257,11 @@ impl Engine<'_> {
 
     fn scan(&self, quarantine: &Quarantine) -> Result<Scanned> {
         let plan = self.plan;
+        let mixes = MixTable::default();
         let scan = || {
-            let outbox = Outbox::new(PARTITIONS.into(), self.shares.rows, &self.scratch);
-            StoreScan::new(self.admission(), quarantine, &plan.card_key, outbox)
+            let outbox = RowOutbox::new(PARTITIONS.into(), self.shares.rows, &self.scratch);
+            let key = &plan.card_key;
+            StoreScan::new(self.admission(), quarantine, key, &mixes, outbox)
         };
         // Two ways, so that rows of a build without tests are not asked about them.
         let (scans, inputs, tested) = if plan.data_tests.is_empty() {
@@ -274,7 +278,7 @@ impl Engine<'_> {
             outboxes.push(outbox);
         }
         Ok(Scanned {
-            rows: Exchanged::new(outboxes)?,
+            rows: SentRows::new(outboxes, mixes)?,
             counts,
             inputs,
             tested,
@@ -283,7 +287,7 @@ impl Engine<'_> {
 
     /// Reads all rows of the input, tests them and sends them on.
     fn scan_and_test<'s>(
-        &'s self,
+        &self,
         scan: impl Fn() -> StoreScan<'s> + Sync,
     ) -> Result<(Vec<StoreScan<'s>>, Vec<InputSummary>, Tested)> {
         let plan = self.plan;
@@ -379,7 +383,7 @@ impl Engine<'_> {
         Ok(String::from_utf8_lossy(currency).into_owned())
     }
 
-    fn count_currencies(&self, rows: &Exchanged<StoreRow>) -> Result<CurrencyCounts> {
+    fn count_currencies(&self, rows: &SentRows) -> Result<CurrencyCounts> {
         let context = self.store_context("");
         let next = AtomicU16::new(0);
         let counted = self.on_all_threads(|| {
@@ -409,7 +413,7 @@ impl Engine<'_> {
 
     fn reduce_stores(
         &self,
-        rows: Exchanged<StoreRow>,
+        rows: SentRows,
         currency: &str,
         stores: &mut StoreShards<'_>,
     ) -> Result<Reduced> {

@@ -149,15 +149,33 @@ impl<R: Pod> Outbox<R> {
     /// [`crate::Error::File`] if the scratch folder takes no more.
     #[inline]
     pub fn spill_if_full(&mut self) -> Result<bool> {
-        let is_full = self.len_bytes >= self.budget_bytes
-            || self.longest_dictionary > ENTRIES_MAX - DEFINED_AT_ONCE_MAX;
+        let is_full = self.is_full_beside(0);
         if is_full {
             self.spill()?;
         }
         Ok(is_full)
     }
 
-    fn spill(&mut self) -> Result<()> {
+    /// Returns about how much memory is used.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.len_bytes
+    }
+
+    /// Returns whether the ordinals of a dictionary are used up, or the memory is, of which something
+    /// else uses `beside_bytes`.
+    #[must_use]
+    #[inline]
+    pub fn is_full_beside(&self, beside_bytes: usize) -> bool {
+        self.len_bytes + beside_bytes >= self.budget_bytes
+            || self.longest_dictionary > ENTRIES_MAX - DEFINED_AT_ONCE_MAX
+    }
+
+    /// Spills everything, as [`Self::spill_if_full`] does.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] if the scratch folder takes no more.
+    pub fn spill(&mut self) -> Result<()> {
         let mut spill = match self.spill.take() {
             Some(spill) => spill,
             None => SpillWriter::create(&self.scratch.folder)?,

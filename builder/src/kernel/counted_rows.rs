@@ -77,3 +77,37 @@ fn count(totals: &mut (Statistics, FineHistogram), amount: i64) {
     totals.0.push(amount);
     totals.1.add(Cell::of(amount), 1);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_and_totals_add_up_whichever_come_first() {
+        let (amounts, others) = ([-300, 0, 5, 5, 1_000], [7, -1]);
+        let all = [-300, -1, 0, 5, 5, 7, 1_000];
+        let mut bins = FineHistogram::default();
+        all.iter().for_each(|amount| bins.add(Cell::of(*amount), 1));
+        for totals_first in [false, true] {
+            let mut rows = CountedRows::default();
+            let add_amounts = |rows: &mut CountedRows| amounts.iter().for_each(|it| rows.add(*it));
+            if !totals_first {
+                add_amounts(&mut rows);
+                rows.sort();
+                assert!(matches!(rows.as_rows(), DayRows::Amounts(it) if it == amounts));
+            }
+            rows.add_totals(&Statistics::of(&others));
+            others
+                .iter()
+                .for_each(|amount| rows.add_cell(Cell::of(*amount), 1));
+            if totals_first {
+                add_amounts(&mut rows);
+            }
+            rows.sort();
+            let DayRows::Totals(totals, cells) = rows.as_rows() else {
+                panic!("totals do not become amounts");
+            };
+            assert_eq!((totals, cells), (&Statistics::of(&all), &bins));
+        }
+    }
+}

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{
     dedupe::Repetition,
-    row::{PartitionRow, StoreRow},
+    row::PartitionRow,
+    sent_rows::SentRows,
     sliced,
     store_partition::{Load, Profiles, StoreContext},
 };
-use crate::{Result, exchange::Exchanged};
+use crate::Result;
 
 /// Rows by currency.
 pub type CurrencyCounts = BTreeMap<Vec<u8>, u64>;
@@ -19,7 +20,7 @@ pub type CurrencyCounts = BTreeMap<Vec<u8>, u64>;
 /// # Errors
 /// [`crate::Error::File`] if the scratch folder fails.
 pub fn count(
-    exchanged: &Exchanged<StoreRow>,
+    exchanged: &SentRows,
     partition: u16,
     context: &StoreContext<'_>,
     counts: &mut CurrencyCounts,

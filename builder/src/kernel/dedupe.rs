@@ -175,7 +175,7 @@ mod tests {
             half_hour: 0,
             day: 9,
         };
-        PartitionRow::new(StoreRow::new(&parts, 0), store)
+        PartitionRow::new(&StoreRow::new(&parts, 0), store)
     }
 
     fn amount(row: &PartitionRow) -> i64 {

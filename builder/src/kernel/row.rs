@@ -7,6 +7,8 @@ use nightshard_format::{histogram::AMOUNT_MINOR_MAX, key::PARTITIONS, record::HA
 
 use crate::{Error, Result};
 
+use super::sent_rows::SentRow;
+
 /// The business days that a row may have: 1970-01-01 to 2099-12-31, so that a day is 16 bits.
 pub const DAYS: RangeInclusive<i32> = 0..=47_481;
 
@@ -136,17 +138,19 @@ pub struct PartitionRow {
     pub row: StoreRow,
     /// The profile's ordinal.
     pub profile: u32,
-    unused: u32,
+    /// The ordinal of what the row says of how it was paid.
+    pub mix: u32,
 }
 
 impl PartitionRow {
-    /// Names the profile of a row.
+    /// Names the profile of a row that was sent.
     #[must_use]
-    pub fn new(row: StoreRow, profile: u32) -> Self {
+    #[inline]
+    pub fn new(sent: &impl SentRow, profile: u32) -> Self {
         Self {
-            row,
+            row: sent.row(),
             profile,
-            unused: 0,
+            mix: sent.mix(),
         }
     }
 }

@@ -8,12 +8,14 @@ use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 use super::{
     admission::{Admission, Refusal},
+    mix::{MixTable, UNSAID},
     profile::RowProfile,
     row::{RowParts, StoreRow, UNKNOWN_HALF_HOUR, half_hour_of},
+    sent_rows::RowOutbox,
 };
 use crate::{
     Error, Result,
-    exchange::{DEFINED_AT_ONCE_MAX, Outbox},
+    exchange::DEFINED_AT_ONCE_MAX,
     field_hash::halves,
     pseudonym::{CardKey, IdBlock, Pseudonymiser},
     quality::Quarantine,
@@ -61,7 +63,7 @@ fn merge_counts<K: Ord>(into: &mut BTreeMap<K, u64>, from: BTreeMap<K, u64>) {
 #[derive(Clone, Copy)]
 struct Known {
     store: StoreKey,
-    rest: u32,
+    rest: RestKey,
     ordinal: u16,
     partition: u16,
 }
@@ -70,6 +72,32 @@ struct Known {
 /// and a length that no short id has.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct StoreKey(u128);
+
+/// A rest by its place in `rests`, and whether rows say how they were paid: those have other ordinals.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct RestKey(u32);
+
+impl RestKey {
+    #[inline]
+    fn new(rest: u32, mix: u32) -> Self {
+        Self(rest << 1 | u32::from(mix != UNSAID))
+    }
+
+    fn rest(self) -> usize {
+        self.0 as usize >> 1
+    }
+
+    fn is_mixed(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// A combination of values by its hash.
+#[derive(Clone, Copy)]
+struct KnownMix {
+    hash: u64,
+    ordinal: u32,
+}
 
 /// What rows say beside their store: combinations are few, and one is found in a core's own cache.
 struct Rest {
@@ -104,7 +132,8 @@ struct Waiting {
 struct WaitingRow {
     parts: RowParts,
     store: StoreKey,
-    rest: u32,
+    rest: RestKey,
+    mix: u32,
     known: Option<Known>,
 }
 
@@ -120,7 +149,8 @@ impl Waiting {
                 half_hour: UNKNOWN_HALF_HOUR,
             },
             store: StoreKey(0),
-            rest: 0,
+            rest: RestKey(0),
+            mix: UNSAID,
             known: None,
         };
         Self {
@@ -144,7 +174,9 @@ pub struct StoreScan<'a> {
     seed: u64,
     /// Places profiles in the table: secret, so that nobody can aim at one place.
     spread: [u64; 2],
-    outbox: Outbox<StoreRow>,
+    outbox: RowOutbox,
+    mixes: &'a MixTable,
+    mixes_known: HashTable<KnownMix>,
     profiles: HashTable<Known>,
     rests_known: HashTable<KnownRest>,
     rests: Vec<Rest>,
@@ -160,7 +192,8 @@ impl<'a> StoreScan<'a> {
         admission: Admission<'a>,
         quarantine: &'a Quarantine,
         card_key: &CardKey,
-        outbox: Outbox<StoreRow>,
+        mixes: &'a MixTable,
+        outbox: RowOutbox,
     ) -> Self {
         Self {
             admission,
@@ -169,6 +202,8 @@ impl<'a> StoreScan<'a> {
             seed: card_key.hash_seed(),
             spread: halves(xxh3_128_with_seed(b"profiles", card_key.hash_seed())),
             outbox,
+            mixes,
+            mixes_known: HashTable::new(),
             profiles: HashTable::new(),
             rests_known: HashTable::new(),
             rests: Vec::new(),
@@ -182,7 +217,7 @@ impl<'a> StoreScan<'a> {
     ///
     /// # Errors
     /// [`Error::File`] if the scratch folder takes no more.
-    pub fn finish(mut self) -> Result<(Outbox<StoreRow>, ScanCounts)> {
+    pub fn finish(mut self) -> Result<(RowOutbox, ScanCounts)> {
         self.send_waiting()?;
         self.counts.currencies = self.currencies.into_iter().collect();
         Ok((self.outbox, self.counts))
@@ -209,8 +244,8 @@ impl<'a> StoreScan<'a> {
                 Some(known) => known,
                 None => self.learn(row, waiting.long_stores.get(&index).map(AsRef::as_ref)),
             };
-            self.outbox
-                .push(known.partition, StoreRow::new(&row.parts, known.ordinal))?;
+            let sent = StoreRow::new(&row.parts, known.ordinal);
+            self.outbox.push(known.partition, sent, row.mix)?;
         }
         (waiting.rows_len, waiting.ids_len) = (0, 0);
         waiting.long_stores.clear();
@@ -228,7 +263,7 @@ impl<'a> StoreScan<'a> {
         }
         let short = row.store.0.to_le_bytes();
         let store = long_store.unwrap_or_else(|| row.store.short_id(&short));
-        let rest = &self.rests[row.rest as usize];
+        let rest = &self.rests[row.rest.rest()];
         let profile = RowProfile {
             store,
             category: &rest.category,
@@ -241,7 +276,7 @@ impl<'a> StoreScan<'a> {
         let known = Known {
             store: row.store,
             rest: row.rest,
-            ordinal: self.outbox.define(partition, &entry),
+            ordinal: (self.outbox).define(partition, &entry, row.rest.is_mixed()),
             partition,
         };
         let spread = self.spread;
@@ -259,6 +294,9 @@ impl<'a> StoreScan<'a> {
             self.profiles.clear();
             self.rests_known.clear();
             self.rests.clear();
+        }
+        if self.mixes_known.len() >= PROFILES_MAX {
+            self.mixes_known.clear();
         }
         Ok(())
     }
@@ -287,6 +325,30 @@ impl<'a> StoreScan<'a> {
             Some(rest) => *rest,
             None => self.learn_rest(row),
         }
+    }
+
+    /// Returns the ordinal of what a row says of how it was paid.
+    #[inline]
+    fn mix_of(&mut self, row: &Transaction<'_>) -> u32 {
+        if row.mix == 0 {
+            return UNSAID;
+        }
+        let is_same = |known: &KnownMix| known.hash == row.mix;
+        match self.mixes_known.find(row.mix, is_same) {
+            Some(known) => known.ordinal,
+            None => self.learn_mix(row),
+        }
+    }
+
+    #[cold]
+    fn learn_mix(&mut self, row: &Transaction<'_>) -> u32 {
+        let known = KnownMix {
+            hash: row.mix,
+            ordinal: self.mixes.ordinal(row),
+        };
+        self.mixes_known
+            .insert_unique(known.hash, known, |known| known.hash);
+        known.ordinal
     }
 
     #[cold]
@@ -350,9 +412,9 @@ impl StoreKey {
 
 /// Places a profile in the table. Ids are not spread by themselves: the product of two halves is.
 #[inline]
-fn table_hash(spread: [u64; 2], store: StoreKey, rest: u32) -> u64 {
+fn table_hash(spread: [u64; 2], store: StoreKey, rest: RestKey) -> u64 {
     let [low, high] = halves(store.0);
-    let high = high ^ u64::from(rest);
+    let high = high ^ u64::from(rest.0);
     let product = u128::from(low ^ spread[0]) * u128::from(high ^ spread[1]);
     let [low, high] = halves(product);
     low ^ high
@@ -375,6 +437,7 @@ impl RowSink for StoreScan<'_> {
         };
         let store = StoreKey::new(row.store_id, self.seed);
         let rest = self.rest_of(row);
+        let mix = self.mix_of(row);
         self.currencies[rest.ordinal_of_currency as usize].1 += 1;
         self.wait_for_card(row.card_id);
         let waiting = &mut self.waiting;
@@ -389,7 +452,8 @@ impl RowSink for StoreScan<'_> {
         waiting_row.parts.day = moment.day;
         waiting_row.parts.half_hour = half_hour_of(moment.second);
         waiting_row.store = store;
-        waiting_row.rest = rest.ordinal;
+        waiting_row.rest = RestKey::new(rest.ordinal, mix);
+        waiting_row.mix = mix;
         waiting.rows_len += 1;
         self.counts.accepted += 1;
         if self.waiting.rows_len < WAITING_ROWS {

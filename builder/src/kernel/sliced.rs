@@ -13,7 +13,8 @@ use super::{
     counted_rows::CountedRows,
     day_hours,
     dedupe::Repetition,
-    row::{PartitionRow, StoreOrdinal, StoreRow},
+    row::{PartitionRow, StoreOrdinal},
+    sent_rows::{SentRow, SentRows},
     store_days::DayRows,
     store_order::StoreOrder,
     store_partition::{PartitionRecords, ProfileSet, Profiles, StoreContext, StoreWorker},
@@ -28,7 +29,7 @@ const SLICES_MAX: u64 = 4_096;
 
 /// Reduces a partition larger than `context.budget_bytes`.
 pub(super) fn reduce(
-    exchanged: &Exchanged<StoreRow>,
+    exchanged: &SentRows,
     partition: u16,
     context: &StoreContext<'_>,
     worker: &mut StoreWorker,
@@ -43,9 +44,14 @@ pub(super) fn reduce(
     } = cut;
     let mut counted = Counted::new(&profiles);
     let mut order = std::mem::take(&mut worker.order);
+    worker.mixes.clear();
     for slice in 0..slices {
-        order.arrange(&profiles, &take(&by_card, slice)?);
+        let rows = take(&by_card, slice)?;
+        order.arrange(&profiles, &rows);
         counted.add(partition, &mut order, worker)?;
+        if !exchanged.mixes.is_empty() {
+            worker.mixes.add(&profiles, &rows);
+        }
     }
     worker.order = order;
     for (store, of_store) in counted.stores.iter_mut().enumerate() {
@@ -54,6 +60,7 @@ pub(super) fn reduce(
         }
         let days = of_store.days.values_mut();
         days.for_each(|day| day.rows.sort());
+        worker.begin_store(store, &exchanged.mixes);
         worker.encode_counted(&of_store.days, &of_store.distances, &mut out.records);
         let profile = profiles.store_profile(store, &counted.profile_rows, context.stores);
         let ordinal = StoreOrdinal::new(partition, store)?;
@@ -85,7 +92,7 @@ impl CutByTx {
 /// # Errors
 /// [`crate::Error::File`] if the scratch folder fails.
 pub(super) fn cut_by_tx(
-    exchanged: &Exchanged<StoreRow>,
+    exchanged: &SentRows,
     partition: u16,
     context: &StoreContext<'_>,
 ) -> Result<CutByTx> {
@@ -188,7 +195,7 @@ struct Cut {
     outbox: Outbox<PartitionRow>,
 }
 
-impl Visitor<StoreRow> for Cut {
+impl<R: SentRow> Visitor<R> for Cut {
     fn dictionary<'a>(&mut self, entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
         self.ordinals.clear();
         self.ordinals
@@ -196,14 +203,15 @@ impl Visitor<StoreRow> for Cut {
         Ok(())
     }
 
-    fn rows(&mut self, rows: &[StoreRow]) -> Result<()> {
-        for row in rows {
+    fn rows(&mut self, rows: &[R]) -> Result<()> {
+        for sent in rows {
+            let row = sent.row();
             let slice = match row.tx() {
                 Some(tx) => slice_of(tx.into(), self.slices),
                 None => self.next_slice.take(self.slices),
             };
             let profile = self.ordinals[usize::from(row.profile())];
-            self.outbox.push(slice, PartitionRow::new(*row, profile))?;
+            self.outbox.push(slice, PartitionRow::new(sent, profile))?;
             self.outbox.spill_if_full()?;
         }
         Ok(())

@@ -1,9 +1,13 @@
 //! The days of one store, in order, to its records.
 
+use std::collections::BTreeMap;
+
 use nightshard_format::{
     calendar::{Day, Month},
     histogram::FineHistogram,
-    record::{DayCards, HalfHour, MonthBuilder, MonthTotals, StoreProfile, SummaryBuilder},
+    record::{
+        DayCards, EncodedMixes, HalfHour, MonthBuilder, MonthTotals, StoreProfile, SummaryBuilder,
+    },
     shard::Span,
     statistics::Statistics,
 };
@@ -47,9 +51,16 @@ pub struct DaysEncoder {
     /// The month that is being written, and its last day.
     current: Option<(Month, Day)>,
     totals: Statistics,
+    /// How the months of the key that are not begun yet were paid, where that is known.
+    mixes: BTreeMap<Month, EncodedMixes>,
 }
 
 impl DaysEncoder {
+    /// Says how the months of the key that begins were paid.
+    pub fn mixes(&mut self, mixes: BTreeMap<Month, EncodedMixes>) {
+        self.mixes = mixes;
+    }
+
     /// Adds a day; days ascend. A store's days are added to `market`, too.
     pub fn day(
         &mut self,
@@ -65,6 +76,9 @@ impl DaysEncoder {
             self.finish_month(out);
             let month = day.month();
             self.month.begin(month);
+            if let Some(mixes) = self.mixes.remove(&month) {
+                self.month.mixes(mixes);
+            }
             self.current = Some((month, month.days().last));
         }
         self.summary.day(day, cards);

@@ -15,14 +15,17 @@ use super::{
     dedupe::Repetition,
     distances::Distances,
     market::MarketCounts,
+    mix::Mixes,
+    month_mixes::MonthMixes,
     profile::RowProfile,
-    row::{CardDay, CardRow, PartitionRow, StoreOrdinal, StoreRow},
+    row::{CardDay, CardRow, PartitionRow, StoreOrdinal},
+    sent_rows::{SentRow, SentRows},
     store_days::{DayRows, DaysEncoder, EncodedRecords},
     store_order::{StoreOrder, StoreRows},
 };
 use crate::{
     Result,
-    exchange::{Exchanged, Outbox, Scratch, Visitor},
+    exchange::{Outbox, Scratch, Visitor},
     stores::StoreTable,
 };
 
@@ -68,6 +71,7 @@ pub struct StoreWorker {
     pub(super) order: StoreOrder,
     memory: CardMemory,
     pub(super) hours: DayHours,
+    pub(super) mixes: MonthMixes,
     returning: Distances,
     changes: Vec<Change>,
     second: Distances,
@@ -89,6 +93,7 @@ impl StoreWorker {
             order: StoreOrder::with_capacity(rows),
             memory: CardMemory::default(),
             hours: DayHours::default(),
+            mixes: MonthMixes::default(),
             returning: Distances::default(),
             changes: Vec::new(),
             second: Distances::default(),
@@ -145,7 +150,7 @@ pub struct Conflict {
 /// # Errors
 /// [`crate::Error::File`] if the scratch folder fails.
 pub fn reduce(
-    exchanged: &Exchanged<StoreRow>,
+    exchanged: &SentRows,
     partition: u16,
     context: &StoreContext<'_>,
     worker: &mut StoreWorker,
@@ -173,6 +178,10 @@ pub fn reduce(
         .dedupe(&mut rows, |row| profiles.store_of(row));
     let mut order = std::mem::take(&mut worker.order);
     order.arrange(&profiles, &rows);
+    worker.mixes.clear();
+    if !exchanged.mixes.is_empty() {
+        worker.mixes.add(&profiles, &rows);
+    }
     worker.rows = rows;
     let mut out = PartitionRecords {
         duplicates: repeats.duplicates,
@@ -189,6 +198,7 @@ pub fn reduce(
         }
         out.used += rows.amounts.len() as u64;
         let ordinal = StoreOrdinal::new(partition, store)?;
+        worker.begin_store(store, &exchanged.mixes);
         worker.encode(ordinal, rows, &mut out.records)?;
         let profile = profiles.store_profile(store, &order.profile_rows, context.stores);
         worker.finish(ordinal, &profiles.stores[store], profile, &mut out)?;
@@ -198,6 +208,13 @@ pub fn reduce(
 }
 
 impl StoreWorker {
+    /// Gives the encoder what is known of how a store's months were paid.
+    pub(super) fn begin_store(&mut self, store: usize, mixes: &Mixes) {
+        if !mixes.is_empty() {
+            self.encoder.mixes(self.mixes.of_store(store, mixes));
+        }
+    }
+
     /// Encodes the days of one store, and sends its card days on.
     fn encode(
         &mut self,
@@ -367,7 +384,7 @@ pub(super) struct Load {
     ordinals: Vec<u32>,
 }
 
-impl Visitor<StoreRow> for Load {
+impl<R: SentRow> Visitor<R> for Load {
     fn dictionary<'a>(&mut self, entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
         self.ordinals.clear();
         self.ordinals
@@ -375,11 +392,12 @@ impl Visitor<StoreRow> for Load {
         Ok(())
     }
 
-    fn rows(&mut self, rows: &[StoreRow]) -> Result<()> {
+    fn rows(&mut self, rows: &[R]) -> Result<()> {
         let ordinals = &self.ordinals;
+        let profile_of = |sent: &R| ordinals[usize::from(sent.row().profile())];
         self.rows.extend(
             rows.iter()
-                .map(|row| PartitionRow::new(*row, ordinals[usize::from(row.profile())])),
+                .map(|sent| PartitionRow::new(sent, profile_of(sent))),
         );
         Ok(())
     }

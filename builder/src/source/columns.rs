@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use nightshard_format::record::Dimension;
+
 use super::Padded;
 use super::fields::Fields;
 use super::spelling::Kind;
@@ -164,6 +166,8 @@ pub(crate) struct Columns {
     pub(crate) plain_texts: Vec<(usize, u8)>,
     /// The rest of them.
     pub(crate) special: Vec<Other>,
+    /// Of the others those that say how a row was paid, by the number of their dimension, but for points.
+    pub(crate) mixed: Vec<(usize, Slot)>,
     /// Columns that the layout carries along.
     pub(crate) carried: Vec<usize>,
 }
@@ -261,6 +265,10 @@ impl Columns {
             special: (others.iter())
                 .filter(|other| other.plain_column().is_none())
                 .cloned()
+                .collect(),
+            mixed: (others.iter())
+                .filter(|other| other.field != Field::PointsUsed)
+                .filter_map(|other| Some((dimension_of(other.field)?, other.slot.clone())))
                 .collect(),
             others,
             carried: carried
@@ -393,6 +401,12 @@ impl Finder<'_> {
             strip: column.strip.as_bytes().into(),
         }
     }
+}
+
+/// The number of the dimension that a field is.
+fn dimension_of(field: Field) -> Option<usize> {
+    let is_field = |dimension: &Dimension| dimension.as_str() == field.as_str();
+    Dimension::ALL.iter().position(is_field)
 }
 
 /// Columns whose absence from a header is an error.

@@ -1,5 +1,7 @@
 //! The fields of one record to one canonical transaction.
 
+use nightshard_format::record::DIMENSIONS;
+
 use super::columns::{Choice, Columns, Slot};
 use super::coordinate::{self, LAT_MAX, LON_MAX};
 use super::fields::Fields;
@@ -24,6 +26,7 @@ pub(super) struct RowReader {
     /// what is no text's number.
     last_currency: (u32, u32),
     content_keys: FieldKeys,
+    mix_keys: FieldKeys,
     /// What may be wrong with the texts of the next rows.
     pub(super) doubt: Doubt,
     /// Whether the next row may hold control characters.
@@ -60,6 +63,10 @@ impl<E> From<Fault> for Stop<E> {
 const UNKNOWN: u32 = u32::MAX;
 
 const CONTENT_CONTEXT: &str = "nightshard 2026 row content";
+const MIX_CONTEXT: &str = "nightshard 2026 row mix";
+
+/// The field of a mix that is installments and points, behind those of its dimensions.
+const MIX_TERMS: usize = DIMENSIONS;
 
 // Fields of the content that every layout has. Those that it carries follow, and all others by
 // their tags.
@@ -96,6 +103,7 @@ impl RowReader {
                 .and_then(|column| column.points_from),
             last_currency: (u32::MAX, 0),
             content_keys: FieldKeys::new(CONTENT_CONTEXT, seed, content_fields(layout)),
+            mix_keys: FieldKeys::new(MIX_CONTEXT, seed, DIMENSIONS + 1),
             doubt: Doubt::Utf8,
             may_hold_controls: true,
         }
@@ -197,6 +205,7 @@ impl RowReader {
             points_used,
             texts: Texts::new(fields, columns),
             profile,
+            mix: self.mix((installments, points_used), fields, columns),
             content: 0,
         };
         if self.is_cancelled(fields, columns) {
@@ -326,6 +335,34 @@ impl RowReader {
         match self.points_from {
             Some(from) if months >= from => Ok((Some(months - from), true)),
             _ => Ok((Some(months), points)),
+        }
+    }
+
+    /// Hashes what the row says of how it was paid.
+    #[inline(always)]
+    fn mix(
+        &self,
+        (installments, points_used): (Option<u16>, bool),
+        fields: Fields<'_>,
+        columns: &Columns,
+    ) -> u64 {
+        let says_terms = installments.is_some() || points_used;
+        if !says_terms && columns.mixed.is_empty() {
+            return 0;
+        }
+        let mut hash = self.mix_keys.row();
+        let months = installments.map_or(UNKNOWN, |months| u32::from(months.max(1)));
+        hash.numbers(MIX_TERMS, [u64::from(months), u64::from(points_used)]);
+        let mut longest = 0;
+        for (dimension, slot) in &columns.mixed {
+            let text = slot.padded(fields);
+            longest = longest.max(text.len());
+            hash.text(*dimension, text);
+        }
+        if says_terms || longest > 0 {
+            hash.finish().max(1)
+        } else {
+            0
         }
     }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod payment_mix;
 mod series;
 #[path = "../support/mod.rs"]
 mod support;

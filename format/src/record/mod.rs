@@ -9,6 +9,7 @@ mod cold;
 mod day_lists;
 mod hours;
 mod loyalty;
+mod mixes;
 mod month;
 mod month_builder;
 mod month_check;
@@ -21,6 +22,7 @@ mod summary;
 
 pub use changes::{Change, net_changes};
 pub use hours::{HALF_HOURS, HalfHour};
+pub use mixes::{DIMENSIONS, Dimension, EncodedMixes, MixRow, MixValue};
 pub use month::{DayPart, MonthRecord};
 pub use month_builder::{DAY_AMOUNTS_MAX, DayCards, MonthBuilder};
 pub use posting::{EntityKind, Posting, Postings, encode_postings};

@@ -6,6 +6,7 @@ use super::{
     day_lists::DayLists,
     hours::{self, HalfHour},
     loyalty,
+    mixes::{self, MixRow},
     month_roll_up::{RollUpView, decode_cells},
     runs::{self, Run},
 };
@@ -35,6 +36,7 @@ pub struct MonthRecord<'a> {
     pub(super) hours: Option<DayLists<'a>>,
     pub(super) second: Option<DayLists<'a>>,
     pub(super) cohorts: Option<&'a [u8]>,
+    pub(super) mixes: Option<&'a [u8]>,
     pub(super) roll_up: Option<RollUpView<'a>>,
 }
 
@@ -46,8 +48,8 @@ impl<'a> MonthRecord<'a> {
     pub fn parse(month: Month, bytes: &'a [u8]) -> Result<Self> {
         let mut bytes = Bytes::new(bytes, "month record");
         let flags = bytes.u8()?;
-        if flags > 31 {
-            let problem = "its first byte is not 0 to 31";
+        if flags > 63 {
+            let problem = "its first byte is not 0 to 63";
             return Err(Error::corrupt("month record", problem));
         }
         let (rolled_up, buyers_differ) = (flags & 1 == 1, flags & 2 == 2);
@@ -69,9 +71,8 @@ impl<'a> MonthRecord<'a> {
         };
         let (buyers, hours) = (lists(buyers_differ)?, lists(flags & 4 == 4)?);
         let second = lists(flags & 8 == 8)?;
-        let cohorts = (flags & 16 == 16)
-            .then(|| bytes.take_prefixed())
-            .transpose()?;
+        let mut list = |is_there: bool| is_there.then(|| bytes.take_prefixed()).transpose();
+        let (cohorts, mixes) = (list(flags & 16 == 16)?, list(flags & 32 == 32)?);
         let roll_up = rolled_up
             .then(|| RollUpView::parse(bytes, day_mask.count_ones(), buyers_differ))
             .transpose()?;
@@ -90,6 +91,7 @@ impl<'a> MonthRecord<'a> {
             hours,
             second,
             cohorts,
+            mixes,
             roll_up,
         })
     }
@@ -333,6 +335,18 @@ impl<'a> MonthRecord<'a> {
             return Ok(());
         };
         runs::decode(&mut Bytes::new(cohorts, "month record"), visit)
+    }
+
+    /// Passes how the rows of the whole month were paid to `visit`: of each dimension of which some row
+    /// says something, all its values. Markets have none.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if they are damaged.
+    pub fn visit_mixes(&self, visit: impl FnMut(MixRow<'a>)) -> Result<()> {
+        match self.mixes {
+            Some(mixes) => mixes::decode(mixes, visit),
+            None => Ok(()),
+        }
     }
 
     /// Starts at the first day of `range`, as near as can be had without reading days.

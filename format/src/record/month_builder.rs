@@ -6,6 +6,7 @@ use super::{
     day_lists::DayListsBuilder,
     hours::{self, HalfHour},
     loyalty::LoyaltyBuilder,
+    mixes::EncodedMixes,
     month_roll_up::{self, RollUp},
     runs::{self, Run},
 };
@@ -73,6 +74,7 @@ pub struct MonthBuilder {
     buyers: BuyersBuilder,
     hours: DayListsBuilder,
     loyalty: LoyaltyBuilder,
+    mixes: EncodedMixes,
     roll_up: RollUp,
     scratch: Vec<u8>,
     /// The occupied cells of each day.
@@ -98,6 +100,7 @@ impl MonthBuilder {
         self.buyers.clear();
         self.hours.clear();
         self.loyalty.clear();
+        self.mixes = EncodedMixes::default();
         self.roll_up.clear();
     }
 
@@ -172,6 +175,11 @@ impl MonthBuilder {
         hours::encode_day(&mut self.hours, offset, hours);
     }
 
+    /// Says how all rows of the month were paid; not saying so is saying nothing.
+    pub fn mixes(&mut self, mixes: EncodedMixes) {
+        self.mixes = mixes;
+    }
+
     /// Marks the day as present and returns its distance from the month's first day.
     fn start_day(&mut self, day: Day) -> u32 {
         let offset = (day.0 - self.first_day).cast_unsigned();
@@ -216,6 +224,7 @@ impl MonthBuilder {
             has_hours,
             self.loyalty.has_second(),
             self.loyalty.has_cohorts(),
+            !self.mixes.is_empty(),
         ];
         let set = (0..)
             .zip(flags)
@@ -236,6 +245,9 @@ impl MonthBuilder {
             self.hours.encode(out);
         }
         self.loyalty.encode(out);
+        if !self.mixes.is_empty() {
+            self.mixes.encode(out);
+        }
         if rolled_up {
             self.roll_up.encode_bins(&self.cells, out);
             if buyers_differ {

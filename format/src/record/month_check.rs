@@ -5,7 +5,7 @@ use super::{
     buyers::entering,
     changes::{self, net_changes},
     day_lists::DayLists,
-    hours,
+    hours, mixes,
     month::{DayRows, read_day, visit_amounts},
     month_roll_up::{RollUpView, decode_cells, is_due},
     runs,
@@ -85,6 +85,9 @@ impl MonthRecord<'_> {
         }
         if let Some(cohorts) = self.cohorts {
             check_cohorts(cohorts, walked.entering_buyers)?;
+        }
+        if let Some(mixes) = self.mixes {
+            mixes::check(mixes, (walked.totals.count, walked.totals.sum))?;
         }
         walked.entering.sort_unstable_by_key(|run| run.distance);
         walked.entering.dedup_by(|next, kept| {

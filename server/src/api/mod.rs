@@ -14,6 +14,7 @@ mod histogram;
 mod info;
 mod loyalty;
 pub(crate) mod parameters;
+mod payment_mix;
 mod places;
 mod quality;
 pub(crate) mod route;
@@ -115,6 +116,7 @@ impl Lookup<'_> {
             Part::ConsumptionPattern => {
                 Query::ConsumptionPattern(consumption_pattern::Query::take(&mut parameters, self)?)
             }
+            Part::PaymentMix => Query::PaymentMix(payment_mix::Query::take(&mut parameters, self)?),
             Part::SalesByDay => {
                 Query::SalesByDay(sales_by_day::Query::take(&mut parameters, self)?)
             }
@@ -140,6 +142,7 @@ impl Lookup<'_> {
             Query::Comparison(query) => query.write(self, &series)?,
             Query::ConsumptionPattern(query) => query.write(self, &series)?,
             Query::Loyalty(query) => query.write(self, &series)?,
+            Query::PaymentMix(query) => query.write(self, &series)?,
             Query::SalesByDay(query) => query.write(self, &series)?,
         }
         Ok(())
@@ -161,5 +164,6 @@ enum Query<'g> {
     Comparison(comparison::Query),
     ConsumptionPattern(consumption_pattern::Query),
     Loyalty(loyalty::Query),
+    PaymentMix(payment_mix::Query),
     SalesByDay(sales_by_day::Query<'g>),
 }

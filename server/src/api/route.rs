@@ -74,13 +74,15 @@ pub(crate) enum Part {
     ConsumptionPattern,
     /// Who comes back, but of markets.
     Loyalty,
+    /// How payments divide, of stores.
+    PaymentMix,
     /// Sales beside a side series.
     SalesByDay,
 }
 
 impl Part {
     /// All parts.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Profile,
         Self::Statistics,
         Self::Histogram,
@@ -88,6 +90,7 @@ impl Part {
         Self::Comparison,
         Self::ConsumptionPattern,
         Self::Loyalty,
+        Self::PaymentMix,
         Self::SalesByDay,
     ];
 
@@ -101,7 +104,17 @@ impl Part {
             Self::Comparison => Some("comparison"),
             Self::ConsumptionPattern => Some("consumption_pattern"),
             Self::Loyalty => Some("loyalty"),
+            Self::PaymentMix => Some("payment_mix"),
             Self::SalesByDay => Some("sales_by_day"),
+        }
+    }
+
+    /// Returns whether the keys of a dataset have it.
+    pub(crate) fn is_of(self, dataset: &str) -> bool {
+        match self {
+            Self::Loyalty => dataset != MARKETS,
+            Self::PaymentMix => dataset == STORES,
+            _ => true,
         }
     }
 }
@@ -177,11 +190,8 @@ impl<'a> Route<'a> {
         let part = Part::ALL
             .into_iter()
             .find(|known| known.segment() == part)?;
-        // Whose cards those of all stores together are is not counted.
-        if part == Part::Loyalty && dataset == MARKETS {
-            return None;
-        }
-        Some(Self::Series { dataset, key, part })
+        part.is_of(dataset)
+            .then_some(Self::Series { dataset, key, part })
     }
 
     /// Returns the methods of the resource, as the header `Allow` lists them.
@@ -282,6 +292,7 @@ mod tests {
             "/v1/regions/a/categories/b/histogram/c",
             "/v1/regions/a/stores/b",
             "/v1/categories/a/categories",
+            "/v1/markets/all/payment_mix",
             "/v1/search/x",
             "/v1/series/",
             "/v1/series/kospi",

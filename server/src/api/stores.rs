@@ -7,6 +7,7 @@ use super::{
     cursor::Page,
     filter::{Filter, missing_store},
     parameters::Parameters,
+    route::Part,
 };
 use crate::{
     generation::ServedGeneration,
@@ -20,16 +21,6 @@ const STORE_NS: u64 = 2_500;
 
 /// Tenths of millionths of a degree in a degree.
 const LOCATION_UNITS: f64 = 1e7;
-
-/// The resources of a store or place beside who it is; a market has all but the last.
-const AVAILABLE: [&str; 6] = [
-    "statistics",
-    "histogram",
-    "unit_price",
-    "comparison",
-    "consumption_pattern",
-    "loyalty",
-];
 
 /// Writes who a store, market or place is.
 pub(super) fn write_profile(lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
@@ -59,14 +50,13 @@ pub(super) fn write_profile(lookup: &mut Lookup<'_>, series: &Series<'_>) -> Res
     json.key("sum").integer(totals.sum);
     json.key("cards").integer(summary.cards);
     json.key("available").begin_array();
-    let available = match series.is_market() {
-        true => &AVAILABLE[..AVAILABLE.len() - 1],
-        false => &AVAILABLE,
-    };
-    available.iter().for_each(|name| json.string(name));
-    if !transactions.series.is_empty() {
-        json.string("sales_by_day");
-    }
+    let has_series = !transactions.series.is_empty();
+    let available = Part::ALL
+        .into_iter()
+        .filter(|part| part.is_of(series.dataset()) && (has_series || *part != Part::SalesByDay));
+    available
+        .filter_map(Part::segment)
+        .for_each(|name| json.string(name));
     json.end_array();
     json.end_object();
     Ok(())

@@ -8,6 +8,7 @@ mod cors;
 mod envelope;
 mod histogram;
 mod loyalty;
+mod payment_mix;
 mod quality;
 mod readiness;
 mod requests;
@@ -36,6 +37,7 @@ fn payment(store: usize, date: &str, card: u32, amount: i64) -> Payment {
         card,
         amount,
         half_hour: None,
+        paid: None,
     }
 }
 

@@ -15,10 +15,10 @@ use nightshard_format::{
     manifest::{GenerationId, Manifest, OnDuplicate, Packed, Rows, ShardEntry, Transactions},
     quality::QualityReport,
     record::{
-        CATALOG, Change, DayCards, EntityKind, HalfHour, MARKET_ALL, MARKETS, MonthBuilder,
-        MonthTotals, Posting, RANKINGS, RankBy, Run, SEARCH, SERIES, STORES, StoreProfile,
-        SummaryBuilder, encode_postings, encode_ranking, encode_side_series, net_changes,
-        ranking_key,
+        CATALOG, Change, DayCards, Dimension, EncodedMixes, EntityKind, HalfHour, MARKET_ALL,
+        MARKETS, MixRow, MixValue, MonthBuilder, MonthTotals, Posting, RANKINGS, RankBy, Run,
+        SEARCH, SERIES, STORES, StoreProfile, SummaryBuilder, encode_postings, encode_ranking,
+        encode_side_series, net_changes, ranking_key,
     },
     shard::{Identity, Mapped, ShardWriter, Span},
     text::{TermKind, fold, rotations, term_key, words},
@@ -35,6 +35,8 @@ pub(crate) struct Payment {
     pub(crate) amount: i64,
     /// Where the time is known.
     pub(crate) half_hour: Option<u8>,
+    /// The card's company and the months of instalment, where they are known.
+    pub(crate) paid: Option<(&'static str, u16)>,
 }
 
 /// One store.
@@ -262,11 +264,11 @@ fn put_series(
     spans: &mut Spans,
     dataset: &'static str,
     key: &[u8],
-    payments: &[Payment],
+    payments_of_key: &[Payment],
     profile: &StoreProfile,
 ) {
     let mut days: BTreeMap<Day, Vec<&Payment>> = BTreeMap::new();
-    for payment in payments {
+    for payment in payments_of_key {
         days.entry(payment.day).or_default().push(payment);
     }
     let mut last_seen: HashMap<u32, Day> = HashMap::new();
@@ -291,6 +293,8 @@ fn put_series(
                 finish(&mut builder, &mut summary, month);
             }
             builder.begin(day.month());
+            let of_month = own_of(payments_of_key, day.month());
+            builder.mixes(mixes(&of_month));
             open = Some(day.month());
         }
         let mut amounts: Vec<i64> = payments.iter().map(|payment| payment.amount).collect();
@@ -344,6 +348,41 @@ fn hours(payments: &[&Payment]) -> Vec<HalfHour> {
         sum,
     });
     hours.collect()
+}
+
+fn own_of(payments: &[Payment], month: Month) -> Vec<&Payment> {
+    let of_month = payments.iter().filter(|it| it.day.month() == month);
+    of_month.collect()
+}
+
+/// The payments of a month by company, and by months of instalment.
+fn mixes(payments: &[&Payment]) -> EncodedMixes {
+    type Key<'a> = (Dimension, MixValue<&'a [u8]>);
+    let mut rows: BTreeMap<Key<'_>, (u64, i128)> = BTreeMap::new();
+    for payment in payments {
+        let company = payment.paid.map(|(company, _)| company.as_bytes());
+        let company = company.map_or(MixValue::Unknown, MixValue::Text);
+        let months = payment.paid.map(|(_, months)| months);
+        let months = months.map_or(MixValue::Unknown, MixValue::Months);
+        for key in [
+            (Dimension::CardCompany, company),
+            (Dimension::Installments, months),
+        ] {
+            let (count, sum) = rows.entry(key).or_default();
+            *count += 1;
+            *sum += i128::from(payment.amount);
+        }
+    }
+    let rows: Vec<MixRow<'_>> = rows
+        .into_iter()
+        .map(|((dimension, value), (count, sum))| MixRow {
+            dimension,
+            value,
+            count,
+            sum,
+        })
+        .collect();
+    EncodedMixes::new(&rows)
 }
 
 /// Counts cards by the days since they were in `last`, 0 for never, and puts them there.

@@ -26,6 +26,7 @@ fn server_with(config: Config) -> Harness {
     let payments: Vec<Payment> = days
         .map(|day| Payment {
             half_hour: None,
+            paid: None,
             store: 0,
             day: Day(16_000 + day),
             card: 1,
@@ -374,6 +375,7 @@ fn one_answer_is_bounded_like_those_of_a_batch() {
     let fixture = Arc::new(Fixture::new());
     let payment = Payment {
         half_hour: None,
+        paid: None,
         store: 0,
         day: "0001-01-01".parse().unwrap(),
         card: 1,

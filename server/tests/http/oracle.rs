@@ -52,6 +52,7 @@ fn payments(random: &mut Random, first: Day) -> Vec<Payment> {
             };
             payments.push(Payment {
                 half_hour: None,
+                paid: None,
                 store,
                 day: Day(first.0 + random.below(days) as i32),
                 card: random.below(cards) as u32,

@@ -18,6 +18,7 @@ fn server(shops: &[Shop]) -> Harness {
     let payments: Vec<Payment> = (0..shops.len())
         .map(|store| Payment {
             half_hour: None,
+            paid: None,
             store,
             day: Day(17_600),
             card: 1,

@@ -25,6 +25,7 @@ pub(crate) fn write(fixture: &Fixture, rows: i32) -> GenerationId {
         .flat_map(|store| {
             (0..rows).map(move |row| Payment {
                 half_hour: None,
+                paid: None,
                 store,
                 day: Day(17_500 + row % 60),
                 card: row as u32,
@@ -222,6 +223,7 @@ fn a_generation_that_lacks_any_shard_is_never_served() {
     let payments: Vec<Payment> = (0..400)
         .map(|row| Payment {
             half_hour: None,
+            paid: None,
             store: row % 40,
             day: Day(17_500 + (row % 60) as i32),
             card: 1,

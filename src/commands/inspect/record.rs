@@ -13,7 +13,11 @@ use nightshard_format::{
 };
 use serde::Serialize;
 
-use super::{Shown, shard::labelled};
+use super::{
+    Shown,
+    mixes::{MixFacts, mixes, mixes_text},
+    shard::labelled,
+};
 use crate::output::{Column, Table};
 
 /// A record and where it stands.
@@ -52,6 +56,8 @@ struct SummaryFacts {
 struct MonthFacts {
     all: StatisticsRow,
     days: Vec<StatisticsRow>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mixes: Vec<MixFacts>,
 }
 
 #[derive(Debug, Serialize)]
@@ -140,6 +146,7 @@ fn month(month: Month, value: &[u8]) -> nightshard_format::Result<MonthFacts> {
     Ok(MonthFacts {
         all: StatisticsRow::of(month, &record.statistics(), record.cards()),
         days,
+        mixes: mixes(&record)?,
     })
 }
 
@@ -205,7 +212,10 @@ impl Shown for RecordFacts {
                 )]);
                 text += &statistics_text(&summary.all, &summary.months);
             }
-            ValueFacts::Month(month) => text += &statistics_text(&month.all, &month.days),
+            ValueFacts::Month(month) => {
+                text += &statistics_text(&month.all, &month.days);
+                text += &mixes_text(&month.mixes);
+            }
             ValueFacts::Ids(ids) => {
                 text.push('\n');
                 for (position, id) in ids.iter().enumerate() {

@@ -1,0 +1,77 @@
+//! `GET /v1/stores/{id}/payment_mix`: how a store's payments divide.
+
+use nightshard_format::{calendar::Period, record::MixValue};
+
+use super::{
+    Lookup, asked_period::AskedPeriod, check_length, parameters::Parameters, places::write_id,
+};
+use crate::{
+    json::Json,
+    payment_mix::PaymentMix,
+    problem::{Problem, Result},
+    series::Series,
+};
+
+/// What a request for a payment mix asks.
+#[derive(Debug)]
+pub(super) struct Query {
+    asked: AskedPeriod,
+}
+
+impl Query {
+    /// Takes the parameters.
+    pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
+        let days = lookup.served.transactions()?.days;
+        let asked = AskedPeriod::take(parameters, days)?;
+        if asked.window.cuts_months() {
+            let name = match asked.period {
+                Period::Range(_) => "min_date",
+                _ => "period",
+            };
+            let detail = "a payment mix is of whole months: of one, a quarter, a year or all";
+            return Err(Problem::parameter(name, detail).into());
+        }
+        Ok(Self { asked })
+    }
+
+    /// Writes the answer.
+    pub(super) fn write(&self, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
+        let transactions = lookup.served.transactions()?;
+        let mix = PaymentMix::of(series, &self.asked.window, lookup.work)?;
+        let json = &mut *lookup.json;
+        json.begin_object();
+        write_id(json, series);
+        self.asked.write(json);
+        json.members(&transactions.currency);
+        json.key("count").integer(mix.all.count);
+        json.key("sum").integer(mix.all.sum);
+        json.key("mix").begin_object();
+        for (dimension, values) in &mix.dimensions {
+            json.key(dimension.as_str()).begin_array();
+            for (value, rows) in values {
+                check_length(json)?;
+                let [of_count, of_sum] = mix.shares(*rows);
+                json.begin_object();
+                write_value(json.key("value"), *value);
+                json.key("count").integer(rows.count);
+                json.key("sum").integer(rows.sum);
+                json.key("count_share").float(of_count);
+                json.key("sum_share").float(of_sum);
+                json.end_object();
+            }
+            json.end_array();
+        }
+        json.end_object();
+        json.end_object();
+        Ok(())
+    }
+}
+
+fn write_value(json: &mut Json, value: MixValue<&[u8]>) {
+    match value {
+        MixValue::Flag(flag) => json.boolean(flag),
+        MixValue::Months(months) => json.integer(months),
+        MixValue::Text(text) => json.bytes(text),
+        MixValue::Unknown => json.null(),
+    }
+}

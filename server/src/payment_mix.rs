@@ -1,0 +1,162 @@
+//! How the payments of a store divide (docs/definitions.md, "Payment mix").
+
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use nightshard_format::{
+    record::{Dimension, MixValue},
+    statistics::nearest_quotient,
+};
+
+use crate::{
+    pattern::Rows,
+    problem::Result,
+    series::{Series, Window},
+    work::Work,
+};
+
+/// The time to read and add up a month, in nanoseconds.
+const MONTH_NS: u64 = 1_500;
+
+/// The time to read, sort and write a value of a month, in nanoseconds.
+const VALUE_NS: u64 = 250;
+
+/// Values and their rows.
+type Values<'a> = Vec<(MixValue<&'a [u8]>, Rows)>;
+
+type ByValue<'a> = BTreeMap<(Dimension, MixValue<&'a [u8]>), Rows>;
+
+/// The rows of some months, divided by each dimension of which one of them says something.
+#[derive(Debug)]
+pub(crate) struct PaymentMix<'a> {
+    /// All rows.
+    pub(crate) all: Rows,
+    /// The values of each dimension, those of most rows first, ties by value, the unknown last.
+    pub(crate) dimensions: Vec<(Dimension, Values<'a>)>,
+}
+
+impl<'a> PaymentMix<'a> {
+    /// Adds up the months of a window that cuts none.
+    pub(crate) fn of(series: &Series<'a>, window: &Window, work: &mut Work) -> Result<Self> {
+        let mut all = Rows::default();
+        let mut by_value = ByValue::new();
+        for totals in series.months_in(window) {
+            work.spend(MONTH_NS)?;
+            all.add(Rows {
+                count: totals.statistics.count,
+                sum: totals.statistics.sum,
+            });
+            let mut values = 0;
+            series.record(totals.month)?.visit_mixes(|row| {
+                let rows = by_value.entry((row.dimension, row.value)).or_default();
+                rows.add(Rows {
+                    count: row.count,
+                    sum: row.sum,
+                });
+                values += 1;
+            })?;
+            work.spend(values * VALUE_NS)?;
+        }
+        Ok(Self::new(all, by_value))
+    }
+
+    fn new(all: Rows, by_value: ByValue<'a>) -> Self {
+        let mut dimensions: Vec<(Dimension, Values<'_>)> = Vec::new();
+        for ((dimension, value), rows) in by_value {
+            match dimensions.last_mut() {
+                Some((last, values)) if *last == dimension => values.push((value, rows)),
+                _ => dimensions.push((dimension, vec![(value, rows)])),
+            }
+        }
+        for (dimension, values) in &mut dimensions {
+            add_unsaid(values, *dimension, all);
+            values.sort_unstable_by_key(|(value, rows)| (Reverse(rows.count), *value));
+        }
+        Self { all, dimensions }
+    }
+
+    /// Returns which share of all rows, and of their sum, some have; none of a sum that is not above
+    /// zero.
+    pub(crate) fn shares(&self, rows: Rows) -> [Option<f64>; 2] {
+        let of_count = nearest_quotient(rows.count.into(), self.all.count);
+        let whole = u128::try_from(self.all.sum).unwrap_or(0);
+        // Bits that no double keeps.
+        let excess = u64::BITS.saturating_sub(whole.leading_zeros());
+        let whole = u64::try_from(whole >> excess).unwrap_or(u64::MAX);
+        let of_sum = nearest_quotient(rows.sum.unsigned_abs() >> excess, whole);
+        [
+            of_count,
+            of_sum.map(|it| if rows.sum < 0 { -it } else { it }),
+        ]
+    }
+}
+
+/// Adds the rows of months in which no row says anything of a dimension.
+fn add_unsaid(values: &mut Values<'_>, dimension: Dimension, all: Rows) {
+    let mut said = Rows::default();
+    values.iter().for_each(|(_, rows)| said.add(*rows));
+    let rest = Rows {
+        count: all.count.saturating_sub(said.count),
+        sum: all.sum.saturating_sub(said.sum),
+    };
+    if rest.count == 0 {
+        return;
+    }
+    match values
+        .iter_mut()
+        .find(|(value, _)| *value == dimension.unsaid())
+    {
+        Some((_, rows)) => rows.add(rest),
+        None => values.push((dimension.unsaid(), rest)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(count: u64, sum: i128) -> Rows {
+        Rows { count, sum }
+    }
+
+    #[test]
+    fn values_come_by_rows_and_what_is_not_said_is_added() {
+        let text = |text: &'static str| MixValue::Text(text.as_bytes());
+        let by_value = ByValue::from([
+            ((Dimension::CardCompany, text("b")), rows(2, 10)),
+            ((Dimension::CardCompany, text("a")), rows(2, 20)),
+            ((Dimension::CardCompany, MixValue::Unknown), rows(1, -5)),
+            ((Dimension::PointsUsed, MixValue::Flag(true)), rows(4, 7)),
+        ]);
+        let mix = PaymentMix::new(rows(6, 40), by_value);
+        let [(_, companies), (_, points)] = &mix.dimensions[..] else {
+            panic!("two dimensions")
+        };
+        let expected = [
+            (text("a"), rows(2, 20)),
+            (text("b"), rows(2, 10)),
+            (MixValue::Unknown, rows(2, 10)),
+        ];
+        assert_eq!(companies[..], expected);
+        let expected = [
+            (MixValue::Flag(true), rows(4, 7)),
+            (MixValue::Flag(false), rows(2, 33)),
+        ];
+        assert_eq!(points[..], expected);
+    }
+
+    #[test]
+    fn shares_are_of_sums_above_zero_and_never_overflow() {
+        let mix = |sum| PaymentMix::new(rows(4, sum), ByValue::new());
+        assert_eq!(mix(8).shares(rows(1, -2)), [Some(0.25), Some(-0.25)]);
+        for sum in [0, -1, i128::MIN] {
+            assert_eq!(mix(sum).shares(rows(4, 5)), [Some(1.0), None]);
+        }
+        let large = i128::MAX;
+        assert_eq!(mix(large).shares(rows(0, large)), [Some(0.0), Some(1.0)]);
+        assert_eq!(mix(large).shares(rows(0, 0))[1], Some(0.0));
+        assert_eq!(
+            PaymentMix::new(rows(0, 0), ByValue::new()).shares(rows(0, 0)),
+            [None, None]
+        );
+    }
+}
