@@ -11,7 +11,8 @@ DIMENSIONS = {
     "payment_method": "payment_method",
     "is_foreign": "CASE WHEN lower(is_foreign) IN ('true', 't', 'yes', 'y', '1') THEN true "
                   "WHEN lower(is_foreign) IN ('false', 'f', 'no', 'n', '0') THEN false END",
-    "installments": "greatest(CAST(installments AS INTEGER), 1)",
+    # DuckDB's `greatest` passes over nulls.
+    "installments": "CASE WHEN installments IS NOT NULL THEN greatest(CAST(installments AS INTEGER), 1) END",
     "points_used": "coalesce(CAST(points_used AS BIGINT), 0) > 0",
     "country": "country",
     "campaign": "campaign",
