@@ -1,7 +1,7 @@
 //! Data tests: what the configuration says of every row that can be read.
 //!
-//! [`DataTests::compile`] checks what is declared, [`RowTests`] counts failures row by row while the
-//! input is scanned, and [`RowTests::finish`] makes the results of all workers. Counts are sums and
+//! [`DataTests::compile`] checks what is declared, `RowTests` counts failures row by row while the
+//! input is scanned, and `RowTests::finish` makes the results of all workers. Counts are sums and
 //! the failures named are the first by file and line, so that neither threads nor memory show in
 //! them. No value is kept: only hashes go through the exchange, and only places into results.
 
