@@ -17,7 +17,8 @@ def test_the_selected_generation_is_opened(repository: Path) -> None:
     assert generation.id.startswith(generation.as_of + "-")
     assert repr(generation) == f"<nightshard.Generation {generation.id}>"
     datasets = generation.datasets()
-    assert set(datasets) == {"catalog", "markets", "rankings", "search", "stores"}
+    assert set(datasets) == {"catalog", "categories", "markets", "rankings", "region_categories", "regions",
+                             "search", "stores"}
     assert datasets["rankings"] == ["current"]
     assert "2018-03" in datasets["stores"] and "current" in datasets["stores"]
     assert "stores" in generation and "nothing" not in generation
