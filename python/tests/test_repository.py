@@ -12,17 +12,19 @@ import nightshard
 import pytest
 
 
+DATASETS = ["catalog", "categories", "markets", "rankings", "region_categories", "regions", "search", "stores"]
+
+
 def test_the_selected_generation_is_opened(repository: Path) -> None:
     generation = nightshard.open(repository)
     assert generation.id.startswith(generation.as_of + "-")
     assert repr(generation) == f"<nightshard.Generation {generation.id}>"
     datasets = generation.datasets()
-    assert set(datasets) == {"catalog", "categories", "markets", "rankings", "region_categories", "regions",
-                             "search", "stores"}
+    assert sorted(datasets) == DATASETS
     assert datasets["rankings"] == ["current"]
     assert "2018-03" in datasets["stores"] and "current" in datasets["stores"]
     assert "stores" in generation and "nothing" not in generation
-    assert list(generation) == ["catalog", "markets", "rankings", "search", "stores"]
+    assert list(generation) == DATASETS
     assert generation["stores"].span == "current"
     assert generation.dataset("stores", span="2018-03").span == "2018-03"
 
