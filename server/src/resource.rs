@@ -9,8 +9,8 @@ use crate::api::route::{Part, Route};
 pub(crate) enum Resource {
     /// A part of what a dataset of stores, markets or places has.
     Series(&'static str, Part),
-    /// Lists of regions and categories.
-    Places,
+    /// The list of the places of a dataset.
+    Places(&'static str),
     Stores,
     UnitPrices,
     SideSeries,
@@ -32,9 +32,15 @@ const SERIES: [(&str, &str); 5] = [
     (REGION_CATEGORIES, "/v1/regions/{id}/categories/{id}"),
 ];
 
+/// The paths of lists of places, by dataset.
+const LISTS: [(&str, &str); 3] = [
+    (REGIONS, "/v1/regions"),
+    (CATEGORIES, "/v1/categories"),
+    (REGION_CATEGORIES, "/v1/regions/{id}/categories"),
+];
+
 /// The names of the others, in the order of [`Resource`].
-const OTHERS: [&str; 11] = [
-    "/v1/places",
+const OTHERS: [&str; 10] = [
     "/v1/stores",
     "/v1/unit_price",
     "/v1/series",
@@ -47,15 +53,26 @@ const OTHERS: [&str; 11] = [
     "unknown",
 ];
 
+const FIRST_LIST: usize = SERIES.len() * Part::ALL.len();
+const FIRST_OTHER: usize = FIRST_LIST + LISTS.len();
+
+/// Returns where a dataset stands in a table.
+fn place_of(dataset: &str, table: &[(&str, &str)]) -> usize {
+    table
+        .iter()
+        .take_while(|(known, _)| *known != dataset)
+        .count()
+}
+
 impl Resource {
     /// How many resources there are.
-    pub(crate) const COUNT: usize = SERIES.len() * Part::ALL.len() + OTHERS.len();
+    pub(crate) const COUNT: usize = FIRST_OTHER + OTHERS.len();
 
     /// Returns what a request is counted under.
     pub(crate) fn of(route: &Route<'_>) -> Self {
         match route {
             Route::Series { dataset, part, .. } => Self::Series(dataset, *part),
-            Route::Places { .. } => Self::Places,
+            Route::Places { dataset, .. } => Self::Places(dataset),
             Route::Stores => Self::Stores,
             Route::UnitPrices => Self::UnitPrices,
             Route::Packed { .. } => Self::Packed,
@@ -71,24 +88,22 @@ impl Resource {
     pub(crate) fn index(self) -> usize {
         let other = match self {
             Self::Series(dataset, part) => {
-                let datasets = SERIES.iter().map(|(dataset, _)| *dataset);
-                let dataset = datasets.take_while(|known| *known != dataset).count();
                 let parts = Part::ALL.iter().take_while(|known| **known != part);
-                return dataset * Part::ALL.len() + parts.count();
+                return place_of(dataset, &SERIES) * Part::ALL.len() + parts.count();
             }
-            Self::Places => 0,
-            Self::Stores => 1,
-            Self::UnitPrices => 2,
-            Self::SideSeries => 3,
-            Self::Packed => 4,
-            Self::Search => 5,
-            Self::Info => 6,
-            Self::Batch => 7,
-            Self::Operations => 8,
-            Self::Admin => 9,
-            Self::Unknown => 10,
+            Self::Places(dataset) => return FIRST_LIST + place_of(dataset, &LISTS),
+            Self::Stores => 0,
+            Self::UnitPrices => 1,
+            Self::SideSeries => 2,
+            Self::Packed => 3,
+            Self::Search => 4,
+            Self::Info => 5,
+            Self::Batch => 6,
+            Self::Operations => 7,
+            Self::Admin => 8,
+            Self::Unknown => 9,
         };
-        SERIES.len() * Part::ALL.len() + other
+        FIRST_OTHER + other
     }
 
     /// Returns the names of all resources.
@@ -100,7 +115,8 @@ impl Resource {
             })
         };
         let series = SERIES.into_iter().flat_map(parts);
-        series.chain(OTHERS.into_iter().map(str::to_owned))
+        let lists = LISTS.into_iter().map(|(_, path)| path);
+        series.chain(lists.chain(OTHERS).map(str::to_owned))
     }
 }
 
@@ -121,7 +137,8 @@ mod tests {
                 "/v1/regions/a/categories/b/loyalty",
                 "/v1/regions/{id}/categories/{id}/loyalty",
             ),
-            ("/v1/categories", "/v1/places"),
+            ("/v1/categories", "/v1/categories"),
+            ("/v1/regions/a/categories", "/v1/regions/{id}/categories"),
             ("/v1/stores", "/v1/stores"),
             ("/v1/datasets/a/b", "/v1/datasets/{dataset}/{key}"),
             ("/v1/info/quality", "/v1/info"),

@@ -88,7 +88,7 @@ fn size(by: RankBy, store: &StoreFacts) -> i128 {
 /// first, ties by id.
 fn rank_places(by: RankBy, stores: &[StoreFacts]) -> BTreeMap<Vec<u8>, Vec<&str>> {
     let mut sizes = BTreeMap::<Vec<u8>, BTreeMap<&str, i128>>::new();
-    // There may be no region or category at all, of which the lists say so.
+    // There may be no region or category at all, and no category in a region: lists say so.
     for dataset in [REGIONS, CATEGORIES] {
         sizes
             .entry(place_ranking_key(by, dataset, None))
@@ -96,19 +96,20 @@ fn rank_places(by: RankBy, stores: &[StoreFacts]) -> BTreeMap<Vec<u8>, Vec<&str>
     }
     for store in stores {
         let (region, category) = (store.region.as_deref(), store.category.as_deref());
+        if let Some(region) = region {
+            let key = place_ranking_key(by, REGION_CATEGORIES, Some(region));
+            sizes.entry(key).or_default();
+        }
         let lists = [
             region.map(|id| (REGIONS, None, id)),
             category.map(|id| (CATEGORIES, None, id)),
-            region.map(|of| (REGION_CATEGORIES, Some(of), "")),
             region
                 .zip(category)
                 .map(|(of, id)| (REGION_CATEGORIES, Some(of), id)),
         ];
         for (dataset, of, id) in lists.into_iter().flatten() {
             let list = sizes.entry(place_ranking_key(by, dataset, of)).or_default();
-            if !id.is_empty() {
-                *list.entry(id).or_default() += size(by, store);
-            }
+            *list.entry(id).or_default() += size(by, store);
         }
     }
     let ranked = |(key, sizes): (_, BTreeMap<_, _>)| {

@@ -40,8 +40,9 @@ pub(super) fn write_list(
     let by = take_order(&mut parameters)?;
     let served = lookup.served;
     let transactions = served.transactions()?;
-    let region = region.map(String::from_utf8_lossy);
-    let region = region.as_deref();
+    let no_region = || Problem::not_found("there is no such region");
+    let region = region.map(std::str::from_utf8).transpose();
+    let region = region.map_err(|_bad| no_region())?;
     let scope = [Some(dataset), Some(by.as_str()), region];
     let page = Page::take(&mut parameters, served.id(), &scope)?;
     parameters.finish()?;
@@ -49,7 +50,7 @@ pub(super) fn write_list(
     let found = served.generation().get(CATALOG, Span::Current, &key)?;
     let found = found.map(|ids| Ranking::parse(ids.in_place()?));
     let ranking = found.transpose()?;
-    let ranking = ranking.ok_or_else(|| Problem::not_found("there is no such region"))?;
+    let ranking = ranking.ok_or_else(no_region)?;
     let positions = page.positions(ranking.len());
     lookup.work.spend(positions.len() as u64 * PLACE_NS)?;
     let json = &mut *lookup.json;
