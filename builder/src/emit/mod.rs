@@ -13,7 +13,7 @@ mod store_shards;
 pub use catalog::{StoreFacts, write_catalog};
 pub use manifest::{Facts, manifest};
 pub use ordered::OrderedSink;
-pub use places::{PlaceShards, StoreMonths, encode as encode_places};
+pub use places::{Months, PlaceRecords, PlaceShards, encode as encode_places};
 pub use search::write_search;
 pub(crate) use shard_set::ShardSet;
 pub use shard_set::{Staged, Staging};

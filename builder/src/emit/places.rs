@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, str::FromStr};
 use nightshard_format::{
     calendar::Month,
     key::{self, PartitionRun},
-    record::{MonthRecord, STORES},
+    record::MonthRecord,
     shard::{Mapped, Shard, Span},
 };
 
@@ -19,24 +19,24 @@ use crate::{
     kernel::{
         place_cards::PlaceDistances,
         place_days::PlaceDays,
-        places::{Place, PlaceKind, Places},
+        places::{Part, Place, PlaceKind, Places},
         store_days::{DaysEncoder, EncodedRecords},
     },
 };
 
-/// The months of the stores, as they were written into the staging folder.
-pub struct StoreMonths {
+/// The months of a dataset, as they were written into the staging folder.
+pub struct Months {
     months: BTreeMap<Month, Vec<Shard<Mapped>>>,
 }
 
-impl StoreMonths {
-    /// Opens the shards of months among those that were written.
+impl Months {
+    /// Opens the shards of a dataset's months among those that were written.
     ///
     /// # Errors
     /// [`Error::File`] if one cannot be read.
-    pub fn open(staged: &[Staged]) -> Result<Self> {
+    pub fn open(staged: &[Staged], dataset: &str) -> Result<Self> {
         let mut months = BTreeMap::<Month, Vec<Shard<Mapped>>>::new();
-        for Staged { entry, path } in staged.iter().filter(|it| it.entry.dataset == STORES) {
+        for Staged { entry, path } in staged.iter().filter(|it| it.entry.dataset == dataset) {
             if let Span::Month(month) = Span::from_str(&entry.span)? {
                 let shard = Mapped::open(path).and_then(Shard::open);
                 let shard = shard.map_err(|error| Error::File {
@@ -49,13 +49,13 @@ impl StoreMonths {
         Ok(Self { months })
     }
 
-    /// Adds the days of a store to `days`.
-    fn add(&self, store: &[u8], days: &mut PlaceDays) -> Result<()> {
-        let partition = key::partition_of(key::hash(store));
+    /// Adds the days of a key to `days`.
+    fn add(&self, key: &[u8], days: &mut PlaceDays) -> Result<()> {
+        let partition = key::partition_of(key::hash(key));
         for (month, shards) in &self.months {
             let mut shards = shards.iter();
             let shard = shards.find(|shard| shard.identity().run.contains(partition));
-            let Some(value) = shard.map(|shard| shard.get(store)).transpose()?.flatten() else {
+            let Some(value) = shard.map(|shard| shard.get(key)).transpose()?.flatten() else {
                 continue;
             };
             days.add(&MonthRecord::parse(*month, value.in_place()?)?)?;
@@ -72,7 +72,8 @@ pub struct PlaceRecords {
     ends: Vec<usize>,
 }
 
-/// Encodes the records of the places of one partition.
+/// Encodes the records of the places of one partition, from the months of stores and of the places that they
+/// are the sum of.
 ///
 /// # Errors
 /// [`Error::Format`] if a shard that was just written cannot be read.
@@ -80,7 +81,7 @@ pub fn encode(
     distances: &PlaceDistances,
     places: &Places,
     stores: &[StoreFacts],
-    months: &StoreMonths,
+    [of_stores, of_places]: &[Months; 2],
 ) -> Result<PlaceRecords> {
     let mut out = PlaceRecords {
         first: distances.first,
@@ -88,11 +89,14 @@ pub fn encode(
         ends: Vec::new(),
     };
     let mut encoder = DaysEncoder::default();
-    let places = places.list()[distances.first..].iter();
-    for (place, counts) in places.zip(&distances.counts) {
+    let list = places.list();
+    for (place, counts) in list[distances.first..].iter().zip(&distances.counts) {
         let mut days = PlaceDays::default();
-        for store in &place.stores {
-            months.add(&stores[*store].id, &mut days)?;
+        for part in &place.parts {
+            match part {
+                Part::Store(store) => of_stores.add(&stores[*store].id, &mut days)?,
+                Part::Place(place) => of_places.add(&list[*place as usize].key, &mut days)?,
+            }
         }
         days.encode(counts, &mut encoder, &mut out.records);
         encoder.finish(&place.profile, &mut out.records)?;

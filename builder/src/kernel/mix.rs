@@ -5,7 +5,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use nightshard_format::record::{DIMENSIONS, Dimension, MixValue};
@@ -19,36 +22,38 @@ use crate::{
 /// A value of a row.
 pub(super) type Value = MixValue<Box<[u8]>>;
 
-/// The values of a row, by dimension.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Mix([Value; DIMENSIONS]);
+/// What a row says, by the numbers that values have in their dimensions; 0 for what says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Mix([u32; DIMENSIONS]);
+
+/// The number of the value that says nothing.
+const NOTHING: u32 = 0;
 
 /// The ordinal of the combination that says nothing.
 pub(super) const UNSAID: u32 = 0;
 
-/// So many combinations are told apart; where there are more, dimensions are left out from the last on.
-const MIXES_MAX: usize = 1 << 16;
+/// So many combinations are told apart, and so many bytes of texts; where there are more, dimensions are
+/// left out from the last on.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    mixes: usize,
+    text_bytes: usize,
+}
+
+const LIMITS: Limits = Limits {
+    mixes: 1 << 16,
+    text_bytes: 4 << 20,
+};
 
 /// Bits of an ordinal.
 pub(super) const MIX_BITS: u32 = 21;
 // Those of each number of dimensions are numbered on.
-const _: () = assert!(MIXES_MAX * (DIMENSIONS + 1) < 1 << MIX_BITS);
+const _: () = assert!(LIMITS.mixes * (DIMENSIONS + 1) < 1 << MIX_BITS);
 
-impl Mix {
-    fn nothing() -> Self {
-        Self(Dimension::ALL.map(Dimension::unsaid))
-    }
-
-    fn of(row: &Transaction<'_>) -> Self {
-        Self(Dimension::ALL.map(|dimension| value_of(dimension, row)))
-    }
-
-    /// Keeps the first dimensions only.
-    fn keep(mut self, dimensions: usize) -> Self {
-        let left_out = self.0.iter_mut().zip(Dimension::ALL).skip(dimensions);
-        left_out.for_each(|(value, dimension)| *value = dimension.unsaid());
-        self
-    }
+/// What a row says in the first `dimensions` dimensions.
+pub(super) fn values_of(row: &Transaction<'_>, dimensions: usize) -> Vec<Value> {
+    let kept = Dimension::ALL.into_iter().take(dimensions);
+    kept.map(|dimension| value_of(dimension, row)).collect()
 }
 
 fn value_of(dimension: Dimension, row: &Transaction<'_>) -> Value {
@@ -70,54 +75,100 @@ fn value_of(dimension: Dimension, row: &Transaction<'_>) -> Value {
 #[derive(Debug)]
 pub struct MixTable {
     known: Mutex<Known>,
-    max: usize,
+    /// How many dimensions are kept, from the first on; it never rises.
+    dimensions: AtomicUsize,
+    limits: Limits,
 }
 
 #[derive(Debug)]
 struct Known {
-    ordinals: HashMap<Arc<Mix>, u32>,
+    ordinals: HashMap<Mix, u32>,
     /// By ordinal.
-    mixes: Vec<Arc<Mix>>,
-    /// How many dimensions are kept, from the first on.
-    dimensions: usize,
+    mixes: Vec<Mix>,
+    /// By dimension that is kept, the values by number.
+    values: Vec<Numbered>,
+}
+
+/// The values of a dimension.
+#[derive(Debug, Default)]
+struct Numbered {
+    numbers: HashMap<Value, u32>,
+    text_bytes: usize,
+}
+
+impl Numbered {
+    /// Numbers what says nothing alone.
+    fn of(dimension: Dimension) -> Self {
+        Self {
+            numbers: HashMap::from([(dimension.unsaid(), NOTHING)]),
+            text_bytes: 0,
+        }
+    }
+
+    fn number(&mut self, value: Value) -> u32 {
+        if let Some(number) = self.numbers.get(&value) {
+            return *number;
+        }
+        let number = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+        if let MixValue::Text(text) = &value {
+            self.text_bytes += text.len();
+        }
+        self.numbers.insert(value, number);
+        number
+    }
+
+    /// Returns the values by number.
+    fn into_values(self) -> Vec<Value> {
+        let mut values: Vec<(u32, Value)> = (self.numbers.into_iter())
+            .map(|(value, number)| (number, value))
+            .collect();
+        values.sort_unstable_by_key(|(number, _)| *number);
+        values.into_iter().map(|(_, value)| value).collect()
+    }
 }
 
 impl Default for MixTable {
     fn default() -> Self {
-        Self::with_max(MIXES_MAX)
+        Self::with_limits(LIMITS)
     }
 }
 
 impl MixTable {
-    fn with_max(max: usize) -> Self {
-        let nothing = Arc::new(Mix::nothing());
+    fn with_limits(limits: Limits) -> Self {
+        let nothing = Mix([NOTHING; DIMENSIONS]);
         let known = Known {
-            ordinals: HashMap::from([(Arc::clone(&nothing), UNSAID)]),
+            ordinals: HashMap::from([(nothing, UNSAID)]),
             mixes: vec![nothing],
-            dimensions: DIMENSIONS,
+            values: Dimension::ALL.into_iter().map(Numbered::of).collect(),
         };
         Self {
             known: Mutex::new(known),
-            max,
+            dimensions: AtomicUsize::new(DIMENSIONS),
+            limits,
         }
     }
 
-    /// Returns the ordinal of what a row says.
-    pub(super) fn ordinal(&self, row: &Transaction<'_>) -> u32 {
-        self.ordinal_of(&Mix::of(row))
+    /// Returns how many dimensions are kept so far: what a row says in others is not worth asking.
+    pub(super) fn dimensions(&self) -> usize {
+        self.dimensions.load(Ordering::Relaxed)
     }
 
-    fn ordinal_of(&self, mix: &Mix) -> u32 {
+    /// Returns the ordinal of what a row says, in at least the dimensions that are kept.
+    pub(super) fn ordinal_of(&self, values: Vec<Value>) -> u32 {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut mix = known.mix_of(values);
         loop {
-            let mix = mix.clone().keep(known.dimensions);
-            if let Some(ordinal) = known.ordinals.get(&mix) {
-                return *ordinal;
-            }
-            if known.ordinals.len() < self.max {
-                return known.add(mix);
+            mix = mix.keep(known.values.len());
+            if known.text_bytes() <= self.limits.text_bytes {
+                if let Some(ordinal) = known.ordinals.get(&mix) {
+                    return *ordinal;
+                }
+                if known.ordinals.len() < self.limits.mixes {
+                    return known.add(mix);
+                }
             }
             known.leave_one_out();
+            self.dimensions.store(known.values.len(), Ordering::Relaxed);
         }
     }
 
@@ -127,27 +178,48 @@ impl MixTable {
         let known = self.known.into_inner();
         let known = known.unwrap_or_else(PoisonError::into_inner);
         drop(known.ordinals);
-        Mixes::new(&known.mixes)
+        let values = known.values.into_iter().map(Numbered::into_values);
+        Mixes::new(&known.mixes, &values.collect::<Vec<_>>())
+    }
+}
+
+impl Mix {
+    /// Keeps the first dimensions only.
+    fn keep(mut self, dimensions: usize) -> Self {
+        self.0[dimensions..].fill(NOTHING);
+        self
     }
 }
 
 impl Known {
+    fn mix_of(&mut self, values: Vec<Value>) -> Mix {
+        let mut mix = Mix([NOTHING; DIMENSIONS]);
+        // Dimensions may have been left out since the row was asked.
+        for ((number, value), of_dimension) in mix.0.iter_mut().zip(values).zip(&mut self.values) {
+            *number = of_dimension.number(value);
+        }
+        mix
+    }
+
+    fn text_bytes(&self) -> usize {
+        self.values.iter().map(|values| values.text_bytes).sum()
+    }
+
     fn add(&mut self, mix: Mix) -> u32 {
         let ordinal = u32::try_from(self.mixes.len()).unwrap_or(u32::MAX);
-        let mix = Arc::new(mix);
-        self.mixes.push(Arc::clone(&mix));
+        self.mixes.push(mix);
         self.ordinals.insert(mix, ordinal);
         ordinal
     }
 
     /// Leaves out the last dimension that is kept. Whether it comes to that depends on the set of
-    /// combinations alone: so many are too many, in whatever order they come.
+    /// combinations and of texts alone: so many are too many, in whatever order they come.
     fn leave_one_out(&mut self) {
-        self.dimensions = self.dimensions.saturating_sub(1);
+        self.values.pop();
         self.ordinals.clear();
         for (mix, ordinal) in self.mixes.iter_mut().zip(0..) {
-            *mix = Arc::new(Mix::clone(mix).keep(self.dimensions));
-            self.ordinals.entry(Arc::clone(mix)).or_insert(ordinal);
+            *mix = mix.keep(self.values.len());
+            self.ordinals.entry(*mix).or_insert(ordinal);
         }
     }
 }
@@ -166,31 +238,29 @@ pub struct Mixes {
 }
 
 impl Mixes {
-    fn new(mixes: &[Arc<Mix>]) -> Self {
-        let is_said = |position: &usize| {
-            let unsaid = Dimension::ALL[*position].unsaid();
-            mixes.iter().any(|mix| mix.0[*position] != unsaid)
-        };
-        let said: Vec<usize> = (0..DIMENSIONS).filter(is_said).collect();
+    /// Numbers the values anew, given by dimension and by the numbers that combinations have.
+    fn new(mixes: &[Mix], given: &[Vec<Value>]) -> Self {
+        let said: Vec<usize> = (0..given.len()).filter(|at| given[*at].len() > 1).collect();
         let mut values = Vec::new();
+        let mut renumbered = Vec::new();
         for position in &said {
-            let mut of_dimension: Vec<&Value> = mixes.iter().map(|mix| &mix.0[*position]).collect();
-            of_dimension.sort_unstable();
-            of_dimension.dedup();
-            let dimension = Dimension::ALL[*position];
-            values.extend(of_dimension.into_iter().map(|it| (dimension, it.clone())));
+            let given = &given[*position];
+            let mut order: Vec<usize> = (0..given.len()).collect();
+            order.sort_unstable_by_key(|number| &given[*number]);
+            let mut numbers = vec![0; given.len()];
+            for number in order {
+                numbers[number] = u32::try_from(values.len()).unwrap_or(u32::MAX);
+                values.push((Dimension::ALL[*position], given[number].clone()));
+            }
+            renumbered.push(numbers);
         }
-        let number = |mix: &Mix, position: usize| {
-            let wanted = (Dimension::ALL[position], &mix.0[position]);
-            let number = values.partition_point(|(dimension, it)| (*dimension, it) < wanted);
-            u32::try_from(number).unwrap_or(u32::MAX)
+        let numbers_of = |mix: &Mix| {
+            let of_said = said.iter().zip(&renumbered);
+            let numbers = of_said.map(|(position, numbers)| numbers[mix.0[*position] as usize]);
+            numbers.collect::<Vec<u32>>()
         };
-        let numbers = mixes
-            .iter()
-            .flat_map(|mix| said.iter().map(|position| number(mix, *position)))
-            .collect();
         Self {
-            numbers,
+            numbers: mixes.iter().flat_map(numbers_of).collect(),
             dimensions: said.len(),
             values,
         }
@@ -223,38 +293,60 @@ mod tests {
 
     use super::*;
 
-    fn mix(company: u8, months: u16, product: u8) -> Mix {
-        let mut mix = Mix::nothing();
-        mix.0[0] = MixValue::Text([company].into());
-        mix.0[4] = MixValue::Months(months);
-        mix.0[8] = MixValue::Text([product].into());
-        mix
+    fn values(company: u8, months: u16, product: u8) -> Vec<Value> {
+        let mut values: Vec<Value> = Dimension::ALL.into_iter().map(Dimension::unsaid).collect();
+        values[0] = MixValue::Text([company].into());
+        values[4] = MixValue::Months(months);
+        values[8] = MixValue::Text([product; 3].into());
+        values
+    }
+
+    /// Returns how many combinations the first dimensions have, and how many bytes of texts.
+    fn size(rows: &[(u8, u16, u8)], dimensions: usize) -> (usize, usize) {
+        let (mut mixes, mut texts) = (BTreeSet::new(), BTreeSet::new());
+        let nothing =
+            Dimension::ALL.map(|dimension| format!("{:?}", dimension.unsaid::<Box<[u8]>>()));
+        mixes.insert(nothing[..dimensions].to_vec());
+        for row in rows {
+            let kept = values(row.0, row.1, row.2).into_iter().take(dimensions);
+            let kept: Vec<Value> = kept.collect();
+            mixes.insert(kept.iter().map(|value| format!("{value:?}")).collect());
+            for (position, value) in kept.into_iter().enumerate() {
+                if let MixValue::Text(text) = value {
+                    texts.insert((position, text));
+                }
+            }
+        }
+        (mixes.len(), texts.iter().map(|(_, text)| text.len()).sum())
     }
 
     proptest! {
         #[test]
-        fn dimensions_are_left_out_by_how_many_combinations_there_are(
+        fn dimensions_are_left_out_by_how_many_combinations_and_texts_there_are(
             rows in prop::collection::vec((0_u8..4, 1_u16..4, 0_u8..4), 0..80),
             max in 1_usize..40,
+            text_bytes in 0_usize..20,
         ) {
-            let table = MixTable::with_max(max);
+            let table = MixTable::with_limits(Limits { mixes: max, text_bytes });
             let ordinals: Vec<u32> =
-                rows.iter().map(|row| table.ordinal_of(&mix(row.0, row.1, row.2))).collect();
+                rows.iter().map(|row| table.ordinal_of(values(row.0, row.1, row.2))).collect();
+            let dimensions = table.dimensions();
             let mixes = table.finish();
-            let distinct = |kept: usize| {
-                let given = rows.iter().map(|row| mix(row.0, row.1, row.2).keep(kept));
-                given.chain([Mix::nothing()]).map(|mix| format!("{mix:?}")).collect::<BTreeSet<_>>()
+            let fits = |kept: &usize| {
+                let (mixes, bytes) = size(&rows, *kept);
+                mixes <= max && bytes <= text_bytes
             };
-            let kept = (0..=DIMENSIONS).rev().find(|kept| distinct(*kept).len() <= max).unwrap();
+            let kept = (0..=DIMENSIONS).rev().find(fits).unwrap();
+            prop_assert_eq!(dimensions, kept);
             for (row, ordinal) in rows.iter().zip(ordinals) {
                 let said = mixes.numbers(ordinal).iter().map(|number| {
                     let (dimension, value) = mixes.value(*number);
                     (dimension.as_str(), format!("{value:?}"))
                 });
-                let all = mix(row.0, row.1, row.2);
+                let all = values(row.0, row.1, row.2);
                 let expected = [0, 4, 8].into_iter().filter(|position| *position < kept);
                 let expected = expected.map(|position| {
-                    let value = all.0[position].as_deref();
+                    let value = all[position].as_deref();
                     (Dimension::ALL[position].as_str(), format!("{value:?}"))
                 });
                 prop_assert!(said.eq(expected));

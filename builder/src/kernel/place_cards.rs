@@ -5,6 +5,7 @@ use bytemuck::{Pod, Zeroable};
 use super::{
     card_days::{CountKind, DayDistance, DistanceCounts},
     card_memory::{Before, CardMemory},
+    place_partitions::PlacePartitions,
     places::Places,
     row::{CardDay, CardVisit},
     store_partition::buyer_changes,
@@ -13,21 +14,6 @@ use crate::{
     Result,
     exchange::{Exchanged, Outbox, Visitor},
 };
-
-/// Most partitions of the exchange by place.
-const PLACE_PARTITIONS_MAX: usize = 256;
-
-/// Returns how many places each partition has, one after the other.
-fn places_each(places: &Places) -> usize {
-    places.list().len().div_ceil(PLACE_PARTITIONS_MAX).max(1)
-}
-
-/// Returns the number of partitions of the exchange by place.
-#[must_use]
-pub fn partitions(places: &Places) -> u16 {
-    let partitions = places.list().len().div_ceil(places_each(places));
-    u16::try_from(partitions).unwrap_or(u16::MAX)
-}
 
 /// One card more, or one buyer less, of a place on a day and at a distance.
 ///
@@ -76,7 +62,7 @@ impl PlaceRow {
 /// Finds out how cards come to places, and sends it on.
 pub struct PlaceCards<'a> {
     places: &'a Places,
-    places_each: usize,
+    partitions: PlacePartitions,
     memory: CardMemory,
     outbox: Outbox<PlaceRow>,
 }
@@ -87,7 +73,7 @@ impl<'a> PlaceCards<'a> {
     pub fn new(places: &'a Places, outbox: Outbox<PlaceRow>) -> Self {
         Self {
             places,
-            places_each: places_each(places),
+            partitions: PlacePartitions::new(places),
             memory: CardMemory::default(),
             outbox,
         }
@@ -139,7 +125,7 @@ impl<'a> PlaceCards<'a> {
     }
 
     fn send(&mut self, place: u32, kind: u64, day: i32, distance: u32) -> Result<()> {
-        let partition = u16::try_from(place as usize / self.places_each).unwrap_or(u16::MAX);
+        let partition = self.partitions.of(place as usize);
         let row = PlaceRow::new(place, kind, DayDistance::new(day, distance));
         self.outbox.push(partition, row)
     }
@@ -167,18 +153,16 @@ pub struct PlaceDistances {
 pub fn take(
     exchanged: &Exchanged<PlaceRow>,
     partition: u16,
-    places: &Places,
+    partitions: PlacePartitions,
     budget_bytes: usize,
 ) -> Result<PlaceDistances> {
-    let each = places_each(places);
-    let first = usize::from(partition) * each;
-    let len = places.list().len().saturating_sub(first).min(each);
+    let places = partitions.places(partition);
     let mut gathered = Gathered {
         rows: Vec::new(),
         limit: budget_bytes / size_of::<PlaceRow>(),
         distances: PlaceDistances {
-            first,
-            counts: vec![DistanceCounts::default(); len],
+            first: places.start,
+            counts: vec![DistanceCounts::default(); places.len()],
         },
     };
     exchanged.take(partition, &mut gathered)?;

@@ -13,10 +13,10 @@ use crate::{Error, Result};
 /// What kind of place it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PlaceKind {
+    /// A category of a region; these come first, since others are sums of them.
+    RegionCategory,
     /// A category.
     Category,
-    /// A category of a region.
-    RegionCategory,
     /// A region.
     Region,
 }
@@ -42,8 +42,17 @@ pub struct Place {
     pub key: Vec<u8>,
     /// Its region and category.
     pub profile: StoreProfile,
-    /// Its stores, numbered in the order in which they were given.
-    pub stores: Vec<usize>,
+    /// What it is the sum of.
+    pub parts: Vec<Part>,
+}
+
+/// What a place is the sum of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// A store, by its number in the order in which they were given.
+    Store(usize),
+    /// A category of a region, by its ordinal.
+    Place(u32),
 }
 
 /// There are fewer places than this.
@@ -82,11 +91,10 @@ impl Places {
             places.note(ordinal, *leaf);
         }
         let mut found = BTreeMap::<(PlaceKind, u64, Vec<u8>), (Place, Vec<Leaf>)>::new();
-        for ((region, category), (leaf, stores)) in &by_leaf {
+        for ((region, category), (leaf, _)) in &by_leaf {
             for place in places_of(*region, *category) {
                 let order = (place.kind, key::hash(&place.key), place.key.clone());
-                let (place, leaves) = found.entry(order).or_insert((place, Vec::new()));
-                place.stores.extend(stores);
+                let (_, leaves) = found.entry(order).or_insert((place, Vec::new()));
                 leaves.push(*leaf);
             }
         }
@@ -97,10 +105,26 @@ impl Places {
             }
             places.list.push(place);
         }
+        for (leaf, stores) in by_leaf.into_values() {
+            places.add_up(leaf, stores);
+        }
         if places.list.len() as u64 >= PLACES_MAX {
             return Err(Error::Internal("there are 2^29 places".into()));
         }
         Ok(places)
+    }
+
+    /// Says of what the places of a leaf are the sum: the category of a region of its stores, its region and
+    /// its category of that; where only one is known, that of the stores.
+    fn add_up(&mut self, leaf: Leaf, stores: Vec<usize>) {
+        let Some((first, others)) = self.of_leaf[leaf as usize].split_first() else {
+            return;
+        };
+        let parts = &mut self.list[*first as usize].parts;
+        parts.extend(stores.into_iter().map(Part::Store));
+        for ordinal in others {
+            self.list[*ordinal as usize].parts.push(Part::Place(*first));
+        }
     }
 
     fn note(&mut self, store: StoreOrdinal, leaf: Leaf) {
@@ -137,7 +161,7 @@ impl Places {
     }
 }
 
-/// Returns the places of a region and category, without stores.
+/// Returns the places of a region and category, without parts.
 fn places_of(region: Option<&str>, category: Option<&str>) -> Vec<Place> {
     let place = |kind, key: Vec<u8>, region: Option<&str>, category: Option<&str>| Place {
         kind,
@@ -147,7 +171,7 @@ fn places_of(region: Option<&str>, category: Option<&str>) -> Vec<Place> {
             category: category.map(str::to_owned),
             ..StoreProfile::default()
         },
-        stores: Vec::new(),
+        parts: Vec::new(),
     };
     let mut places = Vec::new();
     if let Some(id) = region {
@@ -166,6 +190,14 @@ fn places_of(region: Option<&str>, category: Option<&str>) -> Vec<Place> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn stores_of(places: &Places, place: &Place) -> Vec<usize> {
+        let stores = |part: &Part| match part {
+            Part::Store(store) => vec![*store],
+            Part::Place(ordinal) => stores_of(places, &places.list[*ordinal as usize]),
+        };
+        place.parts.iter().flat_map(stores).collect()
+    }
 
     #[test]
     fn every_store_is_in_its_region_its_category_and_both_together() {
@@ -189,16 +221,22 @@ mod tests {
         let mut named: Vec<_> = places
             .list()
             .iter()
-            .map(|it| (it.kind, String::from_utf8_lossy(&it.key), it.stores.clone()))
+            .map(|it| {
+                (
+                    it.kind,
+                    String::from_utf8_lossy(&it.key),
+                    stores_of(&places, it),
+                )
+            })
             .collect();
         named.iter_mut().for_each(|it| it.2.sort_unstable());
         named.sort();
         let expected = [
-            (PlaceKind::Category, "bar", vec![2, 3]),
-            (PlaceKind::Category, "café", vec![0, 1, 6]),
             (PlaceKind::RegionCategory, "north\0bar", vec![2]),
             (PlaceKind::RegionCategory, "north\0café", vec![0, 6]),
             (PlaceKind::RegionCategory, "south\0café", vec![1]),
+            (PlaceKind::Category, "bar", vec![2, 3]),
+            (PlaceKind::Category, "café", vec![0, 1, 6]),
             (PlaceKind::Region, "north", vec![0, 2, 4, 6]),
             (PlaceKind::Region, "south", vec![1]),
         ];
@@ -208,7 +246,11 @@ mod tests {
             for store in 0..given.len() {
                 let of_leaf = places.of_leaf(places.leaf_of(ordinal(store)));
                 let is_in = of_leaf.iter().any(|ordinal| *ordinal as usize == number);
-                assert_eq!(is_in, place.stores.contains(&store), "{place:?}");
+                assert_eq!(
+                    is_in,
+                    stores_of(&places, place).contains(&store),
+                    "{place:?}"
+                );
             }
         }
     }

@@ -8,6 +8,7 @@ use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 use super::{
     admission::{Admission, Refusal},
+    known_mixes::KnownMixes,
     mix::{MixTable, UNSAID},
     profile::RowProfile,
     row::{RowParts, StoreRow, UNKNOWN_HALF_HOUR, half_hour_of},
@@ -92,13 +93,6 @@ impl RestKey {
     }
 }
 
-/// A combination of values by its hash.
-#[derive(Clone, Copy)]
-struct KnownMix {
-    hash: u64,
-    ordinal: u32,
-}
-
 /// What rows say beside their store: combinations are few, and one is found in a core's own cache.
 struct Rest {
     category: Box<[u8]>,
@@ -175,8 +169,7 @@ pub struct StoreScan<'a> {
     /// Places profiles in the table: secret, so that nobody can aim at one place.
     spread: [u64; 2],
     outbox: RowOutbox,
-    mixes: &'a MixTable,
-    mixes_known: HashTable<KnownMix>,
+    mixes: KnownMixes<'a>,
     profiles: HashTable<Known>,
     rests_known: HashTable<KnownRest>,
     rests: Vec<Rest>,
@@ -202,8 +195,7 @@ impl<'a> StoreScan<'a> {
             seed: card_key.hash_seed(),
             spread: halves(xxh3_128_with_seed(b"profiles", card_key.hash_seed())),
             outbox,
-            mixes,
-            mixes_known: HashTable::new(),
+            mixes: KnownMixes::new(mixes),
             profiles: HashTable::new(),
             rests_known: HashTable::new(),
             rests: Vec::new(),
@@ -295,9 +287,7 @@ impl<'a> StoreScan<'a> {
             self.rests_known.clear();
             self.rests.clear();
         }
-        if self.mixes_known.len() >= PROFILES_MAX {
-            self.mixes_known.clear();
-        }
+        self.mixes.forget_if_many(PROFILES_MAX);
         Ok(())
     }
 
@@ -325,30 +315,6 @@ impl<'a> StoreScan<'a> {
             Some(rest) => *rest,
             None => self.learn_rest(row),
         }
-    }
-
-    /// Returns the ordinal of what a row says of how it was paid.
-    #[inline]
-    fn mix_of(&mut self, row: &Transaction<'_>) -> u32 {
-        if row.mix == 0 {
-            return UNSAID;
-        }
-        let is_same = |known: &KnownMix| known.hash == row.mix;
-        match self.mixes_known.find(row.mix, is_same) {
-            Some(known) => known.ordinal,
-            None => self.learn_mix(row),
-        }
-    }
-
-    #[cold]
-    fn learn_mix(&mut self, row: &Transaction<'_>) -> u32 {
-        let known = KnownMix {
-            hash: row.mix,
-            ordinal: self.mixes.ordinal(row),
-        };
-        self.mixes_known
-            .insert_unique(known.hash, known, |known| known.hash);
-        known.ordinal
     }
 
     #[cold]
@@ -437,7 +403,7 @@ impl RowSink for StoreScan<'_> {
         };
         let store = StoreKey::new(row.store_id, self.seed);
         let rest = self.rest_of(row);
-        let mix = self.mix_of(row);
+        let mix = self.mixes.ordinal(row);
         self.currencies[rest.ordinal_of_currency as usize].1 += 1;
         self.wait_for_card(row.card_id);
         let waiting = &mut self.waiting;

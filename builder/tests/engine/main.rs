@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod payment_mix;
+mod places;
 mod series;
 #[path = "../support/mod.rs"]
 mod support;
@@ -243,6 +244,7 @@ fn one_giant_store_is_cut_into_slices_and_still_exact() {
         .map(|(row, _)| row)
         .collect();
     check_all(&kept, &test);
+    places::check_those_of_all(&kept, &test, "north", "food");
     let plenty = build(&[&once, &repeated], |plan| plan.memory_bytes = 4 << 30).unwrap();
     assert_eq!(test.built.manifest, plenty.built.manifest);
 }

@@ -1,16 +1,22 @@
 //! What follows the stores: the cards of the market and of places, and the records of places.
 
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicU16, Ordering},
+};
+
+use nightshard_format::record::{REGION_CATEGORIES, STORES};
 
 use super::{Engine, SMALL_SHARE};
 use crate::{
     Error, Result,
     build::Stage,
-    emit::{self, OrderedSink, PlaceShards, Staged, StoreFacts, StoreMonths},
+    emit::{self, Months, OrderedSink, PlaceShards, Staged, StoreFacts},
     exchange::{Exchanged, Outbox},
     kernel::{
         card_partition::{self, CardWorker, DayOrdinals, PairCounts},
         place_cards::{self, PlaceCards, PlaceRow},
+        place_partitions::PlacePartitions,
         places::Places,
         row::CardRow,
         store_partition::CARD_PARTITIONS,
@@ -40,7 +46,7 @@ impl Engine<'_> {
         }
         let next = AtomicU16::new(0);
         let counted = self.on_all_threads(|| {
-            let partitions = place_cards::partitions(places).into();
+            let partitions = PlacePartitions::new(places).len().into();
             let outbox = Outbox::new(partitions, self.shares.place_cards, &self.scratch);
             let of_places = PlaceCards::new(places, outbox);
             let mut worker = CardWorker::new(days, places, of_places);
@@ -75,30 +81,52 @@ impl Engine<'_> {
         stores: &[StoreFacts],
         staged: &[Staged],
     ) -> Result<Vec<Staged>> {
-        let partitions = place_cards::partitions(places);
-        self.progress.begin(Stage::Places, partitions.into());
-        let months = StoreMonths::open(staged)?;
-        let mut shards = PlaceShards::new(&self.staging, places);
-        let ahead_max = u16::try_from(self.plan.threads * 4).unwrap_or(partitions);
-        let sink = OrderedSink::new(ahead_max, |_partition, records| {
-            self.progress.advance(1);
-            shards.add(&records)
-        });
+        let partitions = PlacePartitions::new(places);
+        self.progress.begin(Stage::Places, partitions.len().into());
+        let mut written = Vec::new();
+        for round in partitions.rounds() {
+            let months = [
+                Months::open(staged, STORES)?,
+                Months::open(&written, REGION_CATEGORIES)?,
+            ];
+            let mut shards = PlaceShards::new(&self.staging, places);
+            let encode = |partition: u16| {
+                let budget = self.shares.partition;
+                let distances = place_cards::take(cards, partition, partitions, budget)?;
+                emit::encode_places(&distances, places, stores, &months)
+            };
+            self.in_order(round, encode, |records| {
+                self.progress.advance(1);
+                shards.add(&records)
+            })?;
+            written.extend(shards.finish()?);
+        }
+        Ok(written)
+    }
+
+    /// Has partitions encoded on all threads, and passes what they gave on in their order.
+    fn in_order<T: Send>(
+        &self,
+        partitions: Range<u16>,
+        encode: impl Fn(u16) -> Result<T> + Sync,
+        mut take: impl FnMut(T) -> Result<()> + Send,
+    ) -> Result<()> {
+        let ahead_max = u16::try_from(self.plan.threads * 4).unwrap_or(u16::MAX);
+        let len = partitions.end - partitions.start;
+        let sink = OrderedSink::new(ahead_max, |_number, encoded| take(encoded));
         let next = AtomicU16::new(0);
         self.on_all_threads(|| {
             loop {
-                let partition = next.fetch_add(1, Ordering::Relaxed);
-                if partition >= partitions {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= len {
                     return Ok(());
                 }
-                let Some(turn) = sink.turn(partition) else {
+                let Some(turn) = sink.turn(number) else {
                     return Ok(());
                 };
-                let distances = place_cards::take(cards, partition, places, self.shares.partition)?;
-                turn.put(emit::encode_places(&distances, places, stores, &months)?)?;
+                turn.put(encode(partitions.start + number)?)?;
             }
         })?;
-        drop(sink);
-        shards.finish()
+        Ok(())
     }
 }
