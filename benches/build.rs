@@ -24,7 +24,9 @@ use nightshard_builder::{
     source::Inputs,
     stores::StoreTable,
 };
-use nightshard_format::{histogram::Method, staleness::STALE_AFTER_DAYS_DEFAULT};
+use nightshard_format::{
+    histogram::Method, regular::RegularRule, staleness::STALE_AFTER_DAYS_DEFAULT,
+};
 
 const STAGES: [Stage; 5] = [
     Stage::Read,
@@ -103,6 +105,7 @@ fn plan(layout: &str, input: &Path, staging: &Path, threads: NonZeroUsize) -> Bu
         currency: None,
         as_of: None,
         histogram_method: Method::Exact,
+        regular: RegularRule::default(),
         runs: RUNS_DEFAULT,
         memory_bytes: 1 << 30,
         threads: threads.get(),

@@ -6,7 +6,9 @@ use nightshard_builder::{build::RUNS_DEFAULT, data_tests};
 use nightshard_deploy::{
     FetchConfig, StorageConfig, controller::ControllerConfig, gate::Thresholds,
 };
-use nightshard_format::{histogram::Method, key::PARTITIONS, staleness::STALE_AFTER_DAYS_DEFAULT};
+use nightshard_format::{
+    histogram::Method, key::PARTITIONS, regular::RegularRule, staleness::STALE_AFTER_DAYS_DEFAULT,
+};
 use serde::Deserialize;
 
 use crate::exit::UsageError;
@@ -17,6 +19,8 @@ use crate::exit::UsageError;
 pub(crate) struct Config {
     /// How histograms are reduced.
     pub(crate) histogram: Histogram,
+    /// Who is a regular.
+    pub(crate) loyalty: Loyalty,
     /// How datasets are cut.
     pub(crate) shards: Shards,
     /// Daily series beside the rows.
@@ -41,6 +45,33 @@ pub(crate) struct Config {
 pub(crate) struct Histogram {
     /// `exact` or `climb`.
     pub(crate) method: Method,
+}
+
+/// The table `[loyalty]`.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Loyalty {
+    /// So many visits make a card a regular of a store.
+    pub(crate) regular_visits: u32,
+    /// Within so many days.
+    pub(crate) regular_days: u32,
+}
+
+impl Default for Loyalty {
+    fn default() -> Self {
+        let rule = RegularRule::default();
+        Self {
+            regular_visits: rule.visits(),
+            regular_days: rule.days(),
+        }
+    }
+}
+
+impl Loyalty {
+    /// Returns who is a regular.
+    pub(crate) fn rule(&self) -> nightshard_format::Result<RegularRule> {
+        RegularRule::new(self.regular_visits, self.regular_days)
+    }
 }
 
 /// The table `[shards]`.
@@ -101,6 +132,8 @@ impl Config {
         if !(1..=PARTITIONS).contains(&runs) {
             return Err(format!("shards.runs: {runs} is not from 1 to {PARTITIONS}"));
         }
+        let rule = self.loyalty.rule();
+        rule.map_err(|error| format!("[loyalty]: {error}"))?;
         self.server.check()
     }
 }
@@ -133,6 +166,7 @@ mod tests {
         let named: Vec<&str> = tables.keys().map(String::as_str).collect();
         let mut expected = [
             "histogram",
+            "loyalty",
             "shards",
             "series",
             "data_tests",

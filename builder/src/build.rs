@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use nightshard_format::{
     calendar::Day, histogram::Method, manifest::Manifest, quality::QualityReport,
-    staleness::Staleness,
+    regular::RegularRule, staleness::Staleness,
 };
 use serde::Serialize;
 
@@ -46,6 +46,8 @@ pub struct BuildPlan {
     pub data_tests: DataTests,
     /// How histograms are reduced.
     pub histogram_method: Method,
+    /// Who is a regular of a store.
+    pub regular: RegularRule,
     /// Runs that the partitions of a dataset are cut into.
     pub runs: u16,
     /// Anonymous memory that the build may use, in bytes.

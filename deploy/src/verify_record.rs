@@ -3,7 +3,9 @@
 use nightshard_format::{
     Error, Result,
     calendar::quarter_of,
-    record::{self, MonthRecord, Postings, Ranking, SERIES_OF_DAYS, SideSeries, Summary},
+    record::{
+        self, LoyaltyRecord, MonthRecord, Postings, Ranking, SERIES_OF_DAYS, SideSeries, Summary,
+    },
     shard::{Identity, Record, Span},
 };
 
@@ -23,6 +25,9 @@ pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()
         (record::SERIES, Span::Current) => value
             .and_then(SideSeries::parse)
             .and_then(|series| series.visit(|_day, _value| ())),
+        (record::LOYALTY, span) => value
+            .and_then(|value| LoyaltyRecord::parse(span, value))
+            .and_then(|record| record.verify()),
         _ => return Ok(()),
     };
     checked.map_err(|error| {
@@ -272,6 +277,31 @@ mod tests {
             "a value is not finite",
         );
         assert_found(record::SERIES, Span::Current, &[0, 0], "it has no value");
+    }
+
+    #[test]
+    fn loyalty_that_contradicts_itself_is_found() {
+        let march = Span::Month(Month::new(2018, 3).unwrap());
+        // One card that comes on the last day of January, and of the quarter.
+        let right = [1 | 8, 0, 1, 2, 0, 59, 1, 2, 0];
+        assert_found(record::LOYALTY, march, &right, "");
+        assert_found(record::LOYALTY, march, &[0], "");
+        for (at, byte, problem) in [
+            (0, 1, "left over"),
+            (0, 16, "does not end with its span"),
+            (1, 31, "its last visit is not in it"),
+            (3, 22, "its numbers of visits"),
+            (4, 1, "its regulars stay beyond its end"),
+            (7, 3, "do not fit those of shorter ones"),
+        ] {
+            let mut value = right.to_vec();
+            value[at] = byte;
+            // Where two cards come once each, another number follows.
+            if at == 7 {
+                value.insert(8, 0);
+            }
+            assert_found(record::LOYALTY, march, &value, problem);
+        }
     }
 
     #[test]

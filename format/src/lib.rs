@@ -17,6 +17,7 @@ pub mod key;
 pub mod manifest;
 pub mod quality;
 pub mod record;
+pub mod regular;
 pub mod shard;
 pub mod staleness;
 pub mod statistics;

@@ -12,7 +12,17 @@ import nightshard
 import pytest
 
 
-DATASETS = ["catalog", "categories", "markets", "rankings", "region_categories", "regions", "search", "stores"]
+DATASETS = [
+    "catalog",
+    "categories",
+    "loyalty",
+    "markets",
+    "rankings",
+    "region_categories",
+    "regions",
+    "search",
+    "stores",
+]
 
 
 def test_the_selected_generation_is_opened(repository: Path) -> None:

@@ -11,9 +11,9 @@ use nightshard_format::{
     generation::Generation,
     manifest::Transactions,
     record::{
-        CATALOG, CATEGORIES, EntityKind, MARKET_ALL, MARKETS, Postings, RANKINGS,
+        CATALOG, CATEGORIES, EntityKind, LOYALTY, MARKET_ALL, MARKETS, Postings, RANKINGS,
         REGION_CATEGORIES, REGIONS, RankBy, Ranking, SEARCH, SERIES_OF_DAYS, STORES, Summary,
-        place_ranking_key, ranking_key, region_category_key,
+        loyalty_spans, place_ranking_key, ranking_key, region_category_key,
     },
     shard::{Mapped, Search, Span},
     text::{TermKind, term_key},
@@ -45,9 +45,14 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
     let rows = market.map_or(0, |market| market.statistics().count);
     expect("rows of the market", rows, manifest.rows.used)?;
     for dataset in SERIES_OF_DAYS {
-        for (month, count) in months(generation, dataset)? {
+        let named = named(generation, dataset)?;
+        for (month, count) in named.months {
             let found = len(generation, dataset, Span::Month(month));
             expect(&format!("{dataset} of {month}"), found, count)?;
+        }
+        for (span, count) in named.loyalty {
+            let found = len(generation, LOYALTY, span);
+            expect(&format!("loyalty of {span}"), found, count)?;
         }
     }
     expect(
@@ -177,13 +182,28 @@ fn searched(generation: &Generation<Mapped>) -> Result<u64> {
     counted.map(|()| stores)
 }
 
-/// Returns how many records of each month the summaries of a dataset name.
-fn months(generation: &Generation<Mapped>, dataset: &str) -> Result<BTreeMap<Month, u64>> {
-    let mut named = BTreeMap::new();
+/// How many records the summaries of a dataset name.
+#[derive(Default)]
+struct Named {
+    months: BTreeMap<Month, u64>,
+    /// Of stores alone.
+    loyalty: BTreeMap<Span, u64>,
+}
+
+/// Returns how many records of each month and of loyalty the summaries of a dataset name.
+fn named(generation: &Generation<Mapped>, dataset: &str) -> Result<Named> {
+    let mut named = Named::default();
     for shard in generation.table(dataset, Span::Current).shards() {
         for record in shard.iter() {
-            for totals in Summary::parse(record?.value.in_place()?)?.months {
-                *named.entry(totals.month).or_default() += 1;
+            let summary = Summary::parse(record?.value.in_place()?)?;
+            let months = summary.months.iter().map(|totals| totals.month);
+            if dataset == STORES {
+                for span in loyalty_spans(months.clone()) {
+                    *named.loyalty.entry(span).or_default() += 1;
+                }
+            }
+            for month in months {
+                *named.months.entry(month).or_default() += 1;
             }
         }
     }

@@ -10,6 +10,7 @@ use nightshard_format::{
     histogram::Method,
     manifest::{GenerationId, Manifest, ShardEntry},
     quality::QualityReport,
+    regular::RegularRule,
     shard::{Mapped, MemoryPolicy, Shard},
 };
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -60,6 +61,8 @@ pub(crate) struct TransactionFacts {
     pub(crate) last_row: Day,
     /// How histograms are cut.
     pub(crate) method: Method,
+    /// Who is a regular.
+    pub(crate) regular: RegularRule,
     /// The members that name the currency.
     pub(crate) currency: Vec<u8>,
     /// The side series, by name.
@@ -87,6 +90,7 @@ impl TransactionFacts {
             },
             last_row: rows.last,
             method: method_of(manifest)?,
+            regular: RegularRule::of(manifest)?,
             currency: currency.into_bytes(),
             series: read_heads(generation)?,
         }))

@@ -4,6 +4,8 @@
 //! is read only where a range cuts it, where single days or weeks are asked for, or where cards
 //! have to be told apart over a range that is no named period.
 
+mod loyalty;
+
 use nightshard_format::{
     Error,
     calendar::{Day, DayRange, Month, Period, PeriodKind, quarter_of},
@@ -15,10 +17,8 @@ use nightshard_format::{
 };
 
 use crate::{
-    api::ANSWER_BYTES_MAX,
-    loyalty::Loyalty,
     pattern::Pattern,
-    problem::{Failure, Result},
+    problem::Result,
     sales::{DaySales, Sales},
     work::Work,
 };
@@ -40,12 +40,6 @@ pub(crate) struct Window {
     /// The months that lie wholly in `reach`.
     whole: MonthRange,
 }
-
-/// The time to keep and write how many cards of a cohort come in one month, in nanoseconds.
-const RETAINED_NS: u64 = 10;
-
-/// So many such numbers, of two bytes at least, make an answer too long.
-const RETAINED_MAX: u64 = ANSWER_BYTES_MAX as u64 / 2;
 
 /// Further than any period reaches beyond a day in it, and near enough never to overflow.
 const BEYOND_DAYS: i32 = 400;
@@ -399,53 +393,6 @@ impl<'a> Series<'a> {
             }
         }
         Ok(pattern)
-    }
-
-    /// Counts who comes back in the window; of markets, who buys again is not known.
-    pub(crate) fn loyalty(
-        &self,
-        window: &Window,
-        absence: u32,
-        work: &mut Work,
-    ) -> Result<Loyalty> {
-        let mut loyalty = Loyalty::new(window.shown(), absence, self.data.last);
-        self.begin_cohorts(&mut loyalty, window, work)?;
-        for totals in &self.summary.months {
-            let record = self.record(totals.month)?;
-            let days = loyalty.days_of_buyers().intersection(totals.month.days());
-            if days.is_empty() {
-                work.spend(roll_up_estimate_ns(totals))?;
-            } else {
-                work.spend(days_estimate_ns(totals) * 2)?;
-                record.visit_buyers(days, |day, buyers| loyalty.add_buyers(day, buyers))?;
-            }
-            record.visit_second_visits(totals.month.days(), |day, visits| {
-                loyalty.add_second_visits(day, visits);
-            })?;
-            record.visit_cohorts(|buyers| loyalty.add_retained(totals.month, buyers))?;
-        }
-        Ok(loyalty)
-    }
-
-    /// Begins the cohorts of the months of the window, from the first that has rows.
-    fn begin_cohorts(&self, loyalty: &mut Loyalty, window: &Window, work: &mut Work) -> Result<()> {
-        let last = self.data.last.month();
-        let first = self.summary.months.first().map_or(last, |it| it.month);
-        let months = first.max(window.touched.first).0..=window.touched.last.0;
-        let mut retained = 0;
-        for month in months
-            .map(Month)
-            .filter(|month| window.whole.has(*month, 1))
-        {
-            let later = u64::from(last.0.saturating_sub(month.0).unsigned_abs());
-            work.spend(later * RETAINED_NS)?;
-            retained += later;
-            if retained > RETAINED_MAX {
-                return Err(Failure::Long);
-            }
-            loyalty.begin_cohort(month);
-        }
-        Ok(())
     }
 
     /// Counts the rows of the window by cell.

@@ -265,6 +265,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         currency: args.currency.clone(),
         as_of: args.as_of,
         histogram_method: config.histogram.method,
+        regular: config.loyalty.rule()?,
         runs: config.shards.runs,
         memory_bytes: args.memory,
         threads: threads.get(),

@@ -1,7 +1,9 @@
 //! `nightshard inspect`: what a generation, a shard or one record contains.
 
 mod generation;
+mod loyalty;
 mod mixes;
+mod month;
 mod record;
 mod shard;
 

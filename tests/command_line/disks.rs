@@ -18,7 +18,7 @@ fn a_full_disk_is_named_and_changes_nothing() {
         .repository
         .write("large.csv", HEADER.to_owned() + &spread_rows(20_000));
     // A limit on the length of a file is the full disk that every user can make.
-    for (limit_kib, place) in [(1, "repository/tmp/build-"), (64, "manifest.json")] {
+    for (limit_kib, place) in [(1, "repository/tmp/build-"), (96, "manifest.json")] {
         let arguments = serving.repository.build_arguments([&large], &["--quiet"]);
         let outcome = Outcome::of(with_file_limit(limit_kib, &arguments));
         outcome.failed(1, &[place, "File too large"]);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use nightshard_format::{
     calendar::{Day, DayRange},
     manifest::{Input, InputRole, MANIFEST_VERSION, Manifest, Rows, Transactions},
+    regular::{REGULAR_DAYS_KEY, REGULAR_VISITS_KEY},
     staleness::STALE_AFTER_DAYS_KEY,
 };
 
@@ -47,6 +48,8 @@ pub fn manifest(plan: &BuildPlan, facts: Facts<'_>, shards: &[Staged]) -> Result
             plan.histogram_method.as_str().into(),
         ),
         ("layout.blake3".into(), layout.as_str().into()),
+        (REGULAR_DAYS_KEY.into(), plan.regular.days().into()),
+        (REGULAR_VISITS_KEY.into(), plan.regular.visits().into()),
         ("shards.runs".into(), plan.runs.into()),
     ]);
     if !plan.series.is_empty() {

@@ -2,7 +2,7 @@
 
 use nightshard_format::{
     key::{hash, partition_of},
-    record::{MARKET_ALL, MARKETS, STORES, StoreProfile},
+    record::{LOYALTY, MARKET_ALL, MARKETS, STORES, StoreProfile},
 };
 
 use super::{
@@ -24,7 +24,8 @@ use nightshard_format::record::DayCards;
 /// Takes the records of the stores' partitions, in order, and counts what became of rows.
 pub struct StoreShards<'a> {
     staging: &'a Staging,
-    set: Option<ShardSet>,
+    /// The shards of the current run: of stores, and of their loyalty.
+    sets: Option<[ShardSet; 2]>,
     /// Finished shards.
     pub staged: Vec<Staged>,
     /// What lists and search need of each store.
@@ -47,7 +48,7 @@ impl<'a> StoreShards<'a> {
     pub fn new(staging: &'a Staging) -> Self {
         Self {
             staging,
-            set: None,
+            sets: None,
             staged: Vec::new(),
             facts: Vec::new(),
             used: 0,
@@ -72,23 +73,24 @@ impl<'a> StoreShards<'a> {
             return Ok(records.records);
         }
         let run = self.staging.run_of(partition);
-        if self.set.as_ref().is_none_or(|set| set.run() != run) {
+        if self.sets.as_ref().is_none_or(|[set, _]| set.run() != run) {
             self.finish_run()?;
         }
-        let set = self
-            .set
-            .get_or_insert_with(|| ShardSet::new(self.staging, STORES, run));
+        let new_set = |dataset| ShardSet::new(self.staging, dataset, run);
+        let [set, loyalty_set] = self
+            .sets
+            .get_or_insert_with(|| [STORES, LOYALTY].map(new_set));
         let PartitionRecords {
-            stores, records, ..
+            stores,
+            records,
+            loyalty,
+            ..
         } = records;
-        let EncodedRecords { values, spans } = &records;
-        let (mut first, mut start) = (0, 0);
+        let mut rest = Rest::of(&records);
+        let mut loyalty_rest = Rest::of(&loyalty);
         for store in stores {
-            for (span, end) in &spans[first..store.end_records] {
-                set.append(*span, &store.id, &values[start..*end])?;
-                start = *end;
-            }
-            first = store.end_records;
+            rest.append(store.end_records, &store.id, set)?;
+            loyalty_rest.append(store.end_loyalty, &store.id, loyalty_set)?;
             self.facts.push(StoreFacts {
                 ordinal: store.ordinal,
                 id: store.id,
@@ -121,9 +123,38 @@ impl<'a> StoreShards<'a> {
     /// # Errors
     /// [`crate::Error::File`] if the staging folder takes no more.
     pub fn finish_run(&mut self) -> Result<()> {
-        if let Some(set) = self.set.take() {
+        for set in self.sets.take().into_iter().flatten() {
             self.staged.extend(set.finish()?);
         }
+        Ok(())
+    }
+}
+
+/// Records of a partition that are not written yet.
+struct Rest<'a> {
+    records: &'a EncodedRecords,
+    /// How many are.
+    written: usize,
+    /// Where their values end.
+    start: usize,
+}
+
+impl<'a> Rest<'a> {
+    fn of(records: &'a EncodedRecords) -> Self {
+        Self {
+            records,
+            written: 0,
+            start: 0,
+        }
+    }
+
+    /// Writes the records of a key, which end before record `end`.
+    fn append(&mut self, end: usize, key: &[u8], set: &mut ShardSet) -> Result<()> {
+        for (span, end) in &self.records.spans[self.written..end] {
+            set.append(*span, key, &self.records.values[self.start..*end])?;
+            self.start = *end;
+        }
+        self.written = end;
         Ok(())
     }
 }

@@ -406,6 +406,7 @@ impl Engine<'_> {
         StoreContext {
             stores: &self.plan.stores,
             base_currency: currency.as_bytes(),
+            regular: self.plan.regular,
             budget_bytes: self.shares.partition,
             scratch: &self.scratch,
         }

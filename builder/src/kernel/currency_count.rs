@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{
     dedupe::Repetition,
+    profiles::{Load, Profiles},
     row::PartitionRow,
     sent_rows::SentRows,
     sliced,
-    store_partition::{Load, Profiles, StoreContext},
+    store_partition::StoreContext,
 };
 use crate::Result;
 

@@ -9,8 +9,8 @@ use nightshard_format::{
 
 use super::{
     mix::{MIX_BITS, Mixes},
+    profiles::Profiles,
     row::{DAYS, PartitionRow},
-    store_partition::Profiles,
 };
 
 /// The rows of one store, month and combination.

@@ -6,18 +6,20 @@
 
 use std::collections::BTreeMap;
 
-use nightshard_format::record::HalfHour;
+use nightshard_format::{record::HalfHour, regular::RegularRule};
 
 use super::{
     card_days::DistanceCounts,
     counted_rows::CountedRows,
     day_hours,
     dedupe::Repetition,
+    profiles::{ProfileSet, Profiles},
     row::{PartitionRow, StoreOrdinal},
     sent_rows::{SentRow, SentRows},
     store_days::DayRows,
+    store_loyalty::StoreLoyalty,
     store_order::StoreOrder,
-    store_partition::{PartitionRecords, ProfileSet, Profiles, StoreContext, StoreWorker},
+    store_partition::{PartitionRecords, StoreContext, StoreWorker},
 };
 use crate::{
     Result,
@@ -42,7 +44,7 @@ pub(super) fn reduce(
     let CutByTx {
         profiles, slices, ..
     } = cut;
-    let mut counted = Counted::new(&profiles);
+    let mut counted = Counted::new(&profiles, context.regular);
     let mut order = std::mem::take(&mut worker.order);
     worker.mixes.clear();
     for slice in 0..slices {
@@ -54,7 +56,7 @@ pub(super) fn reduce(
         }
     }
     worker.order = order;
-    for (store, of_store) in counted.stores.iter_mut().enumerate() {
+    for (store, mut of_store) in counted.stores.into_iter().enumerate() {
         if of_store.days.is_empty() {
             continue;
         }
@@ -64,7 +66,8 @@ pub(super) fn reduce(
         worker.encode_counted(&of_store.days, &of_store.distances, &mut out.records);
         let profile = profiles.store_profile(store, &counted.profile_rows, context.stores);
         let ordinal = StoreOrdinal::new(partition, store)?;
-        worker.finish(ordinal, &profiles.stores[store], profile, &mut out)?;
+        let id = &profiles.stores[store];
+        worker.finish(ordinal, id, profile, of_store.loyalty, &mut out)?;
         out.used += out.stores.last().map_or(0, |store| store.totals.count);
     }
     Ok(out)
@@ -236,10 +239,11 @@ impl CountedDay {
 }
 
 /// What has been counted of one store.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct CountedStore {
     days: BTreeMap<i32, CountedDay>,
     distances: DistanceCounts,
+    loyalty: StoreLoyalty,
 }
 
 /// What has been counted of a partition.
@@ -249,14 +253,14 @@ struct Counted {
 }
 
 impl Counted {
-    fn new(profiles: &Profiles) -> Self {
-        let stores = profiles
-            .stores
-            .iter()
-            .map(|_| CountedStore::default())
-            .collect();
+    fn new(profiles: &Profiles, regular: RegularRule) -> Self {
+        let stores = profiles.stores.iter().map(|_| CountedStore {
+            days: BTreeMap::new(),
+            distances: DistanceCounts::default(),
+            loyalty: StoreLoyalty::new(regular),
+        });
         Self {
-            stores,
+            stores: stores.collect(),
             profile_rows: vec![0; profiles.len()],
         }
     }
@@ -285,6 +289,9 @@ impl Counted {
             let ordinal = StoreOrdinal::new(partition, store)?;
             let distances = worker.count_cards(ordinal, &rows.card_days)?;
             counted.distances.merge(&distances);
+            let CountedStore { loyalty, .. } = counted;
+            let rows = order.unordered(store);
+            worker.visits.each(rows, |visits| loyalty.add(visits));
         }
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! The rows of a partition, put in the order of their stores, then days.
 
+use std::ops::Range;
+
 use super::{
+    profiles::Profiles,
     row::{CardDay, DayAmount, PartitionRow},
-    store_partition::Profiles,
 };
 
 /// What is kept of rows, by store.
@@ -89,12 +91,9 @@ impl StoreOrder {
         }
     }
 
-    /// Returns the rows of a store.
+    /// Returns the rows of a store, by day.
     pub(super) fn store(&mut self, store: usize) -> &mut StoreRows {
-        let start = store
-            .checked_sub(1)
-            .map_or(0, |before| self.store_ends[before]);
-        let range = start..self.store_ends[store];
+        let range = self.range(store);
         let rows = Unordered {
             amounts: &self.amounts[range.clone()],
             hours: &self.hours[range.clone()],
@@ -103,14 +102,31 @@ impl StoreOrder {
         self.of_store.arrange(self.days, rows);
         &mut self.of_store
     }
+
+    /// Returns the rows of a store in no order.
+    pub(super) fn unordered(&self, store: usize) -> Unordered<'_> {
+        let range = self.range(store);
+        Unordered {
+            amounts: &self.amounts[range.clone()],
+            hours: &self.hours[range.clone()],
+            card_days: &self.card_days[range],
+        }
+    }
+
+    fn range(&self, store: usize) -> Range<usize> {
+        let start = store
+            .checked_sub(1)
+            .map_or(0, |before| self.store_ends[before]);
+        start..self.store_ends[store]
+    }
 }
 
-/// The rows of one store in no order.
+/// The rows of one store in no order; what is said of each stands alike.
 #[derive(Debug, Clone, Copy)]
-struct Unordered<'a> {
-    amounts: &'a [DayAmount],
-    hours: &'a [u8],
-    card_days: &'a [CardDay],
+pub(super) struct Unordered<'a> {
+    pub(super) amounts: &'a [DayAmount],
+    pub(super) hours: &'a [u8],
+    pub(super) card_days: &'a [CardDay],
 }
 
 impl StoreRows {

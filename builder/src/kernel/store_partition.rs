@@ -1,31 +1,34 @@
 //! One partition of stores to its records.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use nightshard_format::{
-    key::order,
     record::{Change, DayCards, StoreProfile, net_changes},
+    regular::RegularRule,
+    shard::Span,
     statistics::Statistics,
 };
 
 use super::{
     card_days::DistanceCounts,
     card_memory::{Before, CardMemory, Seen},
+    card_visits::CardVisits,
     day_hours::DayHours,
     dedupe::Repetition,
     distances::Distances,
     market::MarketCounts,
     mix::Mixes,
     month_mixes::MonthMixes,
-    profile::RowProfile,
+    profiles::Load,
     row::{CardDay, CardRow, PartitionRow, StoreOrdinal},
-    sent_rows::{SentRow, SentRows},
+    sent_rows::SentRows,
     store_days::{DayRows, DaysEncoder, EncodedRecords},
+    store_loyalty::StoreLoyalty,
     store_order::{StoreOrder, StoreRows},
 };
 use crate::{
     Result,
-    exchange::{Outbox, Scratch, Visitor},
+    exchange::{Outbox, Scratch},
     stores::StoreTable,
 };
 
@@ -43,6 +46,8 @@ pub struct StoreContext<'a> {
     pub stores: &'a StoreTable,
     /// Rows in other currencies are left out.
     pub base_currency: &'a [u8],
+    /// Who is a regular.
+    pub regular: RegularRule,
     /// Memory for the rows of one partition.
     pub budget_bytes: usize,
     /// Where rows go that do not fit.
@@ -70,6 +75,7 @@ pub struct StoreWorker {
     pub(super) repetition: Repetition,
     pub(super) order: StoreOrder,
     memory: CardMemory,
+    pub(super) visits: CardVisits,
     pub(super) hours: DayHours,
     pub(super) mixes: MonthMixes,
     returning: Distances,
@@ -92,6 +98,7 @@ impl StoreWorker {
             repetition: Repetition::default(),
             order: StoreOrder::with_capacity(rows),
             memory: CardMemory::default(),
+            visits: CardVisits::default(),
             hours: DayHours::default(),
             mixes: MonthMixes::default(),
             returning: Distances::default(),
@@ -115,6 +122,8 @@ pub struct StoreRecords {
     pub totals: Statistics,
     /// Where its records end among those of the partition.
     pub end_records: usize,
+    /// Where its records of loyalty end among those of the partition.
+    pub end_loyalty: usize,
 }
 
 /// The records of one partition, and what became of its rows.
@@ -124,6 +133,8 @@ pub struct PartitionRecords {
     pub stores: Vec<StoreRecords>,
     /// The records of one store after the other.
     pub records: EncodedRecords,
+    /// Their records of loyalty, likewise.
+    pub loyalty: EncodedRecords,
     /// Rows that figures are computed from.
     pub used: u64,
     /// Rows dropped because an equal one is kept.
@@ -159,13 +170,8 @@ pub fn reduce(
     if exchanged.len_rows(partition) > rows_max as u64 {
         return super::sliced::reduce(exchanged, partition, context, worker);
     }
-    let mut load = Load {
-        rows: std::mem::take(&mut worker.rows),
-        ..Load::default()
-    };
-    load.rows.clear();
-    load.rows
-        .reserve(usize::try_from(exchanged.len_rows(partition)).unwrap_or(rows_max));
+    let len_rows = usize::try_from(exchanged.len_rows(partition)).unwrap_or(rows_max);
+    let mut load = Load::into(std::mem::take(&mut worker.rows), len_rows);
     exchanged.take(partition, &mut load)?;
     let Load {
         mut profiles,
@@ -200,8 +206,11 @@ pub fn reduce(
         let ordinal = StoreOrdinal::new(partition, store)?;
         worker.begin_store(store, &exchanged.mixes);
         worker.encode(ordinal, rows, &mut out.records)?;
+        let mut loyalty = StoreLoyalty::new(context.regular);
+        let rows = order.unordered(store);
+        worker.visits.each(rows, |visits| loyalty.add(visits));
         let profile = profiles.store_profile(store, &order.profile_rows, context.stores);
-        worker.finish(ordinal, &profiles.stores[store], profile, &mut out)?;
+        worker.finish(ordinal, &profiles.stores[store], profile, loyalty, &mut out)?;
     }
     worker.order = order;
     Ok(out)
@@ -339,15 +348,24 @@ impl StoreWorker {
         ordinal: StoreOrdinal,
         id: &[u8],
         profile: StoreProfile,
+        mut loyalty: StoreLoyalty,
         out: &mut PartitionRecords,
     ) -> Result<()> {
         let totals = self.encoder.finish(&profile, &mut out.records)?;
+        let before = out.stores.last().map_or(0, |store| store.end_records);
+        let spans = out.records.spans[before..].iter();
+        let months = spans.filter_map(|(span, _)| match span {
+            Span::Month(month) => Some(*month),
+            Span::Current => None,
+        });
+        loyalty.encode(months, &mut out.loyalty)?;
         out.stores.push(StoreRecords {
             ordinal,
             id: id.to_vec(),
             profile,
             totals,
             end_records: out.records.spans.len(),
+            end_loyalty: out.loyalty.spans.len(),
         });
         Ok(())
     }
@@ -374,158 +392,4 @@ pub(super) fn buyer_changes(seen: Seen) -> impl Iterator<Item = Change> {
     let removed = differs.then(|| change(seen.row, -1));
     let added = sale.filter(|_| differs).map(|sale| change(sale, 1));
     removed.into_iter().chain(added)
-}
-
-/// Loads the rows of a partition, giving profiles ordinals of the partition's own.
-#[derive(Debug, Default)]
-pub(super) struct Load {
-    pub(super) profiles: ProfileSet,
-    pub(super) rows: Vec<PartitionRow>,
-    ordinals: Vec<u32>,
-}
-
-impl<R: SentRow> Visitor<R> for Load {
-    fn dictionary<'a>(&mut self, entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
-        self.ordinals.clear();
-        self.ordinals
-            .extend(entries.map(|entry| self.profiles.ordinal(entry)));
-        Ok(())
-    }
-
-    fn rows(&mut self, rows: &[R]) -> Result<()> {
-        let ordinals = &self.ordinals;
-        let profile_of = |sent: &R| ordinals[usize::from(sent.row().profile())];
-        self.rows.extend(
-            rows.iter()
-                .map(|sent| PartitionRow::new(sent, profile_of(sent))),
-        );
-        Ok(())
-    }
-}
-
-/// The profiles of a partition.
-#[derive(Debug, Default)]
-pub(super) struct ProfileSet {
-    ordinals: HashMap<Box<[u8]>, u32>,
-}
-
-impl ProfileSet {
-    pub(super) fn ordinal(&mut self, entry: &[u8]) -> u32 {
-        if let Some(ordinal) = self.ordinals.get(entry) {
-            return *ordinal;
-        }
-        let ordinal = u32::try_from(self.ordinals.len()).unwrap_or(u32::MAX);
-        self.ordinals.insert(entry.into(), ordinal);
-        ordinal
-    }
-
-    /// Ends the gathering: finds the stores, in the order of a shard's keys.
-    pub(super) fn resolve(&mut self, base_currency: &[u8]) -> Profiles {
-        let mut entries = vec![Box::default(); self.ordinals.len()];
-        for (entry, ordinal) in self.ordinals.drain() {
-            entries[ordinal as usize] = entry;
-        }
-        let mut stores: Vec<Vec<u8>> = entries
-            .iter()
-            .map(|entry| RowProfile::decode(entry).store.to_vec())
-            .collect();
-        stores.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
-        stores.dedup();
-        let by_profile = entries
-            .iter()
-            .map(|entry| {
-                let profile = RowProfile::decode(entry);
-                let wanted = order(profile.store);
-                let store = stores.partition_point(|store| order(store) < wanted);
-                let store = u32::try_from(store).unwrap_or(u32::MAX);
-                (store, profile.currency == base_currency)
-            })
-            .collect();
-        Profiles {
-            stores,
-            entries,
-            by_profile,
-        }
-    }
-}
-
-/// The stores and profiles of a partition.
-#[derive(Debug)]
-pub(super) struct Profiles {
-    /// Ids, in the order of a shard's keys.
-    pub(super) stores: Vec<Vec<u8>>,
-    entries: Vec<Box<[u8]>>,
-    /// By profile: its store, and whether its currency is the base currency.
-    by_profile: Vec<(u32, bool)>,
-}
-
-impl Profiles {
-    pub(super) fn store_of(&self, row: &PartitionRow) -> u32 {
-        self.by_profile[row.profile as usize].0
-    }
-
-    /// Returns the store of a row in the base currency.
-    #[inline]
-    pub(super) fn base_store_of(&self, row: &PartitionRow) -> Option<usize> {
-        self.base_store(row.profile as usize)
-    }
-
-    /// Returns the store of a profile in the base currency.
-    #[inline]
-    pub(super) fn base_store(&self, profile: usize) -> Option<usize> {
-        let (store, is_base_currency) = self.by_profile[profile];
-        is_base_currency.then_some(store as usize)
-    }
-
-    /// Names the stores of conflicts.
-    pub(super) fn conflicts(&self, conflicts: Vec<(u32, u64)>) -> Vec<Conflict> {
-        let named = conflicts.into_iter().map(|(store, tx)| Conflict {
-            store: self.stores[store as usize].clone(),
-            tx,
-        });
-        named.collect()
-    }
-
-    /// Returns the currency of a profile.
-    pub(super) fn currency(&self, profile: usize) -> &[u8] {
-        RowProfile::decode(&self.entries[profile]).currency
-    }
-
-    /// Returns how many profiles there are.
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Returns who a store is: the dimension file's word, else what most of its rows say, ties
-    /// alphabetically.
-    pub(super) fn store_profile(
-        &self,
-        store: usize,
-        profile_rows: &[u64],
-        table: &StoreTable,
-    ) -> StoreProfile {
-        let mut categories = BTreeMap::<&[u8], u64>::new();
-        let mut regions = BTreeMap::<&[u8], u64>::new();
-        for ((entry, (of, _)), rows) in self.entries.iter().zip(&self.by_profile).zip(profile_rows)
-        {
-            if *of as usize == store {
-                let profile = RowProfile::decode(entry);
-                *categories.entry(profile.category).or_default() += rows;
-                *regions.entry(profile.region).or_default() += rows;
-            }
-        }
-        let mut profile = table.profile(&self.stores[store]);
-        profile.category = profile.category.or_else(|| most_rows(&categories));
-        profile.region = profile.region.or_else(|| most_rows(&regions));
-        profile
-    }
-}
-
-fn most_rows(counts: &BTreeMap<&[u8], u64>) -> Option<String> {
-    let known = counts
-        .iter()
-        .filter(|(value, rows)| !value.is_empty() && **rows > 0);
-    // `max_by_key` keeps the last of equals: reversed, that is the first of the alphabet.
-    let (value, _) = known.rev().max_by_key(|(_, rows)| **rows)?;
-    Some(String::from_utf8_lossy(value).into_owned())
 }

@@ -14,7 +14,8 @@ use nightshard_builder::{
     stores::StoreTable,
 };
 use nightshard_format::{
-    generation::Generation, histogram::Method, staleness::STALE_AFTER_DAYS_DEFAULT,
+    generation::Generation, histogram::Method, regular::RegularRule,
+    staleness::STALE_AFTER_DAYS_DEFAULT,
 };
 use tempfile::TempDir;
 
@@ -41,6 +42,7 @@ pub(crate) fn plan(inputs: &[&Path], staging: &TempDir) -> BuildPlan {
         currency: None,
         as_of: None,
         histogram_method: Method::Exact,
+        regular: RegularRule::default(),
         runs: RUNS_DEFAULT,
         memory_bytes: 256 << 20,
         threads: 2,

@@ -8,6 +8,7 @@ mod elsewhere;
 mod gate;
 mod going_back;
 mod lease;
+mod loyalty;
 mod overlap;
 mod publication;
 mod reading;

@@ -9,27 +9,35 @@ mod cold;
 mod day_lists;
 mod hours;
 mod loyalty;
+mod loyalty_record;
 mod mixes;
 mod month;
 mod month_builder;
 mod month_check;
 mod month_roll_up;
 mod posting;
+mod quintiles;
 mod ranking;
 mod runs;
 mod side_series;
 mod summary;
+mod visits;
 
 pub use changes::{Change, net_changes};
 pub use hours::{HALF_HOURS, HalfHour};
+pub use loyalty_record::{
+    LoyaltyRecord, VisitsOf, encode_loyalty, loyalty_periods, loyalty_span, loyalty_spans,
+};
 pub use mixes::{DIMENSIONS, Dimension, EncodedMixes, MixRow, MixValue};
 pub use month::{DayPart, MonthRecord};
 pub use month_builder::{DAY_AMOUNTS_MAX, DayCards, MonthBuilder};
 pub use posting::{EntityKind, Posting, Postings, encode_postings};
+pub use quintiles::{Quintiles, RecencyFrequency, SCORES, Score};
 pub use ranking::{RankBy, Ranking, encode_ranking, place_ranking_key, ranking_key};
 pub use runs::Run;
 pub use side_series::{SideSeries, encode_side_series};
 pub use summary::{MonthTotals, StoreProfile, Summary, SummaryBuilder};
+pub use visits::{CardSales, PeriodVisits, Regulars, VISIT_NUMBERS, has_quintiles, visit_class};
 
 /// Dataset of the stores: a [`Summary`] in `current`, a [`MonthRecord`] in each month.
 pub const STORES: &str = "stores";
@@ -53,15 +61,19 @@ pub const RANKINGS: &str = "rankings";
 /// Dataset of daily numbers beside sales: a [`SideSeries`] in `current`. Also the key of their names in
 /// [`CATALOG`].
 pub const SERIES: &str = "series";
+/// Dataset of what takes each card of a store as a whole: a [`LoyaltyRecord`] in `current`, in the last month
+/// of each quarter in which the store has rows, and in December of each such year.
+pub const LOYALTY: &str = "loyalty";
 
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 11] = [
+pub const RESERVED_DATASETS: [&str; 12] = [
     STORES,
     MARKETS,
     SEARCH,
     CATALOG,
     RANKINGS,
     SERIES,
+    LOYALTY,
     REGIONS,
     CATEGORIES,
     REGION_CATEGORIES,

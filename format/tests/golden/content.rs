@@ -23,6 +23,8 @@ use nightshard_format::{
     text::rotations,
 };
 
+use super::loyalty;
+
 /// Key, value, terms.
 type Record = (Vec<u8>, Vec<u8>, Vec<Vec<u8>>);
 
@@ -38,7 +40,11 @@ pub(crate) fn shards() -> Vec<(&'static str, Vec<u8>)> {
     let lower = PartitionRun { first: 0, end: 512 };
     let plain = |key: &[u8], value| (key.to_vec(), value, vec![]);
     let shard = |dataset, span, run, records| shard(dataset, span, run, records);
+    let [of_year, of_all] = loyalty::records()
+        .map(|(span, value)| shard(record::LOYALTY, span, whole, vec![plain(b"bar", value)]));
     vec![
+        ("loyalty-2018-12.shard", of_year),
+        ("loyalty-current.shard", of_all),
         (
             "stores-2018-03.shard",
             shard(

@@ -10,6 +10,7 @@
 )]
 
 mod content;
+mod loyalty;
 mod plain;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
@@ -80,6 +81,7 @@ fn headers_and_sections_are_as_specified() {
         ("markets-2018-03.shard", "markets", march, (0, 1024), 1),
         ("rankings-current.shard", "rankings", 0, (0, 512), 3),
         ("series-current.shard", "series", 0, (0, 1024), 1),
+        ("loyalty-current.shard", "loyalty", 0, (0, 1024), 1),
     ] {
         let (shard, read) = open(name);
         assert_eq!(read.dataset, dataset);

@@ -512,13 +512,13 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap())
 }
 
-fn take<'a>(rest: &mut &'a [u8], len: usize) -> &'a [u8] {
+pub(crate) fn take<'a>(rest: &mut &'a [u8], len: usize) -> &'a [u8] {
     let (taken, after) = rest.split_at(len);
     *rest = after;
     taken
 }
 
-fn unsigned(rest: &mut &[u8]) -> i128 {
+pub(crate) fn unsigned(rest: &mut &[u8]) -> i128 {
     let mut value = 0;
     for position in 0.. {
         let byte = take(rest, 1)[0];
@@ -530,7 +530,7 @@ fn unsigned(rest: &mut &[u8]) -> i128 {
     value
 }
 
-fn signed(rest: &mut &[u8]) -> i128 {
+pub(crate) fn signed(rest: &mut &[u8]) -> i128 {
     let value = unsigned(rest);
     if value % 2 == 0 {
         value / 2
@@ -539,6 +539,6 @@ fn signed(rest: &mut &[u8]) -> i128 {
     }
 }
 
-fn length(rest: &mut &[u8]) -> usize {
+pub(crate) fn length(rest: &mut &[u8]) -> usize {
     usize::try_from(unsigned(rest)).unwrap()
 }

@@ -2,7 +2,13 @@
 
 use nightshard_format::calendar::Day;
 
-use super::{Lookup, asked_period::AskedPeriod, parameters::Parameters, places::write_id};
+use super::{
+    Lookup,
+    asked_period::AskedPeriod,
+    parameters::Parameters,
+    places::write_id,
+    visits::{self, Visits},
+};
 use crate::{
     json::Json,
     loyalty::{Loyalty, REPEAT_DAYS, WARM_UP_DAYS},
@@ -44,13 +50,17 @@ impl Query {
     /// Writes the answer.
     pub(super) fn write(&self, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
         let loyalty = series.loyalty(&self.asked.window, self.absence, lookup.work)?;
+        let transactions = lookup.served.transactions()?;
+        let visits = Visits::read(series, &self.asked, transactions.regular, lookup.work)?;
         lookup.work.spend(ANSWER_NS)?;
         let json = &mut *lookup.json;
         json.begin_object();
         write_id(json, series);
         self.asked.write(json);
+        json.members(&transactions.currency);
         json.key("absence_days").integer(u64::from(self.absence));
         self.write_cards(json, &loyalty);
+        visits::write(json, visits.as_ref());
         write_repeats(json, &loyalty);
         write_cohorts(json, &loyalty);
         json.end_object();

@@ -24,6 +24,7 @@ mod side_series;
 mod statistics;
 mod stores;
 mod unit_price;
+mod visits;
 
 use nightshard_format::record::{CATEGORIES, REGION_CATEGORIES, REGIONS, STORES};
 

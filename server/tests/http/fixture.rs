@@ -15,16 +15,18 @@ use nightshard_format::{
     manifest::{GenerationId, Manifest, OnDuplicate, Packed, Rows, ShardEntry, Transactions},
     quality::QualityReport,
     record::{
-        CATALOG, Change, DayCards, Dimension, EncodedMixes, EntityKind, HalfHour, MARKET_ALL,
-        MARKETS, MixRow, MixValue, MonthBuilder, MonthTotals, Posting, RANKINGS, RankBy, Run,
-        SEARCH, SERIES, STORES, StoreProfile, SummaryBuilder, encode_postings, encode_ranking,
-        encode_side_series, net_changes, ranking_key,
+        CATALOG, Change, DayCards, Dimension, EncodedMixes, EntityKind, HalfHour, LOYALTY,
+        MARKET_ALL, MARKETS, MixRow, MixValue, MonthBuilder, MonthTotals, Posting, RANKINGS,
+        RankBy, Run, SEARCH, SERIES, STORES, StoreProfile, SummaryBuilder, encode_postings,
+        encode_ranking, encode_side_series, net_changes, ranking_key,
     },
     shard::{Identity, Mapped, ShardWriter, Span},
     text::{TermKind, fold, rotations, term_key, words},
 };
 use nightshard_server::{Source, SourceError};
 use tempfile::TempDir;
+
+use crate::visits;
 
 /// One payment.
 #[derive(Debug, Clone, Copy)]
@@ -207,6 +209,9 @@ impl Fixture {
                 ..StoreProfile::default()
             };
             put_series(&mut spans, STORES, shop.id.as_bytes(), &own, &profile);
+            for (span, value) in visits::records(&own) {
+                put(&mut spans, LOYALTY, span, shop.id.as_bytes(), value);
+            }
         }
         let profile = StoreProfile::default();
         put_series(&mut spans, MARKETS, MARKET_ALL, payments, &profile);

@@ -24,3 +24,4 @@ mod scripted;
 mod scrub;
 mod search;
 mod swap;
+mod visits;

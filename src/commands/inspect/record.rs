@@ -5,7 +5,7 @@ use std::fmt::Write;
 use nightshard_format::{
     calendar::Month,
     record::{
-        CATALOG, MonthRecord, Postings, RANKINGS, Ranking, SEARCH, SERIES, SERIES_OF_DAYS,
+        CATALOG, LOYALTY, MonthRecord, Postings, RANKINGS, Ranking, SEARCH, SERIES, SERIES_OF_DAYS,
         SideSeries, StoreProfile, Summary,
     },
     shard::{Identity, Span},
@@ -15,7 +15,9 @@ use serde::Serialize;
 
 use super::{
     Shown,
+    loyalty::{VisitsFacts, loyalty},
     mixes::{MixFacts, mixes, mixes_text},
+    month::MoreOfMonth,
     shard::labelled,
 };
 use crate::output::{Column, Table};
@@ -35,10 +37,11 @@ pub(super) struct RecordFacts {
 #[serde(rename_all = "snake_case")]
 enum ValueFacts {
     Summary(Box<SummaryFacts>),
-    Month(MonthFacts),
+    Month(Box<MonthFacts>),
     Ids(Vec<String>),
     Postings(Vec<PostingFacts>),
     Series(Vec<DayValue>),
+    Loyalty(Vec<VisitsFacts>),
     /// Bytes in hexadecimal, of a dataset unknown to this release.
     Unknown(String),
 }
@@ -58,6 +61,8 @@ struct MonthFacts {
     days: Vec<StatisticsRow>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mixes: Vec<MixFacts>,
+    #[serde(flatten)]
+    more: MoreOfMonth,
 }
 
 #[derive(Debug, Serialize)]
@@ -101,11 +106,12 @@ impl RecordFacts {
                 ValueFacts::Summary(Box::new(summary(value)?))
             }
             (_, Span::Month(at)) if SERIES_OF_DAYS.contains(&dataset) => {
-                ValueFacts::Month(month(at, value)?)
+                ValueFacts::Month(Box::new(month(at, value)?))
             }
             (RANKINGS | CATALOG, Span::Current) => ValueFacts::Ids(ids(value)?),
             (SEARCH, Span::Current) => ValueFacts::Postings(postings(value)?),
             (SERIES, Span::Current) => ValueFacts::Series(series(value)?),
+            (LOYALTY, span) => ValueFacts::Loyalty(loyalty(span, value)?),
             _ => ValueFacts::Unknown(hexadecimal(value)),
         };
         Ok(Self {
@@ -147,6 +153,7 @@ fn month(month: Month, value: &[u8]) -> nightshard_format::Result<MonthFacts> {
         all: StatisticsRow::of(month, &record.statistics(), record.cards()),
         days,
         mixes: mixes(&record)?,
+        more: MoreOfMonth::of(month, &record)?,
     })
 }
 
@@ -215,7 +222,9 @@ impl Shown for RecordFacts {
             ValueFacts::Month(month) => {
                 text += &statistics_text(&month.all, &month.days);
                 text += &mixes_text(&month.mixes);
+                month.more.write(&mut text);
             }
+            ValueFacts::Loyalty(periods) => periods.iter().for_each(|it| it.write(&mut text)),
             ValueFacts::Ids(ids) => {
                 text.push('\n');
                 for (position, id) in ids.iter().enumerate() {

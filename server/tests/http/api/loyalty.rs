@@ -1,9 +1,15 @@
 //! Loyalty, against figures worked out by hand.
 
+use std::sync::Arc;
+
+use nightshard_format::calendar::Day;
 use serde_json::json;
 
-use super::server;
-use crate::harness::config;
+use super::{day, payment, server};
+use crate::{
+    fixture::{Fixture, Payment, Shop},
+    harness::{Harness, config},
+};
 
 #[test]
 fn stores_have_loyalty_and_markets_have_none() {
@@ -34,6 +40,89 @@ fn periods_without_data_have_nobody() {
     );
     assert_eq!(data["visits_per_card"], json!(null));
     assert_eq!(data["median_gap_days"], json!(null));
+}
+
+#[test]
+fn a_year_has_regulars_cards_by_visits_and_scores() {
+    let (harness, _) = server(config());
+    let mut client = harness.connect();
+    let data = client.get("/v1/stores/a/loyalty?period=2018").data();
+    assert_eq!(data["currency"], "GBP");
+    let none = json!({"visits": 7, "days": 90, "cards": 0, "sales_sum": 0, "share": 0.0});
+    assert_eq!(data["regulars"], none);
+    let by_visits = json!([{"from": 1, "to": 1, "cards": 1}, {"from": 3, "to": 3, "cards": 1}]);
+    assert_eq!(data["cards_by_visits"], by_visits);
+    // One card comes three times until February, the other one once in March.
+    let score = |score: u8, from: serde_json::Value, sales_sum: u32| json!({"score": score, "from": from, "cards": 1, "sales_sum": sales_sum});
+    let rfm = json!({
+        "recency": [score(1, json!("2018-02-03"), 3_300), score(3, json!("2018-03-05"), 700)],
+        "frequency": [score(1, json!(1), 700), score(3, json!(3), 3_300)],
+        "money": [score(1, json!(700), 700), score(3, json!(3_300), 3_300)],
+        "cells": [
+            {"recency": 1, "frequency": 3, "cards": 1, "sales_sum": 3_300, "mean": 3_300.0},
+            {"recency": 3, "frequency": 1, "cards": 1, "sales_sum": 700, "mean": 700.0},
+        ],
+    });
+    assert_eq!(data["rfm"], rfm);
+    assert_eq!(client.get("/v1/stores/a/loyalty").data()["rfm"], rfm);
+}
+
+#[test]
+fn what_takes_each_card_as_a_whole_is_known_of_named_periods() {
+    let (harness, _) = server(config());
+    let mut client = harness.connect();
+    let mut visits = |query: &str| {
+        let data = client.get(&format!("/v1/stores/a/loyalty?{query}")).data();
+        let null = json!(null);
+        ["regulars", "cards_by_visits", "rfm"].map(|name| data[name] == null)
+    };
+    assert_eq!(visits("period=2018-01"), [false, false, true]);
+    assert_eq!(visits("period=2018-Q1"), [false, false, true]);
+    // Of a period without a visit it is known that there was none.
+    assert_eq!(visits("period=1999"), [true, false, true]);
+    for query in [
+        "period=2018-W05",
+        "period=2018-01-30",
+        "min_date=2018-01-01",
+    ] {
+        assert_eq!(visits(query), [true; 3], "{query}");
+    }
+}
+
+/// Whoever comes a seventh time within 90 days is regular, until the first of these is too long ago.
+#[test]
+fn regulars_are_those_at_the_end_of_a_period() {
+    let fixture = Arc::new(Fixture::new());
+    let first = day("2018-01-05");
+    let mut payments: Vec<Payment> = (0..7)
+        .map(|week| payment(0, &Day(first.0 + week * 7).to_string(), 1, 100))
+        .collect();
+    payments.push(payment(0, "2018-03-02", 2, 300));
+    payments.push(payment(0, "2018-03-02", 9, -50));
+    payments.push(payment(0, "2018-04-02", 2, 600));
+    let shops = [Shop::new("a", "", "", "")];
+    let id = fixture.write_as_of(day("2018-04-05"), &shops, &payments);
+    fixture.select(1, &id);
+    let harness = Harness::ready(config(), fixture, 1);
+    let mut client = harness.connect();
+    for (period, cards, sales_sum, share) in [
+        ("2018-01", 0, 0, 0.0),
+        // The seventh visit is of 16 February.
+        ("2018-02", 1, 300, 1.0),
+        // It does not come in March, and is still regular.
+        ("2018-03", 1, 0, 0.0),
+        ("2018-Q1", 1, 700, 0.7),
+        // On 5 April its first visit is 91 days ago.
+        ("2018-04", 0, 0, 0.0),
+        ("2018", 0, 0, 0.0),
+        ("all", 0, 0, 0.0),
+    ] {
+        let data = client
+            .get(&format!("/v1/stores/a/loyalty?period={period}"))
+            .data();
+        let expected = json!({"visits": 7, "days": 90, "cards": cards, "sales_sum": sales_sum, "share": share});
+        assert_eq!(data["regulars"], expected, "{period}");
+    }
 }
 
 #[test]
