@@ -20,6 +20,8 @@ mod day_hours;
 pub mod dedupe;
 mod distances;
 mod known_mixes;
+pub mod hiding;
+pub mod leaf_month;
 pub mod market;
 pub mod mix;
 mod month_mixes;

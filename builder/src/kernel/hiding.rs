@@ -1,0 +1,72 @@
+//! How much is enough to hide every card and every merchant.
+
+/// Merchants with sales that a cell has at least, besides the one who asks.
+const OTHERS_MIN: usize = 5;
+
+/// One merchant's part of a cell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Cards that bought at the merchant; more than there are where only a limit is known.
+    pub buyers: u64,
+    /// Sum of sales, in minor units.
+    pub sales: u128,
+}
+
+/// What a cell must have so that it may be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hiding {
+    /// Cards, whichever one merchant's are taken out.
+    pub k: u64,
+}
+
+impl Hiding {
+    /// Returns whether a cell is enough: whichever one merchant's part is taken out, `k` buyers and five
+    /// merchants are left, none of which has more than half of the sales that are left.
+    ///
+    /// `buyers` are the cell's distinct buyers, or fewer where only a limit is known.
+    pub fn is_enough(self, buyers: u64, parts: impl Iterator<Item = Part>) -> bool {
+        let (mut merchants, mut sales, mut most_buyers) = (0_usize, 0_u128, 0);
+        let [mut largest, mut second] = [0_u128; 2];
+        for part in parts.filter(|part| part.sales > 0) {
+            merchants += 1;
+            sales = sales.saturating_add(part.sales);
+            most_buyers = part.buyers.max(most_buyers);
+            second = second.max(part.sales.min(largest));
+            largest = largest.max(part.sales);
+        }
+        // Of all who could ask, the second largest leaves the largest the greatest share.
+        merchants > OTHERS_MIN
+            && buyers.saturating_sub(most_buyers) >= self.k
+            && largest.saturating_mul(2) <= sales - second
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parts() -> impl Strategy<Value = Vec<Part>> {
+        let part = (0_u64..6, 0_u128..9).prop_map(|(buyers, sales)| Part { buyers, sales });
+        prop::collection::vec(part, 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn a_cell_is_enough_if_what_is_left_without_any_merchant_is(
+            parts in parts(), buyers in 0_u64..20, k in 1_u64..12,
+        ) {
+            let selling: Vec<Part> = parts.iter().copied().filter(|it| it.sales > 0).collect();
+            let expected = !selling.is_empty() && (0..selling.len()).all(|asks| {
+                let mut others = selling.clone();
+                let own = others.remove(asks);
+                let sales: u128 = others.iter().map(|it| it.sales).sum();
+                others.len() >= OTHERS_MIN
+                    && others.iter().all(|it| it.sales * 2 <= sales)
+                    && buyers >= own.buyers + k
+            });
+            prop_assert_eq!(Hiding { k }.is_enough(buyers, parts.into_iter()), expected);
+        }
+    }
+}
