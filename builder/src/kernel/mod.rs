@@ -20,6 +20,7 @@ mod day_hours;
 pub mod dedupe;
 mod distances;
 mod known_mixes;
+pub mod folded;
 pub mod hiding;
 pub mod leaf_month;
 pub mod market;
