@@ -3,6 +3,7 @@
 //! Hot parts are varints read in place; cold parts are bincode, in `cold.rs`. docs/format.md
 //! specifies both.
 
+mod atoms;
 mod buyers;
 mod changes;
 mod cold;
@@ -23,6 +24,7 @@ mod side_series;
 mod summary;
 mod visits;
 
+pub use atoms::{AtomCards, AtomGroup, AtomMonth, AtomSummary, AtomTotals};
 pub use changes::{Change, net_changes};
 pub use hours::{HALF_HOURS, HalfHour};
 pub use loyalty_record::{
@@ -65,8 +67,12 @@ pub const SERIES: &str = "series";
 /// of each quarter in which the store has rows, and in December of each such year.
 pub const LOYALTY: &str = "loyalty";
 
+/// Dataset of what may be told of many stores together: an [`AtomSummary`] in `current`, an [`AtomMonth`] in each
+/// month, by [`atoms_key`].
+pub const ATOMS: &str = "atoms";
+
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 12] = [
+pub const RESERVED_DATASETS: [&str; 13] = [
     STORES,
     MARKETS,
     SEARCH,
@@ -74,6 +80,7 @@ pub const RESERVED_DATASETS: [&str; 12] = [
     RANKINGS,
     SERIES,
     LOYALTY,
+    ATOMS,
     REGIONS,
     CATEGORIES,
     REGION_CATEGORIES,
@@ -88,4 +95,10 @@ pub const SERIES_OF_DAYS: [&str; 5] = [STORES, MARKETS, REGIONS, CATEGORIES, REG
 #[must_use]
 pub fn region_category_key(region: impl AsRef<[u8]>, category: impl AsRef<[u8]>) -> Vec<u8> {
     [region.as_ref(), &[0], category.as_ref()].concat()
+}
+
+/// Returns the key in [`ATOMS`] of a key of [`MARKETS`], [`REGIONS`], [`CATEGORIES`] or [`REGION_CATEGORIES`].
+#[must_use]
+pub fn atoms_key(dataset: &str, key: impl AsRef<[u8]>) -> Vec<u8> {
+    [dataset.as_bytes(), &[0], key.as_ref()].concat()
 }
