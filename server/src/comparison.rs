@@ -116,6 +116,15 @@ pub(crate) fn growth(now: &Side, before: &Side) -> Option<f64> {
     (of_before > 0.0).then(|| of_now / of_before - 1.0)
 }
 
+/// Returns by which share a sum over some days grew, for each of its days; `None` where the earlier sum
+/// is not above 0, or either has no days.
+#[expect(clippy::cast_precision_loss, reason = "a share is a double")]
+pub(crate) fn growth_by_day(now: (i128, usize), before: (i128, usize)) -> Option<f64> {
+    let by_day = |(sum, days): (i128, usize)| (days > 0).then(|| sum as f64 / days as f64);
+    let (now, before) = by_day(now).zip(by_day(before))?;
+    (before > 0.0).then(|| now / before - 1.0)
+}
+
 /// What a change of the sum of sales comes from; the parts add up to the change.
 ///
 /// # Units
@@ -251,5 +260,19 @@ mod tests {
         assert_eq!(growth(&now, &Side::default()), None);
         before.net[0] = -80;
         assert_eq!(growth(&now, &before), None);
+    }
+
+    #[test]
+    fn growth_by_day_is_that_of_the_mean_day() {
+        assert_eq!(growth_by_day((280, 28), (310, 31)), Some(0.0));
+        assert_eq!(growth_by_day((-150, 30), (300, 30)), Some(-1.5));
+        for (now, before) in [
+            ((5, 1), (0, 1)),
+            ((5, 1), (-5, 1)),
+            ((5, 1), (5, 0)),
+            ((0, 0), (5, 1)),
+        ] {
+            assert_eq!(growth_by_day(now, before), None);
+        }
     }
 }

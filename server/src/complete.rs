@@ -10,10 +10,12 @@ use nightshard_format::{
     calendar::Month,
     generation::Generation,
     manifest::Transactions,
+    privacy::Privacy,
     record::{
-        CATALOG, CATEGORIES, EntityKind, LOYALTY, MARKET_ALL, MARKETS, Postings, RANKINGS,
-        REGION_CATEGORIES, REGIONS, RankBy, Ranking, SEARCH, SERIES_OF_DAYS, STORES, Summary,
-        loyalty_spans, place_ranking_key, ranking_key, region_category_key,
+        ATOMS, AtomSummary, CATALOG, CATEGORIES, EntityKind, LOYALTY, MARKET_ALL, MARKETS,
+        PROTECTED_DATASETS, Postings, RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, Ranking,
+        SEARCH, SERIES_OF_DAYS, STORES, Summary, atoms_key, loyalty_spans, place_ranking_key,
+        ranking_key, region_category_key,
     },
     shard::{Mapped, Search, Span},
     text::{TermKind, term_key},
@@ -35,16 +37,67 @@ pub(crate) fn check(generation: &Generation<Mapped>) -> Result<()> {
     }
 }
 
+/// What is kept of many stores together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// Their days, as of stores.
+    Days,
+    /// Atoms, where answers are protected.
+    Atoms,
+}
+
+impl Kept {
+    fn of(generation: &Generation<Mapped>) -> Result<Self> {
+        let privacy = Privacy::of(generation.manifest())?;
+        Ok(match privacy.is_protecting() {
+            true => Self::Atoms,
+            false => Self::Days,
+        })
+    }
+
+    /// Returns the datasets that have months, stores included.
+    fn datasets(self) -> &'static [&'static str] {
+        match self {
+            Self::Days => &SERIES_OF_DAYS,
+            Self::Atoms => &[STORES, ATOMS],
+        }
+    }
+
+    /// Returns the datasets that are not to be there.
+    fn others(self) -> &'static [&'static str] {
+        match self {
+            Self::Days => &[ATOMS],
+            Self::Atoms => &PROTECTED_DATASETS,
+        }
+    }
+
+    /// Returns the dataset and the key of a market or place.
+    fn place(self, dataset: &'static str, key: &[u8]) -> (&'static str, Vec<u8>) {
+        match self {
+            Self::Days => (dataset, key.to_vec()),
+            Self::Atoms => (ATOMS, atoms_key(dataset, key)),
+        }
+    }
+}
+
 fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) -> Result<()> {
+    let kept = Kept::of(generation)?;
     expect(
         "stores",
         len(generation, STORES, Span::Current),
         manifest.stores,
     )?;
-    let market = generation.summary(MARKETS, MARKET_ALL)?;
-    let rows = market.map_or(0, |market| market.statistics().count);
-    expect("rows of the market", rows, manifest.rows.used)?;
-    for dataset in SERIES_OF_DAYS {
+    for dataset in kept.others() {
+        let shards = generation.manifest().shards_of(dataset).count() as u64;
+        expect(&format!("shards of {dataset}"), shards, 0)?;
+    }
+    has_summary(generation, kept, MARKETS, MARKET_ALL)?;
+    if kept == Kept::Days {
+        let market = generation.summary(MARKETS, MARKET_ALL)?;
+        let rows = market.map_or(0, |market| market.statistics().count);
+        expect("rows of the market", rows, manifest.rows.used)?;
+    }
+    for dataset in kept.datasets().iter().copied() {
         let named = named(generation, dataset)?;
         for (month, count) in named.months {
             let found = len(generation, dataset, Span::Month(month));
@@ -73,7 +126,7 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
         for id in list(generation, CATEGORIES.as_bytes())? {
             has_ranking(generation, by, None, Some(&id))?;
         }
-        check_places(generation, by)?;
+        check_places(generation, kept, by)?;
     }
     Ok(())
 }
@@ -95,27 +148,31 @@ fn list(generation: &Generation<Mapped>, name: &[u8]) -> Result<Vec<String>> {
 }
 
 /// Checks that the lists of places name every place, and that each has a summary.
-fn check_places(generation: &Generation<Mapped>, by: RankBy) -> Result<()> {
+fn check_places(generation: &Generation<Mapped>, kept: Kept, by: RankBy) -> Result<()> {
     let mut of_regions = 0;
     for region in ranked_places(generation, by, REGIONS, None)? {
-        has_summary(generation, REGIONS, region.as_bytes())?;
+        has_summary(generation, kept, REGIONS, region.as_bytes())?;
         for category in ranked_places(generation, by, REGION_CATEGORIES, Some(&region))? {
             let key = region_category_key(&region, &category);
-            has_summary(generation, REGION_CATEGORIES, &key)?;
+            has_summary(generation, kept, REGION_CATEGORIES, &key)?;
             of_regions += 1;
         }
     }
     for category in ranked_places(generation, by, CATEGORIES, None)? {
-        has_summary(generation, CATEGORIES, category.as_bytes())?;
+        has_summary(generation, kept, CATEGORIES, category.as_bytes())?;
     }
-    let places = |dataset| len(generation, dataset, Span::Current);
+    let summaries = |dataset| len(generation, dataset, Span::Current);
     let regions = list(generation, REGIONS.as_bytes())?.len() as u64;
-    expect("regions", places(REGIONS), regions)?;
     let categories = list(generation, CATEGORIES.as_bytes())?.len() as u64;
-    expect("categories", places(CATEGORIES), categories)?;
+    if kept == Kept::Atoms {
+        let of_all = 1 + regions + categories + of_regions;
+        return expect("markets and places", summaries(ATOMS), of_all);
+    }
+    expect("regions", summaries(REGIONS), regions)?;
+    expect("categories", summaries(CATEGORIES), categories)?;
     expect(
         "categories of regions",
-        places(REGION_CATEGORIES),
+        summaries(REGION_CATEGORIES),
         of_regions,
     )
 }
@@ -129,13 +186,19 @@ fn ranked_places(
     list(generation, &place_ranking_key(by, dataset, region))
 }
 
-fn has_summary(generation: &Generation<Mapped>, dataset: &str, key: &[u8]) -> Result<()> {
-    match generation.get(dataset, Span::Current, key)? {
+fn has_summary(
+    generation: &Generation<Mapped>,
+    kept: Kept,
+    dataset: &'static str,
+    key: &[u8],
+) -> Result<()> {
+    let (kept_in, kept_as) = kept.place(dataset, key);
+    match generation.get(kept_in, Span::Current, &kept_as)? {
         Some(_) => Ok(()),
         None => {
             let key = String::from_utf8_lossy(key);
             Err(missing(format!(
-                "it lists {key:?}, of which {dataset} has nothing"
+                "it has nothing of {key:?}, which is one of its {dataset}"
             )))
         }
     }
@@ -195,10 +258,9 @@ fn named(generation: &Generation<Mapped>, dataset: &str) -> Result<Named> {
     let mut named = Named::default();
     for shard in generation.table(dataset, Span::Current).shards() {
         for record in shard.iter() {
-            let summary = Summary::parse(record?.value.in_place()?)?;
-            let months = summary.months.iter().map(|totals| totals.month);
+            let months = months_of(dataset, record?.value.in_place()?)?;
             if dataset == STORES {
-                for span in loyalty_spans(months.clone()) {
+                for span in loyalty_spans(months.iter().copied()) {
                     *named.loyalty.entry(span).or_default() += 1;
                 }
             }
@@ -208,6 +270,17 @@ fn named(generation: &Generation<Mapped>, dataset: &str) -> Result<Named> {
         }
     }
     Ok(named)
+}
+
+/// Returns the months that a summary names.
+fn months_of(dataset: &str, summary: &[u8]) -> Result<Vec<Month>> {
+    Ok(if dataset == ATOMS {
+        let summary = AtomSummary::parse(summary)?;
+        summary.months.iter().map(|totals| totals.month).collect()
+    } else {
+        let summary = Summary::parse(summary)?;
+        summary.months.iter().map(|totals| totals.month).collect()
+    })
 }
 
 /// Returns how many records there are in all runs of a span.

@@ -9,6 +9,7 @@ use nightshard_format::{
     generation::Generation,
     histogram::Method,
     manifest::{GenerationId, Manifest, ShardEntry},
+    privacy::Privacy,
     quality::QualityReport,
     regular::RegularRule,
     shard::{Mapped, MemoryPolicy, Shard},
@@ -63,6 +64,8 @@ pub(crate) struct TransactionFacts {
     pub(crate) method: Method,
     /// Who is a regular.
     pub(crate) regular: RegularRule,
+    /// Whether what is told of many stores together is protected.
+    pub(crate) privacy: Privacy,
     /// The members that name the currency.
     pub(crate) currency: Vec<u8>,
     /// The side series, by name.
@@ -91,6 +94,7 @@ impl TransactionFacts {
             last_row: rows.last,
             method: method_of(manifest)?,
             regular: RegularRule::of(manifest)?,
+            privacy: Privacy::of(manifest)?,
             currency: currency.into_bytes(),
             series: read_heads(generation)?,
         }))
@@ -102,7 +106,7 @@ impl ServedGeneration {
     ///
     /// # Errors
     /// [`nightshard_format::Error`] if something is missing of the generation, or if the
-    /// manifest's days or method are not known here.
+    /// manifest's days, method or privacy are not known here.
     ///
     /// # Complexity
     /// Indexes are waited for if the policy is to prefault or lock them.

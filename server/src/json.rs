@@ -150,6 +150,18 @@ impl Json {
         self.needs_comma = true;
     }
 
+    /// Writes an integer or null.
+    #[inline]
+    pub(crate) fn optional_integer(
+        &mut self,
+        value: Option<impl itoa::Integer + Into<i128> + Copy>,
+    ) {
+        match value {
+            Some(value) => self.integer(value),
+            None => self.null(),
+        }
+    }
+
     /// Writes a finite number, or null.
     pub(crate) fn float(&mut self, value: Option<f64>) {
         self.comma();

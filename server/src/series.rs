@@ -11,7 +11,7 @@ use nightshard_format::{
     calendar::{Day, DayRange, Month, Period, PeriodKind, quarter_of},
     generation::Generation,
     histogram::FineHistogram,
-    record::{MonthRecord, MonthTotals, REGION_CATEGORIES, Summary},
+    record::{MonthRecord, MonthTotals, Summary},
     shard::Mapped,
     statistics::Statistics,
 };
@@ -20,6 +20,7 @@ use crate::{
     pattern::Pattern,
     problem::Result,
     sales::{DaySales, Sales},
+    subject::Subject,
     work::Work,
 };
 
@@ -121,8 +122,30 @@ impl Window {
         first <= last && !self.whole.has(first, last.0 - first.0 + 1)
     }
 
+    /// Returns the period of one kind that has a day of the window.
+    pub(crate) fn period_of(&self, day: Day, kind: PeriodKind) -> Period {
+        match kind {
+            PeriodKind::All => self.period(),
+            _ => Period::containing(day, kind),
+        }
+    }
+
+    /// Returns those of some months that the window has days of.
+    ///
+    /// # Shape
+    /// `months` ascend, and so do those returned.
+    pub(crate) fn touched_of<'m, T>(
+        &self,
+        months: &'m [T],
+        month_of: impl Fn(&T) -> Month,
+    ) -> &'m [T] {
+        let start = months.partition_point(|month| month_of(month) < self.touched.first);
+        let end = months.partition_point(|month| month_of(month) <= self.touched.last);
+        months.get(start..end).unwrap_or_default()
+    }
+
     /// Returns the days of a period in which rows of the window may lie.
-    fn days_of(&self, period: Period) -> DayRange {
+    pub(crate) fn days_of(&self, period: Period) -> DayRange {
         period
             .days()
             .map_or(self.reach, |days| days.intersection(self.reach))
@@ -148,6 +171,15 @@ fn months_of(period: Period) -> Option<(Month, i32)> {
     }
 }
 
+/// What is said of one period.
+pub(crate) trait OfPeriod {
+    /// Returns which period.
+    fn period(&self) -> Period;
+
+    /// Returns what is said of a period that nothing is known of.
+    fn empty(period: Period) -> Self;
+}
+
 /// The figures of one period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Row {
@@ -159,7 +191,11 @@ pub(crate) struct Row {
     pub(crate) cards: u64,
 }
 
-impl Row {
+impl OfPeriod for Row {
+    fn period(&self) -> Period {
+        self.period
+    }
+
     fn empty(period: Period) -> Self {
         Self {
             period,
@@ -173,53 +209,33 @@ impl Row {
 #[derive(Debug)]
 pub(crate) struct Series<'a> {
     generation: &'a Generation<Mapped>,
-    dataset: &'static str,
-    key: &'a [u8],
+    subject: Subject<'a>,
     summary: Summary,
     data: DayRange,
 }
 
 impl<'a> Series<'a> {
-    /// Finds a key of a dataset, or `None` if it is not in the generation.
+    /// Finds a subject, or `None` if it is not in the generation.
     ///
     /// # Shape
     /// `data` is from the first to the last day of the whole generation.
     pub(crate) fn find(
         generation: &'a Generation<Mapped>,
         data: DayRange,
-        dataset: &'static str,
-        key: &'a [u8],
+        subject: Subject<'a>,
     ) -> Result<Option<Self>> {
-        let summary = generation.summary(dataset, key)?;
+        let summary = generation.summary(subject.dataset, subject.key)?;
         Ok(summary.map(|summary| Self {
             generation,
-            dataset,
-            key,
+            subject,
             summary,
             data,
         }))
     }
 
-    /// Returns the id: of a category in a region, that of the category.
-    pub(crate) fn id(&self) -> &'a [u8] {
-        match self.dataset {
-            REGION_CATEGORIES => {
-                let mut ids = self.key.rsplitn(2, |byte| *byte == 0);
-                ids.next().unwrap_or_default()
-            }
-            _ => self.key,
-        }
-    }
-
-    /// Returns the region of a category in a region.
-    pub(crate) fn region(&self) -> Option<&str> {
-        let region = self.summary.profile.region.as_deref();
-        region.filter(|_| self.dataset == REGION_CATEGORIES)
-    }
-
-    /// Returns the dataset that it is of.
-    pub(crate) fn dataset(&self) -> &'static str {
-        self.dataset
+    /// Returns whom it is of.
+    pub(crate) fn subject(&self) -> Subject<'a> {
+        self.subject
     }
 
     /// Returns the summary.
@@ -278,12 +294,7 @@ impl<'a> Series<'a> {
     ) -> Result<Vec<Row>> {
         let mut rows: Vec<Row> = Vec::new();
         for totals in self.months_in(window) {
-            let period = match kind {
-                PeriodKind::Month => Period::Month(totals.month),
-                PeriodKind::Quarter => Period::Quarter(quarter_of(totals.month)),
-                PeriodKind::Year => Period::Year(totals.month.year()),
-                _ => window.period(),
-            };
+            let period = window.period_of(totals.month.first_day(), kind);
             let begins = rows.last().is_none_or(|row| row.period != period);
             let row = row_of(&mut rows, period);
             let whole_month = window.has_all_of(Period::Month(totals.month), self.data);
@@ -413,15 +424,13 @@ impl<'a> Series<'a> {
 
     /// Returns the months of a window that have rows.
     pub(crate) fn months_in(&self, window: &Window) -> &[MonthTotals] {
-        let months = &self.summary.months;
-        let start = months.partition_point(|totals| totals.month < window.touched.first);
-        let end = months.partition_point(|totals| totals.month <= window.touched.last);
-        months.get(start..end).unwrap_or_default()
+        window.touched_of(&self.summary.months, |totals| totals.month)
     }
 
     /// Reads the record of a month that has rows.
     pub(crate) fn record(&self, month: Month) -> Result<MonthRecord<'a>> {
-        let record = self.generation.month(self.dataset, self.key, month)?;
+        let Subject { dataset, key } = self.subject;
+        let record = self.generation.month(dataset, key, month)?;
         let missing = || Error::Corrupt {
             structure: "summary",
             problem: format!("it names {month}, of which there is no record"),
@@ -430,15 +439,15 @@ impl<'a> Series<'a> {
     }
 }
 
-/// Adds periods without rows wherever there are none between the window's ends.
-pub(crate) fn fill(rows: Vec<Row>, kind: PeriodKind, window: &Window) -> Vec<Row> {
+/// Adds periods of which nothing is known wherever there are none between the window's ends.
+pub(crate) fn fill<R: OfPeriod>(rows: Vec<R>, kind: PeriodKind, window: &Window) -> Vec<R> {
     let shown = window.shown();
     if shown.is_empty() {
         return rows;
     }
     if kind == PeriodKind::All {
         return if rows.is_empty() {
-            vec![Row::empty(window.period())]
+            vec![R::empty(window.period())]
         } else {
             rows
         };
@@ -448,8 +457,8 @@ pub(crate) fn fill(rows: Vec<Row>, kind: PeriodKind, window: &Window) -> Vec<Row
     let mut day = shown.first;
     while day <= shown.last {
         let period = Period::containing(day, kind);
-        let row = known.next_if(|row| row.period == period);
-        filled.push(row.unwrap_or_else(|| Row::empty(period)));
+        let row = known.next_if(|row| row.period() == period);
+        filled.push(row.unwrap_or_else(|| R::empty(period)));
         let last = period.days().map_or(shown.last, |days| days.last);
         day = Day(last.0 + 1);
     }
@@ -457,9 +466,9 @@ pub(crate) fn fill(rows: Vec<Row>, kind: PeriodKind, window: &Window) -> Vec<Row
 }
 
 /// Returns the last row if it is that of `period`, else a new one.
-fn row_of(rows: &mut Vec<Row>, period: Period) -> &mut Row {
-    if rows.last().is_none_or(|row| row.period != period) {
-        rows.push(Row::empty(period));
+pub(crate) fn row_of<R: OfPeriod>(rows: &mut Vec<R>, period: Period) -> &mut R {
+    if rows.last().is_none_or(|row| row.period() != period) {
+        rows.push(R::empty(period));
     }
     let last = rows.len() - 1;
     &mut rows[last]

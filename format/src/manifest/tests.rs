@@ -1,7 +1,10 @@
 //! What is read as a manifest, and what is not.
 
 use super::*;
-use crate::staleness::{STALE_AFTER_DAYS_KEY, Staleness};
+use crate::{
+    privacy::{PRIVACY_K_KEY, Privacy},
+    staleness::{STALE_AFTER_DAYS_KEY, Staleness},
+};
 
 fn manifest() -> Manifest {
     let mut manifest = Manifest {
@@ -303,5 +306,33 @@ fn after_how_many_days_series_are_stale_is_a_number_or_the_default() {
     assert_eq!(rule(Some(3.into())).unwrap(), [false, true, true]);
     for wrong in [(-1).into(), "7".into(), 1.5.into(), u64::MAX.into()] {
         assert!(matches!(rule(Some(wrong)), Err(Error::Corrupt { .. })));
+    }
+}
+
+#[test]
+fn answers_are_protected_where_the_configuration_says_so() {
+    let privacy = |k: Option<serde_json::Value>| {
+        let mut manifest = manifest();
+        let configuration = &mut manifest.configuration;
+        configuration.extend(k.map(|k| (PRIVACY_K_KEY.to_owned(), k)));
+        Privacy::of(&manifest)
+    };
+    for (k, expected, is_protecting) in
+        [(None, 1, false), (Some(1), 1, false), (Some(10), 10, true)]
+    {
+        let privacy = privacy(k.map(Into::into)).unwrap();
+        assert_eq!(
+            (privacy.k(), privacy.is_protecting()),
+            (expected, is_protecting)
+        );
+    }
+    for wrong in [
+        0.into(),
+        (-1).into(),
+        "10".into(),
+        1.5.into(),
+        u64::MAX.into(),
+    ] {
+        assert!(matches!(privacy(Some(wrong)), Err(Error::Corrupt { .. })));
     }
 }

@@ -145,13 +145,21 @@ impl AtomMonth {
         if !self.cards.is_sorted_by(|a, b| a.day < b.day) {
             return Err("the days of its cards do not ascend");
         }
-        let ends = |day: Day| self.groups.iter().any(|group| group.days.last == day);
-        let is_known = |cards: &AtomCards| {
-            let has_some = cards.first_ever > 0 || !cards.returning.is_empty();
-            ends(cards.day) && has_some && cards.returning.iter().all(|run| run.distance > 0)
+        let ends = |day: Day| {
+            let found = self.groups.binary_search_by_key(&day, |it| it.days.last);
+            found.is_ok()
         };
-        if !self.cards.iter().all(is_known) {
+        let has_some = |it: &AtomCards| it.first_ever > 0 || !it.returning.is_empty();
+        if !self.cards.iter().all(|it| ends(it.day) && has_some(it)) {
             return Err("its cards are not on days on which atoms end");
+        }
+        let are_runs = |it: &AtomCards| {
+            let mut runs = it.returning.iter();
+            runs.all(|run| run.distance > 0 && run.count > 0)
+                && it.returning.is_sorted_by(|a, b| a.distance < b.distance)
+        };
+        if !self.cards.iter().all(are_runs) {
+            return Err("its cards do not come back after ascending numbers of months");
         }
         Ok(())
     }
@@ -224,6 +232,14 @@ pub struct AtomSummary {
 }
 
 impl AtomSummary {
+    /// Returns the rows of all months and their net sum, or `None` without atoms.
+    #[must_use]
+    pub fn total(&self) -> Option<(u64, i128)> {
+        let months = self.months.iter();
+        let totals = months.map(|totals| (totals.count, totals.sum));
+        totals.reduce(|a, b| (a.0.saturating_add(b.0), a.1.saturating_add(b.1)))
+    }
+
     /// Appends the record.
     ///
     /// # Errors
@@ -385,7 +401,7 @@ mod tests {
 
     #[test]
     fn what_is_not_of_the_shape_is_refused() {
-        let changes: [(fn(&mut AtomMonth), &str); 7] = [
+        let changes: [(fn(&mut AtomMonth), &str); 9] = [
             (|it| it.groups.swap(0, 1), "not in the order"),
             (|it| it.groups[2].days.last = day(28), "not in the order"),
             (|it| it.groups[0].count = 0, "no rows"),
@@ -393,6 +409,8 @@ mod tests {
             (|it| it.groups[1].cards = None, "no rows"),
             (|it| it.cards[0].day = day(8), "not on days"),
             (|it| it.cards[1].returning.clear(), "not on days"),
+            (|it| it.cards[0].returning.swap(0, 1), "ascending numbers"),
+            (|it| it.cards[0].returning[0].count = 0, "ascending numbers"),
         ];
         for (change, problem) in changes {
             let mut atoms = sample();

@@ -91,14 +91,27 @@ pub const RESERVED_DATASETS: [&str; 13] = [
 /// The datasets whose keys have days: a [`Summary`] in `current`, a [`MonthRecord`] in each month.
 pub const SERIES_OF_DAYS: [&str; 5] = [STORES, MARKETS, REGIONS, CATEGORIES, REGION_CATEGORIES];
 
+/// Those of them that are of many stores together: where answers are protected, [`ATOMS`] is in their place.
+pub const PROTECTED_DATASETS: [&str; 4] = [MARKETS, REGIONS, CATEGORIES, REGION_CATEGORIES];
+
 /// Returns the key of a category in a region: both ids with a zero byte between, which no id has.
 #[must_use]
 pub fn region_category_key(region: impl AsRef<[u8]>, category: impl AsRef<[u8]>) -> Vec<u8> {
     [region.as_ref(), &[0], category.as_ref()].concat()
 }
 
-/// Returns the key in [`ATOMS`] of a key of [`MARKETS`], [`REGIONS`], [`CATEGORIES`] or [`REGION_CATEGORIES`].
+/// Returns the key in [`ATOMS`] of a key of one of the [`PROTECTED_DATASETS`].
 #[must_use]
 pub fn atoms_key(dataset: &str, key: impl AsRef<[u8]>) -> Vec<u8> {
     [dataset.as_bytes(), &[0], key.as_ref()].concat()
+}
+
+/// Returns the dataset and the key in there that a key of [`ATOMS`] is of, or `None` if it is of none.
+#[must_use]
+pub fn split_atoms_key(key: &[u8]) -> Option<(&'static str, &[u8])> {
+    let end = key.iter().position(|byte| *byte == 0)?;
+    let known = PROTECTED_DATASETS
+        .into_iter()
+        .find(|dataset| dataset.as_bytes() == &key[..end]);
+    known.map(|dataset| (dataset, &key[end + 1..]))
 }

@@ -38,7 +38,7 @@ impl Query {
         lookup.work.spend(ANSWER_NS)?;
         let json = &mut *lookup.json;
         json.begin_object();
-        write_id(json, series);
+        write_id(json, series.subject());
         self.asked.write(json);
         json.members(&transactions.currency);
         json.key("count").integer(pattern.all.count);

@@ -45,7 +45,7 @@ impl Query {
         let rows = reduce(&fine, self.selection, self.bins, transactions.method);
         let json = &mut *lookup.json;
         json.begin_object();
-        write_id(json, series);
+        write_id(json, series.subject());
         self.asked.write(json);
         let name = SELECTIONS.iter().find(|(_, of)| *of == self.selection);
         json.key("of").optional_string(name.map(|(name, _)| *name));

@@ -25,6 +25,11 @@ pub(super) fn write_generation(parameters: Parameters<'_>, lookup: &mut Lookup<'
         json.members(&facts.currency);
         json.key("stores").integer(transactions.stores);
         json.key("rows").value(&transactions.rows);
+        if facts.privacy.is_protecting() {
+            json.key("privacy").begin_object();
+            json.key("k").integer(facts.privacy.k());
+            json.end_object();
+        }
     }
     if !manifest.packed.is_empty() {
         json.key("packed").value(&manifest.packed);

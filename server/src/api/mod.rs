@@ -16,6 +16,7 @@ mod loyalty;
 pub(crate) mod parameters;
 mod payment_mix;
 mod places;
+mod protected;
 mod quality;
 pub(crate) mod route;
 mod sales_by_day;
@@ -26,7 +27,7 @@ mod stores;
 mod unit_price;
 mod visits;
 
-use nightshard_format::record::{CATEGORIES, REGION_CATEGORIES, REGIONS, STORES};
+use nightshard_format::record::STORES;
 
 use self::{
     parameters::Parameters,
@@ -36,7 +37,9 @@ use crate::{
     generation::ServedGeneration,
     json::Json,
     problem::{Failure, Problem, Result},
+    protected::Protected,
     series::Series,
+    subject::Subject,
     work::Work,
 };
 
@@ -66,7 +69,7 @@ pub(crate) struct Lookup<'a> {
     pub(crate) quotes_large: bool,
 }
 
-impl Lookup<'_> {
+impl<'g> Lookup<'g> {
     /// Writes the data of a resource; its own parameters only are left in `parameters`.
     ///
     /// # Errors
@@ -80,7 +83,8 @@ impl Lookup<'_> {
         self.json.set_quote_large(quotes_large || self.quotes_large);
         match route {
             Route::Series { dataset, key, part } => {
-                self.write_series(dataset, key, *part, parameters)
+                let query = self.take_query(*part, parameters)?;
+                self.write_query(Subject { dataset, key }, &query)
             }
             Route::Packed { dataset, key } => datasets::write(dataset, key, parameters, self),
             Route::Stores => stores::write_list(parameters, self),
@@ -99,14 +103,9 @@ impl Lookup<'_> {
         }
     }
 
-    fn write_series(
-        &mut self,
-        dataset: &'static str,
-        key: &[u8],
-        part: Part,
-        mut parameters: Parameters<'_>,
-    ) -> Result<()> {
-        // Wrong parameters are told before the key is looked up: they are wrong for every key.
+    /// Takes the parameters of a part: wrong ones are told before the key is looked up, since they are
+    /// wrong for every key.
+    fn take_query(&self, part: Part, mut parameters: Parameters<'_>) -> Result<Query<'g>> {
         let query = match part {
             Part::Profile => Query::Profile,
             Part::Statistics => Query::Statistics(statistics::Query::take(&mut parameters, self)?),
@@ -123,18 +122,16 @@ impl Lookup<'_> {
             }
         };
         parameters.finish()?;
-        let days = self.served.transactions()?.days;
-        let series = Series::find(self.served.generation(), days, dataset, key)?;
-        let series = series.ok_or_else(|| {
-            let kind = match dataset {
-                STORES => "store",
-                REGIONS => "region",
-                CATEGORIES => "category",
-                REGION_CATEGORIES => "category in such a region",
-                _ => "market",
-            };
-            Problem::not_found(format!("there is no such {kind}"))
-        })?;
+        Ok(query)
+    }
+
+    fn write_query(&mut self, subject: Subject<'_>, query: &Query<'_>) -> Result<()> {
+        let transactions = self.served.transactions()?;
+        if transactions.privacy.is_protecting() && subject.dataset != STORES {
+            return self.write_protected(subject, query);
+        }
+        let series = Series::find(self.served.generation(), transactions.days, subject)?;
+        let series = series.ok_or_else(|| subject.missing())?;
         match query {
             Query::Profile => stores::write_profile(self, &series)?,
             Query::Statistics(query) => query.write(self, &series)?,
@@ -147,6 +144,18 @@ impl Lookup<'_> {
             Query::SalesByDay(query) => query.write(self, &series)?,
         }
         Ok(())
+    }
+
+    fn write_protected(&mut self, subject: Subject<'_>, query: &Query<'_>) -> Result<()> {
+        let transactions = self.served.transactions()?;
+        let protected = Protected::find(self.served.generation(), transactions, subject)?;
+        let protected = protected.ok_or_else(|| subject.missing())?;
+        match query {
+            Query::Profile => protected::write_profile(self, &protected),
+            Query::Statistics(query) => query.write_protected(self, &protected),
+            Query::Comparison(query) => query.write_protected(self, &protected),
+            _ => Err(protected::not_told(transactions.privacy.k()).into()),
+        }
     }
 }
 

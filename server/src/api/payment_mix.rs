@@ -40,7 +40,7 @@ impl Query {
         let mix = PaymentMix::of(series, &self.asked.window, lookup.work)?;
         let json = &mut *lookup.json;
         json.begin_object();
-        write_id(json, series);
+        write_id(json, series.subject());
         self.asked.write(json);
         json.members(&transactions.currency);
         json.key("count").integer(mix.all.count);

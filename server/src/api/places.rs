@@ -11,19 +11,23 @@ use nightshard_format::{
     shard::Span,
 };
 
-use super::{Lookup, cursor::Page, filter::find, parameters::Parameters, stores::take_order};
+use super::{
+    Lookup, cursor::Page, filter::find, parameters::Parameters, protected::write_suppressed,
+    stores::take_order,
+};
 use crate::{
     generation::ServedGeneration,
     json::Json,
     problem::{Problem, Result},
-    series::Series,
+    protected::find_atoms,
+    subject::Subject,
 };
 
 /// Writes the members that say of whom an answer is.
-pub(super) fn write_id(json: &mut Json, series: &Series<'_>) {
-    json.key("id").bytes(series.id());
-    if let Some(region) = series.region() {
-        json.key("region").string(region);
+pub(super) fn write_id(json: &mut Json, subject: Subject<'_>) {
+    json.key("id").bytes(subject.id());
+    if let Some(region) = subject.region() {
+        json.key("region").bytes(region);
     }
 }
 
@@ -85,12 +89,7 @@ struct Place<'a> {
 impl Place<'_> {
     fn write(&self, json: &mut Json, served: &ServedGeneration) -> Result<()> {
         let id = &*self.id;
-        let key = match self.region {
-            Some(region) => region_category_key(region, id),
-            None => id.into(),
-        };
-        let summary = served.generation().summary(self.dataset, &key)?;
-        let totals = summary.ok_or_else(missing_place)?.statistics();
+        let totals = self.totals(served)?;
         let (region, category) = match self.dataset {
             REGIONS => (Some(id), None),
             REGION_CATEGORIES => (self.region, Some(id)),
@@ -101,10 +100,32 @@ impl Place<'_> {
         json.key("id").string(id);
         json.key("stores")
             .integer(stores.map_or(0, |stores| stores.len()) as u64);
-        json.key("count").integer(totals.count);
-        json.key("sum").integer(totals.sum);
+        json.key("count")
+            .optional_integer(totals.map(|(count, _)| count));
+        json.key("sum").optional_integer(totals.map(|(_, sum)| sum));
+        let is_untold = totals.is_none();
+        write_suppressed(json, &[("count", is_untold), ("sum", is_untold)]);
         json.end_object();
         Ok(())
+    }
+
+    /// Returns the place's rows and their net sum, or `None` if they are not told.
+    fn totals(&self, served: &ServedGeneration) -> Result<Option<(u64, i128)>> {
+        let key = match self.region {
+            Some(region) => region_category_key(region, &*self.id),
+            None => self.id.as_bytes().to_vec(),
+        };
+        let subject = Subject {
+            dataset: self.dataset,
+            key: &key,
+        };
+        if served.transactions()?.privacy.is_protecting() {
+            let summary = find_atoms(served.generation(), subject)?;
+            return Ok(summary.ok_or_else(missing_place)?.total());
+        }
+        let summary = served.generation().summary(self.dataset, &key)?;
+        let totals = summary.ok_or_else(missing_place)?.statistics();
+        Ok(Some((totals.count, totals.sum)))
     }
 }
 

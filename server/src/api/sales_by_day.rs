@@ -55,7 +55,7 @@ impl<'g> Query<'g> {
         let correlation = Correlation::of(&joined);
         let json = &mut *lookup.json;
         json.begin_object();
-        write_id(json, series);
+        write_id(json, series.subject());
         json.key("series").string(name);
         json.key("stale").boolean(self.beside.is_stale);
         json.members(&transactions.currency);

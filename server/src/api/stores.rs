@@ -30,7 +30,7 @@ pub(super) fn write_profile(lookup: &mut Lookup<'_>, series: &Series<'_>) -> Res
     let totals = summary.statistics();
     let json = &mut *lookup.json;
     json.begin_object();
-    json.key("id").bytes(series.id());
+    json.key("id").bytes(series.subject().id());
     json.key("name").optional_string(profile.name.as_deref());
     json.key("merchant_id")
         .optional_string(profile.merchant_id.as_deref());
@@ -51,9 +51,10 @@ pub(super) fn write_profile(lookup: &mut Lookup<'_>, series: &Series<'_>) -> Res
     json.key("cards").integer(summary.cards);
     json.key("available").begin_array();
     let has_series = !transactions.series.is_empty();
+    let dataset = series.subject().dataset;
     let available = Part::ALL
         .into_iter()
-        .filter(|part| part.is_of(series.dataset()) && (has_series || *part != Part::SalesByDay));
+        .filter(|part| part.is_of(dataset) && (has_series || *part != Part::SalesByDay));
     available
         .filter_map(Part::segment)
         .for_each(|name| json.string(name));

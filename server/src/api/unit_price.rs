@@ -81,7 +81,7 @@ impl Query {
         lookup.work.spend(len as u64 * ROW_NS)?;
         let json = &mut *lookup.json;
         json.begin_object();
-        write_id(json, series);
+        write_id(json, series.subject());
         let name = SPANS.iter().find(|(_, span)| *span == self.span);
         json.key("window")
             .optional_string(name.map(|(name, _)| *name));

@@ -38,7 +38,7 @@ impl Visits {
         work: &mut Work,
     ) -> Result<Option<Self>> {
         // Nothing of the kind is kept of places.
-        let span = loyalty_span(asked.period).filter(|_| series.dataset() == STORES);
+        let span = loyalty_span(asked.period).filter(|_| series.subject().dataset == STORES);
         let Some(span) = span else {
             return Ok(None);
         };

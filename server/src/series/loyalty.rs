@@ -54,7 +54,7 @@ impl Series<'_> {
         if !loyalty_spans(months).contains(&span) {
             return Ok(None);
         }
-        let value = self.generation.get(LOYALTY, span, self.key)?;
+        let value = self.generation.get(LOYALTY, span, self.subject.key)?;
         let missing = || Error::Corrupt {
             structure: "summary",
             problem: format!("there is no loyalty of {span}, though there are rows"),

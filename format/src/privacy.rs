@@ -1,0 +1,74 @@
+//! How many cards hide each of them in what is told of many stores together (docs/privacy.md).
+
+use crate::{Error, Result, manifest::Manifest};
+
+/// The entry of a manifest's configuration that says how many cards hide each other.
+pub const PRIVACY_K_KEY: &str = "privacy.k";
+
+/// How many cards hide each other.
+///
+/// # Shape
+/// At least 1; with 1 nothing is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Privacy {
+    k: u32,
+}
+
+impl Privacy {
+    /// Makes one of a number of cards.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for none.
+    pub fn new(k: u32) -> Result<Self> {
+        match k {
+            0 => Err(Error::invalid("privacy", "k is not at least 1")),
+            _ => Ok(Self { k }),
+        }
+    }
+
+    /// Returns that of a generation; nothing is protected where its configuration has none.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if it has what is none.
+    pub fn of(manifest: &Manifest) -> Result<Self> {
+        let Some(k) = manifest.configuration.get(PRIVACY_K_KEY) else {
+            return Self::new(1);
+        };
+        let k = k.as_u64().and_then(|k| u32::try_from(k).ok());
+        k.and_then(|k| Self::new(k).ok())
+            .ok_or_else(|| Error::corrupt("manifest", format!("its {PRIVACY_K_KEY} is none")))
+    }
+
+    /// Returns how many cards hide each other.
+    #[must_use]
+    pub fn k(self) -> u32 {
+        self.k
+    }
+
+    /// Returns whether what is told of many stores together is protected.
+    #[must_use]
+    pub fn is_protecting(self) -> bool {
+        self.k > 1
+    }
+
+    /// Returns a number of distinct cards as it may be told: rounded down to a multiple of k.
+    #[must_use]
+    pub fn rounded(self, cards: u64) -> u64 {
+        cards - cards % u64::from(self.k)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cards_are_rounded_down_to_multiples() {
+        let privacy = Privacy::new(10).unwrap();
+        let rounded = [0, 9, 10, 19, 20, u64::MAX].map(|cards| privacy.rounded(cards));
+        assert_eq!(rounded, [0, 0, 10, 10, 20, u64::MAX - 5]);
+        assert!(privacy.is_protecting() && !Privacy::new(1).unwrap().is_protecting());
+        assert_eq!(Privacy::new(1).unwrap().rounded(17), 17);
+        assert!(Privacy::new(0).is_err());
+    }
+}

@@ -1,0 +1,100 @@
+//! What protected answers have in common: which days they cover, and what they hide.
+
+use nightshard_format::calendar::DayRange;
+
+use super::{Lookup, route::Part};
+use crate::{
+    json::Json,
+    problem::{Problem, Result},
+    protected::{Protected, Told},
+    series::Window,
+};
+
+/// What is told of markets and places where answers are protected, besides who they are.
+const TOLD: [Part; 2] = [Part::Statistics, Part::Comparison];
+
+/// Returns the problem of what is not told of markets and places where answers are protected.
+pub(super) fn not_told(k: u32) -> Problem {
+    Problem::forbidden(format!(
+        "this is told of stores alone: privacy.k is {k}, and above 1"
+    ))
+}
+
+/// Writes the member `covered`: from the first to the last day of the atoms that were added up.
+pub(super) fn write_covered(json: &mut Json, covered: Option<DayRange>) {
+    json.key("covered");
+    let Some(days) = covered else {
+        return json.null();
+    };
+    json.begin_object();
+    json.key("min_date").display(days.first);
+    json.key("max_date").display(days.last);
+    json.end_object();
+}
+
+/// Writes the member `suppressed`, if anything is: the names of members that are null since they are
+/// hidden.
+///
+/// # Shape
+/// Names, and whether each is hidden.
+pub(super) fn write_suppressed(json: &mut Json, members: &[(&str, bool)]) {
+    let hidden = || members.iter().filter(|(_, is_hidden)| *is_hidden);
+    if hidden().next().is_none() {
+        return;
+    }
+    json.key("suppressed").begin_array();
+    hidden().for_each(|(name, _)| json.string(name));
+    json.end_array();
+}
+
+/// Writes the rows of a period and their net sum, as far as they are told.
+pub(super) fn write_totals(json: &mut Json, told: &Told) {
+    let is_told = told.covered.is_some();
+    json.key("count")
+        .optional_integer(is_told.then_some(told.count));
+    json.key("sum")
+        .optional_integer(is_told.then_some(told.sum));
+}
+
+/// Writes who a market or place is, and what is told of all its days.
+pub(super) fn write_profile(lookup: &mut Lookup<'_>, protected: &Protected<'_>) -> Result<()> {
+    let transactions = lookup.served.transactions()?;
+    let everything = Window::new(None, transactions.days);
+    let told = protected.total(&everything, lookup.work)?;
+    let profile = &protected.summary().profile;
+    let json = &mut *lookup.json;
+    json.begin_object();
+    json.key("id").bytes(protected.subject().id());
+    json.key("name").optional_string(profile.name.as_deref());
+    json.key("merchant_id")
+        .optional_string(profile.merchant_id.as_deref());
+    json.key("category")
+        .optional_string(profile.category.as_deref());
+    json.key("region")
+        .optional_string(profile.region.as_deref());
+    for unknown in ["lat", "lon", "first_date", "last_date"] {
+        json.key(unknown).null();
+    }
+    write_covered(json, told.covered);
+    json.members(&transactions.currency);
+    write_totals(json, &told);
+    json.key("cards").optional_integer(told.cards);
+    json.key("available").begin_array();
+    TOLD.into_iter()
+        .filter_map(Part::segment)
+        .for_each(|name| json.string(name));
+    json.end_array();
+    let is_untold = told.covered.is_none();
+    write_suppressed(
+        json,
+        &[
+            ("first_date", true),
+            ("last_date", true),
+            ("count", is_untold),
+            ("sum", is_untold),
+            ("cards", told.cards.is_none()),
+        ],
+    );
+    json.end_object();
+    Ok(())
+}

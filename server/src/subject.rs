@@ -1,0 +1,64 @@
+//! Whom figures are of: a store, a market or a place.
+
+use nightshard_format::record::{CATEGORIES, REGION_CATEGORIES, REGIONS, STORES};
+
+use crate::problem::Problem;
+
+/// A store, market, region, category, or category of a region, whether or not there is such a one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    /// The dataset that it is of.
+    pub(crate) dataset: &'static str,
+    /// Its key in there.
+    pub(crate) key: &'a [u8],
+}
+
+impl<'a> Subject<'a> {
+    /// Returns the id: of a category in a region, that of the category.
+    pub(crate) fn id(self) -> &'a [u8] {
+        self.ids_of_both()
+            .map_or(self.key, |(_, category)| category)
+    }
+
+    /// Returns the region of a category in a region.
+    pub(crate) fn region(self) -> Option<&'a [u8]> {
+        self.ids_of_both().map(|(region, _)| region)
+    }
+
+    fn ids_of_both(self) -> Option<(&'a [u8], &'a [u8])> {
+        if self.dataset != REGION_CATEGORIES {
+            return None;
+        }
+        let end = self.key.iter().position(|byte| *byte == 0)?;
+        Some((&self.key[..end], &self.key[end + 1..]))
+    }
+
+    /// Returns the problem of one that there is not.
+    pub(crate) fn missing(self) -> Problem {
+        let kind = match self.dataset {
+            STORES => "store",
+            REGIONS => "region",
+            CATEGORIES => "category",
+            REGION_CATEGORIES => "category in such a region",
+            _ => "market",
+        };
+        Problem::not_found(format!("there is no such {kind}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_category_in_a_region_has_the_ids_of_both() {
+        let subject = |dataset, key| Subject { dataset, key };
+        let both = subject(REGION_CATEGORIES, b"leeds\0food");
+        assert_eq!(
+            (both.region(), both.id()),
+            (Some(&b"leeds"[..]), &b"food"[..])
+        );
+        let region = subject(REGIONS, b"leeds");
+        assert_eq!((region.region(), region.id()), (None, &b"leeds"[..]));
+    }
+}
