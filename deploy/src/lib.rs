@@ -67,6 +67,7 @@ mod throttle;
 mod tls;
 mod transfer;
 mod verify;
+mod verify_atoms;
 mod verify_loyalty;
 mod verify_record;
 mod verify_summaries;

@@ -2,9 +2,10 @@
 
 use nightshard_format::{
     Error, Result,
-    calendar::quarter_of,
+    calendar::{Month, quarter_of},
     record::{
-        self, LoyaltyRecord, MonthRecord, Postings, Ranking, SERIES_OF_DAYS, SideSeries, Summary,
+        self, AtomMonth, AtomSummary, LoyaltyRecord, MonthRecord, Postings, Ranking,
+        SERIES_OF_DAYS, SideSeries, Summary, split_atoms_key,
     },
     shard::{Identity, Record, Span},
 };
@@ -28,6 +29,13 @@ pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()
         (record::LOYALTY, span) => value
             .and_then(|value| LoyaltyRecord::parse(span, value))
             .and_then(|record| record.verify()),
+        (record::ATOMS, span) => value.and_then(|value| {
+            check_atoms_key(record.key)?;
+            match span {
+                Span::Current => AtomSummary::parse(value).map(|_summary| ()),
+                Span::Month(month) => check_atoms(month, value),
+            }
+        }),
         _ => return Ok(()),
     };
     checked.map_err(|error| {
@@ -105,6 +113,31 @@ fn check_postings(value: &[u8]) -> Result<()> {
     }
 }
 
+fn check_atoms_key(key: &[u8]) -> Result<()> {
+    let zeros = |key: &[u8]| key.iter().filter(|byte| **byte == 0).count();
+    let is_one = match split_atoms_key(key) {
+        None => false,
+        Some((record::MARKETS, key)) => key == record::MARKET_ALL,
+        Some((record::REGION_CATEGORIES, key)) => zeros(key) == 1,
+        Some((_, key)) => zeros(key) == 0,
+    };
+    match is_one {
+        true => Ok(()),
+        false => Err(damaged("atoms", "its key is of no market or place")),
+    }
+}
+
+fn check_atoms(month: Month, value: &[u8]) -> Result<()> {
+    let atoms = AtomMonth::parse(month, value)?;
+    let totals = atoms.totals(month);
+    let of_one = atoms.groups.iter().filter_map(|group| group.cards);
+    let cards_min = of_one.max().unwrap_or(0);
+    match (cards_min..=totals.count).contains(&totals.cards) {
+        true => Ok(()),
+        false => Err(damaged("atoms", "its cards do not fit those of its atoms")),
+    }
+}
+
 fn damaged(structure: &'static str, problem: impl Into<String>) -> Error {
     Error::Corrupt {
         structure,
@@ -115,11 +148,11 @@ fn damaged(structure: &'static str, problem: impl Into<String>) -> Error {
 #[cfg(test)]
 mod tests {
     use nightshard_format::{
-        calendar::{Day, Month},
+        calendar::Day,
         key::PartitionRun,
         record::{
-            DayCards, EntityKind, MonthBuilder, MonthTotals, Posting, Run, StoreProfile,
-            SummaryBuilder, encode_postings, encode_ranking, encode_side_series,
+            AtomCards, AtomGroup, DayCards, EntityKind, MonthBuilder, MonthTotals, Posting, Run,
+            StoreProfile, SummaryBuilder, encode_postings, encode_ranking, encode_side_series,
         },
     };
 
@@ -127,6 +160,16 @@ mod tests {
 
     #[track_caller]
     fn assert_found(dataset: &str, span: Span, value: &[u8], problem: &str) {
+        assert_record_found(dataset, span, (b"the key", value), problem);
+    }
+
+    #[track_caller]
+    fn assert_key_found(key: &[u8], span: Span, value: &[u8], problem: &str) {
+        assert_record_found(record::ATOMS, span, (key, value), problem);
+    }
+
+    #[track_caller]
+    fn assert_record_found(dataset: &str, span: Span, (key, value): (&[u8], &[u8]), problem: &str) {
         let identity = Identity {
             dataset: dataset.into(),
             span,
@@ -136,17 +179,15 @@ mod tests {
             },
         };
         let record = Record {
-            key: b"the key",
+            key,
             value: value.into(),
         };
+        let key = format!("{:?}", String::from_utf8_lossy(key));
         let error = check_record(&identity, record)
             .map_or_else(|error| error.to_string(), |()| String::new());
         match problem {
             "" => assert_eq!(error, ""),
-            _ => assert!(
-                error.contains("\"the key\"") && error.contains(problem),
-                "{error:?}"
-            ),
+            _ => assert!(error.contains(&key) && error.contains(problem), "{error:?}"),
         }
     }
 
@@ -301,6 +342,53 @@ mod tests {
                 value.insert(8, 0);
             }
             assert_found(record::LOYALTY, march, &value, problem);
+        }
+    }
+
+    #[test]
+    fn atoms_of_nothing_and_with_other_cards_are_found() {
+        let month = Month::new(2018, 3).unwrap();
+        let days = month.days();
+        let right = AtomMonth {
+            groups: vec![AtomGroup {
+                days,
+                atoms: 1,
+                cards: Some(10),
+                count: 12,
+                sum: 500,
+            }],
+            cards: vec![AtomCards {
+                day: days.last,
+                first_ever: 10,
+                returning: Vec::new(),
+            }],
+        };
+        let check = |change: fn(&mut AtomMonth), problem| {
+            let mut atoms = right.clone();
+            change(&mut atoms);
+            let mut value = Vec::new();
+            atoms.encode(month, &mut value).unwrap();
+            assert_key_found(b"regions\0leeds", Span::Month(month), &value, problem);
+            value.push(0);
+            assert_key_found(b"regions\0leeds", Span::Month(month), &value, "left over");
+        };
+        check(|_right| (), "");
+        let problem = "its cards do not fit those of its atoms";
+        check(|atoms| atoms.cards[0].first_ever = 9, problem);
+        check(|atoms| atoms.cards[0].first_ever = 13, problem);
+        let mut value = Vec::new();
+        AtomSummary::default().encode(&mut value).unwrap();
+        for (key, problem) in [
+            (&b"markets\0all"[..], ""),
+            (b"categories\0", ""),
+            (b"region_categories\0leeds\0food", ""),
+            (b"markets\0some", "of no market or place"),
+            (b"regions\0leeds\0food", "of no market or place"),
+            (b"region_categories\0leeds", "of no market or place"),
+            (b"stores\0a", "of no market or place"),
+            (b"regions", "of no market or place"),
+        ] {
+            assert_key_found(key, Span::Current, &value, problem);
         }
     }
 

@@ -124,6 +124,25 @@ impl AtomMonth {
         count
     }
 
+    /// Returns the totals of the month, whose record this is.
+    #[must_use]
+    pub fn totals(&self, month: Month) -> AtomTotals {
+        let groups = self.groups.iter();
+        let add = |(count, sum): (u64, i128), group: &AtomGroup| {
+            (
+                count.saturating_add(group.count),
+                sum.saturating_add(group.sum),
+            )
+        };
+        let (count, sum) = groups.fold((0, 0), add);
+        AtomTotals {
+            month,
+            count,
+            sum,
+            cards: self.cards_since(month, month, month.days().last),
+        }
+    }
+
     fn check(&self, month: Month) -> std::result::Result<(), &'static str> {
         let days = month.days();
         let order = |group: &AtomGroup| (group.days.last, group.days.first);

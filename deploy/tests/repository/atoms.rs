@@ -1,0 +1,174 @@
+//! Atoms that contradict one another.
+
+use nightshard_format::{
+    calendar::Month,
+    record::{
+        ATOMS, AtomCards, AtomGroup, AtomMonth, AtomSummary, MARKET_ALL, MARKETS, REGIONS, Run,
+        atoms_key,
+    },
+    shard::Span,
+};
+
+use crate::support::{Bench, Tables};
+
+/// What a place has in January, and again in February of the same cards.
+struct Place {
+    dataset: &'static str,
+    key: &'static [u8],
+    atoms: u64,
+    count: u64,
+    cards: u64,
+}
+
+/// A market whose atoms are those of two regions, which some cards are in both of.
+fn places() -> [Place; 3] {
+    let place = |dataset, key, atoms, count, cards| Place {
+        dataset,
+        key,
+        atoms,
+        count,
+        cards,
+    };
+    [
+        place(MARKETS, MARKET_ALL, 2, 60, 20),
+        place(REGIONS, b"leeds", 1, 40, 14),
+        place(REGIONS, b"york", 1, 20, 11),
+    ]
+}
+
+fn month(number: u32) -> Month {
+    Month::new(2018, number).unwrap()
+}
+
+impl Place {
+    fn atoms_of(&self, month: Month) -> AtomMonth {
+        let days = month.days();
+        let is_first = month.number() == 1;
+        let again = Run {
+            distance: 1,
+            count: self.cards,
+        };
+        AtomMonth {
+            groups: vec![AtomGroup {
+                days,
+                atoms: self.atoms,
+                cards: (self.atoms == 1).then_some(self.cards),
+                count: self.count,
+                sum: 1_000,
+            }],
+            cards: vec![AtomCards {
+                day: days.last,
+                first_ever: if is_first { self.cards } else { 0 },
+                returning: if is_first { vec![] } else { vec![again] },
+            }],
+        }
+    }
+
+    fn put(&self, tables: &mut Tables) {
+        let key = atoms_key(self.dataset, self.key);
+        let mut summary = AtomSummary::default();
+        for month in [1, 2].map(month) {
+            let atoms = self.atoms_of(month);
+            summary.months.push(atoms.totals(month));
+            let mut value = Vec::new();
+            atoms.encode(month, &mut value).unwrap();
+            let table = tables.entry((ATOMS, Span::Month(month))).or_default();
+            table.insert(key.clone(), value);
+        }
+        put_summary(tables, &key, &summary);
+    }
+}
+
+fn put_summary(tables: &mut Tables, key: &[u8], summary: &AtomSummary) {
+    let mut value = Vec::new();
+    summary.encode(&mut value).unwrap();
+    let table = tables.entry((ATOMS, Span::Current)).or_default();
+    table.insert(key.to_vec(), value);
+}
+
+/// Writes the right atoms, and then york's summary as `forge` makes it.
+fn put_with_york(tables: &mut Tables, forge: fn(&mut AtomSummary)) {
+    places().iter().for_each(|place| place.put(tables));
+    let key = atoms_key(REGIONS, "york");
+    let value = &tables[&(ATOMS, Span::Current)][&key];
+    let mut summary = AtomSummary::parse(value).unwrap();
+    forge(&mut summary);
+    put_summary(tables, &key, &summary);
+}
+
+/// Writes atoms of which those of leeds are as `forge` makes them, with a summary that fits.
+fn put_with_leeds(tables: &mut Tables, forge: fn(&mut Place)) {
+    let mut places = places();
+    forge(&mut places[1]);
+    places.iter().for_each(|place| place.put(tables));
+}
+
+/// A forgery of records, and what is to be found of it.
+type Forgery = (fn(&mut Tables), &'static str);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn atoms_that_contradict_one_another_are_found() {
+    let forgeries: [Forgery; 8] = [
+        (|tables| put_with_york(tables, |_right| ()), ""),
+        (
+            |tables| put_with_york(tables, |york| york.months[1].count += 1),
+            "\"regions\\0york\": its totals of 2018-02 are not the record's",
+        ),
+        (
+            |tables| put_with_york(tables, |york| york.months[0].cards -= 1),
+            "\"regions\\0york\": its totals of 2018-01 are not the record's",
+        ),
+        (
+            |tables| {
+                put_with_york(tables, |york| {
+                    york.months.pop();
+                });
+            },
+            "there are month records of which no summary knows",
+        ),
+        (
+            |tables| {
+                put_with_york(tables, |york| york.months[1].month = month(3));
+            },
+            "\"regions\\0york\": 2018-03 has no record",
+        ),
+        (
+            |tables| put_with_leeds(tables, |leeds| leeds.count = 41),
+            "regions of 2018-01 have more than the market has",
+        ),
+        (
+            |tables| put_with_leeds(tables, |leeds| leeds.cards = 21),
+            "regions of 2018-01 have more than the market has",
+        ),
+        (
+            |tables| {
+                put_with_york(tables, |_right| ());
+                let months = tables.get_mut(&(ATOMS, Span::Month(month(2)))).unwrap();
+                let mut value = Vec::new();
+                AtomMonth::default().encode(month(2), &mut value).unwrap();
+                months.insert(atoms_key(REGIONS, "york"), value);
+            },
+            "\"regions\\0york\": 2018-02 has no atoms",
+        ),
+    ];
+    for (forge, problem) in forgeries {
+        let bench = Bench::new();
+        let repository = bench.repository();
+        let staged = bench.stage_forged(forge);
+        repository.publish(&staged).await.unwrap();
+        let id = &staged.manifest.id;
+        let verification = repository.verify(id, |_progress| {}).await.unwrap();
+        let problems = verification.damage.iter();
+        let problems: Vec<&str> = problems.map(|damage| damage.problem.as_str()).collect();
+        match problem {
+            "" => assert!(problems.is_empty(), "{problems:?}"),
+            _ => {
+                assert!(
+                    problems.len() == 1 && problems[0].contains(problem),
+                    "{problems:?}"
+                );
+                assert_eq!(verification.damage[0].shard, None);
+            }
+        }
+    }
+}
