@@ -5,8 +5,8 @@ use std::fmt::Write;
 use nightshard_format::{
     calendar::Month,
     record::{
-        CATALOG, LOYALTY, MonthRecord, Postings, RANKINGS, Ranking, SEARCH, SERIES, SERIES_OF_DAYS,
-        SideSeries, StoreProfile, Summary,
+        ATOMS, CATALOG, LOYALTY, MonthRecord, Postings, RANKINGS, Ranking, SEARCH, SERIES,
+        SERIES_OF_DAYS, SideSeries, StoreProfile, Summary,
     },
     shard::{Identity, Span},
     statistics::Statistics,
@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::{
     Shown,
+    atoms::{AtomMonthFacts, AtomSummaryFacts},
     loyalty::{VisitsFacts, loyalty},
     mixes::{MixFacts, mixes, mixes_text},
     month::MoreOfMonth,
@@ -42,6 +43,8 @@ enum ValueFacts {
     Postings(Vec<PostingFacts>),
     Series(Vec<DayValue>),
     Loyalty(Vec<VisitsFacts>),
+    AtomSummary(Box<AtomSummaryFacts>),
+    Atoms(AtomMonthFacts),
     /// Bytes in hexadecimal, of a dataset unknown to this release.
     Unknown(String),
 }
@@ -112,6 +115,10 @@ impl RecordFacts {
             (SEARCH, Span::Current) => ValueFacts::Postings(postings(value)?),
             (SERIES, Span::Current) => ValueFacts::Series(series(value)?),
             (LOYALTY, span) => ValueFacts::Loyalty(loyalty(span, value)?),
+            (ATOMS, Span::Current) => {
+                ValueFacts::AtomSummary(Box::new(AtomSummaryFacts::of(value)?))
+            }
+            (ATOMS, Span::Month(at)) => ValueFacts::Atoms(AtomMonthFacts::of(at, value)?),
             _ => ValueFacts::Unknown(hexadecimal(value)),
         };
         Ok(Self {
@@ -225,6 +232,8 @@ impl Shown for RecordFacts {
                 month.more.write(&mut text);
             }
             ValueFacts::Loyalty(periods) => periods.iter().for_each(|it| it.write(&mut text)),
+            ValueFacts::AtomSummary(summary) => summary.write(&mut text),
+            ValueFacts::Atoms(atoms) => atoms.write(&mut text),
             ValueFacts::Ids(ids) => {
                 text.push('\n');
                 for (position, id) in ids.iter().enumerate() {
@@ -251,7 +260,7 @@ impl Shown for RecordFacts {
     }
 }
 
-fn profile_text(profile: &StoreProfile) -> String {
+pub(super) fn profile_text(profile: &StoreProfile) -> String {
     let location = profile.location.map(|(latitude, longitude)| {
         let degrees = |value: i32| f64::from(value) / 1e7;
         format!("{:.7}, {:.7}", degrees(latitude), degrees(longitude))
