@@ -1,6 +1,9 @@
 //! Generations of a few rows, written with the format's own writers; day gaps counted naively.
 
+mod atoms;
 mod places;
+mod random;
+mod search;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -15,17 +18,20 @@ use nightshard_format::{
     manifest::{GenerationId, Manifest, OnDuplicate, Packed, Rows, ShardEntry, Transactions},
     quality::QualityReport,
     record::{
-        CATALOG, Change, DayCards, Dimension, EncodedMixes, EntityKind, HalfHour, LOYALTY,
-        MARKET_ALL, MARKETS, MixRow, MixValue, MonthBuilder, MonthTotals, Posting, RANKINGS,
-        RankBy, Run, SEARCH, SERIES, STORES, StoreProfile, SummaryBuilder, encode_postings,
-        encode_ranking, encode_side_series, net_changes, ranking_key,
+        CATALOG, Change, DayCards, Dimension, EncodedMixes, HalfHour, LOYALTY, MARKET_ALL, MARKETS,
+        MixRow, MixValue, MonthBuilder, MonthTotals, RANKINGS, RankBy, Run, SEARCH, SERIES, STORES,
+        StoreProfile, SummaryBuilder, encode_ranking, encode_side_series, net_changes, ranking_key,
     },
     shard::{Identity, Mapped, ShardWriter, Span},
-    text::{TermKind, fold, rotations, term_key, words},
 };
 use nightshard_server::{Source, SourceError};
 use tempfile::TempDir;
 
+use self::search::{Terms, put_search};
+pub(crate) use self::{
+    atoms::{Atom, Place},
+    random::Random,
+};
 use crate::visits;
 
 /// One payment.
@@ -121,10 +127,7 @@ impl Fixture {
         let lacking = |at| {
             let mut manifest = whole.clone();
             let lacking = manifest.shards.remove(at);
-            manifest.id = manifest.compute_id().unwrap();
-            let id = manifest.id.clone();
-            self.manifests.lock().unwrap().insert(id.clone(), manifest);
-            (lacking, id)
+            (lacking, self.put(manifest))
         };
         (0..whole.shards.len()).map(lacking).collect()
     }
@@ -171,10 +174,7 @@ impl Fixture {
             shards: vec![],
         };
         manifest.put_packed(name, packed, [], shards);
-        manifest.id = manifest.compute_id().unwrap();
-        let id = manifest.id.clone();
-        self.manifests.lock().unwrap().insert(id.clone(), manifest);
-        id
+        self.put(manifest)
     }
 
     /// Writes the generation of these rows as of a day.
@@ -196,41 +196,41 @@ impl Fixture {
         series: &[Beside<'_>],
     ) -> GenerationId {
         let mut spans = Spans::new();
-        for (index, shop) in shops.iter().enumerate() {
-            let own: Vec<Payment> = payments
-                .iter()
-                .filter(|payment| payment.store == index)
-                .copied()
-                .collect();
-            let profile = StoreProfile {
-                name: shop.name.clone(),
-                region: shop.region.clone(),
-                category: shop.category.clone(),
-                ..StoreProfile::default()
-            };
-            put_series(&mut spans, STORES, shop.id.as_bytes(), &own, &profile);
-            for (span, value) in visits::records(&own) {
-                put(&mut spans, LOYALTY, span, shop.id.as_bytes(), value);
-            }
-        }
+        put_stores(&mut spans, shops, payments);
         let profile = StoreProfile::default();
         put_series(&mut spans, MARKETS, MARKET_ALL, payments, &profile);
-        put_rankings(&mut spans, shops, payments);
         places::put_places(&mut spans, shops, payments);
         put_side_series(&mut spans, series);
+        self.finish(as_of, shops, payments, spans, BTreeMap::new())
+    }
+
+    /// Adds what is searched, and writes the shards and the manifest.
+    fn finish(
+        &self,
+        as_of: Day,
+        shops: &[Shop],
+        payments: &[Payment],
+        mut spans: Spans,
+        configuration: BTreeMap<String, serde_json::Value>,
+    ) -> GenerationId {
         let terms = put_search(&mut spans, shops);
         let shards = spans
             .iter()
             .flat_map(|((dataset, span), records)| {
-                let terms = if *dataset == SEARCH {
-                    Some(&terms)
-                } else {
-                    None
-                };
+                let terms = (*dataset == SEARCH).then_some(&terms);
                 write_shards(self.folder.path(), dataset, *span, records, terms, None)
             })
             .collect();
-        let manifest = manifest(as_of, shops, payments, shards);
+        let manifest = Manifest {
+            configuration,
+            ..manifest(as_of, shops, payments, shards)
+        };
+        self.put(manifest)
+    }
+
+    /// Keeps a manifest under the id that its content has.
+    pub(crate) fn put(&self, mut manifest: Manifest) -> GenerationId {
+        manifest.id = manifest.compute_id().unwrap();
         let id = manifest.id.clone();
         self.manifests.lock().unwrap().insert(id.clone(), manifest);
         id
@@ -262,6 +262,25 @@ fn put(spans: &mut Spans, dataset: &'static str, span: Span, key: &[u8], value: 
     let hash = key::hash(key);
     let records = spans.entry((dataset, span)).or_default();
     records.insert((hash, key.to_vec()), value);
+}
+
+/// Writes all that is of stores alone.
+fn put_stores(spans: &mut Spans, shops: &[Shop], payments: &[Payment]) {
+    for (index, shop) in shops.iter().enumerate() {
+        let own = payments.iter().filter(|payment| payment.store == index);
+        let own: Vec<Payment> = own.copied().collect();
+        let profile = StoreProfile {
+            name: shop.name.clone(),
+            region: shop.region.clone(),
+            category: shop.category.clone(),
+            ..StoreProfile::default()
+        };
+        put_series(spans, STORES, shop.id.as_bytes(), &own, &profile);
+        for (span, value) in visits::records(&own) {
+            put(spans, LOYALTY, span, shop.id.as_bytes(), value);
+        }
+    }
+    put_rankings(spans, shops, payments);
 }
 
 /// Writes the months and the summary of one key.
@@ -480,49 +499,6 @@ fn put_side_series(spans: &mut Spans, series: &[Beside<'_>]) {
     put(spans, CATALOG, Span::Current, SERIES.as_bytes(), value);
 }
 
-type Terms = HashMap<Key, Vec<Vec<u8>>>;
-
-/// Writes what is searched; returns the terms of each key.
-fn put_search(spans: &mut Spans, shops: &[Shop]) -> Terms {
-    let mut named: BTreeMap<Key, BTreeSet<(EntityKind, String)>> = BTreeMap::new();
-    let mut terms = Terms::new();
-    let mut entities: BTreeSet<(EntityKind, &str, &str)> = BTreeSet::new();
-    for shop in shops {
-        let name = shop.name.as_deref().unwrap_or_default();
-        entities.insert((EntityKind::Store, &shop.id, name));
-        entities.extend(
-            shop.region
-                .iter()
-                .map(|id| (EntityKind::Region, &**id, &**id)),
-        );
-        entities.extend(
-            shop.category
-                .iter()
-                .map(|id| (EntityKind::Category, &**id, &**id)),
-        );
-    }
-    for (kind, id, name) in entities {
-        let key = term_key(TermKind::Id, &fold(id));
-        terms.insert(key.clone(), vec![key.clone()]);
-        named.entry(key).or_default().insert((kind, id.to_owned()));
-        for word in words(&fold(name)) {
-            let key = term_key(TermKind::Word, word);
-            terms.insert(key.clone(), rotations(word).collect());
-            named.entry(key).or_default().insert((kind, id.to_owned()));
-        }
-    }
-    for (key, things) in named {
-        let mut value = Vec::new();
-        let postings = things.iter().map(|(kind, id)| Posting {
-            kind: *kind,
-            id: id.as_bytes(),
-        });
-        encode_postings(postings, &mut value);
-        put(spans, SEARCH, Span::Current, &key, value);
-    }
-    terms
-}
-
 fn write_shards(
     folder: &Path,
     dataset: &str,
@@ -593,7 +569,7 @@ fn manifest(
         used: payments.len() as u64,
         ..Rows::default()
     };
-    let mut manifest = Manifest {
+    Manifest {
         format_version: 1,
         id: format!("{as_of}-000000000000").parse().unwrap(),
         as_of: as_of.to_string(),
@@ -609,27 +585,5 @@ fn manifest(
         inputs: vec![],
         configuration: BTreeMap::new(),
         shards,
-    };
-    manifest.id = manifest.compute_id().unwrap();
-    manifest
-}
-
-/// A small deterministic source of numbers (xorshift64*).
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed | 1)
-    }
-
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound
-    }
-
-    pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
-        low + i64::try_from(self.below((high - low + 1) as u64)).unwrap()
     }
 }

@@ -19,6 +19,7 @@ mod limits;
 mod oracle;
 mod packed;
 mod prepare;
+mod protected;
 mod schedules;
 mod scripted;
 mod scrub;

@@ -17,11 +17,11 @@ use crate::{
 /// How far a mean or a deviation may be off, as a share of it: eight units in the last place.
 const TOLERANCE: f64 = 8.0 * f64::EPSILON;
 
-const KINDS: [&str; 5] = ["day", "week", "month", "quarter", "year"];
+pub(crate) const KINDS: [&str; 5] = ["day", "week", "month", "quarter", "year"];
 
 /// Returns the label of the period of one kind that has a day, from its date and the count of
 /// days alone.
-fn label(day: Day, kind: &str) -> String {
+pub(crate) fn label(day: Day, kind: &str) -> String {
     let date = day.to_string();
     let (year, month) = (&date[..4], &date[5..7]);
     match kind {
