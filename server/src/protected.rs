@@ -43,6 +43,8 @@ pub(crate) struct Told {
     /// Distinct cards as they may be told, if at all.
     pub(crate) cards: Option<u64>,
     atoms: u64,
+    /// Distinct cards of several atoms, where they are known.
+    distinct: Option<u64>,
 }
 
 impl OfPeriod for Told {
@@ -58,6 +60,7 @@ impl OfPeriod for Told {
             sum: 0,
             cards: None,
             atoms: 0,
+            distinct: None,
         }
     }
 }
@@ -80,6 +83,25 @@ impl Told {
         self.atoms = self.atoms.saturating_add(group.atoms);
         self.count = self.count.saturating_add(group.count);
         self.sum = self.sum.saturating_add(group.sum);
+    }
+}
+
+/// Adds the atoms of a month to the rows of the periods that have all their days.
+fn add_groups(rows: &mut Vec<Told>, atoms: &AtomMonth, kind: PeriodKind, window: &Window) {
+    let mut known: Option<(Period, DayRange)> = None;
+    for group in &atoms.groups {
+        let last = group.days.last;
+        // Groups are in order, so that most have the period of the one before.
+        let (period, days) = known
+            .filter(|(_, days)| days.contains(last))
+            .unwrap_or_else(|| {
+                let period = window.period_of(last, kind);
+                (period, window.days_of(period))
+            });
+        known = Some((period, days));
+        if days.covers(group.days) {
+            row_of(rows, period).add(group);
+        }
     }
 }
 
@@ -161,32 +183,22 @@ impl<'a> Protected<'a> {
         work: &mut Work,
     ) -> Result<Vec<Told>> {
         let mut rows: Vec<Told> = Vec::new();
-        let mut distinct: Vec<u64> = Vec::new();
         for totals in window.touched_of(&self.summary.months, |totals| totals.month) {
-            let month = totals.month;
-            let record = self.month(month, work)?;
+            let record = self.month(totals.month, work)?;
             // A week may have begun in the month before.
             let begun = rows.len().saturating_sub(1);
-            for group in &record.groups {
-                let period = window.period_of(group.days.last, kind);
-                if window.days_of(period).covers(group.days) {
-                    row_of(&mut rows, period).add(group);
-                }
-            }
-            distinct.resize(rows.len(), 0);
-            for (row, cards) in rows[begun..].iter().zip(&mut distinct[begun..]) {
+            add_groups(&mut rows, &record, kind, window);
+            for row in &mut rows[begun..] {
                 let days = window.days_of(row.period);
                 if let Some(since) = self.since(days) {
-                    let of_month = record.cards_since(month, since, days.last);
-                    *cards = cards.saturating_add(of_month);
+                    let of_month = record.cards_since(totals.month, since, days.last);
+                    let distinct = row.distinct.unwrap_or(0).saturating_add(of_month);
+                    row.distinct = Some(distinct);
                 }
             }
         }
-        for (row, cards) in rows.iter_mut().zip(distinct) {
-            if row.atoms > 1 {
-                let knows_distinct = self.since(window.days_of(row.period)).is_some();
-                row.cards = knows_distinct.then(|| self.privacy.rounded(cards));
-            }
+        for row in rows.iter_mut().filter(|row| row.atoms > 1) {
+            row.cards = row.distinct.map(|cards| self.privacy.rounded(cards));
         }
         Ok(rows)
     }

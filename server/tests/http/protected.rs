@@ -86,7 +86,7 @@ fn atoms() -> Vec<Atom> {
             "2018-02-01/2018-02-28",
             (LEEDS, FUEL),
             &[1, 5, 6, 7],
-            (6, 600),
+            (5, 600),
         ),
         atom("2018-03-01/2018-03-08", (YORK, FOOD), &[1, 20, 21], (3, 90)),
         atom(
@@ -148,7 +148,7 @@ fn months_of_the_market_are_sums_of_atoms() {
         rows,
         [
             json!({"period": "2018-01", "count": 12, "sum": 1533, "mean": 127.75, "cards": 6}),
-            json!({"period": "2018-02", "count": 17, "sum": 920, "mean": 920.0 / 17.0, "cards": 9}),
+            json!({"period": "2018-02", "count": 16, "sum": 920, "mean": 57.5, "cards": 9}),
             json!({"period": "2018-03", "partial": true, "count": 3, "sum": 90, "mean": 30.0, "cards": 3}),
         ]
     );
@@ -237,7 +237,7 @@ fn profiles_have_what_is_told_of_all_days() {
             "id": "fuel", "name": null, "merchant_id": null, "category": "fuel", "region": "leeds",
             "lat": null, "lon": null, "first_date": null, "last_date": null,
             "covered": covered("2018-02-01", "2018-02-28"), "currency": "GBP",
-            "currency_exponent": 2, "count": 6, "sum": 600, "cards": 4,
+            "currency_exponent": 2, "count": 5, "sum": 600, "cards": 4,
             "available": ["statistics", "comparison"], "suppressed": ["first_date", "last_date"],
         })
     );
@@ -252,7 +252,7 @@ fn profiles_have_what_is_told_of_all_days() {
     // Sixteen cards in eight atoms.
     assert_eq!(
         [&market["count"], &market["sum"], &market["cards"]],
-        [&json!(32), &json!(2543), &json!(15)]
+        [&json!(31), &json!(2543), &json!(15)]
     );
 }
 
@@ -265,8 +265,7 @@ fn comparisons_have_both_sides_and_the_growth_of_whole_months() {
         .data();
     assert_eq!(
         data["now"],
-        json!({"period": "2018-02", "covered": covered("2018-02-01", "2018-02-28"), "count": 17,
-               "sum": 920, "mean": 920.0 / 17.0, "sales_count": null, "sales_sum": null, "cards": 9,
+        json!({"period": "2018-02", "covered": covered("2018-02-01", "2018-02-28"), "count": 16, "sum": 920, "mean": 57.5, "sales_count": null, "sales_sum": null, "cards": 9,
                "visits": null, "suppressed": ["sales_count", "sales_sum", "visits"]})
     );
     assert_eq!(
@@ -374,7 +373,7 @@ fn lists_have_what_is_told_and_places_without_atoms_last() {
     assert_eq!(
         data["rows"],
         json!([
-            {"id": "leeds", "stores": 2, "count": 26, "sum": 2420},
+            {"id": "leeds", "stores": 2, "count": 25, "sum": 2420},
             {"id": "york", "stores": 1, "count": 3, "sum": 90},
             {"id": "hull", "stores": 1, "count": null, "sum": null, "suppressed": hidden},
         ])
