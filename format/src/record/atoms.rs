@@ -214,7 +214,8 @@ fn parse_cards(month: Month, bytes: &mut Bytes<'_>) -> Result<Vec<AtomCards>> {
     for _ in 0..len {
         day = later(day, bytes.varint()?)?;
         let first_ever = bytes.varint()?;
-        let mut returning = Vec::with_capacity(bytes.clone().length()?);
+        let mut ahead = *bytes;
+        let mut returning = Vec::with_capacity(ahead.length()?);
         runs::decode(bytes, |run| returning.push(run))?;
         cards.push(AtomCards {
             day,

@@ -286,11 +286,12 @@ fn random_windows_equal_a_sum_of_the_atoms_in_them() {
         if random.below(2) == 0 {
             first = first.month().first_day();
         }
+        let longest = 1 << random.below(9);
         let asked = Asked {
             kind,
             range: DayRange {
                 first,
-                last: Day(first.0 + random.below(1 << random.below(9)) as i32),
+                last: Day(first.0 + random.below(longest) as i32),
             },
             data,
             fills: random.below(4) == 0,
