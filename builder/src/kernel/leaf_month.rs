@@ -102,6 +102,11 @@ impl LeafMonth {
         of_day.buyers.extend_from_slice(buyers);
     }
 
+    /// Returns the days that have rows, in order.
+    pub fn days(&self) -> impl Iterator<Item = Day> {
+        self.0.keys().copied()
+    }
+
     /// Returns the atoms of a month that has ended, and what is left for others to take in.
     #[must_use]
     pub fn atoms(&self, month: DayRange, hiding: Hiding) -> (Vec<Atom>, Option<Rest>) {
