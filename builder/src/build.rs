@@ -48,6 +48,8 @@ pub struct BuildPlan {
     pub histogram_method: Method,
     /// Who is a regular of a store.
     pub regular: RegularRule,
+    /// How many cards an atom has at least; with 1 nothing is hidden.
+    pub privacy_k: u64,
     /// Runs that the partitions of a dataset are cut into.
     pub runs: u16,
     /// Anonymous memory that the build may use, in bytes.

@@ -2,16 +2,19 @@
 
 use crate::{Error, Result, manifest::Manifest};
 
-/// The entry of a manifest's configuration that says how many cards hide each other.
+/// The entry of a manifest's configuration that says how many cards an atom has at least; 1 hides nothing.
 pub const PRIVACY_K_KEY: &str = "privacy.k";
 
-/// How many cards hide each other.
+/// So many unless configured.
+pub const PRIVACY_K_DEFAULT: u64 = 10;
+
+/// How many cards hide one another.
 ///
 /// # Shape
 /// At least 1; with 1 nothing is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Privacy {
-    k: u32,
+    k: u64,
 }
 
 impl Privacy {
@@ -19,7 +22,7 @@ impl Privacy {
     ///
     /// # Errors
     /// [`Error::Invalid`] for none.
-    pub fn new(k: u32) -> Result<Self> {
+    pub fn new(k: u64) -> Result<Self> {
         match k {
             0 => Err(Error::invalid("privacy", "k is not at least 1")),
             _ => Ok(Self { k }),
@@ -34,14 +37,14 @@ impl Privacy {
         let Some(k) = manifest.configuration.get(PRIVACY_K_KEY) else {
             return Self::new(1);
         };
-        let k = k.as_u64().and_then(|k| u32::try_from(k).ok());
-        k.and_then(|k| Self::new(k).ok())
+        k.as_u64()
+            .and_then(|k| Self::new(k).ok())
             .ok_or_else(|| Error::corrupt("manifest", format!("its {PRIVACY_K_KEY} is none")))
     }
 
-    /// Returns how many cards hide each other.
+    /// Returns how many cards hide one another.
     #[must_use]
-    pub fn k(self) -> u32 {
+    pub fn k(self) -> u64 {
         self.k
     }
 
@@ -54,7 +57,7 @@ impl Privacy {
     /// Returns a number of distinct cards as it may be told: rounded down to a multiple of k.
     #[must_use]
     pub fn rounded(self, cards: u64) -> u64 {
-        cards - cards % u64::from(self.k)
+        cards - cards % self.k
     }
 }
 

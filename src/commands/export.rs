@@ -1,5 +1,6 @@
 //! `nightshard export`: the aggregates of a generation as Parquet and CSV.
 
+mod atoms;
 mod catalog;
 mod csv;
 mod error;
@@ -22,7 +23,7 @@ use nightshard_format::{
     calendar::DayRange,
     generation::Generation,
     manifest::{GenerationId, Manifest},
-    record::{CATALOG, MARKETS, RANKINGS, STORES},
+    record::{ATOMS, CATALOG, MARKETS, RANKINGS, STORES},
     shard::{Mapped, Span},
 };
 use nightshard_storage::Location;
@@ -57,7 +58,7 @@ pub(crate) struct ExportArgs {
     /// What the files are.
     #[arg(long, value_enum, default_value_t = Formats::DEFAULT)]
     format: Formats,
-    /// Only these datasets: stores, markets, catalog (regions and categories) and packed ones.
+    /// Only these datasets: stores, markets or atoms, catalog (regions and categories) and packed ones.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     dataset: Vec<String>,
     /// The generation [default: the current one].
@@ -170,6 +171,7 @@ fn export(
         written.extend(match *dataset {
             STORES => series(STORES),
             MARKETS => series(MARKETS),
+            ATOMS => atoms::export(generation, target, advance),
             CATALOG => catalog::export(generation, target),
             packed => packed::export(generation, packed, target, advance),
         }?);
@@ -193,7 +195,10 @@ fn days_of(manifest: &Manifest) -> nightshard_format::Result<DayRange> {
 /// Returns the datasets of a generation that have tables.
 fn exportable(manifest: &Manifest) -> Vec<&str> {
     let of_transactions = manifest.transactions.as_ref();
-    let of_transactions = of_transactions.map(|_| [STORES, MARKETS, CATALOG]);
+    // What may not be told of the market exactly is there as atoms.
+    let has_atoms = manifest.shards_of(ATOMS).next().is_some();
+    let together = if has_atoms { ATOMS } else { MARKETS };
+    let of_transactions = of_transactions.map(|_| [STORES, together, CATALOG]);
     let packed = manifest.packed.keys().map(String::as_str);
     of_transactions
         .into_iter()
@@ -211,6 +216,7 @@ fn tables_of(datasets: &[&str]) -> Vec<String> {
                 let schemas = series::schemas(dataset).into_iter();
                 tables.extend(schemas.map(|schema| schema.name));
             }
+            ATOMS => tables.push(atoms::TABLE.to_owned()),
             CATALOG => tables.extend(catalog::TABLES.map(str::to_owned)),
             packed => tables.push(packed::table_name(packed)),
         }

@@ -3,12 +3,19 @@
 use std::collections::BTreeMap;
 
 use nightshard_format::record::{
-    CATALOG, CATEGORIES, RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, SERIES, encode_ranking,
-    place_ranking_key, ranking_key,
+    CATALOG, CATEGORIES, RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, SERIES, StoreProfile,
+    encode_ranking, place_ranking_key, ranking_key,
 };
 
 use super::shard_set::{CurrentRecord, Staged, Staging};
-use crate::{Result, kernel::row::StoreOrdinal, series::KnownSeries};
+use crate::{
+    Result,
+    kernel::{
+        places::{Place, PlaceKind, Places},
+        row::StoreOrdinal,
+    },
+    series::KnownSeries,
+};
 
 /// What lists, search and places need of a store.
 #[derive(Debug, Clone)]
@@ -23,6 +30,8 @@ pub struct StoreFacts {
     pub region: Option<String>,
     /// Its line of business.
     pub category: Option<String>,
+    /// The chain or owner.
+    pub merchant_id: Option<String>,
     /// Number of rows.
     pub transactions: u64,
     /// Net sum, in minor units.
@@ -37,18 +46,19 @@ pub struct StoreFacts {
 pub fn write_catalog(
     staging: &Staging,
     stores: &[StoreFacts],
+    (places, sizes): (&Places, &[Option<PlaceSize>]),
     series: Option<&[KnownSeries<'_>]>,
 ) -> Result<Vec<Staged>> {
     let mut rankings = Vec::new();
     let mut lists = Vec::new();
     for by in RankBy::ALL {
         let mut ranked: Vec<&StoreFacts> = stores.iter().collect();
-        let size = |store: &StoreFacts| size(by, store);
+        let size = |store: &StoreFacts| store.size().by(by);
         ranked.sort_unstable_by(|a, b| size(b).cmp(&size(a)).then_with(|| a.id.cmp(&b.id)));
         for (key, ids) in group(by, &ranked) {
             rankings.push(record(key, ids.into_iter())?);
         }
-        for (key, ids) in rank_places(by, stores) {
+        for (key, ids) in rank_places(by, places.list(), sizes) {
             lists.push(record(key, ids.into_iter().map(str::as_bytes))?);
         }
     }
@@ -76,41 +86,79 @@ fn record<'a>(key: Vec<u8>, ids: impl ExactSizeIterator<Item = &'a [u8]>) -> Res
     })
 }
 
-/// Returns what stores are ordered by, and by whose sums places are.
-fn size(by: RankBy, store: &StoreFacts) -> i128 {
-    match by {
-        RankBy::Transactions => store.transactions.into(),
-        RankBy::Amount => store.amount,
+/// What stores and places are ordered by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PlaceSize {
+    /// Number of rows.
+    pub transactions: u64,
+    /// Net sum, in minor units.
+    pub amount: i128,
+}
+
+impl PlaceSize {
+    fn by(self, by: RankBy) -> i128 {
+        match by {
+            RankBy::Transactions => self.transactions.into(),
+            RankBy::Amount => self.amount,
+        }
     }
+}
+
+impl StoreFacts {
+    fn size(&self) -> PlaceSize {
+        PlaceSize {
+            transactions: self.transactions,
+            amount: self.amount,
+        }
+    }
+}
+
+/// Returns the sizes of places, by the sums of their stores.
+#[must_use]
+pub fn place_sizes(places: &Places, stores: &[StoreFacts]) -> Vec<Option<PlaceSize>> {
+    let mut sizes = vec![PlaceSize::default(); places.list().len()];
+    for store in stores {
+        for place in places.of_leaf(places.leaf_of(store.ordinal)) {
+            let size = &mut sizes[*place as usize];
+            size.transactions += store.transactions;
+            size.amount += store.amount;
+        }
+    }
+    sizes.into_iter().map(Some).collect()
 }
 
 /// Returns the ids of all regions, of all categories and of the categories of each region, the largest
 /// first, ties by id.
-fn rank_places(by: RankBy, stores: &[StoreFacts]) -> BTreeMap<Vec<u8>, Vec<&str>> {
-    let mut sizes = BTreeMap::<Vec<u8>, BTreeMap<&str, i128>>::new();
+fn rank_places<'a>(
+    by: RankBy,
+    places: &'a [Place],
+    sizes: &[Option<PlaceSize>],
+) -> BTreeMap<Vec<u8>, Vec<&'a str>> {
+    let mut lists = BTreeMap::<Vec<u8>, BTreeMap<&str, i128>>::new();
     // There may be no region or category at all, and no category in a region: lists say so.
     for dataset in [REGIONS, CATEGORIES] {
-        sizes
+        lists
             .entry(place_ranking_key(by, dataset, None))
             .or_default();
     }
-    for store in stores {
-        let (region, category) = (store.region.as_deref(), store.category.as_deref());
-        if let Some(region) = region {
+    for (place, size) in places.iter().zip(sizes) {
+        let StoreProfile {
+            region, category, ..
+        } = &place.profile;
+        let (of, id) = match place.kind {
+            PlaceKind::RegionCategory => (region.as_deref(), category),
+            PlaceKind::Category => (None, category),
+            PlaceKind::Region => (None, region),
+        };
+        if let (PlaceKind::Region, Some(region)) = (place.kind, region) {
             let key = place_ranking_key(by, REGION_CATEGORIES, Some(region));
-            sizes.entry(key).or_default();
+            lists.entry(key).or_default();
         }
-        let lists = [
-            region.map(|id| (REGIONS, None, id)),
-            category.map(|id| (CATEGORIES, None, id)),
-            region
-                .zip(category)
-                .map(|(of, id)| (REGION_CATEGORIES, Some(of), id)),
-        ];
-        for (dataset, of, id) in lists.into_iter().flatten() {
-            let list = sizes.entry(place_ranking_key(by, dataset, of)).or_default();
-            *list.entry(id).or_default() += size(by, store);
-        }
+        let key = place_ranking_key(by, place.kind.dataset(), of);
+        let list = lists.entry(key).or_default();
+        // What nothing is told of comes last.
+        let size = size.map_or(i128::MIN, |size| size.by(by));
+        list.extend(id.as_deref().map(|id| (id, size)));
     }
     let ranked = |(key, sizes): (_, BTreeMap<_, _>)| {
         let mut ids: Vec<(&str, i128)> = sizes.into_iter().collect();
@@ -118,7 +166,7 @@ fn rank_places(by: RankBy, stores: &[StoreFacts]) -> BTreeMap<Vec<u8>, Vec<&str>
         ids.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
         (key, ids.into_iter().map(|(id, _)| id).collect())
     };
-    sizes.into_iter().map(ranked).collect()
+    lists.into_iter().map(ranked).collect()
 }
 
 /// Returns the names of the series that have a value.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use nightshard_format::{
     calendar::{Day, DayRange},
     manifest::{Input, InputRole, MANIFEST_VERSION, Manifest, Rows, Transactions},
+    privacy::PRIVACY_K_KEY,
     regular::{REGULAR_DAYS_KEY, REGULAR_VISITS_KEY},
     staleness::STALE_AFTER_DAYS_KEY,
 };
@@ -48,6 +49,7 @@ pub fn manifest(plan: &BuildPlan, facts: Facts<'_>, shards: &[Staged]) -> Result
             plan.histogram_method.as_str().into(),
         ),
         ("layout.blake3".into(), layout.as_str().into()),
+        (PRIVACY_K_KEY.into(), plan.privacy_k.into()),
         (REGULAR_DAYS_KEY.into(), plan.regular.days().into()),
         (REGULAR_VISITS_KEY.into(), plan.regular.visits().into()),
         ("shards.runs".into(), plan.runs.into()),

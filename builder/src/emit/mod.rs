@@ -1,7 +1,9 @@
 //! Records to shards: a staging folder fills with files, and the manifest's entries with them.
 
 mod append_file;
+mod atoms;
 mod catalog;
+mod leaf_atoms;
 mod manifest;
 mod ordered;
 mod places;
@@ -10,7 +12,9 @@ mod shard_set;
 mod side_series;
 mod store_shards;
 
-pub use catalog::{StoreFacts, write_catalog};
+pub use atoms::write_atoms;
+pub use catalog::{PlaceSize, StoreFacts, place_sizes, write_catalog};
+pub use leaf_atoms::{LeafAtoms, LeafStore, leaf_atoms};
 pub use manifest::{Facts, manifest};
 pub use ordered::OrderedSink;
 pub use places::{Months, PlaceRecords, PlaceShards, encode as encode_places};

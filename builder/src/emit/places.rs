@@ -49,16 +49,29 @@ impl Months {
         Ok(Self { months })
     }
 
+    /// Returns the months, in order.
+    pub(super) fn months(&self) -> impl Iterator<Item = Month> {
+        self.months.keys().copied()
+    }
+
+    /// Returns the month of a key, if it has one.
+    pub(super) fn get(&self, month: Month, key: &[u8]) -> Result<Option<MonthRecord<'_>>> {
+        let partition = key::partition_of(key::hash(key));
+        let mut shards = self.months.get(&month).into_iter().flatten();
+        let shard = shards.find(|shard| shard.identity().run.contains(partition));
+        let value = shard.map(|shard| shard.get(key)).transpose()?.flatten();
+        let Some(value) = value else {
+            return Ok(None);
+        };
+        Ok(Some(MonthRecord::parse(month, value.in_place()?)?))
+    }
+
     /// Adds the days of a key to `days`.
     fn add(&self, key: &[u8], days: &mut PlaceDays) -> Result<()> {
-        let partition = key::partition_of(key::hash(key));
-        for (month, shards) in &self.months {
-            let mut shards = shards.iter();
-            let shard = shards.find(|shard| shard.identity().run.contains(partition));
-            let Some(value) = shard.map(|shard| shard.get(key)).transpose()?.flatten() else {
-                continue;
-            };
-            days.add(&MonthRecord::parse(*month, value.in_place()?)?)?;
+        for month in self.months() {
+            if let Some(record) = self.get(month, key)? {
+                days.add(&record)?;
+            }
         }
         Ok(())
     }

@@ -95,6 +95,7 @@ impl<'a> StoreShards<'a> {
                 ordinal: store.ordinal,
                 id: store.id,
                 name: store.profile.name,
+                merchant_id: store.profile.merchant_id,
                 region: store.profile.region,
                 category: store.profile.category,
                 transactions: store.totals.count,

@@ -1,6 +1,8 @@
 //! The local engine: kernels on the threads of this process.
 
+mod atoms;
 mod cards;
+mod told;
 
 use std::{
     borrow::Cow,
@@ -19,21 +21,22 @@ use nightshard_format::{
 };
 use rayon::ThreadPool;
 
+use self::told::Stores;
 use crate::{
     Error, Result,
     accounting::{account, describe_nothing, flagged, rows_of_scan},
     build::{BuildPlan, BuildReport, Built, MEMORY_MIN, Progress, SeriesReport, Stage},
     data_tests::{self, RowTests, Tested, TestedScan},
     emit::{
-        self, Facts, OrderedSink, Staged, Staging, StoreShards, write_catalog, write_market,
+        self, Facts, OrderedSink, PlaceSize, Staged, Staging, StoreShards, write_catalog,
         write_search, write_side_series,
     },
     exchange::{Exchanged, Outbox, Scratch},
     kernel::{
         admission::Admission,
-        card_partition::{DayOrdinals, PairCounts},
         conflict_scan::ConflictScan,
         currency_count::{self, CurrencyCounts},
+        hiding::Hiding,
         market::MarketDays,
         mix::MixTable,
         row::CardRow,
@@ -166,24 +169,26 @@ impl Engine<'_> {
             return Err(Error::NoRows(describe_nothing(&rows)));
         }
         lap(Stage::Stores);
-        let days = DayOrdinals::new(reduced.market.iter().map(|(day, _)| day).collect());
-        let places = stores.places()?;
-        let cards = self.count_cards(&reduced.card_days, &days, &places)?;
-        drop(reduced.card_days);
-        lap(Stage::Cards);
-        let mut shards = std::mem::take(&mut stores.staged);
-        shards.extend(self.write_places(&cards.places, &places, &stores.facts, &shards)?);
-        lap(Stage::Places);
         let dates = reduced.market.days();
         let dates = dates.ok_or_else(|| Error::NoRows("no day".into()))?;
         let as_of = plan.as_of.unwrap_or(dates.last);
+        let mut shards = std::mem::take(&mut stores.staged);
+        let places = Stores {
+            facts: &stores.facts,
+            places: &stores.places()?,
+            staged: &shards,
+            as_of,
+        };
+        let told = match Hiding::of(plan.privacy_k) {
+            Some(hiding) => self.write_atoms(&reduced.card_days, &places, hiding)?,
+            None => self.write_exactly(&reduced, &places)?,
+        };
+        drop(reduced.card_days);
+        lap(Stage::Places);
         let series = plan.series.as_of(as_of);
-        shards.extend(self.write_rest(
-            &reduced.market,
-            (&days, &cards.market),
-            &stores,
-            &series,
-        )?);
+        let rest = self.write_rest(&places, &told.sizes, &series)?;
+        shards.extend(told.staged);
+        shards.extend(rest);
         shards.sort();
         let facts = Facts {
             rows,
@@ -225,25 +230,22 @@ impl Engine<'_> {
         })
     }
 
-    /// Writes the market, lists, search words and side series.
+    /// Writes lists, search words and side series.
     fn write_rest(
         &self,
-        market: &MarketDays,
-        (days, cards): (&DayOrdinals, &PairCounts),
-        stores: &StoreShards<'_>,
+        stores: &Stores<'_>,
+        sizes: &[Option<PlaceSize>],
         series: &[KnownSeries<'_>],
     ) -> Result<Vec<Staged>> {
-        self.progress.begin(Stage::Finish, 4);
+        self.progress.begin(Stage::Finish, 3);
         let loaded = (!self.plan.series.is_empty()).then_some(series);
-        let market = || write_market(&self.staging, market, days, cards);
-        let catalog = || write_catalog(&self.staging, &stores.facts, loaded);
-        let search = || write_search(&self.staging, &stores.facts);
-        let (market, (catalog, search)) = self
-            .pool
-            .install(|| rayon::join(market, || rayon::join(catalog, search)));
+        let places = (stores.places, sizes);
+        let catalog = || write_catalog(&self.staging, stores.facts, places, loaded);
+        let search = || write_search(&self.staging, stores.facts);
+        let (catalog, search) = self.pool.install(|| rayon::join(catalog, search));
         let series = write_side_series(&self.staging, series);
         let mut shards = Vec::new();
-        for written in [market, catalog, search, series] {
+        for written in [catalog, search, series] {
             shards.extend(written?);
             self.progress.advance(1);
         }

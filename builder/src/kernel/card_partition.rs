@@ -1,4 +1,4 @@
-//! One partition of cards to the market's counts of distinct cards.
+//! One partition of cards, card by card, and the market's counts of distinct cards.
 
 use nightshard_format::record::{Change, Run};
 
@@ -170,37 +170,71 @@ impl SparseCounts {
     }
 }
 
-/// Counts the days of the cards of one partition, keeping in memory about `budget_bytes`, or
+/// Takes the days of one card after the other.
+pub trait CardSink {
+    /// Takes all days of a card, in order.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] if the scratch folder takes no more.
+    fn card(&mut self, visits: &[CardVisit]) -> Result<()>;
+}
+
+/// Counts the cards of the market and of places exactly.
+pub struct ExactCards<'a> {
+    days: &'a DayOrdinals,
+    /// Of the market.
+    pub market: PairCounts,
+    /// Of places.
+    pub of_places: PlaceCards<'a>,
+}
+
+impl<'a> ExactCards<'a> {
+    /// Has counted nothing.
+    #[must_use]
+    pub fn new(days: &'a DayOrdinals, of_places: PlaceCards<'a>) -> Self {
+        Self {
+            days,
+            market: PairCounts::new(days),
+            of_places,
+        }
+    }
+}
+
+impl CardSink for ExactCards<'_> {
+    fn card(&mut self, visits: &[CardVisit]) -> Result<()> {
+        self.market.count(self.days, visits);
+        self.of_places.count(visits)
+    }
+}
+
+/// Passes the cards of one partition on, and leaves them there, keeping in memory about `budget_bytes`, or
 /// four times the distinct days of its cards in places where that is more.
 ///
 /// # Errors
 /// [`crate::Error::File`] if the scratch folder fails.
-pub fn reduce(
+pub fn reduce<S: CardSink>(
     exchanged: &Exchanged<CardRow>,
     partition: u16,
-    days: &DayOrdinals,
     budget_bytes: usize,
-    worker: &mut CardWorker<'_>,
+    worker: &mut CardWorker<'_, S>,
 ) -> Result<()> {
     worker.visits.clear();
     worker.sorted = 0;
     // What is sorted is there twice.
     worker.limit = budget_bytes / (2 * size_of::<CardVisit>());
-    exchanged.take(partition, worker)?;
+    exchanged.visit(partition, worker)?;
     worker.compact();
-    for of_card in worker.visits.chunk_by(|a, b| a.is_same_card(*b)) {
-        worker.counts.count(days, of_card);
-        worker.of_places.count(of_card)?;
+    let cards = worker.visits.chunk_by(|a, b| a.is_same_card(*b));
+    for of_card in cards {
+        worker.sink.card(of_card)?;
     }
     Ok(())
 }
 
 /// What one worker needs for one partition after the other.
-pub struct CardWorker<'a> {
-    /// What was counted so far of the market.
-    pub counts: PairCounts,
-    /// What was counted so far of places.
-    pub of_places: PlaceCards<'a>,
+pub struct CardWorker<'a, S> {
+    /// Where cards go.
+    pub sink: S,
     places: &'a Places,
     visits: Vec<CardVisit>,
     order: CardOrder,
@@ -208,13 +242,12 @@ pub struct CardWorker<'a> {
     limit: usize,
 }
 
-impl<'a> CardWorker<'a> {
-    /// Makes a worker that has counted nothing.
+impl<'a, S> CardWorker<'a, S> {
+    /// Makes a worker that passes cards to `sink`.
     #[must_use]
-    pub fn new(days: &DayOrdinals, places: &'a Places, of_places: PlaceCards<'a>) -> Self {
+    pub fn new(places: &'a Places, sink: S) -> Self {
         Self {
-            counts: PairCounts::new(days),
-            of_places,
+            sink,
             places,
             visits: Vec::new(),
             order: CardOrder::default(),
@@ -231,7 +264,7 @@ impl<'a> CardWorker<'a> {
 }
 
 /// Gathers visits, dropping repeated ones whenever many have come.
-impl Visitor<CardRow> for CardWorker<'_> {
+impl<S> Visitor<CardRow> for CardWorker<'_, S> {
     fn dictionary<'a>(&mut self, _entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
         Ok(())
     }

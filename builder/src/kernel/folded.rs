@@ -18,15 +18,6 @@ pub struct Alone {
     pub in_market: u64,
 }
 
-/// How far what is put together reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
-    /// Leaves of one region.
-    Region,
-    /// All leaves.
-    Market,
-}
-
 /// Rests of leaves, of one month.
 #[derive(Debug, Clone, Default)]
 pub struct Folded {
@@ -72,22 +63,29 @@ impl Folded {
         }
     }
 
-    /// Returns the atom that they make, if they are enough.
-    ///
+    /// Returns the atom that leaves of one region make, if they are enough.
+    #[must_use]
+    pub fn in_region(&self, hiding: Hiding) -> Option<Atom> {
+        self.atom(self.alone.in_region, hiding)
+    }
+
+    /// Returns the atom that leaves of any region make, if they are enough.
+    #[must_use]
+    pub fn in_market(&self, hiding: Hiding) -> Option<Atom> {
+        self.atom(self.alone.in_market, hiding)
+    }
+
     /// Cards may have bought in several of them, so their buyers are not the sum: they are at least those
     /// of the largest, and at least those who bought in one of them alone.
-    #[must_use]
-    pub fn atom(&self, reach: Reach, hiding: Hiding) -> Option<Atom> {
-        let alone = match reach {
-            Reach::Region => self.alone.in_region,
-            Reach::Market => self.alone.in_market,
-        };
+    fn atom(&self, alone: u64, hiding: Hiding) -> Option<Atom> {
         let buyers = self.most_buyers.max(alone);
-        let atom = self.days.map(|days| Atom {
+        let is_enough = hiding.is_enough(buyers, self.parts.values().copied());
+        let days = self.days.filter(|_| is_enough);
+        days.map(|days| Atom {
             days,
             totals: self.totals,
-        });
-        atom.filter(|_| hiding.is_enough(buyers, self.parts.values().copied()))
+            cards: None,
+        })
     }
 }
 
@@ -142,11 +140,12 @@ mod tests {
         let atom = Atom {
             days: MONTH,
             totals: Totals { count: 15, sum: 15 },
+            cards: None,
         };
-        assert_eq!(folded.atom(Reach::Region, Hiding { k: 11 }), Some(atom));
-        assert_eq!(folded.atom(Reach::Region, Hiding { k: 12 }), None);
-        assert_eq!(folded.atom(Reach::Market, Hiding { k: 8 }), Some(atom));
-        assert_eq!(folded.atom(Reach::Market, Hiding { k: 9 }), None);
+        assert_eq!(folded.in_region(Hiding { k: 11 }), Some(atom));
+        assert_eq!(folded.in_region(Hiding { k: 12 }), None);
+        assert_eq!(folded.in_market(Hiding { k: 8 }), Some(atom));
+        assert_eq!(folded.in_market(Hiding { k: 9 }), None);
     }
 
     #[test]
@@ -157,8 +156,8 @@ mod tests {
         };
         let rests = [0, 2, 4].map(|merchant| (rest(20, 5, merchant), alone));
         let folded = folded(&rests);
-        assert_eq!(folded.atom(Reach::Region, Hiding { k: 5 }), None);
-        assert!(folded.atom(Reach::Region, Hiding { k: 4 }).is_some());
+        assert_eq!(folded.in_region(Hiding { k: 5 }), None);
+        assert!(folded.in_region(Hiding { k: 4 }).is_some());
     }
 
     #[test]
@@ -168,7 +167,7 @@ mod tests {
             in_market: 50,
         };
         let rests = [0, 2, 2].map(|merchant| (rest(0, 50, merchant), alone));
-        assert_eq!(folded(&rests).atom(Reach::Region, Hiding { k: 1 }), None);
-        assert_eq!(Folded::default().atom(Reach::Market, Hiding { k: 1 }), None);
+        assert_eq!(folded(&rests).in_region(Hiding { k: 1 }), None);
+        assert_eq!(Folded::default().in_market(Hiding { k: 1 }), None);
     }
 }

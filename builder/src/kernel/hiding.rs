@@ -20,6 +20,12 @@ pub struct Hiding {
 }
 
 impl Hiding {
+    /// Returns what hides `k` cards; nothing needs hiding where that is 1.
+    #[must_use]
+    pub fn of(k: u64) -> Option<Self> {
+        (k > 1).then_some(Self { k })
+    }
+
     /// Returns whether a cell is enough: whichever one merchant's part is taken out, `k` buyers and five
     /// merchants are left, none of which has more than half of the sales that are left.
     ///

@@ -42,7 +42,9 @@ pub struct StoreDay {
 struct LeafDay {
     /// The stores and their merchants.
     stores: Vec<(Store, StoreDay)>,
-    /// Buyers by how long ago they had bought at any store of the leaf.
+    /// Cards by how long ago they had a row of any store of the leaf.
+    cards: Vec<Change>,
+    /// How buyers differ from them.
     buyers: Vec<Change>,
 }
 
@@ -66,6 +68,8 @@ pub struct Atom {
     pub days: DayRange,
     /// Of all rows of these days.
     pub totals: Totals,
+    /// Its distinct cards, where they are known.
+    pub cards: Option<u64>,
 }
 
 /// What is left of a month that no atom of its leaf has.
@@ -91,9 +95,16 @@ impl LeafMonth {
             .push((store, of_store));
     }
 
-    /// Adds buyers of a day, by how long ago they had bought in the leaf.
-    pub fn add_buyers(&mut self, day: Day, change: Change) {
-        self.0.entry(day).or_default().buyers.push(change);
+    /// Adds cards of a day, by how long ago they had a row in the leaf, and how buyers differ from them.
+    pub fn add_cards(&mut self, day: Day, cards: &[Change], buyers: &[Change]) {
+        let of_day = self.0.entry(day).or_default();
+        of_day.cards.extend_from_slice(cards);
+        of_day.buyers.extend_from_slice(buyers);
+    }
+
+    /// Returns the days that have rows, in order.
+    pub fn days(&self) -> impl Iterator<Item = Day> {
+        self.0.keys().copied()
     }
 
     /// Returns the atoms of a month that has ended, and what is left for others to take in.
@@ -160,6 +171,8 @@ fn after(day: Day) -> Day {
 struct Growing {
     first: Day,
     totals: Totals,
+    cards: i64,
+    /// How many more are buyers.
     buyers: i64,
     parts: BTreeMap<u32, GrowingPart>,
 }
@@ -184,12 +197,14 @@ impl Growing {
         Self {
             first,
             totals: Totals::default(),
+            cards: 0,
             buyers: 0,
             parts: BTreeMap::new(),
         }
     }
 
     fn add(&mut self, day: Day, of_day: &LeafDay) {
+        self.cards += self.not_seen(day, &of_day.cards);
         self.buyers += self.not_seen(day, &of_day.buyers);
         for (store, of_store) in &of_day.stores {
             let new = self.not_seen(day, &of_store.buyers);
@@ -211,7 +226,7 @@ impl Growing {
     }
 
     fn buyers(&self) -> u64 {
-        self.buyers.try_into().unwrap_or(0)
+        (self.cards + self.buyers).try_into().unwrap_or(0)
     }
 
     fn is_enough(&self, hiding: Hiding) -> bool {
@@ -225,6 +240,7 @@ impl Growing {
                 last,
             },
             totals: self.totals,
+            cards: u64::try_from(self.cards).ok(),
         }
     }
 
@@ -277,14 +293,19 @@ mod tests {
         })
     }
 
-    /// Returns how long ago each card had bought, by day and key.
-    fn buyers<K: Ord + Copy>(
+    fn is_sale(row: &Row) -> bool {
+        row.3 > 0
+    }
+
+    /// Returns how long ago each card of some rows had been there, by day and key.
+    fn seen<K: Ord + Copy>(
         rows: &[Row],
         key: impl Fn(&Row) -> K,
+        counts: impl Fn(&Row) -> bool,
     ) -> BTreeMap<(i32, K), Vec<Change>> {
         let mut before = BTreeMap::new();
         let mut changes = BTreeMap::<_, Vec<_>>::new();
-        for row in rows.iter().filter(|row| row.3 > 0) {
+        for row in rows.iter().filter(|row| counts(row)) {
             let (day, key) = (row.0, key(row));
             let last = before.insert((row.1, key), day);
             if last == Some(day) {
@@ -310,7 +331,7 @@ mod tests {
             });
             of_store.sales += u128::from(u64::try_from(*amount).unwrap_or(0));
         }
-        let mut of_stores = buyers(rows, |row| row.2);
+        let mut of_stores = seen(rows, |row| row.2, is_sale);
         for ((day, ordinal), mut of_store) in stores {
             of_store.buyers = of_stores.remove(&(day, ordinal)).unwrap_or_default();
             let store = Store {
@@ -319,10 +340,16 @@ mod tests {
             };
             month.add_store(at(day), store, of_store);
         }
-        for ((day, ()), changes) in buyers(rows, |_row| ()) {
-            changes
-                .into_iter()
-                .for_each(|change| month.add_buyers(at(day), change));
+        let removed = |change: &Change| Change {
+            cards: -1,
+            ..*change
+        };
+        for ((day, ()), cards) in seen(rows, |_row| (), |_row| true) {
+            let changes: Vec<Change> = cards.iter().map(removed).collect();
+            month.add_cards(at(day), &cards, &changes);
+        }
+        for ((day, ()), buyers) in seen(rows, |_row| (), is_sale) {
+            month.add_cards(at(day), &[], &buyers);
         }
         month
     }
@@ -367,6 +394,8 @@ mod tests {
                 let of_atom = within(&rows, atom.days);
                 prop_assert!(hides(&of_atom, k));
                 prop_assert_eq!(atom.totals, totals(&of_atom));
+                let cards: BTreeSet<u8> = of_atom.iter().map(|row| row.1).collect();
+                prop_assert_eq!(atom.cards, Some(cards.len() as u64));
                 next = after(atom.days.last);
             }
             match rest {

@@ -7,28 +7,34 @@
 //! where there are several currencies, or tx_ids with different content.
 
 pub mod admission;
+pub mod atom_cards;
 pub mod card_days;
 mod card_memory;
 mod card_order;
 pub mod card_partition;
 mod card_sums;
 mod card_visits;
+pub mod cells;
 pub mod conflict_scan;
 mod counted_rows;
 pub mod currency_count;
 mod day_hours;
 pub mod dedupe;
 mod distances;
-mod known_mixes;
+pub mod even_partitions;
 pub mod folded;
 pub mod hiding;
+mod known_mixes;
+pub mod leaf_cards;
 pub mod leaf_month;
 pub mod market;
 pub mod mix;
 mod month_mixes;
+pub mod place_atoms;
 pub mod place_cards;
 pub mod place_days;
 pub mod place_partitions;
+pub mod place_row;
 pub mod places;
 pub mod profile;
 mod profiles;

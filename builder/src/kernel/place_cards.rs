@@ -1,63 +1,18 @@
 //! One partition of cards to the distances of places, which come together in an exchange by place.
 
-use bytemuck::{Pod, Zeroable};
-
 use super::{
     card_days::{CountKind, DayDistance, DistanceCounts},
     card_memory::{Before, CardMemory},
     place_partitions::PlacePartitions,
+    place_row::{self, PlaceCount, PlaceCounts, PlaceRow},
     places::Places,
     row::{CardDay, CardVisit},
     store_partition::buyer_changes,
 };
 use crate::{
     Result,
-    exchange::{Exchanged, Outbox, Visitor},
+    exchange::{Exchanged, Outbox},
 };
-
-/// One card more, or one buyer less, of a place on a day and at a distance.
-///
-/// # Shape
-/// Ordered by place, then what is counted, day and distance, so that equal ones meet when sorted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Pod, Zeroable)]
-#[repr(transparent)]
-pub struct PlaceRow(u64);
-
-/// What a row counts, and by which sign.
-const KINDS: [(CountKind, i64); 5] = [
-    (CountKind::Cards, 1),
-    (CountKind::Buyers, 1),
-    (CountKind::Buyers, -1),
-    (CountKind::Second, 1),
-    (CountKind::Cohorts, 1),
-];
-const CARDS: u64 = 0;
-const MORE_BUYERS: u64 = 1;
-const FEWER_BUYERS: u64 = 2;
-const SECOND: u64 = 3;
-const COHORTS: u64 = 4;
-const KIND_SHIFT: u32 = 32;
-const PLACE_SHIFT: u32 = 35;
-const _: () = assert!(super::places::PLACES_MAX - 1 <= u64::MAX >> PLACE_SHIFT);
-
-impl PlaceRow {
-    fn new(place: u32, kind: u64, at: DayDistance) -> Self {
-        Self(u64::from(place) << PLACE_SHIFT | kind << KIND_SHIFT | u64::from(at.bits()))
-    }
-
-    fn place(self) -> usize {
-        usize::try_from(self.0 >> PLACE_SHIFT).unwrap_or(usize::MAX)
-    }
-
-    fn kind(self) -> (CountKind, i64) {
-        let kind = usize::try_from(self.0 >> KIND_SHIFT & 7).unwrap_or(0);
-        KINDS[kind]
-    }
-
-    fn at(self) -> DayDistance {
-        DayDistance::from_bits(u32::try_from(self.0 & u64::from(u32::MAX)).unwrap_or(0))
-    }
-}
 
 /// Finds out how cards come to places, and sends it on.
 pub struct PlaceCards<'a> {
@@ -105,28 +60,28 @@ impl<'a> PlaceCards<'a> {
         if seen.row == Before::SameDay {
             return Ok(());
         }
-        self.send(place, CARDS, day, seen.row.distance())?;
+        self.send(place, PlaceCount::Card, day, seen.row.distance())?;
         for change in buyer_changes(seen) {
-            let kind = match change.cards {
-                1.. => MORE_BUYERS,
-                _ => FEWER_BUYERS,
+            let count = match change.cards {
+                1.. => PlaceCount::BuyerMore,
+                _ => PlaceCount::BuyerLess,
             };
-            self.send(place, kind, day, change.distance)?;
+            self.send(place, count, day, change.distance)?;
         }
         if let Some(sale) = seen.sale {
             if sale.is_second {
-                self.send(place, SECOND, day, sale.before.distance())?;
+                self.send(place, PlaceCount::Second, day, sale.before.distance())?;
             }
             if let Some(months) = sale.cohort {
-                self.send(place, COHORTS, day, months)?;
+                self.send(place, PlaceCount::Cohort, day, months)?;
             }
         }
         Ok(())
     }
 
-    fn send(&mut self, place: u32, kind: u64, day: i32, distance: u32) -> Result<()> {
+    fn send(&mut self, place: u32, count: PlaceCount, day: i32, distance: u32) -> Result<()> {
         let partition = self.partitions.of(place as usize);
-        let row = PlaceRow::new(place, kind, DayDistance::new(day, distance));
+        let row = PlaceRow::new(place, count, DayDistance::new(day, distance));
         self.outbox.push(partition, row)
     }
 
@@ -157,53 +112,30 @@ pub fn take(
     budget_bytes: usize,
 ) -> Result<PlaceDistances> {
     let places = partitions.places(partition);
-    let mut gathered = Gathered {
-        rows: Vec::new(),
-        limit: budget_bytes / size_of::<PlaceRow>(),
-        distances: PlaceDistances {
-            first: places.start,
-            counts: vec![DistanceCounts::default(); places.len()],
-        },
+    let mut distances = PlaceDistances {
+        first: places.start,
+        counts: vec![DistanceCounts::default(); places.len()],
     };
-    exchanged.take(partition, &mut gathered)?;
-    gathered.count();
-    Ok(gathered.distances)
+    place_row::take(exchanged, partition, budget_bytes, &mut distances)?;
+    Ok(distances)
 }
 
-/// Rows that are counted whenever many have come.
-struct Gathered {
-    rows: Vec<PlaceRow>,
-    limit: usize,
-    distances: PlaceDistances,
-}
-
-impl Gathered {
-    fn count(&mut self) {
-        self.rows.sort_unstable();
-        let PlaceDistances { first, counts } = &mut self.distances;
-        for of_place in self.rows.chunk_by(|a, b| a.place() == b.place()) {
-            let counts = &mut counts[of_place[0].place() - *first];
-            for equal in of_place.chunk_by(|a, b| a == b) {
-                let (kind, sign) = equal[0].kind();
-                let rows = i64::try_from(equal.len()).unwrap_or(i64::MAX);
-                counts.add_count(kind, equal[0].at(), sign * rows);
-            }
-            counts.add_up();
-        }
-        self.rows.clear();
-    }
-}
-
-impl Visitor<PlaceRow> for Gathered {
-    fn dictionary<'a>(&mut self, _entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
-        Ok(())
+impl PlaceCounts for PlaceDistances {
+    fn add(&mut self, row: PlaceRow, rows: i64) {
+        let counts = &mut self.counts[row.place() - self.first];
+        let (kind, count) = match row.count() {
+            PlaceCount::Card => (CountKind::Cards, rows),
+            PlaceCount::BuyerMore => (CountKind::Buyers, rows),
+            PlaceCount::BuyerLess => (CountKind::Buyers, -rows),
+            PlaceCount::Second => (CountKind::Second, rows),
+            PlaceCount::Cohort => (CountKind::Cohorts, rows),
+            // Only what makes atoms asks who bought nowhere else.
+            PlaceCount::AloneInRegion | PlaceCount::AloneInMarket => return,
+        };
+        counts.add_count(kind, row.at(), count);
     }
 
-    fn rows(&mut self, rows: &[PlaceRow]) -> Result<()> {
-        self.rows.extend_from_slice(rows);
-        if self.rows.len() >= self.limit {
-            self.count();
-        }
-        Ok(())
+    fn compact(&mut self) {
+        self.counts.iter_mut().for_each(DistanceCounts::add_up);
     }
 }

@@ -153,6 +153,20 @@ impl Places {
         self.leaves[partition][index]
     }
 
+    /// Returns how many leaves there are.
+    #[must_use]
+    pub fn leaves(&self) -> usize {
+        self.of_leaf.len()
+    }
+
+    /// Returns the ordinal of the region that a leaf is in, if it is known.
+    #[must_use]
+    pub fn region_of(&self, leaf: Leaf) -> Option<u32> {
+        // Regions come last.
+        let last = self.of_leaf(leaf).last().copied();
+        last.filter(|place| self.list[*place as usize].kind == PlaceKind::Region)
+    }
+
     /// Returns the ordinals in [`Places::list`] of the places that a leaf is in.
     #[must_use]
     #[inline]

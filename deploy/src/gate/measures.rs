@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use nightshard_format::{
     key,
     manifest::{Manifest, Transactions},
-    record::{MARKET_ALL, MARKETS, Summary},
+    record::{MARKETS, STORES, Summary},
     shard::Span,
 };
 use serde::{Deserialize, Serialize};
@@ -63,12 +63,20 @@ pub struct RowMeasures {
 ///
 /// # Units
 /// `sum_minor` in minor units of the base currency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Market {
     /// Rows.
     pub count: u64,
     /// Net sum.
     pub sum_minor: i128,
+}
+
+impl Market {
+    fn add(&mut self, summary: &Summary) {
+        let statistics = summary.statistics();
+        self.count += statistics.count;
+        self.sum_minor += statistics.sum;
+    }
 }
 
 impl Measures {
@@ -111,32 +119,27 @@ impl RowMeasures {
 }
 
 impl Repository {
-    /// Reads the totals of everything through the shard reader.
+    /// Reads the totals of everything through the shard reader: those of the market, or the sum of all
+    /// stores where the market is not told exactly.
     ///
     /// # Errors
     /// [`crate::Error::MissingBlob`], [`crate::Error::BadBlob`] or [`crate::Error::Storage`].
     pub(super) async fn market_of(&self, manifest: &Manifest) -> Result<Option<Market>> {
         let current = Span::Current.to_string();
-        let partition = key::partition_of(key::hash(MARKET_ALL));
-        let mut entries = manifest.shards_of(MARKETS);
-        let Some(entry) = entries.find(|entry| {
-            let run = entry.first_partition..entry.end_partition;
-            entry.span == current && run.contains(&partition)
-        }) else {
-            return Ok(None);
-        };
-        let shard = self.read_shard(entry).await?;
-        let market = shard.get(MARKET_ALL).and_then(|value| {
-            let summary = value.map(|value| Summary::parse(&value.read()?));
-            summary.transpose()
-        });
-        let market = market.map_err(|source| self.bad_blob(entry, source))?;
-        Ok(market.map(|summary| {
-            let statistics = summary.statistics();
-            Market {
-                count: statistics.count,
-                sum_minor: statistics.sum,
+        let is_exact = manifest.shards_of(MARKETS).next().is_some();
+        let dataset = if is_exact { MARKETS } else { STORES };
+        let mut market = None::<Market>;
+        for entry in manifest.shards_of(dataset) {
+            if entry.span != current {
+                continue;
             }
-        }))
+            let shard = self.read_shard(entry).await?;
+            for record in shard.iter() {
+                let summary = record.and_then(|record| Summary::parse(&record.value.read()?));
+                let summary = summary.map_err(|source| self.bad_blob(entry, source))?;
+                market.get_or_insert_default().add(&summary);
+            }
+        }
+        Ok(market)
     }
 }

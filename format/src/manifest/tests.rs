@@ -326,13 +326,7 @@ fn answers_are_protected_where_the_configuration_says_so() {
             (expected, is_protecting)
         );
     }
-    for wrong in [
-        0.into(),
-        (-1).into(),
-        "10".into(),
-        1.5.into(),
-        u64::MAX.into(),
-    ] {
+    for wrong in [0.into(), (-1).into(), "10".into(), 1.5.into()] {
         assert!(matches!(privacy(Some(wrong)), Err(Error::Corrupt { .. })));
     }
 }

@@ -14,7 +14,7 @@ use crate::{
 const TOLD: [Part; 2] = [Part::Statistics, Part::Comparison];
 
 /// Returns the problem of what is not told of markets and places where answers are protected.
-pub(super) fn not_told(k: u32) -> Problem {
+pub(super) fn not_told(k: u64) -> Problem {
     Problem::forbidden(format!(
         "this is told of stores alone: privacy.k is {k}, and above 1"
     ))

@@ -19,7 +19,7 @@ use crate::{
     harness::{Harness, config},
 };
 
-const K: u32 = 3;
+const K: u64 = 3;
 const LEEDS: Option<&str> = Some("leeds");
 const YORK: Option<&str> = Some("york");
 const FOOD: Option<&str> = Some("food");
@@ -98,7 +98,7 @@ fn atoms() -> Vec<Atom> {
     ]
 }
 
-fn write(fixture: &Fixture, k: u32) -> GenerationId {
+fn write(fixture: &Fixture, k: u64) -> GenerationId {
     fixture.write_protected(day("2018-03-10"), &shops(), &payments(), &atoms(), k)
 }
 

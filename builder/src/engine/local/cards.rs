@@ -7,16 +7,20 @@ use std::{
 
 use nightshard_format::record::{REGION_CATEGORIES, STORES};
 
-use super::{Engine, SMALL_SHARE};
+use super::{
+    Engine, Reduced, SMALL_SHARE,
+    told::{Stores, Told},
+};
 use crate::{
     Error, Result,
     build::Stage,
-    emit::{self, Months, OrderedSink, PlaceShards, Staged, StoreFacts},
+    emit::{self, Months, OrderedSink, PlaceShards, Staged},
     exchange::{Exchanged, Outbox},
     kernel::{
-        card_partition::{self, CardWorker, DayOrdinals, PairCounts},
-        place_cards::{self, PlaceCards, PlaceRow},
+        card_partition::{self, CardSink, CardWorker, DayOrdinals, ExactCards, PairCounts},
+        place_cards::{self, PlaceCards},
         place_partitions::PlacePartitions,
+        place_row::PlaceRow,
         places::Places,
         row::CardRow,
         store_partition::CARD_PARTITIONS,
@@ -24,48 +28,84 @@ use crate::{
 };
 
 /// How many cards are where, and how long ago they were there before.
-pub(super) struct CardCounts {
+struct CardCounts {
     /// Of the market.
-    pub(super) market: PairCounts,
+    market: PairCounts,
     /// Of places.
-    pub(super) places: Exchanged<PlaceRow>,
+    places: Exchanged<PlaceRow>,
 }
 
 impl Engine<'_> {
-    pub(super) fn count_cards(
+    /// Passes all cards to sinks, one for each thread; they stay there unless this `is_last`.
+    pub(super) fn each_card<S: CardSink + Send>(
+        &self,
+        card_days: &Exchanged<CardRow>,
+        places: &Places,
+        is_last: bool,
+        sink: impl Fn() -> S + Sync,
+    ) -> Result<Vec<S>> {
+        self.progress.begin(Stage::Cards, CARD_PARTITIONS.into());
+        let next = AtomicU16::new(0);
+        self.on_all_threads(|| {
+            let mut worker = CardWorker::new(places, sink());
+            loop {
+                let partition = next.fetch_add(1, Ordering::Relaxed);
+                if partition >= CARD_PARTITIONS {
+                    return Ok(worker.sink);
+                }
+                card_partition::reduce(card_days, partition, self.shares.partition, &mut worker)?;
+                if is_last {
+                    card_days.give_back(partition);
+                }
+                self.progress.advance(1);
+            }
+        })
+    }
+
+    /// Makes the buffers of an exchange of so many partitions by place.
+    pub(super) fn place_outbox(&self, partitions: u16) -> Outbox<PlaceRow> {
+        Outbox::new(partitions.into(), self.shares.place_cards, &self.scratch)
+    }
+
+    /// Writes the records of places and the market, which tell all that those of stores do.
+    pub(super) fn write_exactly(&self, reduced: &Reduced, stores: &Stores<'_>) -> Result<Told> {
+        let market = &reduced.market;
+        let days = DayOrdinals::new(market.iter().map(|(day, _)| day).collect());
+        let cards = self.count_cards(&reduced.card_days, &days, stores.places)?;
+        let mut staged = self.write_places(&cards.places, stores)?;
+        staged.extend(emit::write_market(&self.staging, market, &days, &cards.market)?);
+        Ok(Told {
+            staged,
+            sizes: emit::place_sizes(stores.places, stores.facts),
+        })
+    }
+
+    /// Counts the cards of the market and of places exactly.
+    fn count_cards(
         &self,
         card_days: &Exchanged<CardRow>,
         days: &DayOrdinals,
         places: &Places,
     ) -> Result<CardCounts> {
-        self.progress.begin(Stage::Cards, CARD_PARTITIONS.into());
         if days.pair_counts_len() > self.shares.pair_counts {
             let needed = ((days.pair_counts_len() * SMALL_SHARE * self.plan.threads) >> 20) + 1;
             let problem = format!("so many days of data need at least {needed}MiB");
             return Err(Error::option("--memory", problem));
         }
-        let next = AtomicU16::new(0);
-        let counted = self.on_all_threads(|| {
-            let partitions = PlacePartitions::new(places).len().into();
-            let outbox = Outbox::new(partitions, self.shares.place_cards, &self.scratch);
-            let of_places = PlaceCards::new(places, outbox);
-            let mut worker = CardWorker::new(days, places, of_places);
-            loop {
-                let partition = next.fetch_add(1, Ordering::Relaxed);
-                if partition >= CARD_PARTITIONS {
-                    break;
-                }
-                let budget = self.shares.partition;
-                card_partition::reduce(card_days, partition, days, budget, &mut worker)?;
-                self.progress.advance(1);
-            }
-            Ok((worker.counts, worker.of_places.finish()))
+        let counted = self.each_card(card_days, places, true, || {
+            let outbox = self.place_outbox(PlacePartitions::new(places).len());
+            ExactCards::new(days, PlaceCards::new(places, outbox))
         })?;
         let mut market = PairCounts::new(days);
         let mut outboxes = Vec::new();
-        for (counts, of_places) in counted {
+        for ExactCards {
+            market: counts,
+            of_places,
+            ..
+        } in counted
+        {
             market.merge(&counts);
-            outboxes.push(of_places);
+            outboxes.push(of_places.finish());
         }
         Ok(CardCounts {
             market,
@@ -73,14 +113,18 @@ impl Engine<'_> {
         })
     }
 
-    /// Writes the records of places, from those of their stores in `staged`.
-    pub(super) fn write_places(
+    /// Writes the records of places, from those of their stores.
+    fn write_places(
         &self,
         cards: &Exchanged<PlaceRow>,
-        places: &Places,
-        stores: &[StoreFacts],
-        staged: &[Staged],
+        stores: &Stores<'_>,
     ) -> Result<Vec<Staged>> {
+        let Stores {
+            facts,
+            places,
+            staged,
+            ..
+        } = stores;
         let partitions = PlacePartitions::new(places);
         self.progress.begin(Stage::Places, partitions.len().into());
         let mut written = Vec::new();
@@ -93,7 +137,7 @@ impl Engine<'_> {
             let encode = |partition: u16| {
                 let budget = self.shares.partition;
                 let distances = place_cards::take(cards, partition, partitions, budget)?;
-                emit::encode_places(&distances, places, stores, &months)
+                emit::encode_places(&distances, places, facts, &months)
             };
             self.in_order(round, encode, |records| {
                 self.progress.advance(1);
@@ -105,7 +149,7 @@ impl Engine<'_> {
     }
 
     /// Has partitions encoded on all threads, and passes what they gave on in their order.
-    fn in_order<T: Send>(
+    pub(super) fn in_order<T: Send>(
         &self,
         partitions: Range<u16>,
         encode: impl Fn(u16) -> Result<T> + Sync,

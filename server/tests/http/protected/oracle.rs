@@ -12,7 +12,7 @@ use crate::{
     oracle::{KINDS, label},
 };
 
-const K: u32 = 4;
+const K: u64 = 4;
 const REGIONS: [&str; 2] = ["leeds", "york"];
 const CATEGORIES: [&str; 3] = ["food", "fuel", "toys"];
 
@@ -149,9 +149,7 @@ impl Asked<'_> {
         let cards = match atoms {
             [] => None,
             [_] => Some(cards),
-            _ => self
-                .knows_cards(period)
-                .then(|| cards / u64::from(K) * u64::from(K)),
+            _ => self.knows_cards(period).then(|| cards / K * K),
         };
         let is_told = !atoms.is_empty();
         let mean = is_told.then(|| sum as f64 / count as f64);

@@ -1,0 +1,155 @@
+//! What may be told of places and the market: atoms, and the cards in them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use nightshard_format::{
+    calendar::Month,
+    record::{AtomCards, STORES},
+};
+
+use super::{
+    Engine,
+    told::{Stores, Told},
+};
+use crate::{
+    Result,
+    build::Stage,
+    emit::{self, LeafAtoms, LeafStore, Months, PlaceSize},
+    exchange::Exchanged,
+    kernel::{
+        atom_cards::{self, AtomCardsSink},
+        even_partitions::EvenPartitions,
+        hiding::Hiding,
+        leaf_cards::{self, LeafCards},
+        leaf_month::Store,
+        place_atoms::{LeafRest, PlaceAtoms},
+        place_row::PlaceRow,
+        places::{Leaf, Places},
+        row::CardRow,
+    },
+};
+
+impl Engine<'_> {
+    /// Writes the atoms of places and the market.
+    pub(super) fn write_atoms(
+        &self,
+        card_days: &Exchanged<CardRow>,
+        stores: &Stores<'_>,
+        hiding: Hiding,
+    ) -> Result<Told> {
+        let places = stores.places;
+        let leaves = EvenPartitions::new(places.leaves());
+        let sinks = self.each_card(card_days, places, false, || {
+            LeafCards::new(places, self.place_outbox(leaves.count()))
+        })?;
+        let of_leaves = Exchanged::new(sinks.into_iter().map(LeafCards::finish).collect())?;
+        let made = self.make_atoms(&of_leaves, leaves, stores, hiding)?;
+        drop(of_leaves);
+        let atoms = add_up(places, made, hiding);
+        let of_places = atom_cards::partitions(places);
+        let sinks = self.each_card(card_days, places, true, || {
+            AtomCardsSink::new(places, &atoms.cells, self.place_outbox(of_places.count()))
+        })?;
+        let of_atoms = sinks.into_iter().map(AtomCardsSink::finish).collect();
+        let cards = self.cards_of_atoms(&Exchanged::new(of_atoms)?, of_places)?;
+        let sizes = (0..places.list().len()).map(|place| {
+            let totals = atoms.totals(place);
+            totals.map(|totals| PlaceSize {
+                transactions: totals.count,
+                amount: totals.sum,
+            })
+        });
+        Ok(Told {
+            sizes: sizes.collect(),
+            staged: emit::write_atoms(&self.staging, places, &atoms, &cards)?,
+        })
+    }
+
+    /// Makes the atoms of every leaf, by month.
+    fn make_atoms(
+        &self,
+        cards: &Exchanged<PlaceRow>,
+        partitions: EvenPartitions,
+        stores: &Stores<'_>,
+        hiding: Hiding,
+    ) -> Result<Vec<Vec<LeafAtoms>>> {
+        self.progress.begin(Stage::Places, partitions.count().into());
+        let months = Months::open(stores.staged, STORES)?;
+        let of_leaves = stores_of_leaves(stores);
+        let mut made = Vec::new();
+        let make = |partition: u16| {
+            let counts = leaf_cards::take(cards, partition, partitions, self.shares.partition)?;
+            let leaves = counts.leaves.clone().zip(&counts.counts);
+            let made = leaves.map(|(leaf, counts)| {
+                emit::leaf_atoms(&of_leaves[leaf], &months, counts, hiding, stores.as_of)
+            });
+            made.collect::<Result<Vec<_>>>()
+        };
+        self.in_order(0..partitions.count(), make, |leaves| {
+            self.progress.advance(1);
+            made.extend(leaves);
+            Ok(())
+        })?;
+        Ok(made)
+    }
+
+    /// Returns the cards of every place and the market, by day.
+    fn cards_of_atoms(
+        &self,
+        cards: &Exchanged<PlaceRow>,
+        partitions: EvenPartitions,
+    ) -> Result<Vec<Vec<AtomCards>>> {
+        let mut of_places = Vec::new();
+        let take = |partition: u16| {
+            atom_cards::take(cards, partition, partitions, self.shares.partition)
+        };
+        self.in_order(0..partitions.count(), take, |counts| {
+            of_places.extend(counts.places.clone().map(|place| counts.of(place)));
+            Ok(())
+        })?;
+        Ok(of_places)
+    }
+}
+
+/// Lists the stores of each leaf, and whose they are: one who says of none is a merchant of its own.
+fn stores_of_leaves<'a>(stores: &Stores<'a>) -> Vec<Vec<LeafStore<'a>>> {
+    let mut merchants = HashMap::<&str, u32>::new();
+    let mut of_leaves = vec![Vec::new(); stores.places.leaves()];
+    for (ordinal, store) in (0_u32..).zip(stores.facts) {
+        // The first of its stores stands for a merchant.
+        let merchant = match &store.merchant_id {
+            Some(id) => *merchants.entry(id).or_insert(ordinal),
+            None => ordinal,
+        };
+        let leaf = stores.places.leaf_of(store.ordinal);
+        of_leaves[leaf as usize].push(LeafStore {
+            id: &store.id,
+            store: Store { merchant, ordinal },
+        });
+    }
+    of_leaves
+}
+
+/// Adds up the atoms of leaves, month by month, and puts together what is in none.
+fn add_up(places: &Places, made: Vec<Vec<LeafAtoms>>, hiding: Hiding) -> PlaceAtoms {
+    let mut by_month = BTreeMap::<Month, Vec<(Leaf, LeafAtoms)>>::new();
+    for (leaf, of_leaf) in (0..).zip(made) {
+        for of_month in of_leaf {
+            by_month.entry(of_month.month).or_default().push((leaf, of_month));
+        }
+    }
+    let mut atoms = PlaceAtoms::new(places);
+    for (month, of_leaves) in by_month {
+        let mut rests = Vec::new();
+        for (leaf, of_leaf) in of_leaves {
+            for atom in of_leaf.atoms {
+                atoms.add(places, leaf, atom);
+            }
+            if let Some((rest, alone)) = of_leaf.rest {
+                rests.push(LeafRest { leaf, rest, alone });
+            }
+        }
+        atoms.fold(places, &rests, month, hiding);
+    }
+    atoms
+}
