@@ -103,13 +103,6 @@ impl AtomMonth {
         Ok(read)
     }
 
-    /// Returns the groups whose days all lie in a range.
-    pub fn within(&self, range: DayRange) -> impl Iterator<Item = &AtomGroup> {
-        self.groups
-            .iter()
-            .filter(move |group| range.covers(group.days))
-    }
-
     /// Counts the cards of atoms that end up to `last` and are in no atom since the month `since` before this
     /// one: summed up from that month on, the distinct cards.
     #[must_use]
@@ -390,23 +383,6 @@ mod tests {
         for atoms in [sample(), AtomMonth::default()] {
             assert_eq!(AtomMonth::parse(month(), &encoded(&atoms)).unwrap(), atoms);
         }
-    }
-
-    #[test]
-    fn atoms_count_where_all_their_days_do() {
-        let atoms = sample();
-        let count = |first, last| -> u64 {
-            let range = DayRange {
-                first: day(first),
-                last: day(last),
-            };
-            atoms.within(range).map(|group| group.atoms).sum()
-        };
-        assert_eq!(
-            [count(0, 27), count(0, 10), count(1, 27), count(10, 10)],
-            [4, 3, 2, 1]
-        );
-        assert_eq!([count(0, 8), count(11, 26)], [0, 0]);
     }
 
     #[test]
