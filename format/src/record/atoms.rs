@@ -395,9 +395,12 @@ mod tests {
         assert_eq!([cards(1, 27), cards(2, 27), cards(5, 27)], [15, 13, 12]);
     }
 
+    /// A change of a right month, and what is wrong with it then.
+    type Forgery = (fn(&mut AtomMonth), &'static str);
+
     #[test]
     fn what_is_not_of_the_shape_is_refused() {
-        let changes: [(fn(&mut AtomMonth), &str); 9] = [
+        let changes: [Forgery; 9] = [
             (|it| it.groups.swap(0, 1), "not in the order"),
             (|it| it.groups[2].days.last = day(28), "not in the order"),
             (|it| it.groups[0].count = 0, "no rows"),

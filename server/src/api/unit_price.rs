@@ -18,6 +18,7 @@ use crate::{
     problem::{Failure, Problem, Result},
     sales::{DaySales, Sales, TRAILING_DAYS, Trailing},
     series::{Series, Window},
+    subject::Subject,
 };
 
 /// The time to write a row, in nanoseconds.
@@ -247,7 +248,11 @@ pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>
     lookup.json.key("rows").begin_array();
     for id in positions.filter_map(|position| ranking?.get(position)) {
         lookup.work.spend(STORE_NS)?;
-        let series = Series::find(served.generation(), transactions.days, STORES, id)?;
+        let store = Subject {
+            dataset: STORES,
+            key: id,
+        };
+        let series = Series::find(served.generation(), transactions.days, store)?;
         let series = series.ok_or_else(missing_store)?;
         write_store(lookup, id, &series, asked, &window)?;
     }

@@ -155,7 +155,7 @@ impl Asked<'_> {
         let mean = is_told.then(|| sum as f64 / count as f64);
         let mut row = json!({
             "period": period.label, "count": is_told.then_some(count), "mean": mean,
-            "sum": is_told.then(|| sum as i64), "min": null, "max": null, "std": null,
+            "sum": is_told.then_some(sum as i64), "min": null, "max": null, "std": null,
             "cards": cards, "refund_count": null, "refund_sum": null,
         });
         let names = [
