@@ -96,7 +96,7 @@ fn add_groups(rows: &mut Vec<Told>, atoms: &AtomMonth, kind: PeriodKind, window:
             .filter(|(_, days)| days.contains(last))
             .unwrap_or_else(|| {
                 let period = window.period_of(last, kind);
-                (period, window.days_of(period))
+                (period, window.atom_days_of(period))
             });
         known = Some((period, days));
         if days.covers(group.days) {
@@ -189,7 +189,7 @@ impl<'a> Protected<'a> {
             let begun = rows.len().saturating_sub(1);
             add_groups(&mut rows, &record, kind, window);
             for row in &mut rows[begun..] {
-                let days = window.days_of(row.period);
+                let days = window.atom_days_of(row.period);
                 if let Some(since) = self.since(days) {
                     let of_month = record.cards_since(totals.month, since, days.last);
                     let distinct = row.distinct.unwrap_or(0).saturating_add(of_month);

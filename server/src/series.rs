@@ -145,10 +145,20 @@ impl Window {
     }
 
     /// Returns the days of a period in which rows of the window may lie.
-    pub(crate) fn days_of(&self, period: Period) -> DayRange {
+    fn days_of(&self, period: Period) -> DayRange {
         period
             .days()
             .map_or(self.reach, |days| days.intersection(self.reach))
+    }
+
+    /// Returns the same of atoms, which may have days beyond the data's ends: where the window has all rows
+    /// up to an end, it has such days, too, wherever it begins or ends there.
+    pub(crate) fn atom_days_of(&self, period: Period) -> DayRange {
+        if period == self.period() {
+            self.reach
+        } else {
+            self.days_of(period)
+        }
     }
 
     /// Returns whether every row of a named period of months lies in the window, so that the
