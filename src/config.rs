@@ -9,6 +9,7 @@ use nightshard_deploy::{
 use nightshard_format::{
     histogram::Method, key::PARTITIONS, regular::RegularRule, staleness::STALE_AFTER_DAYS_DEFAULT,
 };
+use nightshard_server::{AccessConfig, PrivacyConfig};
 use serde::Deserialize;
 
 use crate::exit::UsageError;
@@ -37,6 +38,10 @@ pub(crate) struct Config {
     pub(crate) fetch: FetchConfig,
     /// How a server serves.
     pub(crate) server: nightshard_server::Config,
+    /// Which keys make and verify tokens.
+    pub(crate) access: AccessConfig,
+    /// What is hidden from whom figures are not whole.
+    pub(crate) privacy: PrivacyConfig,
 }
 
 /// The table `[histogram]`.
@@ -134,7 +139,7 @@ impl Config {
         }
         let rule = self.loyalty.rule();
         rule.map_err(|error| format!("[loyalty]: {error}"))?;
-        self.server.check()
+        self.server.check(&self.access)
     }
 }
 
@@ -175,6 +180,8 @@ mod tests {
             "controller",
             "fetch",
             "server",
+            "access",
+            "privacy",
         ];
         expected.sort_unstable();
         assert_eq!(named, expected);

@@ -5,7 +5,7 @@ use nightshard_format::{
     shard::Span,
 };
 
-use super::{Lookup, cursor::Page, filter::find, parameters::Parameters};
+use super::{Lookup, filter::find, parameters::Parameters};
 use crate::problem::Result;
 
 /// The time to read and write a row of a catalogue, in nanoseconds.
@@ -54,11 +54,7 @@ pub(super) fn write_catalog(
         EntityKind::Region => b"regions",
         _ => b"categories",
     };
-    let page = Page::take(
-        &mut parameters,
-        served.id(),
-        &[Some("info"), Some(kind.as_str())],
-    )?;
+    let page = lookup.page(&mut parameters, &[Some("info"), Some(kind.as_str())])?;
     parameters.finish()?;
     let found = served.generation().get(CATALOG, Span::Current, name)?;
     let ids = found.map(|ids| Ranking::parse(ids.in_place()?));

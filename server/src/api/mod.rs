@@ -12,6 +12,7 @@ pub(crate) mod datasets;
 mod filter;
 mod histogram;
 mod info;
+mod listed;
 mod loyalty;
 pub(crate) mod parameters;
 mod payment_mix;
@@ -29,10 +30,12 @@ mod visits;
 use nightshard_format::record::{CATEGORIES, REGION_CATEGORIES, REGIONS, STORES};
 
 use self::{
+    cursor::Page,
     parameters::Parameters,
     route::{Part, Route},
 };
 use crate::{
+    access::Caller,
     generation::ServedGeneration,
     json::Json,
     problem::{Failure, Problem, Result},
@@ -58,6 +61,8 @@ fn check_length(json: &Json) -> Result<()> {
 pub(crate) struct Lookup<'a> {
     /// The generation of the whole answer.
     pub(crate) served: &'a ServedGeneration,
+    /// Who asks.
+    pub(crate) caller: &'a Caller,
     /// Where the answer goes.
     pub(crate) json: &'a mut Json,
     /// What may still be done for it.
@@ -66,7 +71,7 @@ pub(crate) struct Lookup<'a> {
     pub(crate) quotes_large: bool,
 }
 
-impl Lookup<'_> {
+impl<'a> Lookup<'a> {
     /// Writes the data of a resource; its own parameters only are left in `parameters`.
     ///
     /// # Errors
@@ -123,18 +128,7 @@ impl Lookup<'_> {
             }
         };
         parameters.finish()?;
-        let days = self.served.transactions()?.days;
-        let series = Series::find(self.served.generation(), days, dataset, key)?;
-        let series = series.ok_or_else(|| {
-            let kind = match dataset {
-                STORES => "store",
-                REGIONS => "region",
-                CATEGORIES => "category",
-                REGION_CATEGORIES => "category in such a region",
-                _ => "market",
-            };
-            Problem::not_found(format!("there is no such {kind}"))
-        })?;
+        let series = self.find_series(dataset, key)?;
         match query {
             Query::Profile => stores::write_profile(self, &series)?,
             Query::Statistics(query) => query.write(self, &series)?,
@@ -148,6 +142,52 @@ impl Lookup<'_> {
         }
         Ok(())
     }
+
+    /// Finds a store, market or place. A store that the caller does not see is not found, and where
+    /// its id says so, not looked for.
+    fn find_series<'k>(&self, dataset: &'static str, key: &'k [u8]) -> Result<Series<'k>>
+    where
+        'a: 'k,
+    {
+        let days = self.served.transactions()?.days;
+        let covered = self.caller.stores().filter(|_| dataset == STORES);
+        if covered.is_some_and(|covered| covered.has_id(key) == Some(false)) {
+            return Err(no_such_key(dataset).into());
+        }
+        let series = Series::find(self.served.generation(), days, dataset, key)?;
+        let is_seen = |series: &Series<'_>| {
+            covered.is_none_or(|covered| covered.has(key, &series.summary().profile))
+        };
+        let series = series.filter(is_seen);
+        Ok(series.ok_or_else(|| no_such_key(dataset))?)
+    }
+
+    /// Takes `limit` and `cursor` of a list.
+    ///
+    /// # Shape
+    /// `parts` is what the list depends on, but for its generation and who asks, in a fixed order.
+    ///
+    /// # Errors
+    /// A problem if either is wrong or the cursor is of another list, generation or scope.
+    fn page(
+        &self,
+        parameters: &mut Parameters<'_>,
+        parts: &[Option<&str>],
+    ) -> Result<Page<'a>, Problem> {
+        Page::take(parameters, self.served.id(), self.caller.tag(), parts)
+    }
+}
+
+/// Returns the problem of a key that a dataset lacks, or whose store the caller does not see.
+fn no_such_key(dataset: &str) -> Problem {
+    let kind = match dataset {
+        STORES => "store",
+        REGIONS => "region",
+        CATEGORIES => "category",
+        REGION_CATEGORIES => "category in such a region",
+        _ => "market",
+    };
+    Problem::not_found(format!("there is no such {kind}"))
 }
 
 /// Takes `numbers`: whether integers above 2^53 are written as strings.

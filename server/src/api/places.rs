@@ -11,7 +11,7 @@ use nightshard_format::{
     shard::Span,
 };
 
-use super::{Lookup, cursor::Page, filter::find, parameters::Parameters, stores::take_order};
+use super::{Lookup, filter::find, parameters::Parameters, stores::take_order};
 use crate::{
     generation::ServedGeneration,
     json::Json,
@@ -44,7 +44,7 @@ pub(super) fn write_list(
     let region = region.map(std::str::from_utf8).transpose();
     let region = region.map_err(|_bad| no_region())?;
     let scope = [Some(dataset), Some(by.as_str()), region];
-    let page = Page::take(&mut parameters, served.id(), &scope)?;
+    let page = lookup.page(&mut parameters, &scope)?;
     parameters.finish()?;
     let key = place_ranking_key(by, dataset, region);
     let found = served.generation().get(CATALOG, Span::Current, &key)?;

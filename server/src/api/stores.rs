@@ -4,8 +4,8 @@ use nightshard_format::record::{RankBy, STORES};
 
 use super::{
     Lookup,
-    cursor::Page,
     filter::{Filter, missing_store},
+    listed::Listed,
     parameters::Parameters,
     route::Part,
 };
@@ -43,27 +43,45 @@ pub(super) fn write_profile(lookup: &mut Lookup<'_>, series: &Series<'_>) -> Res
         .float(profile.location.map(|(lat, _)| degrees(lat)));
     json.key("lon")
         .float(profile.location.map(|(_, lon)| degrees(lon)));
-    json.key("first_date").display(summary.days.first);
-    json.key("last_date").display(summary.days.last);
-    json.members(&transactions.currency);
-    json.key("count").integer(totals.count);
-    json.key("sum").integer(totals.sum);
-    json.key("cards").integer(summary.cards);
-    json.key("available").begin_array();
-    let has_series = !transactions.series.is_empty();
-    let available = Part::ALL
-        .into_iter()
-        .filter(|part| part.is_of(series.dataset()) && (has_series || *part != Part::SalesByDay));
-    available
-        .filter_map(Part::segment)
-        .for_each(|name| json.string(name));
+    if lookup.caller.sees_names_only() {
+        json.members(&transactions.currency);
+        write_hidden(json, &["first_date", "last_date", "count", "sum", "cards"]);
+        json.key("available").begin_array();
+    } else {
+        json.key("first_date").display(summary.days.first);
+        json.key("last_date").display(summary.days.last);
+        json.members(&transactions.currency);
+        json.key("count").integer(totals.count);
+        json.key("sum").integer(totals.sum);
+        json.key("cards").integer(summary.cards);
+        json.key("available").begin_array();
+        let has_series = !transactions.series.is_empty();
+        let is_available =
+            |part: &Part| part.is_of(series.dataset()) && (has_series || *part != Part::SalesByDay);
+        let available = Part::ALL.into_iter().filter(is_available);
+        available
+            .filter_map(Part::segment)
+            .for_each(|name| json.string(name));
+    }
     json.end_array();
     json.end_object();
     Ok(())
 }
 
+/// Writes null for figures that the caller may not see, and names them.
+fn write_hidden(json: &mut Json, names: &[&str]) {
+    names.iter().for_each(|name| json.key(name).null());
+    json.key("suppressed").begin_array();
+    names.iter().for_each(|name| json.string(name));
+    json.end_array();
+}
+
 /// Writes the stores of a region and a category, where given, the largest first.
 pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>) -> Result<()> {
+    let names_only = lookup.caller.sees_names_only();
+    if names_only && parameters.peek("rank_by").is_some() {
+        return Err(lookup.caller.hidden().into());
+    }
     let by = take_order(&mut parameters)?;
     let filter = Filter::take(&mut parameters);
     let served = lookup.served;
@@ -74,20 +92,22 @@ pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>
         filter.region(),
         filter.category(),
     ];
-    let page = Page::take(&mut parameters, served.id(), &scope)?;
+    let page = lookup.page(&mut parameters, &scope)?;
     parameters.finish()?;
     let ranking = filter.ranking(served, by)?;
-    let len = ranking.map_or(0, |ranking| ranking.len());
+    let listed = Listed::of(ranking, lookup)?;
+    let len = listed.len();
     let positions = page.positions(len);
     lookup.work.spend(positions.len() as u64 * STORE_NS)?;
     let json = &mut *lookup.json;
     json.begin_object();
-    json.key("rank_by").string(by.as_str());
+    let order = (!names_only).then_some(by.as_str());
+    json.key("rank_by").optional_string(order);
     json.members(&transactions.currency);
     json.key("total").integer(len as u64);
     json.key("rows").begin_array();
-    for id in positions.filter_map(|position| ranking?.get(position)) {
-        write_store(json, served, id)?;
+    for id in positions.filter_map(|position| listed.get(position)) {
+        write_store(json, served, id, names_only)?;
     }
     json.end_array();
     if let Some(cursor) = page.next(len) {
@@ -103,7 +123,12 @@ pub(super) fn take_order(parameters: &mut Parameters<'_>) -> Result<RankBy, Prob
     Ok(by.unwrap_or(RankBy::Transactions))
 }
 
-fn write_store(json: &mut Json, served: &ServedGeneration, id: &[u8]) -> Result<()> {
+fn write_store(
+    json: &mut Json,
+    served: &ServedGeneration,
+    id: &[u8],
+    names_only: bool,
+) -> Result<()> {
     let summary = served.generation().summary(STORES, id)?;
     let summary = summary.ok_or_else(missing_store)?;
     let totals = summary.statistics();
@@ -115,8 +140,12 @@ fn write_store(json: &mut Json, served: &ServedGeneration, id: &[u8]) -> Result<
         .optional_string(summary.profile.region.as_deref());
     json.key("category")
         .optional_string(summary.profile.category.as_deref());
-    json.key("count").integer(totals.count);
-    json.key("sum").integer(totals.sum);
+    if names_only {
+        write_hidden(json, &["count", "sum"]);
+    } else {
+        json.key("count").integer(totals.count);
+        json.key("sum").integer(totals.sum);
+    }
     json.end_object();
     Ok(())
 }

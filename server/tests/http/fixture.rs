@@ -48,6 +48,7 @@ pub(crate) struct Shop {
     pub(crate) name: Option<String>,
     pub(crate) region: Option<String>,
     pub(crate) category: Option<String>,
+    pub(crate) merchant: Option<String>,
 }
 
 impl Shop {
@@ -58,6 +59,15 @@ impl Shop {
             name: text(name),
             region: text(region),
             category: text(category),
+            merchant: None,
+        }
+    }
+
+    /// Makes it one of a merchant's.
+    pub(crate) fn of(self, merchant: &str) -> Self {
+        Self {
+            merchant: Some(merchant.to_owned()),
+            ..self
         }
     }
 }
@@ -206,6 +216,7 @@ impl Fixture {
                 name: shop.name.clone(),
                 region: shop.region.clone(),
                 category: shop.category.clone(),
+                merchant_id: shop.merchant.clone(),
                 ..StoreProfile::default()
             };
             put_series(&mut spans, STORES, shop.id.as_bytes(), &own, &profile);
