@@ -3,23 +3,24 @@
 use std::{
     fs::{self, OpenOptions},
     io::{self, Read, Write},
+    num::NonZeroU32,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
 use anyhow::Context;
-use nightshard_server::{Access, AccessConfig, Key, KeyFile, PrivacyConfig};
+use nightshard_server::{Access, AccessConfig, Key, KeyFile};
 
 use crate::exit::UsageError;
 
-/// Reads all keys of a configuration, which says what is asked of callers.
-pub(crate) fn open(access: &AccessConfig, privacy: &PrivacyConfig) -> anyhow::Result<Access> {
+/// Reads all keys of a configuration, which says what is asked of callers; `k` cards hide each other.
+pub(crate) fn open(access: &AccessConfig, k: NonZeroU32) -> anyhow::Result<Access> {
     let keys = access
         .keys
         .iter()
         .map(read)
         .collect::<anyhow::Result<_>>()?;
-    Ok(Access::new(keys, privacy.k))
+    Ok(Access::new(keys, k))
 }
 
 /// Reads a key file, and says so if others than its owner may read it.

@@ -1,15 +1,19 @@
 //! `nightshard.toml`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+};
 
 use nightshard_builder::{build::RUNS_DEFAULT, data_tests};
 use nightshard_deploy::{
     FetchConfig, StorageConfig, controller::ControllerConfig, gate::Thresholds,
 };
 use nightshard_format::{
-    histogram::Method, key::PARTITIONS, regular::RegularRule, staleness::STALE_AFTER_DAYS_DEFAULT,
+    histogram::Method, key::PARTITIONS, privacy::PRIVACY_K_DEFAULT, regular::RegularRule,
+    staleness::STALE_AFTER_DAYS_DEFAULT,
 };
-use nightshard_server::{AccessConfig, PrivacyConfig};
+use nightshard_server::AccessConfig;
 use serde::Deserialize;
 
 use crate::exit::UsageError;
@@ -22,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) histogram: Histogram,
     /// Who is a regular.
     pub(crate) loyalty: Loyalty,
+    /// What is hidden.
+    pub(crate) privacy: Privacy,
     /// How datasets are cut.
     pub(crate) shards: Shards,
     /// Daily series beside the rows.
@@ -40,8 +46,6 @@ pub(crate) struct Config {
     pub(crate) server: nightshard_server::Config,
     /// Which keys make and verify tokens.
     pub(crate) access: AccessConfig,
-    /// What is hidden from whom figures are not whole.
-    pub(crate) privacy: PrivacyConfig,
 }
 
 /// The table `[histogram]`.
@@ -76,6 +80,22 @@ impl Loyalty {
     /// Returns who is a regular.
     pub(crate) fn rule(&self) -> nightshard_format::Result<RegularRule> {
         RegularRule::new(self.regular_visits, self.regular_days)
+    }
+}
+
+/// The table `[privacy]`.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Privacy {
+    /// So many cards hide each other; 1: nothing is hidden but what a token does not cover.
+    pub(crate) k: NonZeroU32,
+}
+
+impl Default for Privacy {
+    fn default() -> Self {
+        Self {
+            k: PRIVACY_K_DEFAULT,
+        }
     }
 }
 
@@ -172,6 +192,7 @@ mod tests {
         let mut expected = [
             "histogram",
             "loyalty",
+            "privacy",
             "shards",
             "series",
             "data_tests",
@@ -181,7 +202,6 @@ mod tests {
             "fetch",
             "server",
             "access",
-            "privacy",
         ];
         expected.sort_unstable();
         assert_eq!(named, expected);

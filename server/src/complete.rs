@@ -3,17 +3,18 @@
 //! Each shard is what the manifest says, but a manifest may lack some. Every record that another
 //! one counts or names is counted, so that whatever is missing is found before it is asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nightshard_format::{
     Error, Result,
-    calendar::Month,
+    calendar::{Day, Month},
     generation::Generation,
     manifest::Transactions,
     record::{
-        CATALOG, CATEGORIES, EntityKind, LOYALTY, MARKET_ALL, MARKETS, Postings, RANKINGS,
-        REGION_CATEGORIES, REGIONS, RankBy, Ranking, SEARCH, SERIES_OF_DAYS, STORES, Summary,
-        loyalty_spans, place_ranking_key, ranking_key, region_category_key,
+        BENCHMARKS, CATALOG, CATEGORIES, EntityKind, LOYALTY, MARKET_ALL, MARKETS, Postings,
+        RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, Ranking, SEARCH, SERIES_OF_DAYS, STORES,
+        Summary, benchmark_months, loyalty_spans, place_ranking_key, ranking_key,
+        region_category_key,
     },
     shard::{Mapped, Search, Span},
     text::{TermKind, term_key},
@@ -45,7 +46,7 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
     let rows = market.map_or(0, |market| market.statistics().count);
     expect("rows of the market", rows, manifest.rows.used)?;
     for dataset in SERIES_OF_DAYS {
-        let named = named(generation, dataset)?;
+        let named = named(generation, dataset, manifest.day_range()?.last)?;
         for (month, count) in named.months {
             let found = len(generation, dataset, Span::Month(month));
             expect(&format!("{dataset} of {month}"), found, count)?;
@@ -53,6 +54,10 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
         for (span, count) in named.loyalty {
             let found = len(generation, LOYALTY, span);
             expect(&format!("loyalty of {span}"), found, count)?;
+        }
+        for (month, count) in named.benchmarks {
+            let found = len(generation, BENCHMARKS, Span::Month(month));
+            expect(&format!("benchmarks of {month}"), found, count)?;
         }
     }
     expect(
@@ -188,10 +193,13 @@ struct Named {
     months: BTreeMap<Month, u64>,
     /// Of stores alone.
     loyalty: BTreeMap<Span, u64>,
+    /// Likewise.
+    benchmarks: BTreeMap<Month, u64>,
 }
 
-/// Returns how many records of each month and of loyalty the summaries of a dataset name.
-fn named(generation: &Generation<Mapped>, dataset: &str) -> Result<Named> {
+/// Returns how many records of each month, of loyalty and of benchmarks the summaries of a dataset name, in
+/// data whose last row is of a day.
+fn named(generation: &Generation<Mapped>, dataset: &str, last_row: Day) -> Result<Named> {
     let mut named = Named::default();
     for shard in generation.table(dataset, Span::Current).shards() {
         for record in shard.iter() {
@@ -201,6 +209,9 @@ fn named(generation: &Generation<Mapped>, dataset: &str) -> Result<Named> {
                 for span in loyalty_spans(months.clone()) {
                     *named.loyalty.entry(span).or_default() += 1;
                 }
+                for month in benchmarked(&summary, last_row) {
+                    *named.benchmarks.entry(month).or_default() += 1;
+                }
             }
             for month in months {
                 *named.months.entry(month).or_default() += 1;
@@ -208,6 +219,16 @@ fn named(generation: &Generation<Mapped>, dataset: &str) -> Result<Named> {
         }
     }
     Ok(named)
+}
+
+/// Returns the months in which a store has a record of benchmarks.
+fn benchmarked(summary: &Summary, last_row: Day) -> BTreeSet<Month> {
+    if summary.profile.region.is_none() || summary.profile.category.is_none() {
+        return BTreeSet::new();
+    }
+    let months = summary.months.iter();
+    let with_sales = months.filter(|totals| totals.statistics.sale_count() > 0);
+    benchmark_months(with_sales.map(|totals| totals.month), last_row)
 }
 
 /// Returns how many records there are in all runs of a span.

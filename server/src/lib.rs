@@ -60,7 +60,7 @@ mod switch;
 mod waiting;
 mod work;
 
-pub use access::{Access, AccessConfig, AccessError, Claims, Key, KeyFile, PrivacyConfig, Scope};
+pub use access::{Access, AccessConfig, AccessError, Claims, Key, KeyFile, Scope};
 pub use admin::{Admin, Token};
 pub use clock::Clock;
 pub use config::{AdminConfig, Config, Cors, Limits, Scrub};

@@ -1,5 +1,6 @@
 //! `nightshard inspect`: what a generation, a shard or one record contains.
 
+mod benchmark;
 mod generation;
 mod loyalty;
 mod mixes;

@@ -126,7 +126,7 @@ pub(crate) fn run_bound(args: ServeArgs, config: Config, bound: Bound) -> anyhow
         privacy,
         ..
     } = config;
-    let access = access_keys::open(&keys, &privacy)?;
+    let access = access_keys::open(&keys, privacy.k)?;
     config.keep_mapped = args.keep_mapped.unwrap_or(config.keep_mapped);
     config.poll_ms = args.poll_ms.unwrap_or(config.poll_ms);
     config.memory = args.memory.change(config.memory);

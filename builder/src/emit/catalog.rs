@@ -1,13 +1,18 @@
-//! Lists: stores by size, whole and by region and category, and the regions and categories by size.
+//! Lists: stores by size and growth, whole and by region and category, and the regions and categories
+//! likewise.
 
 use std::collections::BTreeMap;
 
 use nightshard_format::record::{
-    CATALOG, CATEGORIES, RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, SERIES, encode_ranking,
-    place_ranking_key, ranking_key,
+    CATALOG, CATEGORIES, RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, SERIES,
+    encode_growth_ranking, encode_ranking, place_ranking_key, ranking_key,
 };
 
-use super::shard_set::{CurrentRecord, Staged, Staging};
+use super::{
+    growth::StoreGrowth,
+    shard_set::{CurrentRecord, Staged, Staging},
+    size::Size,
+};
 use crate::{Result, kernel::row::StoreOrdinal, series::KnownSeries};
 
 /// What lists, search and places need of a store.
@@ -27,7 +32,12 @@ pub struct StoreFacts {
     pub transactions: u64,
     /// Net sum, in minor units.
     pub amount: i128,
+    /// How much it grew; nothing until that is read from its months.
+    pub growth: StoreGrowth,
 }
+
+/// Ids in their order, each with what it is ordered by.
+type Sized<'a> = Vec<(&'a [u8], Size)>;
 
 /// Writes the rankings of stores and of places, the lists of regions and categories, and that of side
 /// series where some were loaded.
@@ -42,14 +52,16 @@ pub fn write_catalog(
     let mut rankings = Vec::new();
     let mut lists = Vec::new();
     for by in RankBy::ALL {
-        let mut ranked: Vec<&StoreFacts> = stores.iter().collect();
-        let size = |store: &StoreFacts| size(by, store);
-        ranked.sort_unstable_by(|a, b| size(b).cmp(&size(a)).then_with(|| a.id.cmp(&b.id)));
-        for (key, ids) in group(by, &ranked) {
-            rankings.push(record(key, ids.into_iter())?);
+        let sized = stores.iter().map(|store| (store, Size::of(by, store)));
+        let mut ranked: Vec<(&StoreFacts, Size)> = sized.collect();
+        ranked.sort_unstable_by(|(a, size), (b, other)| {
+            size.descending(other).then_with(|| a.id.cmp(&b.id))
+        });
+        for (key, sized) in group(by, &ranked) {
+            rankings.push(sized_record(key, &sized)?);
         }
-        for (key, ids) in rank_places(by, stores) {
-            lists.push(record(key, ids.into_iter().map(str::as_bytes))?);
+        for (key, sized) in rank_places(by, stores) {
+            lists.push(sized_record(key, &sized)?);
         }
     }
     let mut staged = staging.write_current(RANKINGS, rankings)?;
@@ -76,18 +88,24 @@ fn record<'a>(key: Vec<u8>, ids: impl ExactSizeIterator<Item = &'a [u8]>) -> Res
     })
 }
 
-/// Returns what stores are ordered by, and by whose sums places are.
-fn size(by: RankBy, store: &StoreFacts) -> i128 {
-    match by {
-        RankBy::Transactions => store.transactions.into(),
-        RankBy::Amount => store.amount,
-    }
+/// Makes the record of a ranking by size or growth.
+fn sized_record(key: Vec<u8>, sized: &Sized<'_>) -> Result<CurrentRecord> {
+    let grown = sized.iter().map(|(id, size)| Some((*id, size.growth?)));
+    let Some(grown) = grown.collect::<Option<Vec<_>>>() else {
+        return record(key, sized.iter().map(|(id, _)| *id));
+    };
+    let mut value = Vec::new();
+    encode_growth_ranking(grown.into_iter(), &mut value)?;
+    Ok(CurrentRecord {
+        key,
+        value,
+        terms: Vec::new(),
+    })
 }
 
-/// Returns the ids of all regions, of all categories and of the categories of each region, the largest
-/// first, ties by id.
-fn rank_places(by: RankBy, stores: &[StoreFacts]) -> BTreeMap<Vec<u8>, Vec<&str>> {
-    let mut sizes = BTreeMap::<Vec<u8>, BTreeMap<&str, i128>>::new();
+/// Returns all regions, all categories and the categories of each region, the largest first, ties by id.
+fn rank_places(by: RankBy, stores: &[StoreFacts]) -> BTreeMap<Vec<u8>, Sized<'_>> {
+    let mut sizes = BTreeMap::<Vec<u8>, BTreeMap<&[u8], Size>>::new();
     // There may be no region or category at all, and no category in a region: lists say so.
     for dataset in [REGIONS, CATEGORIES] {
         sizes
@@ -109,14 +127,15 @@ fn rank_places(by: RankBy, stores: &[StoreFacts]) -> BTreeMap<Vec<u8>, Vec<&str>
         ];
         for (dataset, of, id) in lists.into_iter().flatten() {
             let list = sizes.entry(place_ranking_key(by, dataset, of)).or_default();
-            *list.entry(id).or_default() += size(by, store);
+            let size = list.entry(id.as_bytes()).or_default();
+            size.add(Size::of(by, store));
         }
     }
     let ranked = |(key, sizes): (_, BTreeMap<_, _>)| {
-        let mut ids: Vec<(&str, i128)> = sizes.into_iter().collect();
+        let mut sized: Sized<'_> = sizes.into_iter().collect();
         // A stable sort keeps the order of ids among equals.
-        ids.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
-        (key, ids.into_iter().map(|(id, _)| id).collect())
+        sized.sort_by(|(_, size), (_, other)| size.descending(other));
+        (key, sized)
     };
     sizes.into_iter().map(ranked).collect()
 }
@@ -128,9 +147,9 @@ fn names<'a>(series: &[KnownSeries<'a>]) -> Vec<&'a str> {
 }
 
 /// Lists ranked stores under every filter that selects them.
-fn group<'a>(by: RankBy, ranked: &[&'a StoreFacts]) -> BTreeMap<Vec<u8>, Vec<&'a [u8]>> {
-    let mut groups = BTreeMap::<Vec<u8>, Vec<&[u8]>>::new();
-    for store in ranked {
+fn group<'a>(by: RankBy, ranked: &[(&'a StoreFacts, Size)]) -> BTreeMap<Vec<u8>, Sized<'a>> {
+    let mut groups = BTreeMap::<Vec<u8>, Sized<'_>>::new();
+    for (store, size) in ranked {
         let (region, category) = (store.region.as_deref(), store.category.as_deref());
         let mut filters = vec![(None, None)];
         filters.extend(region.map(|_| (region, None)));
@@ -140,7 +159,7 @@ fn group<'a>(by: RankBy, ranked: &[&'a StoreFacts]) -> BTreeMap<Vec<u8>, Vec<&'a
             groups
                 .entry(ranking_key(by, region, category))
                 .or_default()
-                .push(&store.id);
+                .push((&store.id, *size));
         }
     }
     groups

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use nightshard_format::{
     calendar::{Day, DayRange},
     manifest::{Input, InputRole, MANIFEST_VERSION, Manifest, Rows, Transactions},
+    privacy::PRIVACY_K_KEY,
     regular::{REGULAR_DAYS_KEY, REGULAR_VISITS_KEY},
     staleness::STALE_AFTER_DAYS_KEY,
 };
@@ -50,6 +51,7 @@ pub fn manifest(plan: &BuildPlan, facts: Facts<'_>, shards: &[Staged]) -> Result
         ("layout.blake3".into(), layout.as_str().into()),
         (REGULAR_DAYS_KEY.into(), plan.regular.days().into()),
         (REGULAR_VISITS_KEY.into(), plan.regular.visits().into()),
+        (PRIVACY_K_KEY.into(), plan.privacy_k.get().into()),
         ("shards.runs".into(), plan.runs.into()),
     ]);
     if !plan.series.is_empty() {

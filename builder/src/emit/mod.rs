@@ -1,21 +1,28 @@
 //! Records to shards: a staging folder fills with files, and the manifest's entries with them.
 
 mod append_file;
+mod benchmarks;
 mod catalog;
+mod growth;
 mod manifest;
 mod ordered;
 mod places;
 mod search;
 mod shard_set;
 mod side_series;
+mod size;
 mod store_shards;
+mod written;
 
+pub use benchmarks::{Benchmarked, cells, write_benchmarks};
 pub use catalog::{StoreFacts, write_catalog};
+pub use growth::StoreGrowth;
 pub use manifest::{Facts, manifest};
 pub use ordered::OrderedSink;
-pub use places::{Months, PlaceRecords, PlaceShards, encode as encode_places};
+pub use places::{PlaceRecords, PlaceShards, encode as encode_places};
 pub use search::write_search;
 pub(crate) use shard_set::ShardSet;
 pub use shard_set::{Staged, Staging};
 pub use side_series::write_side_series;
 pub use store_shards::{StoreShards, write_market};
+pub use written::Written;

@@ -1,5 +1,6 @@
 //! The local engine: kernels on the threads of this process.
 
+mod benchmarks;
 mod cards;
 
 use std::{
@@ -173,9 +174,11 @@ impl Engine<'_> {
         lap(Stage::Cards);
         let mut shards = std::mem::take(&mut stores.staged);
         shards.extend(self.write_places(&cards.places, &places, &stores.facts, &shards)?);
-        lap(Stage::Places);
         let dates = reduced.market.days();
         let dates = dates.ok_or_else(|| Error::NoRows("no day".into()))?;
+        shards.extend(self.write_benchmarks(&stores.facts, &shards, dates)?);
+        self.measure_growth(&mut stores.facts, &shards, dates)?;
+        lap(Stage::Places);
         let as_of = plan.as_of.unwrap_or(dates.last);
         let series = plan.series.as_of(as_of);
         shards.extend(self.write_rest(

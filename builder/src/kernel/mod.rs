@@ -7,6 +7,7 @@
 //! where there are several currencies, or tx_ids with different content.
 
 pub mod admission;
+pub mod benchmark;
 pub mod card_days;
 mod card_memory;
 mod card_order;

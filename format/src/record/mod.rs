@@ -3,10 +3,12 @@
 //! Hot parts are varints read in place; cold parts are bincode, in `cold.rs`. docs/format.md
 //! specifies both.
 
+mod benchmark;
 mod buyers;
 mod changes;
 mod cold;
 mod day_lists;
+mod growth;
 mod hours;
 mod loyalty;
 mod loyalty_record;
@@ -23,7 +25,12 @@ mod side_series;
 mod summary;
 mod visits;
 
+pub use benchmark::{
+    Benchmark, BenchmarkRecord, Standing, benchmark_month, benchmark_months, benchmark_periods,
+    encode_benchmarks,
+};
 pub use changes::{Change, net_changes};
+pub use growth::{GROWTH_PARTS, Growth, WeekdaySums};
 pub use hours::{HALF_HOURS, HalfHour};
 pub use loyalty_record::{
     LoyaltyRecord, VisitsOf, encode_loyalty, loyalty_periods, loyalty_span, loyalty_spans,
@@ -33,7 +40,9 @@ pub use month::{DayPart, MonthRecord};
 pub use month_builder::{DAY_AMOUNTS_MAX, DayCards, MonthBuilder};
 pub use posting::{EntityKind, Posting, Postings, encode_postings};
 pub use quintiles::{Quintiles, RecencyFrequency, SCORES, Score};
-pub use ranking::{RankBy, Ranking, encode_ranking, place_ranking_key, ranking_key};
+pub use ranking::{
+    RankBy, Ranking, encode_growth_ranking, encode_ranking, place_ranking_key, ranking_key,
+};
 pub use runs::Run;
 pub use side_series::{SideSeries, encode_side_series};
 pub use summary::{MonthTotals, StoreProfile, Summary, SummaryBuilder};
@@ -65,8 +74,12 @@ pub const SERIES: &str = "series";
 /// of each quarter in which the store has rows, and in December of each such year.
 pub const LOYALTY: &str = "loyalty";
 
+/// Dataset of stores beside the others of their region and category: a [`BenchmarkRecord`] in each month with
+/// which a period ends that the store has a sale in.
+pub const BENCHMARKS: &str = "benchmarks";
+
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 12] = [
+pub const RESERVED_DATASETS: [&str; 13] = [
     STORES,
     MARKETS,
     SEARCH,
@@ -74,6 +87,7 @@ pub const RESERVED_DATASETS: [&str; 12] = [
     RANKINGS,
     SERIES,
     LOYALTY,
+    BENCHMARKS,
     REGIONS,
     CATEGORIES,
     REGION_CATEGORIES,

@@ -1,17 +1,13 @@
-//! The tables `[access]` and `[privacy]` of nightshard.toml.
+//! The table `[access]` of nightshard.toml.
 
 use std::{
     collections::BTreeSet,
-    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
 use serde::Deserialize;
 
 use super::key;
-
-/// Cards that a protected figure stands for, at least.
-const K_DEFAULT: u32 = 10;
 
 /// Which keys make and verify tokens: none unless configured.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -66,22 +62,6 @@ impl AccessConfig {
     }
 }
 
-/// What is hidden from whom figures are not whole.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PrivacyConfig {
-    /// Cards that a protected figure stands for at least; 1, for public data: nothing is hidden.
-    pub k: NonZeroU32,
-}
-
-impl Default for PrivacyConfig {
-    fn default() -> Self {
-        Self {
-            k: NonZeroU32::MIN.saturating_add(K_DEFAULT - 1),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,11 +89,5 @@ mod tests {
         ] {
             assert!(serde_json::from_str::<AccessConfig>(wrong).is_err());
         }
-    }
-
-    #[test]
-    fn ten_cards_are_the_least_unless_configured() {
-        assert_eq!(PrivacyConfig::default().k.get(), 10);
-        assert!(serde_json::from_str::<PrivacyConfig>(r#"{"k": 0}"#).is_err());
     }
 }

@@ -12,10 +12,11 @@ mod token;
 use std::num::NonZeroU32;
 
 use hyper::header::{AUTHORIZATION, HeaderMap};
+use nightshard_format::privacy::PRIVACY_K_DEFAULT;
 
 pub(crate) use self::{caller::Caller, scope::ScopeKind};
 pub use self::{
-    config::{AccessConfig, KeyFile, PrivacyConfig},
+    config::{AccessConfig, KeyFile},
     key::Key,
     scope::Scope,
     token::Claims,
@@ -55,7 +56,7 @@ pub struct Access {
 
 impl Default for Access {
     fn default() -> Self {
-        Self::new(Vec::new(), PrivacyConfig::default().k)
+        Self::new(Vec::new(), PRIVACY_K_DEFAULT)
     }
 }
 

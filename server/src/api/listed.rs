@@ -12,13 +12,16 @@ const SUMMARY_NS: u64 = 1_500;
 /// The time to put a store in the order of ids, in nanoseconds.
 const SORT_NS: u64 = 300;
 
+/// A store of a ranking: its place there, and its id.
+type Ranked<'g> = (usize, &'g [u8]);
+
 /// The stores of a list, in its order.
 #[derive(Debug)]
 pub(super) enum Listed<'g> {
     /// All of a ranking.
     Whole(Ranking<'g>),
     /// These.
-    These(Vec<&'g [u8]>),
+    These(Vec<Ranked<'g>>),
 }
 
 impl<'g> Listed<'g> {
@@ -33,17 +36,17 @@ impl<'g> Listed<'g> {
         };
         if lookup.caller.sees_names_only() {
             lookup.work.spend(ranking.len() as u64 * SORT_NS)?;
-            let mut ids: Vec<&[u8]> = ids(ranking).collect();
-            ids.sort_unstable();
-            return Ok(Self::These(ids));
+            let mut stores: Vec<Ranked<'_>> = stores(ranking).collect();
+            stores.sort_unstable_by_key(|(_, id)| *id);
+            return Ok(Self::These(stores));
         }
         if lookup.caller.stores().is_none() {
             return Ok(Self::Whole(ranking));
         }
         let mut covered = Vec::new();
-        for id in ids(ranking) {
+        for (position, id) in stores(ranking) {
             if lookup.covers(id)? {
-                covered.push(id);
+                covered.push((position, id));
             }
         }
         Ok(Self::These(covered))
@@ -53,21 +56,21 @@ impl<'g> Listed<'g> {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Whole(ranking) => ranking.len(),
-            Self::These(ids) => ids.len(),
+            Self::These(stores) => stores.len(),
         }
     }
 
-    /// Returns the id at a position.
-    pub(super) fn get(&self, position: usize) -> Option<&'g [u8]> {
+    /// Returns the store at a position.
+    pub(super) fn get(&self, position: usize) -> Option<Ranked<'g>> {
         match self {
-            Self::Whole(ranking) => ranking.get(position),
-            Self::These(ids) => ids.get(position).copied(),
+            Self::Whole(ranking) => ranking.get(position).map(|id| (position, id)),
+            Self::These(stores) => stores.get(position).copied(),
         }
     }
 }
 
-fn ids(ranking: Ranking<'_>) -> impl Iterator<Item = &[u8]> {
-    (0..ranking.len()).filter_map(move |position| ranking.get(position))
+fn stores(ranking: Ranking<'_>) -> impl Iterator<Item = Ranked<'_>> {
+    (0..ranking.len()).filter_map(move |position| Some((position, ranking.get(position)?)))
 }
 
 impl Lookup<'_> {

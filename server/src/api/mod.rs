@@ -5,6 +5,7 @@
 
 mod asked_period;
 pub(crate) mod batch;
+mod benchmark;
 mod comparison;
 mod consumption_pattern;
 pub(crate) mod cursor;
@@ -14,6 +15,7 @@ mod histogram;
 mod info;
 mod listed;
 mod loyalty;
+mod order;
 pub(crate) mod parameters;
 mod payment_mix;
 mod places;
@@ -122,6 +124,7 @@ impl<'a> Lookup<'a> {
             Part::ConsumptionPattern => {
                 Query::ConsumptionPattern(consumption_pattern::Query::take(&mut parameters, self)?)
             }
+            Part::Benchmark => Query::Benchmark(benchmark::Query::take(&mut parameters, self)?),
             Part::PaymentMix => Query::PaymentMix(payment_mix::Query::take(&mut parameters, self)?),
             Part::SalesByDay => {
                 Query::SalesByDay(sales_by_day::Query::take(&mut parameters, self)?)
@@ -137,6 +140,7 @@ impl<'a> Lookup<'a> {
             Query::Comparison(query) => query.write(self, &series)?,
             Query::ConsumptionPattern(query) => query.write(self, &series)?,
             Query::Loyalty(query) => query.write(self, &series)?,
+            Query::Benchmark(query) => query.write(self, &series)?,
             Query::PaymentMix(query) => query.write(self, &series)?,
             Query::SalesByDay(query) => query.write(self, &series)?,
         }
@@ -205,6 +209,7 @@ enum Query<'g> {
     Comparison(comparison::Query),
     ConsumptionPattern(consumption_pattern::Query),
     Loyalty(loyalty::Query),
+    Benchmark(benchmark::Query),
     PaymentMix(payment_mix::Query),
     SalesByDay(sales_by_day::Query<'g>),
 }

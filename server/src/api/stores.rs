@@ -1,20 +1,16 @@
-//! `GET /v1/stores/{id}`: who a store is, and `GET /v1/stores`: the stores in order of size.
+//! `GET /v1/stores/{id}`: who a store is, and `GET /v1/stores`: the stores in order of size or growth.
 
-use nightshard_format::record::{RankBy, STORES};
+use nightshard_format::record::STORES;
 
 use super::{
     Lookup,
     filter::{Filter, missing_store},
     listed::Listed,
+    order::Order,
     parameters::Parameters,
     route::Part,
 };
-use crate::{
-    generation::ServedGeneration,
-    json::Json,
-    problem::{Problem, Result},
-    series::Series,
-};
+use crate::{generation::ServedGeneration, json::Json, problem::Result, series::Series};
 
 /// The time to read and write a store of a list, in nanoseconds.
 const STORE_NS: u64 = 2_500;
@@ -82,32 +78,40 @@ pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>
     if names_only && parameters.peek("rank_by").is_some() {
         return Err(lookup.caller.hidden().into());
     }
-    let by = take_order(&mut parameters)?;
-    let filter = Filter::take(&mut parameters);
     let served = lookup.served;
     let transactions = served.transactions()?;
+    let order = Order::take(&mut parameters, transactions.last_row)?;
+    let filter = Filter::take(&mut parameters);
     let scope = [
         Some("stores"),
-        Some(by.as_str()),
+        Some(order.by.as_str()),
         filter.region(),
         filter.category(),
     ];
     let page = lookup.page(&mut parameters, &scope)?;
     parameters.finish()?;
-    let ranking = filter.ranking(served, by)?;
+    let ranking = filter.ranking(served, order.by)?;
     let listed = Listed::of(ranking, lookup)?;
     let len = listed.len();
     let positions = page.positions(len);
     lookup.work.spend(positions.len() as u64 * STORE_NS)?;
     let json = &mut *lookup.json;
     json.begin_object();
-    let order = (!names_only).then_some(by.as_str());
-    json.key("rank_by").optional_string(order);
+    if names_only {
+        json.key("rank_by").null();
+    } else {
+        order.write(json);
+    }
     json.members(&transactions.currency);
     json.key("total").integer(len as u64);
     json.key("rows").begin_array();
-    for id in positions.filter_map(|position| listed.get(position)) {
+    for (position, id) in positions.filter_map(|position| listed.get(position)) {
+        json.begin_object();
         write_store(json, served, id, names_only)?;
+        if let Some(ranking) = &ranking {
+            order.write_growth(json, ranking, position)?;
+        }
+        json.end_object();
     }
     json.end_array();
     if let Some(cursor) = page.next(len) {
@@ -117,12 +121,7 @@ pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>
     Ok(())
 }
 
-/// Takes `rank_by`.
-pub(super) fn take_order(parameters: &mut Parameters<'_>) -> Result<RankBy, Problem> {
-    let by = parameters.take_parsed("rank_by")?;
-    Ok(by.unwrap_or(RankBy::Transactions))
-}
-
+/// Writes the members that say who a store of a list is.
 fn write_store(
     json: &mut Json,
     served: &ServedGeneration,
@@ -132,7 +131,6 @@ fn write_store(
     let summary = served.generation().summary(STORES, id)?;
     let summary = summary.ok_or_else(missing_store)?;
     let totals = summary.statistics();
-    json.begin_object();
     json.key("id").bytes(id);
     json.key("name")
         .optional_string(summary.profile.name.as_deref());
@@ -146,6 +144,5 @@ fn write_store(
         json.key("count").integer(totals.count);
         json.key("sum").integer(totals.sum);
     }
-    json.end_object();
     Ok(())
 }

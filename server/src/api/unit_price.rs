@@ -246,7 +246,7 @@ pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>
     lookup.json.members(&transactions.currency);
     lookup.json.key("total").integer(len as u64);
     lookup.json.key("rows").begin_array();
-    for id in positions.filter_map(|position| listed.get(position)) {
+    for (_, id) in positions.filter_map(|position| listed.get(position)) {
         lookup.work.spend(STORE_NS)?;
         let series = Series::find(served.generation(), transactions.days, STORES, id)?;
         let series = series.ok_or_else(missing_store)?;

@@ -1,6 +1,8 @@
 //! Generations of a few rows, written with the format's own writers; day gaps counted naively.
 
+mod benchmark;
 mod places;
+mod ranking;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -16,9 +18,9 @@ use nightshard_format::{
     quality::QualityReport,
     record::{
         CATALOG, Change, DayCards, Dimension, EncodedMixes, EntityKind, HalfHour, LOYALTY,
-        MARKET_ALL, MARKETS, MixRow, MixValue, MonthBuilder, MonthTotals, Posting, RANKINGS,
-        RankBy, Run, SEARCH, SERIES, STORES, StoreProfile, SummaryBuilder, encode_postings,
-        encode_ranking, encode_side_series, net_changes, ranking_key,
+        MARKET_ALL, MARKETS, MixRow, MixValue, MonthBuilder, MonthTotals, Posting, Run, SEARCH,
+        SERIES, STORES, StoreProfile, SummaryBuilder, encode_postings, encode_ranking,
+        encode_side_series, net_changes,
     },
     shard::{Identity, Mapped, ShardWriter, Span},
     text::{TermKind, fold, rotations, term_key, words},
@@ -226,7 +228,8 @@ impl Fixture {
         }
         let profile = StoreProfile::default();
         put_series(&mut spans, MARKETS, MARKET_ALL, payments, &profile);
-        put_rankings(&mut spans, shops, payments);
+        ranking::put_rankings(&mut spans, shops, payments);
+        benchmark::put_benchmarks(&mut spans, shops, payments);
         places::put_places(&mut spans, shops, payments);
         put_side_series(&mut spans, series);
         let terms = put_search(&mut spans, shops);
@@ -414,66 +417,6 @@ fn distances(
         *distances.entry(distance).or_default() += 1;
     }
     distances
-}
-
-fn put_rankings(spans: &mut Spans, shops: &[Shop], payments: &[Payment]) {
-    let totals = |index: usize| {
-        let own = payments.iter().filter(|payment| payment.store == index);
-        own.fold((0_i64, 0_i64), |(count, sum), payment| {
-            (count + 1, sum + payment.amount)
-        })
-    };
-    let regions: BTreeSet<&str> = shops
-        .iter()
-        .filter_map(|shop| shop.region.as_deref())
-        .collect();
-    let categories: BTreeSet<&str> = shops
-        .iter()
-        .filter_map(|shop| shop.category.as_deref())
-        .collect();
-    let mut filters: Vec<(Option<&str>, Option<&str>)> = vec![(None, None)];
-    filters.extend(regions.iter().map(|region| (Some(*region), None)));
-    filters.extend(categories.iter().map(|category| (None, Some(*category))));
-    for region in &regions {
-        filters.extend(
-            categories
-                .iter()
-                .map(|category| (Some(*region), Some(*category))),
-        );
-    }
-    for by in RankBy::ALL {
-        for (region, category) in &filters {
-            let mut ranked: Vec<(i64, &str)> = shops
-                .iter()
-                .enumerate()
-                .filter(|(_, shop)| region.is_none() || shop.region.as_deref() == *region)
-                .filter(|(_, shop)| category.is_none() || shop.category.as_deref() == *category)
-                .map(|(index, shop)| match by {
-                    RankBy::Transactions => (-totals(index).0, &*shop.id),
-                    RankBy::Amount => (-totals(index).1, &*shop.id),
-                })
-                .collect();
-            ranked.sort_unstable();
-            if !ranked.is_empty() {
-                let mut value = Vec::new();
-                let ids: Vec<&[u8]> = ranked.iter().map(|(_, id)| id.as_bytes()).collect();
-                encode_ranking(ids.into_iter(), &mut value).unwrap();
-                put(
-                    spans,
-                    RANKINGS,
-                    Span::Current,
-                    &ranking_key(by, *region, *category),
-                    value,
-                );
-            }
-        }
-    }
-    for (name, ids) in [("regions", &regions), ("categories", &categories)] {
-        let mut value = Vec::new();
-        let ids: Vec<&[u8]> = ids.iter().map(|id| id.as_bytes()).collect();
-        encode_ranking(ids.into_iter(), &mut value).unwrap();
-        put(spans, CATALOG, Span::Current, name.as_bytes(), value);
-    }
 }
 
 fn put_side_series(spans: &mut Spans, series: &[Beside<'_>]) {

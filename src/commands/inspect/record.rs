@@ -5,8 +5,8 @@ use std::fmt::Write;
 use nightshard_format::{
     calendar::Month,
     record::{
-        CATALOG, LOYALTY, MonthRecord, Postings, RANKINGS, Ranking, SEARCH, SERIES, SERIES_OF_DAYS,
-        SideSeries, StoreProfile, Summary,
+        BENCHMARKS, CATALOG, LOYALTY, MonthRecord, Postings, RANKINGS, Ranking, SEARCH, SERIES,
+        SERIES_OF_DAYS, SideSeries, StoreProfile, Summary,
     },
     shard::{Identity, Span},
     statistics::Statistics,
@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::{
     Shown,
+    benchmark::{BenchmarkFacts, benchmarks},
     loyalty::{VisitsFacts, loyalty},
     mixes::{MixFacts, mixes, mixes_text},
     month::MoreOfMonth,
@@ -42,6 +43,7 @@ enum ValueFacts {
     Postings(Vec<PostingFacts>),
     Series(Vec<DayValue>),
     Loyalty(Vec<VisitsFacts>),
+    Benchmarks(Vec<BenchmarkFacts>),
     /// Bytes in hexadecimal, of a dataset unknown to this release.
     Unknown(String),
 }
@@ -111,6 +113,7 @@ impl RecordFacts {
             (RANKINGS | CATALOG, Span::Current) => ValueFacts::Ids(ids(value)?),
             (SEARCH, Span::Current) => ValueFacts::Postings(postings(value)?),
             (SERIES, Span::Current) => ValueFacts::Series(series(value)?),
+            (BENCHMARKS, Span::Month(month)) => ValueFacts::Benchmarks(benchmarks(month, value)?),
             (LOYALTY, span) => ValueFacts::Loyalty(loyalty(span, value)?),
             _ => ValueFacts::Unknown(hexadecimal(value)),
         };
@@ -225,6 +228,7 @@ impl Shown for RecordFacts {
                 month.more.write(&mut text);
             }
             ValueFacts::Loyalty(periods) => periods.iter().for_each(|it| it.write(&mut text)),
+            ValueFacts::Benchmarks(periods) => periods.iter().for_each(|it| it.write(&mut text)),
             ValueFacts::Ids(ids) => {
                 text.push('\n');
                 for (position, id) in ids.iter().enumerate() {

@@ -5,13 +5,17 @@ use std::{
     sync::atomic::{AtomicU16, Ordering},
 };
 
-use nightshard_format::record::{REGION_CATEGORIES, STORES};
+use nightshard_format::{
+    calendar::DayRange,
+    record::{REGION_CATEGORIES, STORES},
+};
+use rayon::prelude::*;
 
 use super::{Engine, SMALL_SHARE};
 use crate::{
     Error, Result,
     build::Stage,
-    emit::{self, Months, OrderedSink, PlaceShards, Staged, StoreFacts},
+    emit::{self, OrderedSink, PlaceShards, Staged, StoreFacts, StoreGrowth, Written},
     exchange::{Exchanged, Outbox},
     kernel::{
         card_partition::{self, CardWorker, DayOrdinals, PairCounts},
@@ -86,8 +90,8 @@ impl Engine<'_> {
         let mut written = Vec::new();
         for round in partitions.rounds() {
             let months = [
-                Months::open(staged, STORES)?,
-                Months::open(&written, REGION_CATEGORIES)?,
+                Written::open(staged, STORES)?,
+                Written::open(&written, REGION_CATEGORIES)?,
             ];
             let mut shards = PlaceShards::new(&self.staging, places);
             let encode = |partition: u16| {
@@ -102,6 +106,22 @@ impl Engine<'_> {
             written.extend(shards.finish()?);
         }
         Ok(written)
+    }
+
+    /// Reads how much each store grew from its months in `staged`; rows have the days `dates`.
+    pub(super) fn measure_growth(
+        &self,
+        stores: &mut [StoreFacts],
+        staged: &[Staged],
+        dates: DayRange,
+    ) -> Result<()> {
+        let months = Written::open(staged, STORES)?;
+        self.pool.install(|| {
+            stores.par_iter_mut().try_for_each(|store| {
+                store.growth = StoreGrowth::read(&months, &store.id, dates)?;
+                Ok(())
+            })
+        })
     }
 
     /// Has partitions encoded on all threads, and passes what they gave on in their order.

@@ -19,6 +19,9 @@ const NEITHER: [u16; 2] = [403, 403];
 /// what they are where nothing is.
 type Row = (String, [u16; 4], [u16; 4]);
 
+/// What a store has, and places have not.
+const BENCHMARK: &str = "benchmark?period=2018-02";
+
 /// Returns all paths of a store or place under `base`, with their queries; `without` it has not.
 fn parts(base: &str, without: &[&str]) -> Vec<String> {
     let all = [
@@ -28,6 +31,7 @@ fn parts(base: &str, without: &[&str]) -> Vec<String> {
         "comparison?period=2018-02",
         "consumption_pattern",
         "loyalty",
+        BENCHMARK,
         "payment_mix",
         "sales_by_day?series=rain",
     ];
@@ -107,10 +111,13 @@ fn table() -> Vec<Row> {
         rows.extend(paths.into_iter().map(|path| (path, hiding, open)));
     }
     for (base, without) in [
-        ("/v1/regions/leeds", &["payment_mix"][..]),
-        ("/v1/categories/food", &["payment_mix"]),
-        ("/v1/regions/leeds/categories/food", &["payment_mix"]),
-        ("/v1/markets/all", &["payment_mix", "loyalty"]),
+        ("/v1/regions/leeds", &["payment_mix", BENCHMARK][..]),
+        ("/v1/categories/food", &["payment_mix", BENCHMARK]),
+        (
+            "/v1/regions/leeds/categories/food",
+            &["payment_mix", BENCHMARK],
+        ),
+        ("/v1/markets/all", &["payment_mix", "loyalty", BENCHMARK]),
     ] {
         let paths = parts(base, without);
         rows.extend(paths.into_iter().map(|path| (path, market, all)));
