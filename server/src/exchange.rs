@@ -150,7 +150,7 @@ impl<'a> Exchange<'a> {
         }
         let is_open = match self.route {
             Some(Route::Health | Route::Ready) => true,
-            Some(Route::Metrics) => self.is_local && names_loopback,
+            Some(Route::Metrics) => self.is_local && names_loopback && host::is_direct(self.parts),
             Some(_) => is_preflight,
             None => false,
         };

@@ -6,7 +6,11 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use hyper::{StatusCode, Version, header::HOST, http::request::Parts};
+use hyper::{
+    StatusCode, Version,
+    header::{FORWARDED, HOST, VIA},
+    http::request::Parts,
+};
 
 use crate::problem::{Problem, Result};
 
@@ -51,6 +55,14 @@ pub(crate) fn names_loopback(parts: &Parts) -> Result<bool, Problem> {
     let header = header.map(|value| value.to_str().unwrap_or_default());
     let target = parts.uri.authority().map(|authority| authority.as_str());
     Ok(header.into_iter().chain(target).all(is_loopback))
+}
+
+/// Returns whether a request says that it came without a proxy, many of which name the server by its loopback
+/// address: it names a host, and nobody added for whom it was sent on.
+pub(crate) fn is_direct(parts: &Parts) -> bool {
+    let added = [FORWARDED.as_str(), VIA.as_str(), "x-forwarded-for"];
+    let is_added = |name: &str| parts.headers.contains_key(name);
+    parts.headers.contains_key(HOST) && !added.into_iter().any(is_added)
 }
 
 /// Returns whether a host, with a port or without, is this machine by any reading.

@@ -28,16 +28,28 @@ SOLD = """
     GROUP BY ALL
     HAVING count(*) FILTER (amount > 0) > 0
 """
-# Cards of a region and category without a row at one of its stores.
+# Cards of a region and category, without those of each store that has no sale.
 CARDS = """
-    WITH cards AS (
-        SELECT DISTINCT stores.region, stores.category, store, card
+    WITH stores_cards AS (
+        SELECT stores.region, stores.category, store, count(DISTINCT card) AS cards,
+            count(*) FILTER (amount > 0) AS sales
         FROM payments JOIN stores USING (store)
-        WHERE day BETWEEN $first AND $last AND card IS NOT NULL
+        WHERE day BETWEEN $first AND $last AND stores.region IS NOT NULL AND stores.category IS NOT NULL
+        GROUP BY ALL
     ),
-    own AS (SELECT store, region, category, count(*) AS own FROM cards GROUP BY ALL),
-    whole AS (SELECT region, category, count(DISTINCT card) AS whole FROM cards GROUP BY ALL)
-    SELECT store, whole - own AS cards FROM own JOIN whole USING (region, category)
+    elsewhere AS (
+        SELECT region, category, coalesce(sum(cards) FILTER (sales = 0), 0) AS elsewhere
+        FROM stores_cards
+        GROUP BY ALL
+    ),
+    whole AS (
+        SELECT stores.region, stores.category, count(DISTINCT card) AS whole
+        FROM payments JOIN stores USING (store)
+        WHERE day BETWEEN $first AND $last
+        GROUP BY ALL
+    )
+    SELECT region, category, CAST(whole - elsewhere AS BIGINT) AS cards
+    FROM whole JOIN elsewhere USING (region, category)
 """
 
 
@@ -45,37 +57,43 @@ def half_up(number):
     return floor(number + Fraction(1, 2))
 
 
-def index(own, middle):
-    """In steps of 1 up to 200, of 10 up to 2,000, and so on."""
+def two_digits(number):
+    """A whole number of two digits and zeros."""
     step = 1
-    while abs(half_up(100 * own / middle / step) * step) > 200 * step:
+    while abs(number) / step >= 100:
         step *= 10
-    return half_up(100 * own / middle / step) * step
+    return half_up(number / step) * step
 
 
-def standing(own, others):
+def standing(own, others, k):
+    """`others`: figures and cards."""
     others = sorted(others)
-    middle = Fraction(others[(len(others) - 1) // 2] + others[len(others) // 2], 2)
+    middle = [others[(len(others) - 1) // 2], others[len(others) // 2]]
+    median = two_digits(Fraction(middle[0][0] + middle[1][0], 2))
+    is_told = median > 0 and (k == 1 or all(cards >= k for _, cards in middle))
+    others = [other for other, _ in others]
     below = sum(other < own for other in others) + Fraction(sum(other == own for other in others), 2)
     step = 25 if len(others) < 20 else 10
-    return {"index": index(own, middle) if middle > 0 else None,
-            "percentile": half_up(100 * below / len(others) / step) * step}
+    percentile = half_up(100 * below / len(others) / step) * step
+    if len(others) < 10:
+        percentile = min(max(percentile, 25), 75)
+    return {"index": half_up(Fraction(100 * own, median)) if is_told else None, "percentile": percentile}
 
 
-def is_told(own, others, cards, k):
+def is_told(others, cards, k):
     if k == 1:
         return bool(others)
     sold = Counter()
     for other in others:
-        if other["merchant"] != own["merchant"]:
-            sold[other["merchant"]] += other["sales_sum"]
+        sold[other["merchant"]] += other["sales_sum"]
     return len(sold) >= 5 and 2 * max(sold.values()) <= sum(sold.values()) and cards >= k
 
 
 def expected_of(subject, stores, first, last, k):
     """What is expected of those of some stores that have a sale in a period, by store."""
     sold = subject.query(SOLD, first=first, last=last)
-    cards = {row["store"]: row["cards"] for row in subject.query(CARDS, first=first, last=last)}
+    cards = {(row["region"], row["category"]): row["cards"]
+             for row in subject.query(CARDS, first=first, last=last)}
     cells = {}
     for row in sold:
         row["ticket"] = half_up(Fraction(1_000 * row["sales_sum"], row["sales_count"]))
@@ -83,9 +101,10 @@ def expected_of(subject, stores, first, last, k):
     expected = {}
     for cell in cells.values():
         for own in (row for row in cell if row["store"] in stores):
-            others = [other for other in cell if other is not own]
-            if is_told(own, others, cards.get(own["store"], 0), k):
-                figures = {name: standing(own[name], [other[name] for other in others])
+            others = [other for other in cell if other["merchant"] != own["merchant"]]
+            branches = sum(other["cards"] for other in cell if other["merchant"] == own["merchant"])
+            if is_told(others, cards[own["region"], own["category"]] - branches, k):
+                figures = {name: standing(own[name], [(other[name], other["cards"]) for other in others], k)
                            for name in FIGURES}
                 expected[own["store"]] = {"others": len(others), **figures}
             else:

@@ -67,21 +67,32 @@ impl Benchmarked<'_> {
     /// [`Error::Format`] if a shard that was just written cannot be read, [`Error::Internal`] if it lacks a
     /// summary.
     pub fn encode(&self, cell: &Cell, month: Month) -> Result<Vec<StoreRecord>> {
-        let summaries = cell.stores.iter().map(|number| {
+        let periods: Vec<Period> = benchmark_periods(month).map(|(_, period)| period).collect();
+        let mut merchants = Merchants::default();
+        let mut stores = Vec::with_capacity(cell.stores.len());
+        for number in &cell.stores {
             let summary = summary(self.of_stores, &self.stores[*number].id)?;
-            Ok((*number, summary))
-        });
-        let summaries: Vec<(usize, Summary)> = summaries.collect::<Result<_>>()?;
+            let merchant = merchants.number(summary.profile.merchant_id.as_deref());
+            let sold = periods
+                .iter()
+                .map(|period| sold(&summary, *period, merchant));
+            stores.push((*number, sold.collect::<Vec<_>>()));
+        }
         let whole = summary(self.of_cells, &cell.key)?;
-        let merchants = merchants(&summaries);
         let mut found = BTreeMap::<usize, Vec<(Period, Option<Benchmark>)>>::new();
-        for (_, period) in benchmark_periods(month) {
-            let peers = summaries.iter().zip(&merchants);
-            let peers = peers.filter_map(|((number, summary), merchant)| {
-                Some((*number, peer(summary, period, *merchant)?))
-            });
-            let (numbers, peers): (Vec<usize>, Vec<Peer>) = peers.unzip();
-            let compared = compare(&peers, cards(&whole, period), self.k);
+        for (at, period) in periods.into_iter().enumerate() {
+            let (mut numbers, mut peers, mut cards_elsewhere) = (Vec::new(), Vec::new(), 0);
+            for (number, sold) in &stores {
+                match sold[at] {
+                    Sold::Something(peer) => {
+                        numbers.push(*number);
+                        peers.push(peer);
+                    }
+                    Sold::Nothing { cards } => cards_elsewhere += cards,
+                }
+            }
+            let cards = cards(&whole, period).saturating_sub(cards_elsewhere);
+            let compared = compare(&peers, cards, self.k);
             for (number, benchmark) in numbers.into_iter().zip(compared) {
                 found.entry(number).or_default().push((period, benchmark));
             }
@@ -103,39 +114,54 @@ fn summary(written: &Written, key: &[u8]) -> Result<Summary> {
     written.summary(key)?.ok_or_else(missing)
 }
 
-/// Numbers the merchants of stores; a store that names none has a number of its own.
-fn merchants(stores: &[(usize, Summary)]) -> Vec<usize> {
-    let mut known = HashMap::<&str, usize>::new();
-    let mut len = 0;
-    let mut next = || {
-        len += 1;
-        len - 1
-    };
-    let numbers = stores.iter().map(|(_, summary)| {
-        let merchant = summary.profile.merchant_id.as_deref();
-        match merchant {
-            Some(id) => *known.entry(id).or_insert_with(&mut next),
-            None => next(),
-        }
-    });
-    numbers.collect()
+/// The merchants of stores by number; a store that names none has a number of its own.
+#[derive(Default)]
+struct Merchants {
+    known: HashMap<String, usize>,
+    len: usize,
 }
 
-/// Returns what a store sold in a period, or `None` if it has no sale in it.
-fn peer(summary: &Summary, period: Period, merchant: usize) -> Option<Peer> {
+impl Merchants {
+    fn number(&mut self, id: Option<&str>) -> usize {
+        if let Some(known) = id.and_then(|id| self.known.get(id)) {
+            return *known;
+        }
+        let number = self.len;
+        self.len += 1;
+        if let Some(id) = id {
+            self.known.insert(id.to_owned(), number);
+        }
+        number
+    }
+}
+
+/// What a store sold in a period.
+#[derive(Clone, Copy)]
+enum Sold {
+    /// It has a sale.
+    Something(Peer),
+    /// It has none, but maybe rows of cards.
+    Nothing { cards: u64 },
+}
+
+fn sold(summary: &Summary, period: Period, merchant: usize) -> Sold {
     let mut totals = Statistics::default();
-    let days = period.days()?;
+    let days = period.days();
     for month in &summary.months {
-        if days.contains(month.month.first_day()) {
+        if days.is_some_and(|days| days.contains(month.month.first_day())) {
             totals.merge(&month.statistics);
         }
     }
-    (totals.sale_count() > 0).then(|| Peer {
+    let cards = cards(summary, period);
+    if totals.sale_count() == 0 {
+        return Sold::Nothing { cards };
+    }
+    Sold::Something(Peer {
         merchant,
         net_sales: totals.sum,
         sales_count: totals.sale_count(),
         sales_sum: totals.sale_sum(),
-        cards: cards(summary, period),
+        cards,
     })
 }
 

@@ -7,11 +7,11 @@ use nightshard_format::record::{Benchmark, Standing};
 /// Other merchants that have to be there for figures to be told.
 const MERCHANTS_MIN: usize = 5;
 
+/// From so many others on, percentiles have all steps of 25.
+const SOME_OTHERS: usize = 10;
+
 /// From so many others on, percentiles have the finer of two steps.
 const MANY_OTHERS: usize = 20;
-
-/// The finest index up to which each whole percent is told; above, steps grow with it.
-const INDEX_EXACT_MAX: i128 = 200;
 
 /// What a store sold in a period in which it has a sale.
 #[derive(Debug, Clone, Copy)]
@@ -28,24 +28,23 @@ pub struct Peer {
     pub cards: u64,
 }
 
-/// Compares each of the stores of a region and category with the others; `cards` are distinct over all of
-/// them. Where too little may be told of the others, there is nothing.
+/// Compares each of the stores of a region and category with those of other merchants; `cards` are distinct over
+/// all of them, or fewer. Where too little may be told of the others, there is nothing.
 #[must_use]
 pub fn compare(peers: &[Peer], cards: u64, k: NonZeroU32) -> Vec<Option<Benchmark>> {
+    let k = u64::from(k.get());
     let merchants = Merchants::of(peers);
-    let net_sales = Column::of(peers.iter().map(|peer| peer.net_sales));
-    let sales_count = Column::of(peers.iter().map(|peer| peer.sales_count.into()));
-    let tickets = Column::of(peers.iter().map(ticket));
+    let net_sales = Column::of(peers, |peer| peer.net_sales);
+    let sales_count = Column::of(peers, |peer| peer.sales_count.into());
+    let tickets = Column::of(peers, ticket);
     let of_peer = |peer: &Peer| {
-        let is_told = match k.get() {
-            1 => peers.len() > 1,
-            k => merchants.hide_each_other(peer) && cards.saturating_sub(peer.cards) >= k.into(),
-        };
+        let others = net_sales.others(peer.merchant);
+        let is_told = others > 0 && (k == 1 || merchants.hide_each_other(peer, cards, k));
         is_told.then(|| Benchmark {
-            others: peers.len() as u64 - 1,
-            net_sales: net_sales.standing(peer.net_sales),
-            sales_count: sales_count.standing(peer.sales_count.into()),
-            ticket: tickets.standing(ticket(peer)),
+            others: others as u64,
+            net_sales: net_sales.standing(peer.net_sales, peer.merchant, k),
+            sales_count: sales_count.standing(peer.sales_count.into(), peer.merchant, k),
+            ticket: tickets.standing(ticket(peer), peer.merchant, k),
         })
     };
     peers.iter().map(of_peer).collect()
@@ -67,6 +66,8 @@ fn rounded(dividend: i128, divisor: i128) -> i128 {
 struct Merchants {
     /// 0 of those without a sale.
     sold: Vec<u128>,
+    /// Cards of their stores; one that was at two of them counts twice.
+    cards: Vec<u64>,
     /// How many have sales.
     len: usize,
     all: u128,
@@ -78,8 +79,10 @@ impl Merchants {
     fn of(peers: &[Peer]) -> Self {
         let len = peers.iter().map(|peer| peer.merchant + 1).max();
         let mut sold = vec![0_u128; len.unwrap_or(0)];
+        let mut cards = vec![0_u64; sold.len()];
         for peer in peers {
             sold[peer.merchant] = sold[peer.merchant].saturating_add(peer.sales_sum);
+            cards[peer.merchant] = cards[peer.merchant].saturating_add(peer.cards);
         }
         let mut largest = [None, None];
         for (merchant, sum) in sold.iter().enumerate() {
@@ -94,70 +97,102 @@ impl Merchants {
             all: sold.iter().fold(0, |all, sum| all.saturating_add(*sum)),
             len: sold.iter().filter(|sum| **sum > 0).count(),
             sold,
+            cards,
             largest,
         }
     }
 
-    /// Returns whether there are enough merchants besides that of a store, none of them with more than half
-    /// of what they sold together.
-    fn hide_each_other(&self, peer: &Peer) -> bool {
+    /// Returns whether there are enough merchants and cards besides those of a store's merchant, none of
+    /// the merchants with more than half of what they sold together.
+    fn hide_each_other(&self, peer: &Peer, cards: u64, k: u64) -> bool {
+        let cards = cards.saturating_sub(self.cards[peer.merchant]);
         let others = self.len.saturating_sub(1);
         let sold = self.all - self.sold[peer.merchant];
         let mut largest = self.largest.into_iter().flatten();
         let largest = largest.find(|merchant| *merchant != peer.merchant);
         let most = largest.map_or(0, |merchant| self.sold[merchant]);
-        others >= MERCHANTS_MIN && most <= sold / 2
+        cards >= k && others >= MERCHANTS_MIN && most <= sold / 2
     }
 }
 
-/// A figure of all stores, ascending.
-struct Column(Vec<i128>);
+/// A figure of all stores.
+struct Column {
+    /// Ascending, each with the cards of its store.
+    values: Vec<(i128, u64)>,
+    /// By merchant, where its stores are in `values`, ascending.
+    of_merchant: Vec<Vec<usize>>,
+}
 
 impl Column {
-    fn of(values: impl Iterator<Item = i128>) -> Self {
-        let mut values: Vec<i128> = values.collect();
-        values.sort_unstable();
-        Self(values)
+    fn of(peers: &[Peer], figure: impl Fn(&Peer) -> i128) -> Self {
+        let mut stores: Vec<(i128, &Peer)> = peers.iter().map(|it| (figure(it), it)).collect();
+        stores.sort_unstable_by_key(|(value, peer)| (*value, peer.cards));
+        let merchants = peers.iter().map(|peer| peer.merchant + 1).max();
+        let mut of_merchant = vec![Vec::new(); merchants.unwrap_or(0)];
+        for (at, (_, peer)) in stores.iter().enumerate() {
+            of_merchant[peer.merchant].push(at);
+        }
+        Self {
+            values: stores
+                .iter()
+                .map(|(value, peer)| (*value, peer.cards))
+                .collect(),
+            of_merchant,
+        }
     }
 
-    /// Returns where the store that has one of the values stands among at least one other.
-    fn standing(&self, own: i128) -> Standing {
-        let Self(values) = self;
-        let others = values.len() - 1;
-        let below = values.partition_point(|value| *value < own);
-        let equal = values.partition_point(|value| *value <= own) - below - 1;
-        // The first of equals is the store itself.
-        let other = |at: usize| values[if at < below { at } else { at + 1 }];
-        let twice_median = other((others - 1) / 2).saturating_add(other(others / 2));
+    /// Returns how many stores other merchants have.
+    fn others(&self, merchant: usize) -> usize {
+        self.values.len() - self.of_merchant[merchant].len()
+    }
+
+    /// Returns where a store that has one of the values stands among those of other merchants, of which there
+    /// is at least one.
+    fn standing(&self, own: i128, merchant: usize, k: u64) -> Standing {
+        let mine = &self.of_merchant[merchant];
+        let others = self.others(merchant);
+        // The others before a place in the order of all.
+        let before = |end: usize| end - mine.partition_point(|at| *at < end);
+        let below = before(self.values.partition_point(|(value, _)| *value < own));
+        let equal = before(self.values.partition_point(|(value, _)| *value <= own)) - below;
+        let middle = [(others - 1) / 2, others / 2].map(|rank| self.other(rank, mine));
+        let median = two_digits(middle[0].0.saturating_add(middle[1].0));
+        // Of few cards, the figure of a store in the middle is theirs.
+        let is_told = k == 1 || middle.iter().all(|(_, cards)| *cards >= k);
         Standing {
-            index: (twice_median > 0).then(|| index(own, twice_median)),
+            index: (is_told && median > 0).then(|| rounded(own.saturating_mul(100), median)),
             percentile: percentile(2 * below + equal, others),
         }
     }
-}
 
-/// Returns 100 x own / median in steps of 1 up to 200, of 10 up to 2,000, and so on.
-///
-/// A finer index would tell the median, which may be the figure of one store, as exactly as the store that asks
-/// is large.
-fn index(own: i128, twice_median: i128) -> i128 {
-    let percents = own.saturating_mul(200);
-    let mut step = 1;
-    loop {
-        let index = rounded(percents, twice_median.saturating_mul(step)).saturating_mul(step);
-        if index.saturating_abs() <= INDEX_EXACT_MAX.saturating_mul(step) {
-            return index;
-        }
-        step *= 10;
+    /// Returns the other of a rank, without those at `mine`.
+    fn other(&self, rank: usize, mine: &[usize]) -> (i128, u64) {
+        let skip = |at: usize, own: &usize| at + usize::from(*own <= at);
+        self.values[mine.iter().fold(rank, skip)]
     }
 }
 
+/// Returns half of a number as a whole one, with its first two digits and zeros: it may be one store's figure.
+fn two_digits(twice: i128) -> i128 {
+    let mut step = 1;
+    while twice.unsigned_abs() / 2 / step >= 100 {
+        step *= 10;
+    }
+    let step = i128::try_from(step).unwrap_or(i128::MAX);
+    rounded(twice, step.saturating_mul(2)).saturating_mul(step)
+}
+
 /// Returns which share of the others is below, halves counting `twice_below` / 2, in percent: in steps of 25,
-/// of 10 among many others. So a step is more than one of them.
+/// of 10 among many others. Among few, the ends would tell that all or none of them are.
 fn percentile(twice_below: usize, others: usize) -> u8 {
     let step = if others < MANY_OTHERS { 25 } else { 10 };
     let steps = rounded(100 * twice_below as i128, 2 * others as i128 * step);
-    u8::try_from(steps * step).unwrap_or(100)
+    let percentile = u8::try_from(steps * step).unwrap_or(100);
+    if others < SOME_OTHERS {
+        percentile.clamp(25, 75)
+    } else {
+        percentile
+    }
 }
 
 #[cfg(test)]
@@ -181,43 +216,78 @@ mod tests {
     }
 
     #[test]
-    fn an_index_is_told_in_steps_that_grow_with_it() {
-        for (own, median, expected) in [
-            (1, 1, 100),
-            (1, 3, 33),
-            (2, 3, 67),
-            (2_004, 1_000, 200),
-            (2_005, 1_000, 200),
-            (2_050, 1_000, 210),
-            (20_040, 1_000, 2_000),
-            (20_500, 1_000, 2_100),
-            (-1_005, 1_000, -100),
-            (0, 7, 0),
+    fn a_median_is_told_by_two_digits() {
+        for (twice, expected) in [
+            (0, 0),
+            (1, 1),
+            (3, 2),
+            (199, 100),
+            (2 * 104, 100),
+            (2 * 105, 110),
+            (2 * 995, 1_000),
+            (2 * 123_456, 120_000),
+            (-2 * 123_456, -120_000),
         ] {
-            assert_eq!(index(own, 2 * median), expected, "{own} {median}");
+            assert_eq!(two_digits(twice), expected, "{twice}");
         }
-        assert!(index(i128::MAX, 1) > 0);
+        assert!(two_digits(i128::MAX) > 0);
     }
 
     #[test]
     fn percentiles_are_told_in_steps_of_more_than_one_store() {
         for (twice_below, others, expected) in [
-            (0, 5, 0),
+            (0, 5, 25),
             (2, 5, 25),
             (5, 5, 50),
-            (10, 5, 100),
+            (10, 5, 75),
             (1, 1, 50),
+            (0, 10, 0),
+            (20, 10, 100),
             (0, 40, 0),
             (3, 40, 0),
             (4, 40, 10),
             (80, 40, 100),
         ] {
-            assert_eq!(
-                percentile(twice_below, others),
-                expected,
-                "{twice_below} {others}"
-            );
+            let told = percentile(twice_below, others);
+            assert_eq!(told, expected, "{twice_below} {others}");
         }
+    }
+
+    #[test]
+    fn a_median_of_few_cards_is_not_told() {
+        let mut peers: Vec<Peer> = (0..7).map(|merchant| peer(merchant, 100)).collect();
+        peers.iter_mut().for_each(|peer| peer.cards = 10);
+        let told = |peers: &[Peer]| compare(peers, 99, k(10))[0].unwrap().net_sales.index;
+        assert_eq!(told(&peers), Some(100));
+        peers.iter_mut().skip(1).for_each(|peer| peer.cards = 9);
+        assert_eq!(told(&peers), None);
+    }
+
+    #[test]
+    fn stores_of_ones_own_are_no_others() {
+        let mut peers: Vec<Peer> = (0..7).map(|merchant| peer(merchant, 100)).collect();
+        peers.iter_mut().for_each(|peer| peer.cards = 10);
+        peers.extend([peer(0, 900), peer(0, 1)]);
+        let compared = compare(&peers, 99, k(10));
+        let [first, branch] = [compared[0].unwrap(), compared[7].unwrap()];
+        assert_eq!((first.others, branch.others), (6, 6));
+        assert_eq!(
+            first.net_sales,
+            Standing {
+                index: Some(100),
+                percentile: 50
+            }
+        );
+        assert_eq!(
+            branch.net_sales,
+            Standing {
+                index: Some(900),
+                percentile: 75
+            }
+        );
+        // A card of each branch: they hide nobody.
+        assert_eq!(compare(&peers, 21, k(10))[0], None);
+        assert!(compare(&peers, 22, k(10))[0].is_some());
     }
 
     #[test]
@@ -252,7 +322,7 @@ mod tests {
     fn naive(own: i128, others: &mut [i128]) -> (Option<f64>, f64) {
         others.sort_unstable();
         let len = others.len();
-        let median = (others[(len - 1) / 2] + others[len / 2]) as f64 / 2.0;
+        let median = two_digits(others[(len - 1) / 2] + others[len / 2]) as f64;
         let rank: f64 = others
             .iter()
             .map(|other| match other.cmp(&own) {
@@ -294,9 +364,11 @@ mod tests {
                     prop_assert_eq!(standing.index.is_some(), index.is_some());
                     if let (Some(told), Some(exact)) = (standing.index, index) {
                         let off = (told as f64 - exact).abs();
-                        prop_assert!(off <= 0.5 + 1e-9 || off <= 0.026 * exact.abs(), "{told} {exact}");
+                        prop_assert!(off <= 0.5 + 1e-9, "{told} {exact}");
                     }
                     let step = if others.len() < 20 { 12.5 } else { 5.0 };
+                    let ends = if others.len() < 10 { [25.0, 75.0] } else { [0.0, 100.0] };
+                    let percentile = percentile.clamp(ends[0], ends[1]);
                     let off = (f64::from(standing.percentile) - percentile).abs();
                     prop_assert!(off <= step + 1e-9, "{standing:?} {percentile}");
                 }

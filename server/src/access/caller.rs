@@ -93,6 +93,11 @@ impl Caller {
         self.hides && self.scope == Scope::App
     }
 
+    /// Returns whether the caller sees exact figures of everything together.
+    pub(crate) fn sees_market(&self) -> bool {
+        !self.hides || self.scope == Scope::Analyst
+    }
+
     /// Returns whether the caller may find regions and categories by their names.
     pub(crate) fn sees_places(&self) -> bool {
         !self.hides || matches!(self.scope, Scope::Analyst | Scope::App)

@@ -5,7 +5,7 @@ use nightshard_format::{
     shard::Span,
 };
 
-use super::{Lookup, filter::find, parameters::Parameters};
+use super::{Lookup, filter::find, parameters::Parameters, stores::write_hidden};
 use crate::problem::Result;
 
 /// The time to read and write a row of a catalogue, in nanoseconds.
@@ -16,6 +16,8 @@ pub(super) fn write_generation(parameters: Parameters<'_>, lookup: &mut Lookup<'
     parameters.finish()?;
     let manifest = lookup.served.generation().manifest();
     let transactions = lookup.served.find_transactions();
+    // How many rows there are is a figure of the market.
+    let is_whole = lookup.caller.sees_market();
     let json = &mut *lookup.json;
     json.begin_object();
     json.key("format_version").integer(manifest.format_version);
@@ -24,9 +26,13 @@ pub(super) fn write_generation(parameters: Parameters<'_>, lookup: &mut Lookup<'
         json.key("last_date").display(facts.last_row);
         json.members(&facts.currency);
         json.key("stores").integer(transactions.stores);
-        json.key("rows").value(&transactions.rows);
+        if is_whole {
+            json.key("rows").value(&transactions.rows);
+        } else {
+            write_hidden(json, &["rows"]);
+        }
     }
-    if !manifest.packed.is_empty() {
+    if is_whole && !manifest.packed.is_empty() {
         json.key("packed").value(&manifest.packed);
     }
     json.key("inputs").integer(manifest.inputs.len() as u64);

@@ -65,7 +65,7 @@ pub(super) fn write_profile(lookup: &mut Lookup<'_>, series: &Series<'_>) -> Res
 }
 
 /// Writes null for figures that the caller may not see, and names them.
-fn write_hidden(json: &mut Json, names: &[&str]) {
+pub(super) fn write_hidden(json: &mut Json, names: &[&str]) {
     names.iter().for_each(|name| json.key(name).null());
     json.key("suppressed").begin_array();
     names.iter().for_each(|name| json.string(name));

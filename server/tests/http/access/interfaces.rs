@@ -21,6 +21,16 @@ fn probes_and_the_monitor_of_this_machine_need_no_token() {
         client.send(request.as_bytes());
         assert_eq!(client.read(false).status, status, "{path}");
     }
+    // A proxy often names the loopback address that it asks.
+    for added in [
+        "forwarded: for=1.2.3.4",
+        "x-forwarded-for: 1.2.3.4",
+        "via: 1.1 proxy",
+    ] {
+        let request = format!("GET /metrics HTTP/1.1\r\nhost: localhost\r\n{added}\r\n\r\n");
+        client.send(request.as_bytes());
+        assert_eq!(client.read(false).status, 401, "{added}");
+    }
     for (scope, status) in [
         ("admin", 200),
         ("analyst", 200),
@@ -34,6 +44,14 @@ fn probes_and_the_monitor_of_this_machine_need_no_token() {
         client.send(request.as_bytes());
         assert_eq!(client.read(false).status, status, "{scope}");
     }
+}
+
+#[test]
+fn without_a_host_nobody_is_the_monitor_of_this_machine() {
+    let guarded = Guarded::start(10);
+    let mut client = guarded.harness.connect();
+    client.send(b"GET /metrics HTTP/1.0\r\n\r\n");
+    assert_eq!(client.read(false).status, 401);
 }
 
 #[test]
@@ -82,6 +100,16 @@ fn whoever_switches_a_server_with_keys_shows_a_token_of_the_scope_admin() {
     let guarded = Guarded::start(10);
     let mut client = Client::connect(guarded.harness.admin);
     let state = ("GET", "/v1/state");
+    // A proxy often names the loopback address that it asks.
+    for added in [
+        "forwarded: for=1.2.3.4",
+        "x-forwarded-for: 1.2.3.4",
+        "via: 1.1 proxy",
+    ] {
+        let request = format!("GET /metrics HTTP/1.1\r\nhost: localhost\r\n{added}\r\n\r\n");
+        client.send(request.as_bytes());
+        assert_eq!(client.read(false).status, 401, "{added}");
+    }
     for (scope, status) in [
         ("admin", 200),
         ("analyst", 403),

@@ -195,6 +195,20 @@ fn an_app_sees_who_stores_are_and_none_of_their_figures() {
 }
 
 #[test]
+fn how_many_rows_there_are_is_told_to_analysts() {
+    for (k, is_hidden) in [(10, true), (1, false)] {
+        let guarded = Guarded::start(k);
+        for scope in ["store:a", "merchant:m", "app"] {
+            let data = guarded.get(scope, "/v1/info/generation").data();
+            assert_eq!(data["rows"].is_null(), is_hidden, "{scope} {k}");
+            assert_eq!(data.get("suppressed").is_some(), is_hidden, "{scope} {k}");
+        }
+        let data = guarded.get("analyst", "/v1/info/generation").data();
+        assert!(data["rows"]["used"].is_u64());
+    }
+}
+
+#[test]
 fn each_lookup_of_a_batch_is_answered_as_it_would_be_alone() {
     let guarded = Guarded::start(10);
     let rows: Vec<_> = table()
