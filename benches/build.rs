@@ -25,7 +25,8 @@ use nightshard_builder::{
     stores::StoreTable,
 };
 use nightshard_format::{
-    histogram::Method, regular::RegularRule, staleness::STALE_AFTER_DAYS_DEFAULT,
+    histogram::Method, privacy::PRIVACY_K_DEFAULT, regular::RegularRule,
+    staleness::STALE_AFTER_DAYS_DEFAULT,
 };
 
 const STAGES: [Stage; 5] = [
@@ -106,6 +107,7 @@ fn plan(layout: &str, input: &Path, staging: &Path, threads: NonZeroUsize) -> Bu
         as_of: None,
         histogram_method: Method::Exact,
         regular: RegularRule::default(),
+        privacy_k: PRIVACY_K_DEFAULT,
         runs: RUNS_DEFAULT,
         memory_bytes: 1 << 30,
         threads: threads.get(),

@@ -2,10 +2,9 @@
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
-use anyhow::Context;
 use nightshard_deploy::{Cluster, Switched};
 
-use crate::exit::UsageError;
+use crate::{exit::UsageError, server_token};
 
 /// Which servers are switched together.
 #[derive(Debug, clap::Args)]
@@ -16,7 +15,7 @@ pub(crate) struct ClusterArgs {
     /// How many of them must have the generation ready before it is selected: all, or a number.
     #[arg(long, value_name = "N", default_value = "all")]
     quorum: Quorum,
-    /// A file with the token that the servers ask for.
+    /// A file with the token that the servers ask for [default: NIGHTSHARD_TOKEN, if it is set].
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// How long they may take to have it ready, in seconds.
@@ -56,14 +55,7 @@ impl ClusterArgs {
                 return Err(UsageError(problem).into());
             }
         };
-        let token = match &self.token_file {
-            Some(path) => {
-                let text = std::fs::read_to_string(path);
-                let text = text.with_context(|| format!("--token-file {}", path.display()))?;
-                Some(text.trim().to_owned())
-            }
-            None => None,
-        };
+        let token = server_token::find(self.token_file.as_deref(), "--token-file")?;
         let patience = Duration::from_secs(self.prepare_seconds);
         Ok(Cluster::new(servers, token, quorum, patience))
     }

@@ -1,14 +1,19 @@
 //! `nightshard.toml`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+};
 
 use nightshard_builder::{build::RUNS_DEFAULT, data_tests};
 use nightshard_deploy::{
     FetchConfig, StorageConfig, controller::ControllerConfig, gate::Thresholds,
 };
 use nightshard_format::{
-    histogram::Method, key::PARTITIONS, regular::RegularRule, staleness::STALE_AFTER_DAYS_DEFAULT,
+    histogram::Method, key::PARTITIONS, privacy::PRIVACY_K_DEFAULT, regular::RegularRule,
+    staleness::STALE_AFTER_DAYS_DEFAULT,
 };
+use nightshard_server::AccessConfig;
 use serde::Deserialize;
 
 use crate::exit::UsageError;
@@ -21,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) histogram: Histogram,
     /// Who is a regular.
     pub(crate) loyalty: Loyalty,
+    /// What is hidden.
+    pub(crate) privacy: Privacy,
     /// How datasets are cut.
     pub(crate) shards: Shards,
     /// Daily series beside the rows.
@@ -37,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) fetch: FetchConfig,
     /// How a server serves.
     pub(crate) server: nightshard_server::Config,
+    /// Which keys make and verify tokens.
+    pub(crate) access: AccessConfig,
 }
 
 /// The table `[histogram]`.
@@ -71,6 +80,22 @@ impl Loyalty {
     /// Returns who is a regular.
     pub(crate) fn rule(&self) -> nightshard_format::Result<RegularRule> {
         RegularRule::new(self.regular_visits, self.regular_days)
+    }
+}
+
+/// The table `[privacy]`.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Privacy {
+    /// So many cards hide each other; 1: nothing is hidden but what a token does not cover.
+    pub(crate) k: NonZeroU32,
+}
+
+impl Default for Privacy {
+    fn default() -> Self {
+        Self {
+            k: PRIVACY_K_DEFAULT,
+        }
     }
 }
 
@@ -134,7 +159,7 @@ impl Config {
         }
         let rule = self.loyalty.rule();
         rule.map_err(|error| format!("[loyalty]: {error}"))?;
-        self.server.check()
+        self.server.check(&self.access)
     }
 }
 
@@ -167,6 +192,7 @@ mod tests {
         let mut expected = [
             "histogram",
             "loyalty",
+            "privacy",
             "shards",
             "series",
             "data_tests",
@@ -175,6 +201,7 @@ mod tests {
             "controller",
             "fetch",
             "server",
+            "access",
         ];
         expected.sort_unstable();
         assert_eq!(named, expected);

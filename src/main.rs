@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod access_keys;
 mod card_key;
 mod cluster;
 mod commands;
@@ -17,6 +18,7 @@ mod parent;
 mod progress;
 mod publication;
 mod repository;
+mod server_token;
 mod size;
 mod staging;
 mod stop;
@@ -55,6 +57,7 @@ enum Command {
     Mark(commands::mark::MarkArgs),
     Reclaim(commands::reclaim::ReclaimArgs),
     Serve(commands::serve::ServeArgs),
+    Token(commands::token::TokenArgs),
 }
 
 fn main() -> ExitCode {
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
         Command::Mark(args) => commands::mark::run(args),
         Command::Reclaim(args) => commands::reclaim::run(args),
         Command::Serve(args) => commands::serve::run(args),
+        Command::Token(args) => commands::token::run(args),
     };
     result.unwrap_or_else(|error| exit::report(&error))
 }

@@ -1,6 +1,6 @@
 //! What a build is asked for, and what it leaves behind.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, sync::Arc};
 
 use nightshard_format::{
     calendar::Day, histogram::Method, manifest::Manifest, quality::QualityReport,
@@ -48,8 +48,8 @@ pub struct BuildPlan {
     pub histogram_method: Method,
     /// Who is a regular of a store.
     pub regular: RegularRule,
-    /// How many cards an atom has at least; with 1 nothing is hidden.
-    pub privacy_k: u64,
+    /// How many cards hide each other; 1: none need to.
+    pub privacy_k: NonZeroU32,
     /// Runs that the partitions of a dataset are cut into.
     pub runs: u16,
     /// Anonymous memory that the build may use, in bytes.

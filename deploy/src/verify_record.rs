@@ -4,8 +4,8 @@ use nightshard_format::{
     Error, Result,
     calendar::{Month, quarter_of},
     record::{
-        self, AtomMonth, AtomSummary, LoyaltyRecord, MonthRecord, Postings, Ranking,
-        SERIES_OF_DAYS, SideSeries, Summary, split_atoms_key,
+        self, AtomMonth, AtomSummary, BenchmarkRecord, Growth, LoyaltyRecord, MonthRecord, Postings,
+        RankBy, Ranking, SERIES_OF_DAYS, SideSeries, Summary, split_atoms_key,
     },
     shard::{Identity, Record, Span},
 };
@@ -21,11 +21,18 @@ pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()
         (_, Span::Month(month)) if SERIES_OF_DAYS.contains(&dataset) => value
             .and_then(|value| MonthRecord::parse(month, value))
             .and_then(|record| record.verify()),
-        (record::RANKINGS | record::CATALOG, Span::Current) => value.and_then(check_ranking),
+        (record::RANKINGS | record::CATALOG, Span::Current) => {
+            let by = RankBy::of_key(dataset, record.key);
+            let is_growth = matches!(by, Some(RankBy::Growth | RankBy::YearGrowth));
+            value.and_then(|value| check_ranking(value, is_growth))
+        }
         (record::SEARCH, Span::Current) => value.and_then(check_postings),
         (record::SERIES, Span::Current) => value
             .and_then(SideSeries::parse)
             .and_then(|series| series.visit(|_day, _value| ())),
+        (record::BENCHMARKS, Span::Month(month)) => value
+            .and_then(|value| BenchmarkRecord::parse(month, value))
+            .map(|_record| ()),
         (record::LOYALTY, span) => value
             .and_then(|value| LoyaltyRecord::parse(span, value))
             .and_then(|record| record.verify()),
@@ -79,17 +86,24 @@ fn is_union(union: u64, sizes: impl Iterator<Item = u64> + Clone) -> bool {
     (largest..=sizes.fold(0, u64::saturating_add)).contains(&union)
 }
 
-fn check_ranking(value: &[u8]) -> Result<()> {
+fn check_ranking(value: &[u8], is_growth: bool) -> Result<()> {
     let ranking = Ranking::parse(value)?;
     let mut rest = value.len();
+    let mut last = None;
     for position in 0..ranking.len() {
-        let id = ranking.get(position);
-        let id = id.ok_or_else(|| damaged("ranking", "an id is outside it"))?;
-        if id.contains(&0) {
+        let entry = ranking.entry(position);
+        let entry = entry.ok_or_else(|| damaged("ranking", "an id is outside it"))?;
+        if is_growth {
+            let growth = ranking.growth(position)?.unwrap_or_default();
+            if last.is_some_and(|last: Growth| last.compare(growth).is_lt()) {
+                return Err(damaged("ranking", "what grew more comes later"));
+            }
+            last = Some(growth);
+        } else if entry.contains(&0) {
             return Err(damaged("ranking", "an id holds a NUL"));
         }
         // Each id's end takes four bytes; the ids lie one after the other, so none is in two.
-        rest -= 4 + id.len();
+        rest -= 4 + entry.len();
     }
     if rest == 4 {
         Ok(())
@@ -152,7 +166,8 @@ mod tests {
         key::PartitionRun,
         record::{
             AtomCards, AtomGroup, DayCards, EntityKind, MonthBuilder, MonthTotals, Posting, Run,
-            StoreProfile, SummaryBuilder, encode_postings, encode_ranking, encode_side_series,
+            StoreProfile, SummaryBuilder, encode_growth_ranking, encode_postings, encode_ranking,
+            encode_side_series,
         },
     };
 
@@ -279,6 +294,26 @@ mod tests {
     }
 
     #[test]
+    fn rankings_by_growth_that_lack_one_or_do_not_descend_are_found() {
+        let growth = |now| Growth { now, before: 60 };
+        for (second, is_right) in [
+            (growth(1), true),
+            (growth(2), true),
+            (Growth::default(), true),
+            (growth(3), false),
+        ] {
+            let entries = [(&b"a"[..], growth(2)), (b"b", second)];
+            let mut value = Vec::new();
+            encode_growth_ranking(entries.into_iter(), &mut value).unwrap();
+            assert_eq!(check_ranking(&value, true).is_ok(), is_right, "{second:?}");
+            assert!(check_ranking(&value, false).is_err());
+        }
+        let mut value = Vec::new();
+        encode_ranking([&b"a"[..]].into_iter(), &mut value).unwrap();
+        assert!(check_ranking(&value, true).is_err());
+    }
+
+    #[test]
     fn postings_that_do_not_ascend_are_found() {
         let posting = |kind, id| Posting { kind, id };
         let (store, region) = (EntityKind::Store, EntityKind::Region);
@@ -389,6 +424,25 @@ mod tests {
             (b"regions", "of no market or place"),
         ] {
             assert_key_found(key, Span::Current, &value, problem);
+        }
+    }
+
+    #[test]
+    fn benchmarks_of_what_cannot_be_are_found() {
+        let march = Span::Month(Month::new(2018, 3).unwrap());
+        // The month is hidden; of the quarter there are six others.
+        let right = [1 | 2 | 8, 6, 50, 200, 1, 0, 0, 128];
+        assert_found(record::BENCHMARKS, march, &right, "");
+        for (at, byte, problem) in [
+            (0, 3 | 4 | 8, "does not end with its span"),
+            (0, 0, "it has no period"),
+            (1, 0, "compares a store with none"),
+            (7, 128 | 101, "above 100"),
+            (7, 50, "ends early"),
+        ] {
+            let mut value = right.to_vec();
+            value[at] = byte;
+            assert_found(record::BENCHMARKS, march, &value, problem);
         }
     }
 

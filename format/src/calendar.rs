@@ -121,6 +121,14 @@ impl Month {
         valid.then(|| Self(year * 12 + month.cast_signed() - 1))
     }
 
+    /// Returns the last month that has ended with a day.
+    #[must_use]
+    pub fn last_ended(day: Day) -> Self {
+        let month = day.month();
+        let is_over = month.days().last == day;
+        Self(month.0 - i32::from(!is_over))
+    }
+
     /// Returns the calendar year.
     #[must_use]
     pub fn year(self) -> i32 {

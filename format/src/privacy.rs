@@ -1,12 +1,14 @@
 //! How many cards hide each of them in what is told of many stores together (docs/privacy.md).
 
+use std::num::NonZeroU32;
+
 use crate::{Error, Result, manifest::Manifest};
 
 /// The entry of a manifest's configuration that says how many cards an atom has at least; 1 hides nothing.
 pub const PRIVACY_K_KEY: &str = "privacy.k";
 
-/// So many unless configured.
-pub const PRIVACY_K_DEFAULT: u64 = 10;
+/// So many cards are behind each figure that may not be told of fewer, unless configured.
+pub const PRIVACY_K_DEFAULT: NonZeroU32 = NonZeroU32::new(10).expect("it is not 0");
 
 /// How many cards hide one another.
 ///

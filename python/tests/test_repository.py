@@ -13,6 +13,7 @@ import pytest
 
 
 DATASETS = [
+    "benchmarks",
     "catalog",
     "categories",
     "loyalty",

@@ -3,19 +3,19 @@
 //! Each shard is what the manifest says, but a manifest may lack some. Every record that another
 //! one counts or names is counted, so that whatever is missing is found before it is asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nightshard_format::{
     Error, Result,
-    calendar::Month,
+    calendar::{Day, Month},
     generation::Generation,
     manifest::Transactions,
     privacy::Privacy,
     record::{
-        ATOMS, AtomSummary, CATALOG, CATEGORIES, EntityKind, LOYALTY, MARKET_ALL, MARKETS,
+        ATOMS, AtomSummary, BENCHMARKS, CATALOG, CATEGORIES, EntityKind, LOYALTY, MARKET_ALL, MARKETS,
         PROTECTED_DATASETS, Postings, RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, Ranking,
-        SEARCH, SERIES_OF_DAYS, STORES, Summary, atoms_key, loyalty_spans, place_ranking_key,
-        ranking_key, region_category_key,
+        SEARCH, SERIES_OF_DAYS, STORES, Summary, atoms_key, benchmark_months, loyalty_spans,
+        place_ranking_key, ranking_key, region_category_key,
     },
     shard::{Mapped, Search, Span},
     text::{TermKind, term_key},
@@ -98,7 +98,7 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
         expect("rows of the market", rows, manifest.rows.used)?;
     }
     for dataset in kept.datasets().iter().copied() {
-        let named = named(generation, dataset)?;
+        let named = named(generation, dataset, manifest.day_range()?.last)?;
         for (month, count) in named.months {
             let found = len(generation, dataset, Span::Month(month));
             expect(&format!("{dataset} of {month}"), found, count)?;
@@ -106,6 +106,10 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
         for (span, count) in named.loyalty {
             let found = len(generation, LOYALTY, span);
             expect(&format!("loyalty of {span}"), found, count)?;
+        }
+        for (month, count) in named.benchmarks {
+            let found = len(generation, BENCHMARKS, Span::Month(month));
+            expect(&format!("benchmarks of {month}"), found, count)?;
         }
     }
     expect(
@@ -126,7 +130,10 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
         for id in list(generation, CATEGORIES.as_bytes())? {
             has_ranking(generation, by, None, Some(&id))?;
         }
-        check_places(generation, kept, by)?;
+        // How places grew is told of none but exactly.
+        if kept == Kept::Days || matches!(by, RankBy::Transactions | RankBy::Amount) {
+            check_places(generation, kept, by)?;
+        }
     }
     Ok(())
 }
@@ -251,36 +258,54 @@ struct Named {
     months: BTreeMap<Month, u64>,
     /// Of stores alone.
     loyalty: BTreeMap<Span, u64>,
+    /// Likewise.
+    benchmarks: BTreeMap<Month, u64>,
 }
 
-/// Returns how many records of each month and of loyalty the summaries of a dataset name.
-fn named(generation: &Generation<Mapped>, dataset: &str) -> Result<Named> {
+impl Named {
+    fn add(&mut self, months: impl Iterator<Item = Month>) {
+        for month in months {
+            *self.months.entry(month).or_default() += 1;
+        }
+    }
+}
+
+/// Returns how many records of each month, of loyalty and of benchmarks the summaries of a dataset name, in
+/// data whose last row is of a day.
+fn named(generation: &Generation<Mapped>, dataset: &str, last_row: Day) -> Result<Named> {
     let mut named = Named::default();
     for shard in generation.table(dataset, Span::Current).shards() {
         for record in shard.iter() {
-            let months = months_of(dataset, record?.value.in_place()?)?;
+            let value = record?.value.in_place()?;
+            if dataset == ATOMS {
+                let summary = AtomSummary::parse(value)?;
+                named.add(summary.months.iter().map(|totals| totals.month));
+                continue;
+            }
+            let summary = Summary::parse(value)?;
+            let months = summary.months.iter().map(|totals| totals.month);
             if dataset == STORES {
-                for span in loyalty_spans(months.iter().copied()) {
+                for span in loyalty_spans(months.clone()) {
                     *named.loyalty.entry(span).or_default() += 1;
                 }
+                for month in benchmarked(&summary, last_row) {
+                    *named.benchmarks.entry(month).or_default() += 1;
+                }
             }
-            for month in months {
-                *named.months.entry(month).or_default() += 1;
-            }
+            named.add(months);
         }
     }
     Ok(named)
 }
 
-/// Returns the months that a summary names.
-fn months_of(dataset: &str, summary: &[u8]) -> Result<Vec<Month>> {
-    Ok(if dataset == ATOMS {
-        let summary = AtomSummary::parse(summary)?;
-        summary.months.iter().map(|totals| totals.month).collect()
-    } else {
-        let summary = Summary::parse(summary)?;
-        summary.months.iter().map(|totals| totals.month).collect()
-    })
+/// Returns the months in which a store has a record of benchmarks.
+fn benchmarked(summary: &Summary, last_row: Day) -> BTreeSet<Month> {
+    if summary.profile.region.is_none() || summary.profile.category.is_none() {
+        return BTreeSet::new();
+    }
+    let months = summary.months.iter();
+    let with_sales = months.filter(|totals| totals.statistics.sale_count() > 0);
+    benchmark_months(with_sales.map(|totals| totals.month), last_row)
 }
 
 /// Returns how many records there are in all runs of a span.

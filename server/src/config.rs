@@ -10,7 +10,7 @@ use std::{
 use nightshard_format::shard::MemoryPolicy;
 use serde::Deserialize;
 
-use crate::api::ANSWER_BYTES_MAX;
+use crate::{access::AccessConfig, api::ANSWER_BYTES_MAX};
 
 /// How a server serves.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -63,11 +63,11 @@ const TIME_MS_MAX: u64 = 86_400_000;
 const HEAD_BYTES_MAX: u64 = 1 << 20;
 
 impl Config {
-    /// Checks that every value is one that a server can work with.
+    /// Checks that every value is one that a server can work with under `access`.
     ///
     /// # Errors
     /// A line that names the first key at fault and its bounds.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self, access: &AccessConfig) -> Result<(), String> {
         let limits = &self.limits;
         for (key, value, bounds) in [
             ("poll_ms", self.poll_ms.get(), 1..=TIME_MS_MAX),
@@ -124,7 +124,8 @@ impl Config {
                 ));
             }
         }
-        self.admin.check()
+        access.check()?;
+        self.admin.check(access.is_guarded())
     }
 
     pub(crate) fn poll(&self) -> Duration {
@@ -243,10 +244,12 @@ impl AdminConfig {
     ///
     /// # Errors
     /// A line that names the key at fault.
-    fn check(&self) -> Result<(), String> {
+    fn check(&self, has_keys: bool) -> Result<(), String> {
+        let is_guarded = has_keys || self.token_file.is_some();
         match self.listen {
-            Some(listen) if !listen.ip().is_loopback() && self.token_file.is_none() => {
-                let rule = "only a loopback address can be served without server.admin.token_file";
+            Some(listen) if !listen.ip().is_loopback() && !is_guarded => {
+                let rule = "only a loopback address can be served without server.admin.token_file \
+                            or access.keys";
                 Err(format!("server.admin.listen: {rule}, not {listen}"))
             }
             _ => Ok(()),
@@ -269,7 +272,8 @@ mod tests {
 
     #[test]
     fn values_that_no_server_can_work_with_are_named() {
-        assert_eq!(Config::default().check(), Ok(()));
+        let open = AccessConfig::default();
+        assert_eq!(Config::default().check(&open), Ok(()));
         for (text, key) in [
             (
                 r#"{"limits": {"request_line_bytes": 0}}"#,
@@ -297,9 +301,18 @@ mod tests {
             ),
         ] {
             let given: Config = serde_json::from_str(text).unwrap();
-            let error = given.check().unwrap_err();
+            let error = given.check(&open).unwrap_err();
             assert!(error.contains(key), "{error}");
         }
+    }
+
+    #[test]
+    fn keys_let_the_admin_interface_listen_beyond_loopback() {
+        let given = r#"{"admin": {"listen": "10.0.0.1:8081"}}"#;
+        let given: Config = serde_json::from_str(given).unwrap();
+        let keys = r#"{"keys": [{"id": "a", "path": "a.key"}]}"#;
+        let keys: AccessConfig = serde_json::from_str(keys).unwrap();
+        assert_eq!(given.check(&keys), Ok(()));
     }
 
     #[test]

@@ -39,6 +39,7 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) struct Progress {
     stream: Arc<TcpStream>,
     metrics: Arc<Metrics>,
+    is_local: bool,
     is_busy: AtomicBool,
     answers: AtomicU32,
     /// Answers that hyper has, but that are not written yet.
@@ -47,13 +48,20 @@ pub(crate) struct Progress {
 
 impl Progress {
     fn new(stream: Arc<TcpStream>, metrics: Arc<Metrics>) -> Self {
+        let peer = stream.peer_addr();
         Self {
             stream,
             metrics,
+            is_local: peer.is_ok_and(|peer| peer.ip().to_canonical().is_loopback()),
             is_busy: AtomicBool::new(false),
             answers: AtomicU32::new(0),
             unwritten: Mutex::new(Vec::with_capacity(1)),
         }
+    }
+
+    /// Returns whether the client is on this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        self.is_local
     }
 
     /// Takes note that a request was answered.
@@ -312,6 +320,7 @@ impl LimitedStream {
                 Ok(written) if written == farewell.len() => {
                     self.shared.metrics.answered(Counted {
                         resource: Resource::Unknown,
+                        scope: None,
                         status: problem.status,
                         latency: self.reading_since.map_or(Duration::ZERO, |at| at.elapsed()),
                     });

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Instant};
 use hyper::{Method, StatusCode, header::ORIGIN, http::request::Parts};
 
 use crate::{
+    access::Caller,
     api::{
         ANSWER_BYTES_MAX, Lookup, batch, cursor::Cursor, datasets::Value, parameters::Parameters,
         route::Route,
@@ -36,6 +37,10 @@ pub(crate) enum Step {
 pub(crate) struct Exchange<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) parts: &'a Parts,
+    /// Who asks, if who needs a token shows a good one.
+    pub(crate) caller: Option<&'a Caller>,
+    /// Whether the request came from this machine.
+    pub(crate) is_local: bool,
     pub(crate) kept: Option<&'a Kept>,
     pub(crate) route: Option<Route<'a>>,
     pub(crate) started: Instant,
@@ -46,16 +51,23 @@ pub(crate) struct Exchange<'a> {
 /// What is to be done about a request that is in order.
 enum Decision<'a> {
     Answer(Answer),
-    LookUp(&'a Arc<ServedGeneration>, Parameters<'a>),
+    LookUp(&'a Arc<ServedGeneration>, Parameters<'a>, &'a Caller),
     WaitFor(u64),
 }
 
 impl<'a> Exchange<'a> {
     /// Takes up again a request whose generation was chosen before.
-    pub(crate) fn aside(shared: &'a Shared, parts: &'a Parts, started: Instant) -> Self {
+    pub(crate) fn aside(
+        shared: &'a Shared,
+        parts: &'a Parts,
+        caller: Option<&'a Caller>,
+        started: Instant,
+    ) -> Self {
         Self {
             shared,
             parts,
+            caller,
+            is_local: false,
             kept: None,
             route: Route::parse(parts.uri.path()),
             started,
@@ -65,8 +77,8 @@ impl<'a> Exchange<'a> {
 
     /// Answers, or says that it is to be done aside; returns the generation chosen, too.
     pub(crate) fn step(&self) -> (Step, Option<&'a Arc<ServedGeneration>>) {
-        let (served, parameters) = match self.decide() {
-            Ok(Decision::LookUp(served, parameters)) => (served, parameters),
+        let (served, parameters, caller) = match self.decide() {
+            Ok(Decision::LookUp(served, parameters, caller)) => (served, parameters, caller),
             Ok(Decision::WaitFor(number)) => return (Step::WaitFor(number), None),
             Ok(Decision::Answer(answer)) => return (Step::Done(answer), None),
             Err(problem) => return (Step::Done(problem.into()), None),
@@ -78,7 +90,7 @@ impl<'a> Exchange<'a> {
         if self.route == Some(Route::Batch) {
             return (aside(), Some(served));
         }
-        let step = match self.look_up(served, parameters, Work::inline()) {
+        let step = match self.look_up(served, parameters, caller, Work::inline()) {
             Ok(answer) => Step::Done(answer),
             Err(Failure::Heavy) => aside(),
             Err(failure) => Step::Done(explain(failure).into()),
@@ -89,11 +101,12 @@ impl<'a> Exchange<'a> {
     /// Decides what is to be done, short of looking anything up.
     fn decide(&self) -> Result<Decision<'a>, Problem> {
         check_lengths(self.parts, &self.shared.config.limits)?;
-        host::check(self.parts)?;
+        let method = &self.parts.method;
+        let is_preflight = *method == Method::OPTIONS && self.shared.origins.is_enabled();
+        let caller = self.check_caller(is_preflight)?;
         let path = self.parts.uri.path();
         let route = self.route.as_ref().ok_or_else(|| no_such_path(path))?;
-        let method = &self.parts.method;
-        if *method == Method::OPTIONS && self.shared.origins.is_enabled() {
+        if is_preflight {
             return Ok(Decision::Answer(Answer::empty()));
         }
         let allowed = match route {
@@ -109,6 +122,7 @@ impl<'a> Exchange<'a> {
             let text = self.tell_operator(route)?;
             return Ok(Decision::Answer(Answer::text(StatusCode::OK, text)));
         }
+        let caller = caller.ok_or_else(Problem::unauthorized)?;
         let kept = self.kept()?;
         let served = match self.pinned(kept, &mut parameters)? {
             Some(pinned) => pinned,
@@ -118,12 +132,36 @@ impl<'a> Exchange<'a> {
             },
         };
         if *route != Route::Batch {
-            let etag = served.etag(self.target());
+            let etag = served.etag(self.target(), caller);
             if let Some(encoding) = matching_etag(&self.parts.headers, etag) {
                 return Ok(Decision::Answer(Answer::not_modified(etag, encoding)));
             }
         }
-        Ok(Decision::LookUp(served, parameters))
+        Ok(Decision::LookUp(served, parameters, caller))
+    }
+
+    /// Checks that whoever asks may, and returns them; probes, preflight requests and this machine's
+    /// monitor need not say who they are.
+    fn check_caller(&self, is_preflight: bool) -> Result<Option<&'a Caller>, Problem> {
+        let names_loopback = host::names_loopback(self.parts)?;
+        // Where tokens are shown, a page under another name has nothing to show.
+        if !names_loopback && !self.shared.access.is_guarded() {
+            return Err(host::misdirected());
+        }
+        let is_open = match self.route {
+            Some(Route::Health | Route::Ready) => true,
+            Some(Route::Metrics) => self.is_local && names_loopback && host::is_direct(self.parts),
+            Some(_) => is_preflight,
+            None => false,
+        };
+        if is_open {
+            return Ok(self.caller);
+        }
+        let caller = self.caller.ok_or_else(Problem::unauthorized)?;
+        if let Some(route) = &self.route {
+            caller.check(route)?;
+        }
+        Ok(Some(caller))
     }
 
     /// Returns what a resource of operations says of the server itself.
@@ -240,25 +278,28 @@ impl<'a> Exchange<'a> {
         &self,
         served: &ServedGeneration,
         parameters: Parameters<'_>,
+        caller: &Caller,
         mut work: Work,
     ) -> Result<Answer> {
         let route = self.route.as_ref();
         let route = route.ok_or_else(|| no_such_path(self.parts.uri.path()))?;
         if let Route::Packed { dataset, key } = route {
             parameters.finish()?;
-            return self.value(Value::find(served, dataset, key)?, served, &mut work);
+            let etag = served.etag(self.target(), caller);
+            return self.value(Value::find(served, dataset, key)?, etag, &mut work);
         }
         let mut json = Json::with_capacity(1_024);
         json.head(served.envelope());
         let mut lookup = Lookup {
             served,
+            caller,
             json: &mut json,
             work: &mut work,
             quotes_large: false,
         };
         lookup.write(route, parameters)?;
         json.end_object();
-        let etag = served.etag(self.target());
+        let etag = served.etag(self.target(), caller);
         if matches_any(&self.parts.headers) {
             return Ok(Answer::not_modified(etag, Encoding::Identity));
         }
@@ -266,13 +307,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// Answers with a value as it was packed.
-    fn value(
-        &self,
-        value: Value<'_>,
-        served: &ServedGeneration,
-        work: &mut Work,
-    ) -> Result<Answer> {
-        let etag = served.etag(self.target());
+    fn value(&self, value: Value<'_>, etag: u64, work: &mut Work) -> Result<Answer> {
         if matches_any(&self.parts.headers) {
             return Ok(Answer::not_modified(etag, Encoding::Identity));
         }
@@ -292,6 +327,7 @@ impl<'a> Exchange<'a> {
         &self,
         served: &ServedGeneration,
         body: &[u8],
+        caller: &Caller,
         mut work: Work,
     ) -> Result<Answer> {
         let mut parameters = Parameters::parse(self.parts.uri.query())?;
@@ -300,6 +336,7 @@ impl<'a> Exchange<'a> {
         json.head(served.envelope());
         let mut lookup = Lookup {
             served,
+            caller,
             json: &mut json,
             work: &mut work,
             quotes_large: false,
@@ -336,6 +373,7 @@ impl<'a> Exchange<'a> {
         let now = Instant::now();
         let counted = Counted {
             resource: self.route.as_ref().map_or(Resource::Unknown, Resource::of),
+            scope: self.caller.map(Caller::kind),
             status: answer.status(),
             latency: now.saturating_duration_since(self.started),
         };
@@ -344,11 +382,10 @@ impl<'a> Exchange<'a> {
             let generation = chosen.unwrap_or(serving.generation());
             self.shared.source(generation, serving, now)
         });
-        let origins = &self.shared.origins;
         let origin = self.parts.headers.get(ORIGIN);
-        let mut reply = answer.into_response(body, served, origins, origin);
+        let mut reply = answer.into_response(body, served, self.shared, origin);
         if is_preflight {
-            origins.allow_request(reply.headers_mut());
+            self.shared.origins.allow_request(reply.headers_mut());
         }
         (reply, counted)
     }

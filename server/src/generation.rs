@@ -17,6 +17,7 @@ use nightshard_format::{
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::{
+    access::Caller,
     complete,
     json::Json,
     problem::Problem,
@@ -231,9 +232,9 @@ impl ServedGeneration {
         self.media_types.get(dataset)
     }
 
-    /// Returns the digits of the entity tag of what `target`, a path and query, answers.
-    pub(crate) fn etag(&self, target: &str) -> u64 {
-        xxh3_64_with_seed(target.as_bytes(), self.etag_seed)
+    /// Returns the digits of the entity tag of what `target`, a path and query, answers a caller.
+    pub(crate) fn etag(&self, target: &str, caller: &Caller) -> u64 {
+        xxh3_64_with_seed(target.as_bytes(), self.etag_seed ^ caller.tag())
     }
 
     /// Returns every answer's beginning, up to its data.

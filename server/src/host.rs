@@ -6,7 +6,11 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use hyper::{StatusCode, Version, header::HOST, http::request::Parts};
+use hyper::{
+    StatusCode, Version,
+    header::{FORWARDED, HOST, VIA},
+    http::request::Parts,
+};
 
 use crate::problem::{Problem, Result};
 
@@ -14,10 +18,31 @@ use crate::problem::{Problem, Result};
 ///
 /// # Errors
 /// 400 for a header that is missing or repeated, 421 for another host.
+pub(crate) fn check(parts: &Parts) -> Result<(), Problem> {
+    if names_loopback(parts)? {
+        Ok(())
+    } else {
+        Err(misdirected())
+    }
+}
+
+/// Returns the problem of a request for another host.
 ///
 /// # Source
-/// RFC 9112, section 3.2; RFC 9110, section 15.5.20.
-pub(crate) fn check(parts: &Parts) -> Result<(), Problem> {
+/// RFC 9110, section 15.5.20.
+pub(crate) fn misdirected() -> Problem {
+    let detail = "this server answers for localhost and loopback addresses only";
+    Problem::new(StatusCode::MISDIRECTED_REQUEST, detail)
+}
+
+/// Returns whether a request names loopback hosts only, in its target and in its header.
+///
+/// # Errors
+/// 400 for a header that is missing or repeated.
+///
+/// # Source
+/// RFC 9112, section 3.2.
+pub(crate) fn names_loopback(parts: &Parts) -> Result<bool, Problem> {
     let wrong = |detail| Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     let mut headers = parts.headers.get_all(HOST).iter();
     let header = headers.next();
@@ -29,12 +54,15 @@ pub(crate) fn check(parts: &Parts) -> Result<(), Problem> {
     }
     let header = header.map(|value| value.to_str().unwrap_or_default());
     let target = parts.uri.authority().map(|authority| authority.as_str());
-    if header.into_iter().chain(target).all(is_loopback) {
-        Ok(())
-    } else {
-        let detail = "this server answers for localhost and loopback addresses only";
-        Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail))
-    }
+    Ok(header.into_iter().chain(target).all(is_loopback))
+}
+
+/// Returns whether a request says that it came without a proxy, many of which name the server by its loopback
+/// address: it names a host, and nobody added for whom it was sent on.
+pub(crate) fn is_direct(parts: &Parts) -> bool {
+    let added = [FORWARDED.as_str(), VIA.as_str(), "x-forwarded-for"];
+    let is_added = |name: &str| parts.headers.contains_key(name);
+    parts.headers.contains_key(HOST) && !added.into_iter().any(is_added)
 }
 
 /// Returns whether a host, with a port or without, is this machine by any reading.

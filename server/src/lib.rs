@@ -3,7 +3,8 @@
 //! A [`Server`] answers from whatever its [`Switch`] serves. A [`Follower`] watches the selection
 //! of a [`Source`], opens, verifies and warms each new generation aside, and swaps. A request
 //! takes one generation at entry and is answered from it alone, whatever happens meanwhile. An
-//! [`Admin`] has generations prepared before they are selected, and says how far the server is.
+//! [`Admin`] has generations prepared before they are selected, and says how far the server is. An
+//! [`Access`] says who may ask what.
 //!
 //! ```no_run
 //! # async fn example(
@@ -20,6 +21,7 @@
 //! # }
 //! ```
 
+mod access;
 mod admin;
 mod api;
 mod at_least;
@@ -60,6 +62,7 @@ mod switch;
 mod waiting;
 mod work;
 
+pub use access::{Access, AccessConfig, AccessError, Claims, Key, KeyFile, Scope};
 pub use admin::{Admin, Token};
 pub use clock::Clock;
 pub use config::{AdminConfig, Config, Cors, Limits, Scrub};

@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use crate::{
+    access::Access,
     admin::{Admin, Token},
     clock::{Clock, SystemClock},
     config::Config,
@@ -34,17 +35,23 @@ pub struct Server {
 }
 
 impl Server {
-    /// Makes a server that serves nothing yet.
+    /// Makes a server that serves nothing yet, and then everyone who reaches it.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self::with_clock(config, Arc::new(SystemClock::default()))
+        Self::with_access(config, Access::default())
+    }
+
+    /// Makes a server that asks of its callers what `access` says.
+    #[must_use]
+    pub fn with_access(config: Config, access: Access) -> Self {
+        Self::with_clock(config, access, Arc::new(SystemClock::default()))
     }
 
     /// Makes a server with its own idea of the time.
     #[must_use]
-    pub fn with_clock(config: Config, clock: Arc<dyn Clock>) -> Self {
+    pub fn with_clock(config: Config, access: Access, clock: Arc<dyn Clock>) -> Self {
         Self {
-            shared: Arc::new(Shared::new(config, clock)),
+            shared: Arc::new(Shared::new(config, access, clock)),
         }
     }
 

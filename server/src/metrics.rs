@@ -12,7 +12,7 @@ use std::{
 use hyper::StatusCode;
 use tokio::time::Instant;
 
-use crate::{generation::Serving, outlook::Outlook, resource::Resource};
+use crate::{access::ScopeKind, generation::Serving, outlook::Outlook, resource::Resource};
 
 /// Upper ends of the classes of latency, in microseconds.
 const LATENCY_US: [u64; 12] = [
@@ -47,6 +47,8 @@ impl Default for ByResource {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Counted {
     pub(crate) resource: Resource,
+    /// What the caller's token is of, or that they need none.
+    pub(crate) scope: Option<ScopeKind>,
     pub(crate) status: StatusCode,
     /// From the request's head to its answer.
     pub(crate) latency: Duration,
@@ -68,6 +70,9 @@ pub(crate) struct Requests {
 pub(crate) struct Metrics {
     answers_unwritten: AtomicU64,
     behind: AtomicU64,
+    /// Requests by the kind of their scope, and last those without.
+    scopes: [AtomicU64; ScopeKind::ALL.len() + 1],
+    tokens_refused: AtomicU64,
     resources: ByResource,
     connections_open: AtomicU64,
     connections_refused: AtomicU64,
@@ -86,9 +91,12 @@ impl Metrics {
     pub(crate) fn answered(&self, answer: Counted) {
         let Counted {
             resource,
+            scope,
             status,
             latency,
         } = answer;
+        let kind = ScopeKind::ALL.iter().position(|kind| scope == Some(*kind));
+        self.scopes[kind.unwrap_or(ScopeKind::ALL.len())].fetch_add(1, Relaxed);
         let counters = &self.resources.0[resource.index()];
         let known = STATUSES.iter().position(|known| *known == status.as_str());
         counters.by_status[known.unwrap_or(STATUSES.len() - 1)].fetch_add(1, Relaxed);
@@ -106,6 +114,11 @@ impl Metrics {
     /// Counts a request whose client has seen a later selection elsewhere.
     pub(crate) fn was_behind(&self) {
         self.behind.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a token that is not good.
+    pub(crate) fn token_refused(&self) {
+        self.tokens_refused.fetch_add(1, Relaxed);
     }
 
     /// Returns how many requests of callers there were.
@@ -182,6 +195,7 @@ impl Metrics {
                 text.sample_if_any("nightshard_requests_total", &labels, count.load(Relaxed));
             }
         }
+        self.render_scopes(&mut text);
         text.family(
             "nightshard_request_seconds",
             "histogram",
@@ -202,6 +216,12 @@ impl Metrics {
                 "counter",
                 "Requests refused since their clients have seen a later selection.",
                 &self.behind,
+            ),
+            (
+                "nightshard_tokens_refused_total",
+                "counter",
+                "Requests whose token was not good.",
+                &self.tokens_refused,
             ),
             (
                 "nightshard_connections_open",
@@ -267,6 +287,17 @@ impl Metrics {
         render_repository(outlook, &mut text);
         render_serving(serving, unix_seconds, &mut text);
         text.0
+    }
+}
+
+impl Metrics {
+    fn render_scopes(&self, text: &mut Text) {
+        let name = "nightshard_requests_by_scope_total";
+        text.family(name, "counter", "Requests answered, by who asked.");
+        let kinds = ScopeKind::ALL.into_iter().map(ScopeKind::as_str);
+        for (kind, count) in kinds.chain(["none"]).zip(&self.scopes) {
+            text.sample_if_any(name, &format!("scope=\"{kind}\""), count.load(Relaxed));
+        }
     }
 }
 
@@ -424,6 +455,7 @@ mod tests {
             let latency = Duration::from_micros(micros);
             metrics.answered(Counted {
                 resource: Resource::Search,
+                scope: (micros > 25).then_some(ScopeKind::App),
                 status: StatusCode::OK,
                 latency,
             });
@@ -431,6 +463,8 @@ mod tests {
         let text = metrics.render(None, &Outlook::default(), 0);
         for line in [
             "nightshard_requests_total{resource=\"/v1/search\",status=\"200\"} 4",
+            "nightshard_requests_by_scope_total{scope=\"app\"} 2",
+            "nightshard_requests_by_scope_total{scope=\"none\"} 2",
             "nightshard_request_seconds_bucket{resource=\"/v1/search\",le=\"0.000025\"} 2",
             "nightshard_request_seconds_bucket{resource=\"/v1/search\",le=\"10\"} 3",
             "nightshard_request_seconds_bucket{resource=\"/v1/search\",le=\"+Inf\"} 4",

@@ -54,6 +54,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 
+    /// Makes the problem of a caller who shows no good token, whatever is wrong with it.
+    pub(crate) fn unauthorized() -> Self {
+        let detail = "the token is missing or wrong: Authorization: Bearer TOKEN";
+        Self::new(StatusCode::UNAUTHORIZED, detail)
+    }
+
     /// Makes the problem of a method that a resource has not.
     pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
         Self {

@@ -11,12 +11,11 @@ use hyper::{
     Response, StatusCode,
     header::{
         ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
-        HeaderValue, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+        HeaderValue, RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
     },
 };
 
 use crate::{
-    cors::Origins,
     encoding::Encoding,
     generation::{GENERATION, ServedGeneration, Serving, header_value},
     problem::Problem,
@@ -164,9 +163,11 @@ impl Answer {
         self,
         body: Bytes,
         served: Option<Source<'_>>,
-        origins: &Origins,
+        shared: &Shared,
         origin: Option<&HeaderValue>,
     ) -> Response<Full<Bytes>> {
+        let origins = &shared.origins;
+        let is_refused = self.status == StatusCode::UNAUTHORIZED;
         let is_temporary = self.status == StatusCode::SERVICE_UNAVAILABLE;
         let mut response = Response::new(Full::new(body));
         *response.status_mut() = self.status;
@@ -183,7 +184,7 @@ impl Answer {
             Some(etag) => {
                 headers.insert(ETAG, etag_value(etag, self.encoding));
                 headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-                headers.insert(VARY, vary(origins));
+                headers.insert(VARY, vary(shared));
             }
             None => {
                 headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -195,6 +196,9 @@ impl Answer {
         }
         if let Some(allow) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        if is_refused {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if is_temporary {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
@@ -227,11 +231,13 @@ impl Content {
     }
 }
 
-fn vary(origins: &Origins) -> HeaderValue {
-    HeaderValue::from_static(if origins.vary() {
-        "Accept-Encoding, Origin"
-    } else {
-        "Accept-Encoding"
+/// Returns by what headers of requests answers differ.
+fn vary(shared: &Shared) -> HeaderValue {
+    HeaderValue::from_static(match (shared.access.is_guarded(), shared.origins.vary()) {
+        (false, false) => "Accept-Encoding",
+        (false, true) => "Accept-Encoding, Origin",
+        (true, false) => "Accept-Encoding, Authorization",
+        (true, true) => "Accept-Encoding, Authorization, Origin",
     })
 }
 

@@ -4,6 +4,7 @@
 //! is read only where a range cuts it, where single days or weeks are asked for, or where cards
 //! have to be told apart over a range that is no named period.
 
+mod benchmark;
 mod loyalty;
 
 use nightshard_format::{
@@ -16,6 +17,7 @@ use nightshard_format::{
     statistics::Statistics,
 };
 
+pub(crate) use self::benchmark::Compared;
 use crate::{
     pattern::Pattern,
     problem::Result,

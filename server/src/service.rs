@@ -17,12 +17,14 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Body, Incoming},
+    header::AUTHORIZATION,
     http::request::Parts,
     service::Service,
 };
 use tokio::{sync::Semaphore, time::timeout_at};
 
 use crate::{
+    access::{Access, Caller},
     api::{parameters::Parameters, route::Route},
     at_least,
     clock::Clock,
@@ -44,6 +46,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    pub(crate) access: Access,
     pub(crate) switch: Arc<Switch>,
     pub(crate) outlook: Arc<Outlook>,
     pub(crate) metrics: Arc<Metrics>,
@@ -56,7 +59,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(config: Config, access: Access, clock: Arc<dyn Clock>) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             switch: Arc::new(Switch::new(config.keep_mapped.get())),
@@ -66,8 +69,20 @@ impl Shared {
             clock,
             waiting: Waiting::new(config.limits.waiting_answers_bytes),
             aside: Arc::new(Semaphore::new(processors * 2)),
+            access,
             config,
         }
+    }
+
+    /// Returns who asks, or `None` for who shows no good token and needs one.
+    pub(crate) fn identify(&self, parts: &Parts, now: Instant) -> Option<Caller> {
+        let caller = self
+            .access
+            .identify(&parts.headers, self.clock.unix_seconds(now));
+        if caller.is_none() && parts.headers.contains_key(AUTHORIZATION) {
+            self.metrics.token_refused();
+        }
+        caller
     }
 
     /// Returns what an answer says of the generation that it was made from.
@@ -129,10 +144,13 @@ impl Service<Request<Incoming>> for Api {
     fn call(&self, request: Request<Incoming>) -> Answering {
         let started = Instant::now();
         let (parts, body) = request.into_parts();
+        let caller = self.shared.identify(&parts, started);
         let kept = self.shared.switch.load();
         let exchange = Exchange {
             shared: &self.shared,
             parts: &parts,
+            caller: caller.as_ref(),
+            is_local: self.progress.is_local(),
             kept: kept.as_deref(),
             route: Route::parse(parts.uri.path()),
             started,
@@ -145,10 +163,10 @@ impl Service<Request<Incoming>> for Api {
                 self.progress.answered(counted);
                 Answering::Now(Some(reply))
             }
-            Step::Aside(serving) => self.go_on(started, |aside| async move {
+            Step::Aside(serving) => self.go_on(caller, started, |aside| async move {
                 aside.answer(parts, body, serving).await
             }),
-            Step::WaitFor(number) => self.go_on(started, |aside| async move {
+            Step::WaitFor(number) => self.go_on(caller, started, |aside| async move {
                 aside.wait(parts, body, number).await
             }),
         }
@@ -157,7 +175,12 @@ impl Service<Request<Incoming>> for Api {
 
 impl Api {
     /// Answers aside.
-    fn go_on<F>(&self, started: Instant, answer: impl FnOnce(Aside) -> F) -> Answering
+    fn go_on<F>(
+        &self,
+        caller: Option<Caller>,
+        started: Instant,
+        answer: impl FnOnce(Aside) -> F,
+    ) -> Answering
     where
         F: Future<Output = (Reply, Counted)> + Send + 'static,
     {
@@ -166,6 +189,7 @@ impl Api {
         let answer = answer(Aside {
             shared: Arc::clone(&self.shared),
             progress: Arc::clone(&self.progress),
+            caller,
             started,
         });
         Answering::Aside(Box::pin(async move {
@@ -181,10 +205,15 @@ impl Api {
 struct Aside {
     shared: Arc<Shared>,
     progress: Arc<Progress>,
+    caller: Option<Caller>,
     started: Instant,
 }
 
 impl Aside {
+    fn exchange<'a>(&'a self, parts: &'a Parts) -> Exchange<'a> {
+        Exchange::aside(&self.shared, parts, self.caller.as_ref(), self.started)
+    }
+
     /// Answers once a selection is served, or will not be soon.
     async fn wait(self, parts: Parts, body: Incoming, number: u64) -> (Reply, Counted) {
         let patience = self.shared.config.at_least_wait();
@@ -196,7 +225,7 @@ impl Aside {
             let kept = self.shared.switch.load();
             let exchange = Exchange {
                 kept: kept.as_deref(),
-                ..Exchange::aside(&self.shared, &parts, self.started)
+                ..self.exchange(&parts)
             };
             match exchange.step() {
                 (Step::Done(answer), chosen) => return exchange.reply(answer, chosen),
@@ -218,7 +247,7 @@ impl Aside {
             Ok(answer) => answer,
             Err(failure) => explain(failure).into(),
         };
-        let exchange = Exchange::aside(&self.shared, &parts, self.started);
+        let exchange = self.exchange(&parts);
         exchange.reply_from(answer, None, Some(&serving))
     }
 
@@ -235,15 +264,16 @@ impl Aside {
         let work = Work::until(deadline, &waiter);
         let (shared, parts) = (Arc::clone(&self.shared), Arc::clone(parts));
         let (serving, started) = (serving.clone(), self.started);
+        let caller = self.caller.clone().ok_or_else(Problem::unauthorized)?;
         let look_up = move || {
-            let exchange = Exchange::aside(&shared, &parts, started);
+            let exchange = Exchange::aside(&shared, &parts, Some(&caller), started);
             let served = serving.generation();
             if is_batch {
-                exchange.write_batch(served, &body, work)
+                exchange.write_batch(served, &body, &caller, work)
             } else {
                 let mut parameters = Parameters::parse(parts.uri.query())?;
                 let _chosen = parameters.take("generation");
-                exchange.look_up(served, parameters, work)
+                exchange.look_up(served, parameters, &caller, work)
             }
         };
         tokio::select! {
@@ -321,7 +351,11 @@ mod tests {
             .enable_time()
             .build()
             .unwrap();
-        let shared = Shared::new(Config::default(), Arc::new(SystemClock::default()));
+        let shared = Shared::new(
+            Config::default(),
+            Access::default(),
+            Arc::new(SystemClock::default()),
+        );
         let places = shared.aside.available_permits();
         let (release, released) = channel::<()>();
         let (ending, ended) = channel::<()>();

@@ -266,6 +266,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         as_of: args.as_of,
         histogram_method: config.histogram.method,
         regular: config.loyalty.rule()?,
+        privacy_k: config.privacy.k,
         runs: config.shards.runs,
         memory_bytes: args.memory,
         threads: threads.get(),

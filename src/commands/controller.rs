@@ -28,6 +28,7 @@ use crate::{
     config::Config,
     exit::{self, UsageError},
     output::{print, print_json},
+    server_token,
     stop::Stop,
 };
 
@@ -125,12 +126,8 @@ impl Controller {
         let own = own.ok_or_else(|| usage("it has no table [controller]".into()))?;
         own.check().map_err(usage)?;
         let schedule = own.schedule().map_err(usage)?;
-        let token = own.token_file.as_ref().map(|file| {
-            let token = std::fs::read_to_string(file);
-            token.map_err(|error| {
-                usage(format!("controller.token_file {}: {error}", file.display()))
-            })
-        });
+        let option = format!("--config {path}: controller.token_file");
+        let token = server_token::find(own.token_file.as_deref(), &option)?;
         let repository = open(own.served(), &config).await?;
         let apart = match own.publish_to {
             Some(_) => Some(open(&own.repository, &config).await?),
@@ -140,7 +137,7 @@ impl Controller {
             schedule,
             repository,
             apart,
-            token: token.transpose()?.map(|token| token.trim().to_owned()),
+            token,
             path,
             own,
             config,

@@ -11,7 +11,7 @@ use clap::Parser;
 use nightshard_builder::generate::{self, OutputLayout, Plan};
 
 use super::{build, serve};
-use crate::{exit::UsageError, progress::Shown};
+use crate::{config::Config, exit::UsageError, progress::Shown};
 
 /// Generate transactions, build them, publish into a local folder and serve it.
 #[derive(Debug, clap::Args)]
@@ -43,8 +43,9 @@ const CARDS: u32 = 50_000;
 
 /// Runs every step and serves until told to stop.
 pub(crate) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
+    let config = Config::default();
     // What can go wrong does so before half a million rows are made.
-    let bound = serve::Bound::take(args.listen)?;
+    let bound = serve::Bound::take(args.listen, &config.access)?;
     let base = format!("http://{}", bound.address()?);
     let folder = &args.folder;
     take_folder(folder)?;
@@ -89,7 +90,7 @@ pub(crate) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
          curl '{base}/v1/markets/all/statistics?group_by=quarter'\n  \
          curl '{base}/v1/markets/all/histogram?bins=8'"
     ));
-    serve::run_bound(serve, bound)
+    serve::run_bound(serve, config, bound)
 }
 
 /// Makes the folder, or takes one that is empty or that an earlier demo made.

@@ -1,6 +1,7 @@
 //! `nightshard inspect`: what a generation, a shard or one record contains.
 
 mod atoms;
+mod benchmark;
 mod generation;
 mod loyalty;
 mod mixes;

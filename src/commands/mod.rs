@@ -19,4 +19,5 @@ pub(crate) mod scan;
 pub(crate) mod select;
 pub(crate) mod serve;
 pub(crate) mod stats;
+pub(crate) mod token;
 pub(crate) mod verify;

@@ -16,7 +16,7 @@ use nightshard_format::{
     manifest::GenerationId,
     shard::{HugePages, IndexResidence, MemoryPolicy, RecordAccess},
 };
-use nightshard_server::{AdminConfig, RepositorySource, Server, Token};
+use nightshard_server::{AccessConfig, AdminConfig, RepositorySource, Server, Token};
 use tokio::{
     net::TcpListener,
     runtime::{Handle, Runtime},
@@ -26,7 +26,7 @@ use tokio::{
 };
 use tracing_subscriber::EnvFilter;
 
-use crate::{config::Config, exit::UsageError, repository::open_to_serve};
+use crate::{access_keys, config::Config, exit::UsageError, repository::open_to_serve};
 
 /// Serve the generation that a repository selects, and follow its selection.
 #[derive(Debug, clap::Args)]
@@ -89,9 +89,9 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    /// Takes an address.
-    pub(crate) fn take(listen: SocketAddr) -> anyhow::Result<Self> {
-        if !listen.ip().is_loopback() {
+    /// Takes an address, which strangers can reach only where keys tell who they are.
+    pub(crate) fn take(listen: SocketAddr, access: &AccessConfig) -> anyhow::Result<Self> {
+        if !listen.ip().is_loopback() && !access.is_guarded() {
             let text = "--listen: without keys only a loopback address can be served, not";
             return Err(UsageError(format!("{text} {listen}")).into());
         }
@@ -111,25 +111,29 @@ impl Bound {
 
 /// Serves until told to stop.
 pub(crate) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
-    let bound = Bound::take(args.listen)?;
-    run_bound(args, bound)
+    let config = Config::read(args.config.as_deref())?;
+    let bound = Bound::take(args.listen, &config.access)?;
+    run_bound(args, config, bound)
 }
 
 /// Serves on an address that was taken before.
-pub(crate) fn run_bound(args: ServeArgs, bound: Bound) -> anyhow::Result<ExitCode> {
+pub(crate) fn run_bound(args: ServeArgs, config: Config, bound: Bound) -> anyhow::Result<ExitCode> {
     let Config {
         storage,
         fetch,
         server: mut config,
+        access: keys,
+        privacy,
         ..
-    } = Config::read(args.config.as_deref())?;
+    } = config;
+    let access = access_keys::open(&keys, privacy.k)?;
     config.keep_mapped = args.keep_mapped.unwrap_or(config.keep_mapped);
     config.poll_ms = args.poll_ms.unwrap_or(config.poll_ms);
     config.memory = args.memory.change(config.memory);
     config.admin.listen = args.admin.or(config.admin.listen);
     // The file is right by itself: what is wrong comes from an option.
     config
-        .check()
+        .check(&keys)
         .map_err(|problem| UsageError(format!("--poll-ms, --admin: {problem}")))?;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
     // Whoever runs this inside another command may have a subscriber already.
@@ -141,7 +145,8 @@ pub(crate) fn run_bound(args: ServeArgs, bound: Bound) -> anyhow::Result<ExitCod
     let opening = open_to_serve(&args.from, &storage, fetch, args.cache);
     let repository = runtime.block_on(opening)?.with_memory(config.memory);
     let desk = runtime.block_on(Desk::take(&config.admin))?;
-    let drained = runtime.block_on(serve(listener, desk, repository, Server::new(config)));
+    let server = Server::with_access(config, access);
+    let drained = runtime.block_on(serve(listener, desk, repository, server));
     // Threads that still verify a candidate are not waited for.
     runtime.shutdown_background();
     if !drained? {

@@ -18,3 +18,4 @@ mod series;
 mod serving;
 #[path = "../support/mod.rs"]
 mod support;
+mod tokens;

@@ -109,7 +109,7 @@ def named_periods(day):
 class Subject:
     """A build that is served, and its rows."""
 
-    def __init__(self, folder, payments, stores, currency):
+    def __init__(self, folder, payments, stores, currency, *options):
         self.folder = folder
         self.rows = duckdb.connect()
         self.rows.execute("SET threads = 2")
@@ -117,6 +117,13 @@ class Subject:
                           [str(payments)])
         self.rows.execute("SET VARIABLE currency = ?", [currency])
         self.rows.execute((FOLDER / "payments.sql").read_text())
+        self.rows.execute(
+            "CREATE TABLE dimension (store_id TEXT, merchant_id TEXT, region TEXT, category TEXT)")
+        if stores:
+            self.rows.execute("INSERT INTO dimension BY NAME SELECT COLUMNS(lambda name: name IN "
+                              "('store_id', 'merchant_id', 'region', 'category')) "
+                              "FROM read_csv(?, all_varchar = true, header = true)", [str(stores)])
+        self.rows.execute((FOLDER / "stores.sql").read_text())
         [[self.first, self.last]] = self.rows.execute(
             "FROM payments SELECT min(day), max(day)").fetchall()
         series = folder / "series.csv"
@@ -125,7 +132,7 @@ class Subject:
                           "CAST(value AS DOUBLE) AS value FROM read_csv(?, all_varchar = true)",
                           [str(series)])
         command = [BINARY, "build", "--quiet", "--input", payments, "--output", folder / "repository",
-                   "--series", series]
+                   "--series", series, *options]
         environment = {**os.environ, "NIGHTSHARD_CARD_KEY": "11" * 32}
         subprocess.run(command + (["--stores", stores] if stores else []), check=True,
                        env=environment, stdout=subprocess.DEVNULL)

@@ -19,6 +19,6 @@ SELECT
     CAST(amount_minor AS BIGINT) AS amount,
     -- As they stand, of those that the file has.
     COLUMNS(lambda name: name IN ('card_company', 'channel', 'payment_method', 'is_foreign', 'installments',
-        'points_used', 'country', 'campaign', 'product')),
+        'points_used', 'country', 'campaign', 'product', 'region', 'category')),
 FROM believed
 WHERE currency = getvariable('currency');

@@ -29,6 +29,7 @@ pub(crate) fn command<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -
 pub(crate) fn in_test_environment(mut command: Command) -> Command {
     command
         .env_remove("RUST_LOG")
+        .env_remove("NIGHTSHARD_TOKEN")
         .env("RUST_BACKTRACE", "0")
         .env("NIGHTSHARD_CARD_KEY", CARD_KEY)
         .stdin(Stdio::null());

@@ -1,19 +1,22 @@
-//! Lists: stores by size, whole and by region and category, and the regions and categories by size.
+//! Lists: stores by size and growth, whole and by region and category, and the regions and categories
+//! likewise.
 
 use std::collections::BTreeMap;
 
 use nightshard_format::record::{
-    CATALOG, CATEGORIES, RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, SERIES, StoreProfile,
-    encode_ranking, place_ranking_key, ranking_key,
+    CATALOG, CATEGORIES, RANKINGS, REGIONS, RankBy, SERIES, encode_growth_ranking, encode_ranking,
+    ranking_key,
 };
 
-use super::shard_set::{CurrentRecord, Staged, Staging};
+use super::{
+    growth::StoreGrowth,
+    place_lists::PlaceSizes,
+    shard_set::{CurrentRecord, Staged, Staging},
+    size::Size,
+};
 use crate::{
     Result,
-    kernel::{
-        places::{Place, PlaceKind, Places},
-        row::StoreOrdinal,
-    },
+    kernel::{places::Places, row::StoreOrdinal},
     series::KnownSeries,
 };
 
@@ -36,7 +39,12 @@ pub struct StoreFacts {
     pub transactions: u64,
     /// Net sum, in minor units.
     pub amount: i128,
+    /// How much it grew; nothing until that is read from its months.
+    pub growth: StoreGrowth,
 }
+
+/// Ids in their order, each with what it is ordered by.
+pub(super) type Sized<'a> = Vec<(&'a [u8], Size)>;
 
 /// Writes the rankings of stores and of places, the lists of regions and categories, and that of side
 /// series where some were loaded.
@@ -46,20 +54,22 @@ pub struct StoreFacts {
 pub fn write_catalog(
     staging: &Staging,
     stores: &[StoreFacts],
-    (places, sizes): (&Places, &[Option<PlaceSize>]),
+    (places, sizes): (&Places, PlaceSizes<'_>),
     series: Option<&[KnownSeries<'_>]>,
 ) -> Result<Vec<Staged>> {
     let mut rankings = Vec::new();
     let mut lists = Vec::new();
     for by in RankBy::ALL {
-        let mut ranked: Vec<&StoreFacts> = stores.iter().collect();
-        let size = |store: &StoreFacts| store.size().by(by);
-        ranked.sort_unstable_by(|a, b| size(b).cmp(&size(a)).then_with(|| a.id.cmp(&b.id)));
-        for (key, ids) in group(by, &ranked) {
-            rankings.push(record(key, ids.into_iter())?);
+        let sized = stores.iter().map(|store| (store, Size::of(by, store)));
+        let mut ranked: Vec<(&StoreFacts, Size)> = sized.collect();
+        ranked.sort_unstable_by(|(a, size), (b, other)| {
+            size.descending(other).then_with(|| a.id.cmp(&b.id))
+        });
+        for (key, sized) in group(by, &ranked) {
+            rankings.push(sized_record(key, &sized)?);
         }
-        for (key, ids) in rank_places(by, places.list(), sizes) {
-            lists.push(record(key, ids.into_iter().map(str::as_bytes))?);
+        for (key, sized) in sizes.rank(by, places) {
+            lists.push(sized_record(key, &sized)?);
         }
     }
     let mut staged = staging.write_current(RANKINGS, rankings)?;
@@ -86,87 +96,19 @@ fn record<'a>(key: Vec<u8>, ids: impl ExactSizeIterator<Item = &'a [u8]>) -> Res
     })
 }
 
-/// What stores and places are ordered by.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PlaceSize {
-    /// Number of rows.
-    pub transactions: u64,
-    /// Net sum, in minor units.
-    pub amount: i128,
-}
-
-impl PlaceSize {
-    fn by(self, by: RankBy) -> i128 {
-        match by {
-            RankBy::Transactions => self.transactions.into(),
-            RankBy::Amount => self.amount,
-        }
-    }
-}
-
-impl StoreFacts {
-    fn size(&self) -> PlaceSize {
-        PlaceSize {
-            transactions: self.transactions,
-            amount: self.amount,
-        }
-    }
-}
-
-/// Returns the sizes of places, by the sums of their stores.
-#[must_use]
-pub fn place_sizes(places: &Places, stores: &[StoreFacts]) -> Vec<Option<PlaceSize>> {
-    let mut sizes = vec![PlaceSize::default(); places.list().len()];
-    for store in stores {
-        for place in places.of_leaf(places.leaf_of(store.ordinal)) {
-            let size = &mut sizes[*place as usize];
-            size.transactions += store.transactions;
-            size.amount += store.amount;
-        }
-    }
-    sizes.into_iter().map(Some).collect()
-}
-
-/// Returns the ids of all regions, of all categories and of the categories of each region, the largest
-/// first, ties by id.
-fn rank_places<'a>(
-    by: RankBy,
-    places: &'a [Place],
-    sizes: &[Option<PlaceSize>],
-) -> BTreeMap<Vec<u8>, Vec<&'a str>> {
-    let mut lists = BTreeMap::<Vec<u8>, BTreeMap<&str, i128>>::new();
-    // There may be no region or category at all, and no category in a region: lists say so.
-    for dataset in [REGIONS, CATEGORIES] {
-        lists
-            .entry(place_ranking_key(by, dataset, None))
-            .or_default();
-    }
-    for (place, size) in places.iter().zip(sizes) {
-        let StoreProfile {
-            region, category, ..
-        } = &place.profile;
-        let (of, id) = match place.kind {
-            PlaceKind::RegionCategory => (region.as_deref(), category),
-            PlaceKind::Category => (None, category),
-            PlaceKind::Region => (None, region),
-        };
-        if let (PlaceKind::Region, Some(region)) = (place.kind, region) {
-            let key = place_ranking_key(by, REGION_CATEGORIES, Some(region));
-            lists.entry(key).or_default();
-        }
-        let key = place_ranking_key(by, place.kind.dataset(), of);
-        let list = lists.entry(key).or_default();
-        // What nothing is told of comes last.
-        let size = size.map_or(i128::MIN, |size| size.by(by));
-        list.extend(id.as_deref().map(|id| (id, size)));
-    }
-    let ranked = |(key, sizes): (_, BTreeMap<_, _>)| {
-        let mut ids: Vec<(&str, i128)> = sizes.into_iter().collect();
-        // A stable sort keeps the order of ids among equals.
-        ids.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
-        (key, ids.into_iter().map(|(id, _)| id).collect())
+/// Makes the record of a ranking by size or growth.
+fn sized_record(key: Vec<u8>, sized: &Sized<'_>) -> Result<CurrentRecord> {
+    let grown = sized.iter().map(|(id, size)| Some((*id, size.growth?)));
+    let Some(grown) = grown.collect::<Option<Vec<_>>>() else {
+        return record(key, sized.iter().map(|(id, _)| *id));
     };
-    lists.into_iter().map(ranked).collect()
+    let mut value = Vec::new();
+    encode_growth_ranking(grown.into_iter(), &mut value)?;
+    Ok(CurrentRecord {
+        key,
+        value,
+        terms: Vec::new(),
+    })
 }
 
 /// Returns the names of the series that have a value.
@@ -176,9 +118,9 @@ fn names<'a>(series: &[KnownSeries<'a>]) -> Vec<&'a str> {
 }
 
 /// Lists ranked stores under every filter that selects them.
-fn group<'a>(by: RankBy, ranked: &[&'a StoreFacts]) -> BTreeMap<Vec<u8>, Vec<&'a [u8]>> {
-    let mut groups = BTreeMap::<Vec<u8>, Vec<&[u8]>>::new();
-    for store in ranked {
+fn group<'a>(by: RankBy, ranked: &[(&'a StoreFacts, Size)]) -> BTreeMap<Vec<u8>, Sized<'a>> {
+    let mut groups = BTreeMap::<Vec<u8>, Sized<'_>>::new();
+    for (store, size) in ranked {
         let (region, category) = (store.region.as_deref(), store.category.as_deref());
         let mut filters = vec![(None, None)];
         filters.extend(region.map(|_| (region, None)));
@@ -188,7 +130,7 @@ fn group<'a>(by: RankBy, ranked: &[&'a StoreFacts]) -> BTreeMap<Vec<u8>, Vec<&'a
             groups
                 .entry(ranking_key(by, region, category))
                 .or_default()
-                .push(&store.id);
+                .push((&store.id, *size));
         }
     }
     groups

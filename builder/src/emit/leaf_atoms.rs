@@ -7,7 +7,7 @@ use nightshard_format::{
     record::{Change, MonthRecord},
 };
 
-use super::places::Months;
+use super::written::Written;
 use crate::{
     Result,
     kernel::{
@@ -44,7 +44,7 @@ pub struct LeafStore<'a> {
 /// [`crate::Error::Format`] if a shard that was just written cannot be read.
 pub fn leaf_atoms(
     stores: &[LeafStore<'_>],
-    months: &Months,
+    months: &Written,
     counts: &LeafCounts,
     hiding: Hiding,
     as_of: Day,
@@ -54,7 +54,7 @@ pub fn leaf_atoms(
     for month in months.months() {
         let mut of_month = LeafMonth::default();
         for store in stores {
-            if let Some(record) = months.get(month, store.id)? {
+            if let Some(record) = months.month(month, store.id)? {
                 add_store(&mut of_month, *store, &record)?;
             }
         }

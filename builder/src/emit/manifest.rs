@@ -49,9 +49,9 @@ pub fn manifest(plan: &BuildPlan, facts: Facts<'_>, shards: &[Staged]) -> Result
             plan.histogram_method.as_str().into(),
         ),
         ("layout.blake3".into(), layout.as_str().into()),
-        (PRIVACY_K_KEY.into(), plan.privacy_k.into()),
         (REGULAR_DAYS_KEY.into(), plan.regular.days().into()),
         (REGULAR_VISITS_KEY.into(), plan.regular.visits().into()),
+        (PRIVACY_K_KEY.into(), plan.privacy_k.get().into()),
         ("shards.runs".into(), plan.runs.into()),
     ]);
     if !plan.series.is_empty() {

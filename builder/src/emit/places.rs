@@ -1,21 +1,15 @@
 //! The shards of regions, categories, and the categories of each region: sums of what the shards of
 //! their stores say.
 
-use std::{collections::BTreeMap, str::FromStr};
-
-use nightshard_format::{
-    calendar::Month,
-    key::{self, PartitionRun},
-    record::MonthRecord,
-    shard::{Mapped, Shard, Span},
-};
+use nightshard_format::key::PartitionRun;
 
 use super::{
     catalog::StoreFacts,
     shard_set::{ShardSet, Staged, Staging},
+    written::Written,
 };
 use crate::{
-    Error, Result,
+    Result,
     kernel::{
         place_cards::PlaceDistances,
         place_days::PlaceDays,
@@ -23,59 +17,6 @@ use crate::{
         store_days::{DaysEncoder, EncodedRecords},
     },
 };
-
-/// The months of a dataset, as they were written into the staging folder.
-pub struct Months {
-    months: BTreeMap<Month, Vec<Shard<Mapped>>>,
-}
-
-impl Months {
-    /// Opens the shards of a dataset's months among those that were written.
-    ///
-    /// # Errors
-    /// [`Error::File`] if one cannot be read.
-    pub fn open(staged: &[Staged], dataset: &str) -> Result<Self> {
-        let mut months = BTreeMap::<Month, Vec<Shard<Mapped>>>::new();
-        for Staged { entry, path } in staged.iter().filter(|it| it.entry.dataset == dataset) {
-            if let Span::Month(month) = Span::from_str(&entry.span)? {
-                let shard = Mapped::open(path).and_then(Shard::open);
-                let shard = shard.map_err(|error| Error::File {
-                    path: path.clone(),
-                    problem: error.to_string(),
-                })?;
-                months.entry(month).or_default().push(shard);
-            }
-        }
-        Ok(Self { months })
-    }
-
-    /// Returns the months, in order.
-    pub(super) fn months(&self) -> impl Iterator<Item = Month> {
-        self.months.keys().copied()
-    }
-
-    /// Returns the month of a key, if it has one.
-    pub(super) fn get(&self, month: Month, key: &[u8]) -> Result<Option<MonthRecord<'_>>> {
-        let partition = key::partition_of(key::hash(key));
-        let mut shards = self.months.get(&month).into_iter().flatten();
-        let shard = shards.find(|shard| shard.identity().run.contains(partition));
-        let value = shard.map(|shard| shard.get(key)).transpose()?.flatten();
-        let Some(value) = value else {
-            return Ok(None);
-        };
-        Ok(Some(MonthRecord::parse(month, value.in_place()?)?))
-    }
-
-    /// Adds the days of a key to `days`.
-    fn add(&self, key: &[u8], days: &mut PlaceDays) -> Result<()> {
-        for month in self.months() {
-            if let Some(record) = self.get(month, key)? {
-                days.add(&record)?;
-            }
-        }
-        Ok(())
-    }
-}
 
 /// The records of some places, one after the other.
 pub struct PlaceRecords {
@@ -94,7 +35,7 @@ pub fn encode(
     distances: &PlaceDistances,
     places: &Places,
     stores: &[StoreFacts],
-    [of_stores, of_places]: &[Months; 2],
+    [of_stores, of_places]: &[Written; 2],
 ) -> Result<PlaceRecords> {
     let mut out = PlaceRecords {
         first: distances.first,
@@ -107,8 +48,8 @@ pub fn encode(
         let mut days = PlaceDays::default();
         for part in &place.parts {
             match part {
-                Part::Store(store) => of_stores.add(&stores[*store].id, &mut days)?,
-                Part::Place(place) => of_places.add(&list[*place as usize].key, &mut days)?,
+                Part::Store(store) => add(of_stores, &stores[*store].id, &mut days)?,
+                Part::Place(place) => add(of_places, &list[*place as usize].key, &mut days)?,
             }
         }
         days.encode(counts, &mut encoder, &mut out.records);
@@ -116,6 +57,16 @@ pub fn encode(
         out.ends.push(out.records.spans.len());
     }
     Ok(out)
+}
+
+/// Adds the days of a key to `days`.
+fn add(written: &Written, key: &[u8], days: &mut PlaceDays) -> Result<()> {
+    for month in written.months() {
+        if let Some(record) = written.month(month, key)? {
+            days.add(&record)?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes the records of places, in order, to shards.

@@ -7,6 +7,7 @@ use nightshard_format::{
 
 use super::{
     catalog::StoreFacts,
+    growth::StoreGrowth,
     shard_set::{ShardSet, Staged, Staging},
 };
 use crate::{
@@ -100,6 +101,7 @@ impl<'a> StoreShards<'a> {
                 category: store.profile.category,
                 transactions: store.totals.count,
                 amount: store.totals.sum,
+                growth: StoreGrowth::default(),
             });
         }
         Ok(records)

@@ -1,6 +1,7 @@
 //! The local engine: kernels on the threads of this process.
 
 mod atoms;
+mod benchmarks;
 mod cards;
 mod told;
 
@@ -28,7 +29,7 @@ use crate::{
     build::{BuildPlan, BuildReport, Built, MEMORY_MIN, Progress, SeriesReport, Stage},
     data_tests::{self, RowTests, Tested, TestedScan},
     emit::{
-        self, Facts, OrderedSink, PlaceSize, Staged, Staging, StoreShards, write_catalog,
+        self, Facts, OrderedSink, PlaceSizes, Staged, Staging, StoreFacts, StoreShards, write_catalog,
         write_search, write_side_series,
     },
     exchange::{Exchanged, Outbox, Scratch},
@@ -173,20 +174,28 @@ impl Engine<'_> {
         let dates = dates.ok_or_else(|| Error::NoRows("no day".into()))?;
         let as_of = plan.as_of.unwrap_or(dates.last);
         let mut shards = std::mem::take(&mut stores.staged);
-        let places = Stores {
+        self.measure_growth(&mut stores.facts, &shards, dates)?;
+        let places = stores.places()?;
+        let of_stores = Stores {
             facts: &stores.facts,
-            places: &stores.places()?,
+            places: &places,
             staged: &shards,
             as_of,
         };
         let told = match Hiding::of(plan.privacy_k) {
-            Some(hiding) => self.write_atoms(&reduced.card_days, &places, hiding)?,
-            None => self.write_exactly(&reduced, &places)?,
+            Some(hiding) => self.write_atoms(&reduced.card_days, &of_stores, hiding)?,
+            None => self.write_exactly(&reduced, &of_stores)?,
         };
         drop(reduced.card_days);
+        let compared = self.write_benchmarks(&stores.facts, (&shards, &told.cards), dates)?;
         lap(Stage::Places);
         let series = plan.series.as_of(as_of);
-        let rest = self.write_rest(&places, &told.sizes, &series)?;
+        let sizes = match &told.totals {
+            Some(totals) => PlaceSizes::Told(totals),
+            None => PlaceSizes::Exact(&stores.facts),
+        };
+        let rest = self.write_rest(&stores.facts, (&places, sizes), &series)?;
+        shards.extend(compared);
         shards.extend(told.staged);
         shards.extend(rest);
         shards.sort();
@@ -233,15 +242,14 @@ impl Engine<'_> {
     /// Writes lists, search words and side series.
     fn write_rest(
         &self,
-        stores: &Stores<'_>,
-        sizes: &[Option<PlaceSize>],
+        stores: &[StoreFacts],
+        places: (&Places, PlaceSizes<'_>),
         series: &[KnownSeries<'_>],
     ) -> Result<Vec<Staged>> {
         self.progress.begin(Stage::Finish, 3);
         let loaded = (!self.plan.series.is_empty()).then_some(series);
-        let places = (stores.places, sizes);
-        let catalog = || write_catalog(&self.staging, stores.facts, places, loaded);
-        let search = || write_search(&self.staging, stores.facts);
+        let catalog = || write_catalog(&self.staging, stores, places, loaded);
+        let search = || write_search(&self.staging, stores);
         let (catalog, search) = self.pool.install(|| rayon::join(catalog, search));
         let series = write_side_series(&self.staging, series);
         let mut shards = Vec::new();

@@ -7,7 +7,7 @@
 
 use nightshard_format::record::{Change, DayCards, Run};
 
-use super::card_memory::Sale;
+use super::{card_memory::Sale, period_cards::PeriodCards};
 
 /// A day and the distance to the same card's previous day, 0 for the card's first; ordered by
 /// day, then distance.
@@ -111,6 +111,12 @@ impl DistanceCounts {
     /// Adds up what was added.
     pub fn add_up(&mut self) {
         self.all_mut().into_iter().for_each(add_up);
+    }
+
+    /// Returns the distinct cards of months, quarters and years, after [`DistanceCounts::add_up`].
+    #[must_use]
+    pub fn period_cards(&self) -> PeriodCards {
+        PeriodCards::of(&self.cards)
     }
 
     /// Adds the counts of other cards.

@@ -1,5 +1,7 @@
 //! How much is enough to hide every card and every merchant.
 
+use std::num::NonZeroU32;
+
 /// Merchants with sales that a cell has at least, besides the one who asks.
 const OTHERS_MIN: usize = 5;
 
@@ -22,7 +24,8 @@ pub struct Hiding {
 impl Hiding {
     /// Returns what hides `k` cards; nothing needs hiding where that is 1.
     #[must_use]
-    pub fn of(k: u64) -> Option<Self> {
+    pub fn of(k: NonZeroU32) -> Option<Self> {
+        let k = u64::from(k.get());
         (k > 1).then_some(Self { k })
     }
 

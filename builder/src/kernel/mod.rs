@@ -8,6 +8,7 @@
 
 pub mod admission;
 pub mod atom_cards;
+pub mod benchmark;
 pub mod card_days;
 mod card_memory;
 mod card_order;
@@ -30,6 +31,7 @@ pub mod leaf_month;
 pub mod market;
 pub mod mix;
 mod month_mixes;
+pub mod period_cards;
 pub mod place_atoms;
 pub mod place_cards;
 pub mod place_days;

@@ -4,10 +4,12 @@
 //! specifies both.
 
 mod atoms;
+mod benchmark;
 mod buyers;
 mod changes;
 mod cold;
 mod day_lists;
+mod growth;
 mod hours;
 mod loyalty;
 mod loyalty_record;
@@ -25,7 +27,12 @@ mod summary;
 mod visits;
 
 pub use atoms::{AtomCards, AtomGroup, AtomMonth, AtomSummary, AtomTotals};
+pub use benchmark::{
+    Benchmark, BenchmarkRecord, Standing, benchmark_month, benchmark_months, benchmark_periods,
+    encode_benchmarks,
+};
 pub use changes::{Change, net_changes};
+pub use growth::{GROWTH_PARTS, Growth, WeekdaySums};
 pub use hours::{HALF_HOURS, HalfHour};
 pub use loyalty_record::{
     LoyaltyRecord, VisitsOf, encode_loyalty, loyalty_periods, loyalty_span, loyalty_spans,
@@ -35,7 +42,9 @@ pub use month::{DayPart, MonthRecord};
 pub use month_builder::{DAY_AMOUNTS_MAX, DayCards, MonthBuilder};
 pub use posting::{EntityKind, Posting, Postings, encode_postings};
 pub use quintiles::{Quintiles, RecencyFrequency, SCORES, Score};
-pub use ranking::{RankBy, Ranking, encode_ranking, place_ranking_key, ranking_key};
+pub use ranking::{
+    RankBy, Ranking, encode_growth_ranking, encode_ranking, place_ranking_key, ranking_key,
+};
 pub use runs::Run;
 pub use side_series::{SideSeries, encode_side_series};
 pub use summary::{MonthTotals, StoreProfile, Summary, SummaryBuilder};
@@ -70,9 +79,12 @@ pub const LOYALTY: &str = "loyalty";
 /// Dataset of what may be told of many stores together: an [`AtomSummary`] in `current`, an [`AtomMonth`] in each
 /// month, by [`atoms_key`].
 pub const ATOMS: &str = "atoms";
+/// Dataset of stores beside the others of their region and category: a [`BenchmarkRecord`] in each month with
+/// which a period ends that the store has a sale in.
+pub const BENCHMARKS: &str = "benchmarks";
 
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 13] = [
+pub const RESERVED_DATASETS: [&str; 14] = [
     STORES,
     MARKETS,
     SEARCH,
@@ -81,6 +93,7 @@ pub const RESERVED_DATASETS: [&str; 13] = [
     SERIES,
     LOYALTY,
     ATOMS,
+    BENCHMARKS,
     REGIONS,
     CATEGORIES,
     REGION_CATEGORIES,

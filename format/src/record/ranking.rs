@@ -1,8 +1,7 @@
 //! Stores in order of size, whole or of one region, category or both (docs/format.md, "Ranking").
 
-use std::str::FromStr;
-
-use crate::{Error, Result, bytes::Bytes};
+use super::{CATALOG, Growth};
+use crate::{Error, Result, bytes::Bytes, calendar::Month};
 
 /// What stores are ordered by, largest first, ties by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,31 +10,51 @@ pub enum RankBy {
     Transactions,
     /// Net sum.
     Amount,
+    /// Growth of the last month that has ended against the month before it.
+    Growth,
+    /// The same against the month a year before.
+    YearGrowth,
 }
 
 impl RankBy {
-    /// Every order, as written in `rank_by`.
-    pub const ALL: [Self; 2] = [Self::Transactions, Self::Amount];
+    /// Every order.
+    pub const ALL: [Self; 4] = [
+        Self::Transactions,
+        Self::Amount,
+        Self::Growth,
+        Self::YearGrowth,
+    ];
 
-    /// Returns the word of the HTTP interface.
+    /// Returns the word that stands for it in keys.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Transactions => "transactions",
             Self::Amount => "amount",
+            Self::Growth => "growth",
+            Self::YearGrowth => "growth_year",
         }
     }
-}
 
-impl FromStr for RankBy {
-    type Err = Error;
+    /// Returns the order of the ranking that has a key of `rankings` or of the catalog, or `None` if it
+    /// has none of its own.
+    #[must_use]
+    pub fn of_key(dataset: &str, key: &[u8]) -> Option<Self> {
+        let at = usize::from(dataset == CATALOG);
+        let word = key.split(|byte| *byte == 0).nth(at)?;
+        Self::ALL
+            .into_iter()
+            .find(|by| by.as_str().as_bytes() == word)
+    }
 
-    fn from_str(text: &str) -> Result<Self> {
-        let known = Self::ALL.into_iter().find(|order| order.as_str() == text);
-        known.ok_or_else(|| Error::Label {
-            value: text.to_owned(),
-            expected: "one of transactions, amount",
-        })
+    /// Returns the month that growth compares `month` with; `None` for what is no growth.
+    #[must_use]
+    pub fn month_before(self, month: Month) -> Option<Month> {
+        match self {
+            Self::Transactions | Self::Amount => None,
+            Self::Growth => Some(Month(month.0 - 1)),
+            Self::YearGrowth => Some(Month(month.0 - 12)),
+        }
     }
 }
 
@@ -91,16 +110,38 @@ pub fn encode_ranking<'a>(
     ids: impl ExactSizeIterator<Item = &'a [u8]>,
     out: &mut Vec<u8>,
 ) -> Result<()> {
+    encode_entries(ids.map(|id| (id, None)), out)
+}
+
+/// Appends the ids of a ranking by growth, in their order, each with its growth.
+///
+/// # Errors
+/// As [`encode_ranking`].
+pub fn encode_growth_ranking<'a>(
+    entries: impl ExactSizeIterator<Item = (&'a [u8], Growth)>,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    encode_entries(entries.map(|(id, growth)| (id, Some(growth))), out)
+}
+
+fn encode_entries<'a>(
+    entries: impl ExactSizeIterator<Item = (&'a [u8], Option<Growth>)>,
+    out: &mut Vec<u8>,
+) -> Result<()> {
     let too_long = |_| Error::invalid("ranking", "it exceeds 4 GiB");
-    let len = u32::try_from(ids.len()).map_err(too_long)?;
+    let len = u32::try_from(entries.len()).map_err(too_long)?;
     out.extend_from_slice(&len.to_le_bytes());
     let mut text = Vec::new();
-    for id in ids {
+    for (id, growth) in entries {
         if id.contains(&0) {
             let problem = format!("the id {:?} holds a NUL", String::from_utf8_lossy(id));
             return Err(Error::invalid("ranking", problem));
         }
         text.extend_from_slice(id);
+        if let Some(growth) = growth {
+            text.push(0);
+            growth.encode(&mut text);
+        }
         out.extend_from_slice(&u32::try_from(text.len()).map_err(too_long)?.to_le_bytes());
     }
     out.extend_from_slice(&text);
@@ -144,6 +185,30 @@ impl<'a> Ranking<'a> {
     /// Returns the id at `position`, the largest store being at 0, or `None` past the end.
     #[must_use]
     pub fn get(&self, position: usize) -> Option<&'a [u8]> {
+        self.entry(position)?.split(|byte| *byte == 0).next()
+    }
+
+    /// Returns the growth at `position` of a ranking by growth, or `None` past the end.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if there is none, or more than one.
+    pub fn growth(&self, position: usize) -> Result<Option<Growth>> {
+        let Some(entry) = self.entry(position) else {
+            return Ok(None);
+        };
+        let id_len = entry.iter().take_while(|byte| **byte != 0).count();
+        let mut bytes = Bytes::new(&entry[id_len..], "ranking");
+        bytes.u8()?;
+        let growth = Growth::decode(&mut bytes)?;
+        if bytes.is_empty() {
+            return Ok(Some(growth));
+        }
+        Err(Error::corrupt("ranking", "bytes follow a growth"))
+    }
+
+    /// Returns the bytes at `position`: an id, and in a ranking by growth what follows it.
+    #[must_use]
+    pub fn entry(&self, position: usize) -> Option<&'a [u8]> {
         let end_of = |position: usize| {
             let entry = self.ends.get(position * 4..)?;
             Bytes::new(entry, "ranking")
@@ -163,6 +228,7 @@ impl<'a> Ranking<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{RANKINGS, REGIONS};
 
     #[test]
     fn an_id_with_a_nul_is_not_written() {
@@ -170,6 +236,38 @@ mod tests {
             let written = encode_ranking(ids.into_iter(), &mut Vec::new());
             assert!(matches!(written, Err(Error::Invalid { .. })), "{written:?}");
         }
+    }
+
+    #[test]
+    fn growth_stands_behind_its_id() {
+        let growth = |now, before| Growth { now, before };
+        let entries: [(&[u8], Growth); 3] = [
+            (b"b", growth(i128::MAX, i128::MIN)),
+            (b"", growth(0, 0)),
+            (b"long id", growth(-7, 420)),
+        ];
+        let mut out = Vec::new();
+        encode_growth_ranking(entries.into_iter(), &mut out).unwrap();
+        let ranking = Ranking::parse(&out).unwrap();
+        for (position, (id, growth)) in entries.into_iter().enumerate() {
+            assert_eq!(ranking.get(position), Some(id));
+            assert_eq!(ranking.growth(position).unwrap(), Some(growth));
+        }
+        assert_eq!(ranking.growth(3).unwrap(), None);
+        let mut ids = Vec::new();
+        encode_ranking([&b"b"[..]].into_iter(), &mut ids).unwrap();
+        assert!(Ranking::parse(&ids).unwrap().growth(0).is_err());
+    }
+
+    #[test]
+    fn the_order_of_a_ranking_is_read_from_its_key() {
+        for by in RankBy::ALL {
+            let key = ranking_key(by, Some("growth"), None);
+            assert_eq!(RankBy::of_key(RANKINGS, &key), Some(by));
+            let key = place_ranking_key(by, REGIONS, None);
+            assert_eq!(RankBy::of_key(CATALOG, &key), Some(by));
+        }
+        assert_eq!(RankBy::of_key(CATALOG, b"regions"), None);
     }
 
     #[test]

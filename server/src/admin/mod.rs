@@ -1,7 +1,7 @@
 //! The interface for whoever switches many servers at once: prepare, follow, state.
 //!
 //! It has a listener of its own, since it changes what the server does: on loopback only, unless
-//! callers show a token.
+//! callers show a secret, or a token of the scope `admin`.
 
 mod state;
 mod token;
@@ -13,7 +13,7 @@ use std::{
 use hyper::{
     Method, Request, StatusCode,
     body::Incoming,
-    header::{AUTHORIZATION, HeaderValue, ORIGIN, WWW_AUTHENTICATE},
+    header::{AUTHORIZATION, ORIGIN},
     http::request::Parts,
     service::Service,
 };
@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 
 pub use self::token::Token;
 use crate::{
+    access::ScopeKind,
     api::parameters::Parameters,
     connection::Progress,
     exchange, host,
@@ -70,8 +71,6 @@ impl Admin {
         body: Incoming,
         started: Instant,
     ) -> Result<Answer, Problem> {
-        exchange::check_lengths(parts, &self.shared.config.limits)?;
-        self.check_caller(parts)?;
         let path = parts.uri.path();
         let resource = Path::parse(path).ok_or_else(|| no_such_path(path))?;
         resource.check_method(&parts.method)?;
@@ -92,17 +91,27 @@ impl Admin {
         Ok(Answer::json(StatusCode::ACCEPTED, state::of(&self.shared)))
     }
 
-    /// Checks that whoever asks may.
-    fn check_caller(&self, parts: &Parts) -> Result<(), Problem> {
+    /// Checks that a request is not too long and that whoever asks may; returns the scope of who
+    /// shows a token made with a key.
+    fn check(&self, parts: &Parts, started: Instant) -> Result<Option<ScopeKind>, Problem> {
+        exchange::check_lengths(parts, &self.shared.config.limits)?;
         if let Some(token) = &self.token {
             let mut given = parts.headers.get_all(AUTHORIZATION).iter();
             let matches = given.next().is_some_and(|given| token.is_shown(given));
-            return if matches && given.next().is_none() {
-                Ok(())
-            } else {
-                let detail = "the token is missing or wrong: Authorization: Bearer TOKEN";
-                Err(Problem::new(StatusCode::UNAUTHORIZED, detail))
+            if matches && given.next().is_none() {
+                return Ok(None);
+            }
+        }
+        if self.shared.access.is_guarded() {
+            let caller = self.shared.identify(parts, started);
+            let caller = caller.ok_or_else(Problem::unauthorized)?;
+            return match caller.kind() {
+                ScopeKind::Admin => Ok(Some(ScopeKind::Admin)),
+                _ => Err(caller.forbidden()),
             };
+        }
+        if self.token.is_some() {
+            return Err(Problem::unauthorized());
         }
         host::check(parts)?;
         // Browsers say where a page is from that has them post something here.
@@ -110,7 +119,7 @@ impl Admin {
             let detail = "web pages may not ask this";
             return Err(Problem::new(StatusCode::FORBIDDEN, detail));
         }
-        Ok(())
+        Ok(None)
     }
 }
 
@@ -196,20 +205,22 @@ impl Service<Request<Incoming>> for Desk {
         let busy = Progress::begin(&self.progress);
         Box::pin(async move {
             let (parts, body) = request.into_parts();
-            let answer = admin.answer(&parts, body, started).await;
+            let checked = admin.check(&parts, started);
+            let scope = checked.as_ref().map_or(None, |scope| *scope);
+            let answer = match checked {
+                Ok(_scope) => admin.answer(&parts, body, started).await,
+                Err(problem) => Err(problem),
+            };
             let shared = &admin.shared;
             let (answer, body) = answer
                 .unwrap_or_else(Answer::from)
                 .admitted(&shared.waiting);
             let status = answer.status();
-            let mut reply = answer.into_response(body, None, &shared.origins, None);
-            if status == StatusCode::UNAUTHORIZED {
-                let headers = reply.headers_mut();
-                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
+            let reply = answer.into_response(body, None, shared, None);
             drop(busy);
             progress.answered(Counted {
                 resource: Resource::Admin,
+                scope,
                 status,
                 latency: started.elapsed(),
             });

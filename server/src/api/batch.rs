@@ -98,6 +98,7 @@ fn answer(path: &str, lookup: &mut Lookup<'_>) -> Result<()> {
         None => (path, None),
     };
     let route = Route::parse(path).ok_or_else(|| respond::no_such_path(path))?;
+    lookup.caller.check(&route)?;
     // A parameter `generation` is unknown here: all lookups are answered from one.
     lookup.write(&route, Parameters::parse(query)?)
 }

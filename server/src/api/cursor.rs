@@ -87,16 +87,18 @@ impl<'a> Page<'a> {
     /// Takes `limit` and `cursor`.
     ///
     /// # Shape
-    /// `scope` is what else the list depends on, in a fixed order.
+    /// `caller` tells apart who is answered otherwise, and `scope` is what else the list depends
+    /// on, in a fixed order.
     ///
     /// # Errors
     /// A problem if either is wrong or the cursor is of another list or generation.
     pub(crate) fn take(
         parameters: &mut Parameters<'_>,
         generation: &'a GenerationId,
+        caller: u64,
         scope: &[Option<&str>],
     ) -> Result<Self, Problem> {
-        let mut digest = Xxh3::new();
+        let mut digest = Xxh3::with_seed(caller);
         for part in scope {
             let text = part.unwrap_or_default();
             digest.update(&[u8::from(part.is_some())]);
@@ -148,7 +150,7 @@ mod tests {
         scope: &[Option<&str>],
     ) -> Result<Page<'a>, Problem> {
         let mut parameters = Parameters::parse(Some(query)).unwrap();
-        Page::take(&mut parameters, generation, scope)
+        Page::take(&mut parameters, generation, 0, scope)
     }
 
     #[test]
@@ -165,6 +167,20 @@ mod tests {
             }
         }
         assert_eq!(seen, (0..10).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_cursor_of_another_caller_is_refused() {
+        let generation: GenerationId = "2018-12-31-0123456789ab".parse().unwrap();
+        let page = |query: &str, caller| {
+            let mut parameters = Parameters::parse(Some(query)).unwrap();
+            Page::take(&mut parameters, &generation, caller, &[Some("a")])
+        };
+        let cursor = page("limit=1", 5).unwrap().next(5).unwrap();
+        let query = format!("cursor={cursor}");
+        assert!(page(&query, 5).is_ok());
+        assert!(page(&query, 6).is_err());
+        assert!(page(&query, 0).is_err());
     }
 
     #[test]

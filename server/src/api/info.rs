@@ -5,7 +5,7 @@ use nightshard_format::{
     shard::Span,
 };
 
-use super::{Lookup, cursor::Page, filter::find, parameters::Parameters};
+use super::{Lookup, filter::find, parameters::Parameters, stores::write_hidden};
 use crate::problem::Result;
 
 /// The time to read and write a row of a catalogue, in nanoseconds.
@@ -16,6 +16,8 @@ pub(super) fn write_generation(parameters: Parameters<'_>, lookup: &mut Lookup<'
     parameters.finish()?;
     let manifest = lookup.served.generation().manifest();
     let transactions = lookup.served.find_transactions();
+    // How many rows there are is a figure of the market.
+    let is_whole = lookup.caller.sees_market();
     let json = &mut *lookup.json;
     json.begin_object();
     json.key("format_version").integer(manifest.format_version);
@@ -24,14 +26,18 @@ pub(super) fn write_generation(parameters: Parameters<'_>, lookup: &mut Lookup<'
         json.key("last_date").display(facts.last_row);
         json.members(&facts.currency);
         json.key("stores").integer(transactions.stores);
-        json.key("rows").value(&transactions.rows);
+        if is_whole {
+            json.key("rows").value(&transactions.rows);
+        } else {
+            write_hidden(json, &["rows"]);
+        }
         if facts.privacy.is_protecting() {
             json.key("privacy").begin_object();
             json.key("k").integer(facts.privacy.k());
             json.end_object();
         }
     }
-    if !manifest.packed.is_empty() {
+    if is_whole && !manifest.packed.is_empty() {
         json.key("packed").value(&manifest.packed);
     }
     json.key("inputs").integer(manifest.inputs.len() as u64);
@@ -59,11 +65,7 @@ pub(super) fn write_catalog(
         EntityKind::Region => b"regions",
         _ => b"categories",
     };
-    let page = Page::take(
-        &mut parameters,
-        served.id(),
-        &[Some("info"), Some(kind.as_str())],
-    )?;
+    let page = lookup.page(&mut parameters, &[Some("info"), Some(kind.as_str())])?;
     parameters.finish()?;
     let found = served.generation().get(CATALOG, Span::Current, name)?;
     let ids = found.map(|ids| Ranking::parse(ids.in_place()?));

@@ -5,6 +5,7 @@
 
 mod asked_period;
 pub(crate) mod batch;
+mod benchmark;
 mod comparison;
 mod consumption_pattern;
 pub(crate) mod cursor;
@@ -12,7 +13,9 @@ pub(crate) mod datasets;
 mod filter;
 mod histogram;
 mod info;
+mod listed;
 mod loyalty;
+mod order;
 pub(crate) mod parameters;
 mod payment_mix;
 mod places;
@@ -30,10 +33,12 @@ mod visits;
 use nightshard_format::record::STORES;
 
 use self::{
+    cursor::Page,
     parameters::Parameters,
     route::{Part, Route},
 };
 use crate::{
+    access::Caller,
     generation::ServedGeneration,
     json::Json,
     problem::{Failure, Problem, Result},
@@ -61,6 +66,8 @@ fn check_length(json: &Json) -> Result<()> {
 pub(crate) struct Lookup<'a> {
     /// The generation of the whole answer.
     pub(crate) served: &'a ServedGeneration,
+    /// Who asks.
+    pub(crate) caller: &'a Caller,
     /// Where the answer goes.
     pub(crate) json: &'a mut Json,
     /// What may still be done for it.
@@ -69,7 +76,7 @@ pub(crate) struct Lookup<'a> {
     pub(crate) quotes_large: bool,
 }
 
-impl<'g> Lookup<'g> {
+impl<'a> Lookup<'a> {
     /// Writes the data of a resource; its own parameters only are left in `parameters`.
     ///
     /// # Errors
@@ -105,7 +112,7 @@ impl<'g> Lookup<'g> {
 
     /// Takes the parameters of a part: wrong ones are told before the key is looked up, since they are
     /// wrong for every key.
-    fn take_query(&self, part: Part, mut parameters: Parameters<'_>) -> Result<Query<'g>> {
+    fn take_query(&self, part: Part, mut parameters: Parameters<'_>) -> Result<Query<'a>> {
         let query = match part {
             Part::Profile => Query::Profile,
             Part::Statistics => Query::Statistics(statistics::Query::take(&mut parameters, self)?),
@@ -116,6 +123,7 @@ impl<'g> Lookup<'g> {
             Part::ConsumptionPattern => {
                 Query::ConsumptionPattern(consumption_pattern::Query::take(&mut parameters, self)?)
             }
+            Part::Benchmark => Query::Benchmark(benchmark::Query::take(&mut parameters, self)?),
             Part::PaymentMix => Query::PaymentMix(payment_mix::Query::take(&mut parameters, self)?),
             Part::SalesByDay => {
                 Query::SalesByDay(sales_by_day::Query::take(&mut parameters, self)?)
@@ -130,8 +138,7 @@ impl<'g> Lookup<'g> {
         if transactions.privacy.is_protecting() && subject.dataset != STORES {
             return self.write_protected(subject, query);
         }
-        let series = Series::find(self.served.generation(), transactions.days, subject)?;
-        let series = series.ok_or_else(|| subject.missing())?;
+        let series = self.find_series(subject)?;
         match query {
             Query::Profile => stores::write_profile(self, &series)?,
             Query::Statistics(query) => query.write(self, &series)?,
@@ -140,6 +147,7 @@ impl<'g> Lookup<'g> {
             Query::Comparison(query) => query.write(self, &series)?,
             Query::ConsumptionPattern(query) => query.write(self, &series)?,
             Query::Loyalty(query) => query.write(self, &series)?,
+            Query::Benchmark(query) => query.write(self, &series)?,
             Query::PaymentMix(query) => query.write(self, &series)?,
             Query::SalesByDay(query) => query.write(self, &series)?,
         }
@@ -156,6 +164,40 @@ impl<'g> Lookup<'g> {
             Query::Comparison(query) => query.write_protected(self, &protected),
             _ => Err(protected::not_told(transactions.privacy.k()).into()),
         }
+    }
+
+    /// Finds a store, market or place. A store that the caller does not see is not found, and where
+    /// its id says so, not looked for.
+    fn find_series<'k>(&self, subject: Subject<'k>) -> Result<Series<'k>>
+    where
+        'a: 'k,
+    {
+        let days = self.served.transactions()?.days;
+        let covered = self.caller.stores().filter(|_| subject.dataset == STORES);
+        if covered.is_some_and(|covered| covered.has_id(subject.key) == Some(false)) {
+            return Err(subject.missing().into());
+        }
+        let series = Series::find(self.served.generation(), days, subject)?;
+        let is_seen = |series: &Series<'_>| {
+            covered.is_none_or(|covered| covered.has(subject.key, &series.summary().profile))
+        };
+        let series = series.filter(is_seen);
+        Ok(series.ok_or_else(|| subject.missing())?)
+    }
+
+    /// Takes `limit` and `cursor` of a list.
+    ///
+    /// # Shape
+    /// `parts` is what the list depends on, but for its generation and who asks, in a fixed order.
+    ///
+    /// # Errors
+    /// A problem if either is wrong or the cursor is of another list, generation or scope.
+    fn page(
+        &self,
+        parameters: &mut Parameters<'_>,
+        parts: &[Option<&str>],
+    ) -> Result<Page<'a>, Problem> {
+        Page::take(parameters, self.served.id(), self.caller.tag(), parts)
     }
 }
 
@@ -174,6 +216,7 @@ enum Query<'g> {
     Comparison(comparison::Query),
     ConsumptionPattern(consumption_pattern::Query),
     Loyalty(loyalty::Query),
+    Benchmark(benchmark::Query),
     PaymentMix(payment_mix::Query),
     SalesByDay(sales_by_day::Query<'g>),
 }

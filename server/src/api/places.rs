@@ -1,4 +1,5 @@
-//! `GET /v1/regions`, `/v1/categories` and `/v1/regions/{id}/categories`: places in order of size.
+//! `GET /v1/regions`, `/v1/categories` and `/v1/regions/{id}/categories`: places in order of size
+//! or growth.
 
 use std::borrow::Cow;
 
@@ -12,8 +13,11 @@ use nightshard_format::{
 };
 
 use super::{
-    Lookup, cursor::Page, filter::find, parameters::Parameters, protected::write_suppressed,
-    stores::take_order,
+    Lookup,
+    filter::find,
+    order::Order,
+    parameters::Parameters,
+    protected::{not_told, write_suppressed},
 };
 use crate::{
     generation::ServedGeneration,
@@ -41,16 +45,19 @@ pub(super) fn write_list(
     mut parameters: Parameters<'_>,
     lookup: &mut Lookup<'_>,
 ) -> Result<()> {
-    let by = take_order(&mut parameters)?;
     let served = lookup.served;
     let transactions = served.transactions()?;
+    let order = Order::take(&mut parameters, transactions.last_row)?;
     let no_region = || Problem::not_found("there is no such region");
     let region = region.map(std::str::from_utf8).transpose();
     let region = region.map_err(|_bad| no_region())?;
-    let scope = [Some(dataset), Some(by.as_str()), region];
-    let page = Page::take(&mut parameters, served.id(), &scope)?;
+    let scope = [Some(dataset), Some(order.by.as_str()), region];
+    let page = lookup.page(&mut parameters, &scope)?;
     parameters.finish()?;
-    let key = place_ranking_key(by, dataset, region);
+    if transactions.privacy.is_protecting() && order.is_growth() {
+        return Err(not_told(transactions.privacy.k()).into());
+    }
+    let key = place_ranking_key(order.by, dataset, region);
     let found = served.generation().get(CATALOG, Span::Current, &key)?;
     let found = found.map(|ids| Ranking::parse(ids.in_place()?));
     let ranking = found.transpose()?;
@@ -59,17 +66,21 @@ pub(super) fn write_list(
     lookup.work.spend(positions.len() as u64 * PLACE_NS)?;
     let json = &mut *lookup.json;
     json.begin_object();
-    json.key("rank_by").string(by.as_str());
+    order.write(json);
     json.members(&transactions.currency);
     json.key("total").integer(ranking.len() as u64);
     json.key("rows").begin_array();
-    for id in positions.filter_map(|position| ranking.get(position)) {
+    for position in positions {
+        let id = ranking.get(position).unwrap_or_default();
         let place = Place {
             dataset,
             region,
             id: String::from_utf8_lossy(id),
         };
+        json.begin_object();
         place.write(json, served)?;
+        order.write_growth(json, &ranking, position)?;
+        json.end_object();
     }
     json.end_array();
     if let Some(cursor) = page.next(ranking.len()) {
@@ -96,7 +107,6 @@ impl Place<'_> {
             _ => (None, Some(id)),
         };
         let stores = find(served, RankBy::Transactions, region, category)?;
-        json.begin_object();
         json.key("id").string(id);
         json.key("stores")
             .integer(stores.map_or(0, |stores| stores.len()) as u64);
@@ -105,7 +115,6 @@ impl Place<'_> {
         json.key("sum").optional_integer(totals.map(|(_, sum)| sum));
         let is_untold = totals.is_none();
         write_suppressed(json, &[("count", is_untold), ("sum", is_untold)]);
-        json.end_object();
         Ok(())
     }
 

@@ -74,6 +74,8 @@ pub(crate) enum Part {
     ConsumptionPattern,
     /// Who comes back, but of markets.
     Loyalty,
+    /// Beside the others of its region and category, of stores.
+    Benchmark,
     /// How payments divide, of stores.
     PaymentMix,
     /// Sales beside a side series.
@@ -82,7 +84,7 @@ pub(crate) enum Part {
 
 impl Part {
     /// All parts.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Profile,
         Self::Statistics,
         Self::Histogram,
@@ -90,6 +92,7 @@ impl Part {
         Self::Comparison,
         Self::ConsumptionPattern,
         Self::Loyalty,
+        Self::Benchmark,
         Self::PaymentMix,
         Self::SalesByDay,
     ];
@@ -104,6 +107,7 @@ impl Part {
             Self::Comparison => Some("comparison"),
             Self::ConsumptionPattern => Some("consumption_pattern"),
             Self::Loyalty => Some("loyalty"),
+            Self::Benchmark => Some("benchmark"),
             Self::PaymentMix => Some("payment_mix"),
             Self::SalesByDay => Some("sales_by_day"),
         }
@@ -113,7 +117,7 @@ impl Part {
     pub(crate) fn is_of(self, dataset: &str) -> bool {
         match self {
             Self::Loyalty => dataset != MARKETS,
-            Self::PaymentMix => dataset == STORES,
+            Self::Benchmark | Self::PaymentMix => dataset == STORES,
             _ => true,
         }
     }

@@ -7,7 +7,7 @@ use nightshard_format::{
     text::{TermKind, fold, is_whole_word, term_key, words},
 };
 
-use super::{Lookup, cursor::Page, parameters::Parameters};
+use super::{Lookup, parameters::Parameters};
 use crate::{
     problem::{Failure, Problem, Result},
     work::Work,
@@ -46,7 +46,7 @@ pub(super) fn write(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>) -> 
         asked.as_deref(),
         kind.map(EntityKind::as_str),
     ];
-    let page = Page::take(&mut parameters, served.id(), &scope)?;
+    let page = lookup.page(&mut parameters, &scope)?;
     parameters.finish()?;
     let folded = fold(asked.as_deref().unwrap_or_default().trim());
     if folded.is_empty() {
@@ -58,6 +58,7 @@ pub(super) fn write(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>) -> 
         work: lookup.work,
     };
     let (found, truncated) = finder.find(&folded)?;
+    let found = seen(found, lookup)?;
     let positions = page.positions(found.len());
     lookup.work.spend(positions.len() as u64 * ROW_NS)?;
     let json = &mut *lookup.json;
@@ -88,6 +89,25 @@ pub(super) fn write(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>) -> 
     }
     json.end_object();
     Ok(())
+}
+
+/// Returns what the caller sees of what was found.
+fn seen<'g>(found: Vec<Posting<'g>>, lookup: &mut Lookup<'_>) -> Result<Vec<Posting<'g>>> {
+    if lookup.caller.stores().is_none() {
+        return Ok(found);
+    }
+    let sees_places = lookup.caller.sees_places();
+    let mut seen = Vec::new();
+    for posting in found {
+        let is_seen = match posting.kind {
+            EntityKind::Store => lookup.covers(posting.id)?,
+            EntityKind::Region | EntityKind::Category => sees_places,
+        };
+        if is_seen {
+            seen.push(posting);
+        }
+    }
+    Ok(seen)
 }
 
 /// Finds postings within bounds.

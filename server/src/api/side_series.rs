@@ -1,6 +1,6 @@
 //! `GET /v1/series`: the side series that there are.
 
-use super::{Lookup, cursor::Page, parameters::Parameters};
+use super::{Lookup, parameters::Parameters};
 use crate::problem::Result;
 
 /// The time to write a row, in nanoseconds.
@@ -10,7 +10,7 @@ const ROW_NS: u64 = 250;
 pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>) -> Result<()> {
     let served = lookup.served;
     let series = &served.transactions()?.series;
-    let page = Page::take(&mut parameters, served.id(), &[Some("series")])?;
+    let page = lookup.page(&mut parameters, &[Some("series")])?;
     parameters.finish()?;
     let positions = page.positions(series.len());
     lookup.work.spend(positions.len() as u64 * ROW_NS)?;

@@ -1,20 +1,16 @@
-//! `GET /v1/stores/{id}`: who a store is, and `GET /v1/stores`: the stores in order of size.
+//! `GET /v1/stores/{id}`: who a store is, and `GET /v1/stores`: the stores in order of size or growth.
 
-use nightshard_format::record::{RankBy, STORES};
+use nightshard_format::record::STORES;
 
 use super::{
     Lookup,
-    cursor::Page,
     filter::{Filter, missing_store},
+    listed::Listed,
+    order::Order,
     parameters::Parameters,
     route::Part,
 };
-use crate::{
-    generation::ServedGeneration,
-    json::Json,
-    problem::{Problem, Result},
-    series::Series,
-};
+use crate::{generation::ServedGeneration, json::Json, problem::Result, series::Series};
 
 /// The time to read and write a store of a list, in nanoseconds.
 const STORE_NS: u64 = 2_500;
@@ -43,52 +39,80 @@ pub(super) fn write_profile(lookup: &mut Lookup<'_>, series: &Series<'_>) -> Res
         .float(profile.location.map(|(lat, _)| degrees(lat)));
     json.key("lon")
         .float(profile.location.map(|(_, lon)| degrees(lon)));
-    json.key("first_date").display(summary.days.first);
-    json.key("last_date").display(summary.days.last);
-    json.members(&transactions.currency);
-    json.key("count").integer(totals.count);
-    json.key("sum").integer(totals.sum);
-    json.key("cards").integer(summary.cards);
-    json.key("available").begin_array();
-    let has_series = !transactions.series.is_empty();
-    let dataset = series.subject().dataset;
-    let available = Part::ALL
-        .into_iter()
-        .filter(|part| part.is_of(dataset) && (has_series || *part != Part::SalesByDay));
-    available
-        .filter_map(Part::segment)
-        .for_each(|name| json.string(name));
+    if lookup.caller.sees_names_only() {
+        json.members(&transactions.currency);
+        write_hidden(json, &["first_date", "last_date", "count", "sum", "cards"]);
+        json.key("available").begin_array();
+    } else {
+        json.key("first_date").display(summary.days.first);
+        json.key("last_date").display(summary.days.last);
+        json.members(&transactions.currency);
+        json.key("count").integer(totals.count);
+        json.key("sum").integer(totals.sum);
+        json.key("cards").integer(summary.cards);
+        json.key("available").begin_array();
+        let has_series = !transactions.series.is_empty();
+        let dataset = series.subject().dataset;
+        let is_available =
+            |part: &Part| part.is_of(dataset) && (has_series || *part != Part::SalesByDay);
+        let available = Part::ALL.into_iter().filter(is_available);
+        available
+            .filter_map(Part::segment)
+            .for_each(|name| json.string(name));
+    }
     json.end_array();
     json.end_object();
     Ok(())
 }
 
+/// Writes null for figures that the caller may not see, and names them.
+pub(super) fn write_hidden(json: &mut Json, names: &[&str]) {
+    names.iter().for_each(|name| json.key(name).null());
+    json.key("suppressed").begin_array();
+    names.iter().for_each(|name| json.string(name));
+    json.end_array();
+}
+
 /// Writes the stores of a region and a category, where given, the largest first.
 pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>) -> Result<()> {
-    let by = take_order(&mut parameters)?;
-    let filter = Filter::take(&mut parameters);
+    let names_only = lookup.caller.sees_names_only();
+    if names_only && parameters.peek("rank_by").is_some() {
+        return Err(lookup.caller.hidden().into());
+    }
     let served = lookup.served;
     let transactions = served.transactions()?;
+    let order = Order::take(&mut parameters, transactions.last_row)?;
+    let filter = Filter::take(&mut parameters);
     let scope = [
         Some("stores"),
-        Some(by.as_str()),
+        Some(order.by.as_str()),
         filter.region(),
         filter.category(),
     ];
-    let page = Page::take(&mut parameters, served.id(), &scope)?;
+    let page = lookup.page(&mut parameters, &scope)?;
     parameters.finish()?;
-    let ranking = filter.ranking(served, by)?;
-    let len = ranking.map_or(0, |ranking| ranking.len());
+    let ranking = filter.ranking(served, order.by)?;
+    let listed = Listed::of(ranking, lookup)?;
+    let len = listed.len();
     let positions = page.positions(len);
     lookup.work.spend(positions.len() as u64 * STORE_NS)?;
     let json = &mut *lookup.json;
     json.begin_object();
-    json.key("rank_by").string(by.as_str());
+    if names_only {
+        json.key("rank_by").null();
+    } else {
+        order.write(json);
+    }
     json.members(&transactions.currency);
     json.key("total").integer(len as u64);
     json.key("rows").begin_array();
-    for id in positions.filter_map(|position| ranking?.get(position)) {
-        write_store(json, served, id)?;
+    for (position, id) in positions.filter_map(|position| listed.get(position)) {
+        json.begin_object();
+        write_store(json, served, id, names_only)?;
+        if let Some(ranking) = &ranking {
+            order.write_growth(json, ranking, position)?;
+        }
+        json.end_object();
     }
     json.end_array();
     if let Some(cursor) = page.next(len) {
@@ -98,17 +122,16 @@ pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>
     Ok(())
 }
 
-/// Takes `rank_by`.
-pub(super) fn take_order(parameters: &mut Parameters<'_>) -> Result<RankBy, Problem> {
-    let by = parameters.take_parsed("rank_by")?;
-    Ok(by.unwrap_or(RankBy::Transactions))
-}
-
-fn write_store(json: &mut Json, served: &ServedGeneration, id: &[u8]) -> Result<()> {
+/// Writes the members that say who a store of a list is.
+fn write_store(
+    json: &mut Json,
+    served: &ServedGeneration,
+    id: &[u8],
+    names_only: bool,
+) -> Result<()> {
     let summary = served.generation().summary(STORES, id)?;
     let summary = summary.ok_or_else(missing_store)?;
     let totals = summary.statistics();
-    json.begin_object();
     json.key("id").bytes(id);
     json.key("name")
         .optional_string(summary.profile.name.as_deref());
@@ -116,8 +139,11 @@ fn write_store(json: &mut Json, served: &ServedGeneration, id: &[u8]) -> Result<
         .optional_string(summary.profile.region.as_deref());
     json.key("category")
         .optional_string(summary.profile.category.as_deref());
-    json.key("count").integer(totals.count);
-    json.key("sum").integer(totals.sum);
-    json.end_object();
+    if names_only {
+        write_hidden(json, &["count", "sum"]);
+    } else {
+        json.key("count").integer(totals.count);
+        json.key("sum").integer(totals.sum);
+    }
     Ok(())
 }

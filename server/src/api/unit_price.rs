@@ -8,8 +8,8 @@ use nightshard_format::{
 
 use super::{
     ANSWER_BYTES_MAX, Lookup, check_length,
-    cursor::Page,
     filter::{Filter, missing_store},
+    listed::Listed,
     parameters::Parameters,
     places::write_id,
 };
@@ -227,10 +227,11 @@ pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>
         filter.region(),
         filter.category(),
     ];
-    let page = Page::take(&mut parameters, served.id(), &scope)?;
+    let page = lookup.page(&mut parameters, &scope)?;
     parameters.finish()?;
     let ranking = filter.ranking(served, RankBy::Transactions)?;
-    let len = ranking.map_or(0, |ranking| ranking.len());
+    let listed = Listed::of(ranking, lookup)?;
+    let len = listed.len();
     let positions = page.positions(len);
     let window = Window::new(Some(days), transactions.days);
     lookup.json.begin_object();
@@ -246,7 +247,7 @@ pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>
     lookup.json.members(&transactions.currency);
     lookup.json.key("total").integer(len as u64);
     lookup.json.key("rows").begin_array();
-    for id in positions.filter_map(|position| ranking?.get(position)) {
+    for (_, id) in positions.filter_map(|position| listed.get(position)) {
         lookup.work.spend(STORE_NS)?;
         let store = Subject {
             dataset: STORES,

@@ -25,6 +25,15 @@ impl Reply {
         value.map(|(_, value)| &**value)
     }
 
+    /// Returns all headers but those of the time.
+    pub(crate) fn headers(&self) -> Vec<(&str, &str)> {
+        let headers = self.headers.iter();
+        headers
+            .map(|(name, value)| (&**name, &**value))
+            .filter(|(name, _)| *name != "date")
+            .collect()
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }

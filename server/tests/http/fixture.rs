@@ -1,8 +1,10 @@
 //! Generations of a few rows, written with the format's own writers; day gaps counted naively.
 
 mod atoms;
+mod benchmark;
 mod places;
 mod random;
+mod ranking;
 mod search;
 
 use std::{
@@ -19,8 +21,8 @@ use nightshard_format::{
     quality::QualityReport,
     record::{
         CATALOG, Change, DayCards, Dimension, EncodedMixes, HalfHour, LOYALTY, MARKET_ALL, MARKETS,
-        MixRow, MixValue, MonthBuilder, MonthTotals, RANKINGS, RankBy, Run, SEARCH, SERIES, STORES,
-        StoreProfile, SummaryBuilder, encode_ranking, encode_side_series, net_changes, ranking_key,
+        MixRow, MixValue, MonthBuilder, MonthTotals, Run, SEARCH, SERIES, STORES, StoreProfile,
+        SummaryBuilder, encode_side_series, net_changes,
     },
     shard::{Identity, Mapped, ShardWriter, Span},
 };
@@ -54,6 +56,7 @@ pub(crate) struct Shop {
     pub(crate) name: Option<String>,
     pub(crate) region: Option<String>,
     pub(crate) category: Option<String>,
+    pub(crate) merchant: Option<String>,
 }
 
 impl Shop {
@@ -64,6 +67,15 @@ impl Shop {
             name: text(name),
             region: text(region),
             category: text(category),
+            merchant: None,
+        }
+    }
+
+    /// Makes it one of a merchant's.
+    pub(crate) fn of(self, merchant: &str) -> Self {
+        Self {
+            merchant: Some(merchant.to_owned()),
+            ..self
         }
     }
 }
@@ -273,6 +285,7 @@ fn put_stores(spans: &mut Spans, shops: &[Shop], payments: &[Payment]) {
             name: shop.name.clone(),
             region: shop.region.clone(),
             category: shop.category.clone(),
+            merchant_id: shop.merchant.clone(),
             ..StoreProfile::default()
         };
         put_series(spans, STORES, shop.id.as_bytes(), &own, &profile);
@@ -280,7 +293,8 @@ fn put_stores(spans: &mut Spans, shops: &[Shop], payments: &[Payment]) {
             put(spans, LOYALTY, span, shop.id.as_bytes(), value);
         }
     }
-    put_rankings(spans, shops, payments);
+    ranking::put_rankings(spans, shops, payments);
+    benchmark::put_benchmarks(spans, shops, payments);
 }
 
 /// Writes the months and the summary of one key.
@@ -422,66 +436,6 @@ fn distances(
         *distances.entry(distance).or_default() += 1;
     }
     distances
-}
-
-fn put_rankings(spans: &mut Spans, shops: &[Shop], payments: &[Payment]) {
-    let totals = |index: usize| {
-        let own = payments.iter().filter(|payment| payment.store == index);
-        own.fold((0_i64, 0_i64), |(count, sum), payment| {
-            (count + 1, sum + payment.amount)
-        })
-    };
-    let regions: BTreeSet<&str> = shops
-        .iter()
-        .filter_map(|shop| shop.region.as_deref())
-        .collect();
-    let categories: BTreeSet<&str> = shops
-        .iter()
-        .filter_map(|shop| shop.category.as_deref())
-        .collect();
-    let mut filters: Vec<(Option<&str>, Option<&str>)> = vec![(None, None)];
-    filters.extend(regions.iter().map(|region| (Some(*region), None)));
-    filters.extend(categories.iter().map(|category| (None, Some(*category))));
-    for region in &regions {
-        filters.extend(
-            categories
-                .iter()
-                .map(|category| (Some(*region), Some(*category))),
-        );
-    }
-    for by in RankBy::ALL {
-        for (region, category) in &filters {
-            let mut ranked: Vec<(i64, &str)> = shops
-                .iter()
-                .enumerate()
-                .filter(|(_, shop)| region.is_none() || shop.region.as_deref() == *region)
-                .filter(|(_, shop)| category.is_none() || shop.category.as_deref() == *category)
-                .map(|(index, shop)| match by {
-                    RankBy::Transactions => (-totals(index).0, &*shop.id),
-                    RankBy::Amount => (-totals(index).1, &*shop.id),
-                })
-                .collect();
-            ranked.sort_unstable();
-            if !ranked.is_empty() {
-                let mut value = Vec::new();
-                let ids: Vec<&[u8]> = ranked.iter().map(|(_, id)| id.as_bytes()).collect();
-                encode_ranking(ids.into_iter(), &mut value).unwrap();
-                put(
-                    spans,
-                    RANKINGS,
-                    Span::Current,
-                    &ranking_key(by, *region, *category),
-                    value,
-                );
-            }
-        }
-    }
-    for (name, ids) in [("regions", &regions), ("categories", &categories)] {
-        let mut value = Vec::new();
-        let ids: Vec<&[u8]> = ids.iter().map(|id| id.as_bytes()).collect();
-        encode_ranking(ids.into_iter(), &mut value).unwrap();
-        put(spans, CATALOG, Span::Current, name.as_bytes(), value);
-    }
 }
 
 fn put_side_series(spans: &mut Spans, series: &[Beside<'_>]) {

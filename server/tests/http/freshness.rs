@@ -9,7 +9,7 @@ use std::{
 };
 
 use nightshard_format::manifest::GenerationId;
-use nightshard_server::{Clock, Config, Limits, Server};
+use nightshard_server::{Access, Clock, Config, Limits, Server};
 
 use crate::{
     client::Client,
@@ -50,7 +50,7 @@ fn serving(config: Config) -> Setup {
     let clock = Arc::new(SetClock::default());
     let ids = [10, 20].map(|rows| write(&source.fixture, rows));
     source.fixture.select(1, &ids[0]);
-    let server = Server::with_clock(config, clock.clone());
+    let server = Server::with_clock(config, Access::default(), clock.clone());
     let harness = Harness::run(server, source.clone(), None);
     harness.wait_for(1);
     Setup {

@@ -6,6 +6,7 @@
     reason = "helpers of tests fail like tests"
 )]
 
+mod access;
 mod admin;
 mod api;
 mod at_least;

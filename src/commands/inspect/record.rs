@@ -5,7 +5,7 @@ use std::fmt::Write;
 use nightshard_format::{
     calendar::Month,
     record::{
-        ATOMS, CATALOG, LOYALTY, MonthRecord, Postings, RANKINGS, Ranking, SEARCH, SERIES,
+        ATOMS, BENCHMARKS, CATALOG, LOYALTY, MonthRecord, Postings, RANKINGS, Ranking, SEARCH, SERIES,
         SERIES_OF_DAYS, SideSeries, StoreProfile, Summary,
     },
     shard::{Identity, Span},
@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::{
     Shown,
     atoms::{AtomMonthFacts, AtomSummaryFacts},
+    benchmark::{BenchmarkFacts, benchmarks},
     loyalty::{VisitsFacts, loyalty},
     mixes::{MixFacts, mixes, mixes_text},
     month::MoreOfMonth,
@@ -45,6 +46,7 @@ enum ValueFacts {
     Loyalty(Vec<VisitsFacts>),
     AtomSummary(Box<AtomSummaryFacts>),
     Atoms(AtomMonthFacts),
+    Benchmarks(Vec<BenchmarkFacts>),
     /// Bytes in hexadecimal, of a dataset unknown to this release.
     Unknown(String),
 }
@@ -114,6 +116,7 @@ impl RecordFacts {
             (RANKINGS | CATALOG, Span::Current) => ValueFacts::Ids(ids(value)?),
             (SEARCH, Span::Current) => ValueFacts::Postings(postings(value)?),
             (SERIES, Span::Current) => ValueFacts::Series(series(value)?),
+            (BENCHMARKS, Span::Month(month)) => ValueFacts::Benchmarks(benchmarks(month, value)?),
             (LOYALTY, span) => ValueFacts::Loyalty(loyalty(span, value)?),
             (ATOMS, Span::Current) => {
                 ValueFacts::AtomSummary(Box::new(AtomSummaryFacts::of(value)?))
@@ -234,6 +237,7 @@ impl Shown for RecordFacts {
             ValueFacts::Loyalty(periods) => periods.iter().for_each(|it| it.write(&mut text)),
             ValueFacts::AtomSummary(summary) => summary.write(&mut text),
             ValueFacts::Atoms(atoms) => atoms.write(&mut text),
+            ValueFacts::Benchmarks(periods) => periods.iter().for_each(|it| it.write(&mut text)),
             ValueFacts::Ids(ids) => {
                 text.push('\n');
                 for (position, id) in ids.iter().enumerate() {

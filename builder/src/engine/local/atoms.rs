@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Result,
     build::Stage,
-    emit::{self, LeafAtoms, LeafStore, Months, PlaceSize},
+    emit::{self, CellCards, LeafAtoms, LeafStore, Written},
     exchange::Exchanged,
     kernel::{
         atom_cards::{self, AtomCardsSink},
@@ -23,8 +23,9 @@ use crate::{
         leaf_cards::{self, LeafCards},
         leaf_month::Store,
         place_atoms::{LeafRest, PlaceAtoms},
+        period_cards::PeriodCards,
         place_row::PlaceRow,
-        places::{Leaf, Places},
+        places::{Leaf, PlaceKind, Places},
         row::CardRow,
     },
 };
@@ -43,7 +44,7 @@ impl Engine<'_> {
             LeafCards::new(places, self.place_outbox(leaves.count()))
         })?;
         let of_leaves = Exchanged::new(sinks.into_iter().map(LeafCards::finish).collect())?;
-        let made = self.make_atoms(&of_leaves, leaves, stores, hiding)?;
+        let (made, counted) = self.make_atoms(&of_leaves, leaves, stores, hiding)?;
         drop(of_leaves);
         let atoms = add_up(places, made, hiding);
         let of_places = atom_cards::partitions(places);
@@ -52,45 +53,46 @@ impl Engine<'_> {
         })?;
         let of_atoms = sinks.into_iter().map(AtomCardsSink::finish).collect();
         let cards = self.cards_of_atoms(&Exchanged::new(of_atoms)?, of_places)?;
-        let sizes = (0..places.list().len()).map(|place| {
-            let totals = atoms.totals(place);
-            totals.map(|totals| PlaceSize {
-                transactions: totals.count,
-                amount: totals.sum,
-            })
-        });
+        let totals = (0..places.list().len()).map(|place| atoms.totals(place));
         Ok(Told {
-            sizes: sizes.collect(),
+            cards: CellCards::Counted(cards_of_cells(places, counted)),
+            totals: Some(totals.collect()),
             staged: emit::write_atoms(&self.staging, places, &atoms, &cards)?,
         })
     }
 
-    /// Makes the atoms of every leaf, by month.
+    /// Makes the atoms of every leaf, by month, and counts its cards.
     fn make_atoms(
         &self,
         cards: &Exchanged<PlaceRow>,
         partitions: EvenPartitions,
         stores: &Stores<'_>,
         hiding: Hiding,
-    ) -> Result<Vec<Vec<LeafAtoms>>> {
+    ) -> Result<(Vec<Vec<LeafAtoms>>, Vec<PeriodCards>)> {
         self.progress.begin(Stage::Places, partitions.count().into());
-        let months = Months::open(stores.staged, STORES)?;
+        let months = Written::open(stores.staged, STORES)?;
         let of_leaves = stores_of_leaves(stores);
         let mut made = Vec::new();
         let make = |partition: u16| {
             let counts = leaf_cards::take(cards, partition, partitions, self.shares.partition)?;
             let leaves = counts.leaves.clone().zip(&counts.counts);
             let made = leaves.map(|(leaf, counts)| {
-                emit::leaf_atoms(&of_leaves[leaf], &months, counts, hiding, stores.as_of)
+                let stores_of_leaf = &of_leaves[leaf];
+                let atoms = emit::leaf_atoms(stores_of_leaf, &months, counts, hiding, stores.as_of);
+                Ok((atoms?, counts.distances.period_cards()))
             });
             made.collect::<Result<Vec<_>>>()
         };
+        let mut counted = Vec::new();
         self.in_order(0..partitions.count(), make, |leaves| {
             self.progress.advance(1);
-            made.extend(leaves);
+            for (atoms, cards) in leaves {
+                made.push(atoms);
+                counted.push(cards);
+            }
             Ok(())
         })?;
-        Ok(made)
+        Ok((made, counted))
     }
 
     /// Returns the cards of every place and the market, by day.
@@ -128,6 +130,20 @@ fn stores_of_leaves<'a>(stores: &Stores<'a>) -> Vec<Vec<LeafStore<'a>>> {
         });
     }
     of_leaves
+}
+
+/// Returns the cards of the leaves that are categories of regions, by key.
+fn cards_of_cells(places: &Places, counted: Vec<PeriodCards>) -> HashMap<Vec<u8>, PeriodCards> {
+    let mut cells = HashMap::new();
+    for (leaf, cards) in (0..).zip(counted) {
+        // A category of a region comes first of the places of its leaf.
+        let first = places.of_leaf(leaf).first();
+        let place = first.map(|place| &places.list()[*place as usize]);
+        if let Some(place) = place.filter(|place| place.kind == PlaceKind::RegionCategory) {
+            cells.insert(place.key.clone(), cards);
+        }
+    }
+    cells
 }
 
 /// Adds up the atoms of leaves, month by month, and puts together what is in none.

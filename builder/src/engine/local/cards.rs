@@ -5,7 +5,11 @@ use std::{
     sync::atomic::{AtomicU16, Ordering},
 };
 
-use nightshard_format::record::{REGION_CATEGORIES, STORES};
+use nightshard_format::{
+    calendar::DayRange,
+    record::{REGION_CATEGORIES, STORES},
+};
+use rayon::prelude::*;
 
 use super::{
     Engine, Reduced, SMALL_SHARE,
@@ -14,7 +18,7 @@ use super::{
 use crate::{
     Error, Result,
     build::Stage,
-    emit::{self, Months, OrderedSink, PlaceShards, Staged},
+    emit::{self, CellCards, OrderedSink, PlaceShards, Staged, StoreFacts, StoreGrowth, Written},
     exchange::{Exchanged, Outbox},
     kernel::{
         card_partition::{self, CardSink, CardWorker, DayOrdinals, ExactCards, PairCounts},
@@ -75,8 +79,9 @@ impl Engine<'_> {
         let mut staged = self.write_places(&cards.places, stores)?;
         staged.extend(emit::write_market(&self.staging, market, &days, &cards.market)?);
         Ok(Told {
+            cards: CellCards::Written(Written::open(&staged, REGION_CATEGORIES)?),
             staged,
-            sizes: emit::place_sizes(stores.places, stores.facts),
+            totals: None,
         })
     }
 
@@ -130,8 +135,8 @@ impl Engine<'_> {
         let mut written = Vec::new();
         for round in partitions.rounds() {
             let months = [
-                Months::open(staged, STORES)?,
-                Months::open(&written, REGION_CATEGORIES)?,
+                Written::open(staged, STORES)?,
+                Written::open(&written, REGION_CATEGORIES)?,
             ];
             let mut shards = PlaceShards::new(&self.staging, places);
             let encode = |partition: u16| {
@@ -146,6 +151,22 @@ impl Engine<'_> {
             written.extend(shards.finish()?);
         }
         Ok(written)
+    }
+
+    /// Reads how much each store grew from its months in `staged`; rows have the days `dates`.
+    pub(super) fn measure_growth(
+        &self,
+        stores: &mut [StoreFacts],
+        staged: &[Staged],
+        dates: DayRange,
+    ) -> Result<()> {
+        let months = Written::open(staged, STORES)?;
+        self.pool.install(|| {
+            stores.par_iter_mut().try_for_each(|store| {
+                store.growth = StoreGrowth::read(&months, &store.id, dates)?;
+                Ok(())
+            })
+        })
     }
 
     /// Has partitions encoded on all threads, and passes what they gave on in their order.

@@ -3,16 +3,18 @@
 use nightshard_format::calendar::Day;
 
 use crate::{
-    emit::{PlaceSize, Staged, StoreFacts},
-    kernel::places::Places,
+    emit::{CellCards, Staged, StoreFacts},
+    kernel::{leaf_month::Totals, places::Places},
 };
 
 /// What was written of places and the market.
 pub(super) struct Told {
+    /// The cards of the categories of regions.
+    pub(super) cards: CellCards,
     /// The shards.
     pub(super) staged: Vec<Staged>,
-    /// The sizes of places, as far as they are told.
-    pub(super) sizes: Vec<Option<PlaceSize>>,
+    /// What is told of each place, where nothing is exact.
+    pub(super) totals: Option<Vec<Option<Totals>>>,
 }
 
 /// The stores that they are sums of.

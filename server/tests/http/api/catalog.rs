@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{day, payments, server, shops};
+use super::{day, payment, payments, server, shops};
 use crate::{
     fixture::Fixture,
     harness::{Harness, config},
@@ -45,6 +45,81 @@ fn stores_are_ranked_filtered_and_paged() {
     assert_eq!(ids(&second), ["b/1 é"]);
     assert!(second.get("next").is_none());
     let other = client.get(&format!("/v1/stores?rank_by=amount&cursor={next}"));
+    assert_eq!(other.problem(), (400, Some("cursor".into())));
+}
+
+/// Stores of two regions that sold on Mondays of March and April 2018, of which March has four and April
+/// five, and of April 2017.
+fn grown() -> Harness {
+    let fixture = Arc::new(Fixture::new());
+    let payments = [
+        payment(1, "2017-04-03", 1, 500),
+        payment(0, "2018-03-05", 1, 400),
+        payment(1, "2018-03-12", 1, 400),
+        payment(0, "2018-04-02", 1, 1_000),
+        payment(1, "2018-04-09", 2, 250),
+        payment(2, "2018-04-30", 2, 70),
+        payment(2, "2018-05-30", 2, 9_999),
+    ];
+    let id = fixture.write(&shops(), &payments);
+    fixture.select(1, &id);
+    Harness::ready(config(), fixture, 1)
+}
+
+#[test]
+fn stores_and_places_are_ranked_by_growth() {
+    let harness = grown();
+    let mut client = harness.connect();
+    let data = client.get("/v1/stores?rank_by=growth").data();
+    let head = |data: &Value| {
+        json!([
+            data["rank_by"],
+            data["against"],
+            data["period"],
+            data["before"]
+        ])
+    };
+    assert_eq!(
+        head(&data),
+        json!(["growth", "previous", "2018-04", "2018-03"])
+    );
+    // Four Mondays of March sold 400; five would have sold 500.
+    let rows = |data: &Value| -> Vec<Value> {
+        let rows = data["rows"].as_array().unwrap().iter();
+        let figures = ["id", "growth", "period_sum", "before_sum"];
+        rows.map(|row| figures.map(|name| row[name].clone()).into())
+            .collect()
+    };
+    let expected = json!([
+        ["a", 1.0, 1_000, 500.0],
+        ["b/1 é", -0.5, 250, 500.0],
+        ["c", null, 70, 0.0]
+    ]);
+    assert_eq!(json!(rows(&data)), expected);
+    let data = client.get("/v1/stores?rank_by=growth&against=year").data();
+    assert_eq!(head(&data), json!(["growth", "year", "2018-04", "2017-04"]));
+    // April 2017 has four Mondays.
+    let expected = json!([
+        ["b/1 é", -0.6, 250, 625.0],
+        ["a", null, 1_000, 0.0],
+        ["c", null, 70, 0.0]
+    ]);
+    assert_eq!(json!(rows(&data)), expected);
+    let data = client.get("/v1/regions?rank_by=growth").data();
+    let expected = json!([["leeds", 0.25, 1_250, 1_000.0], ["york", null, 70, 0.0]]);
+    assert_eq!(json!(rows(&data)), expected);
+    let data = client
+        .get("/v1/regions/leeds/categories?rank_by=growth")
+        .data();
+    let expected = json!([["food", 1.0, 1_000, 500.0], ["fuel", -0.5, 250, 500.0]]);
+    assert_eq!(json!(rows(&data)), expected);
+    let first = client.get("/v1/stores?rank_by=growth&limit=2").data();
+    let next = first["next"].as_str().unwrap();
+    let path = format!("/v1/stores?rank_by=growth&limit=2&cursor={next}");
+    assert_eq!(client.get(&path).data()["rows"][0]["id"], "c");
+    let other = client.get(&format!(
+        "/v1/stores?rank_by=growth&against=year&cursor={next}"
+    ));
     assert_eq!(other.problem(), (400, Some("cursor".into())));
 }
 

@@ -65,7 +65,18 @@ fn wrong_requests_are_told_what_is_wrong() {
         ),
         ("/v1/stores?limit=1001", 400, Some("limit")),
         ("/v1/stores?limit=0", 400, Some("limit")),
-        ("/v1/stores?rank_by=growth", 400, Some("rank_by")),
+        ("/v1/stores?rank_by=age", 400, Some("rank_by")),
+        (
+            "/v1/stores?rank_by=growth&against=week",
+            400,
+            Some("against"),
+        ),
+        (
+            "/v1/stores?rank_by=amount&against=year",
+            400,
+            Some("against"),
+        ),
+        ("/v1/regions?against=previous", 400, Some("against")),
         ("/v1/stores?region=atlantis", 404, Some("region")),
         (
             "/v1/stores?region=leeds&category=magic",

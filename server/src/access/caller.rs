@@ -1,0 +1,226 @@
+//! Who asks: which resources they may, and which stores they see.
+
+use hyper::StatusCode;
+use nightshard_format::record::{STORES, StoreProfile};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::scope::{Scope, ScopeKind};
+use crate::{
+    api::route::{Part, Route},
+    problem::Problem,
+};
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Caller {
+    scope: Scope,
+    /// Whether figures that can tell of few cards are hidden, from whom they are not whole.
+    hides: bool,
+}
+
+/// What a resource shows, as far as it matters to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    /// What is no figure of a store: who, where, which.
+    Names,
+    /// Figures of single stores, of which the caller's own are shown.
+    Stores,
+    /// Everything else about the data, for all stores together or whatever was packed.
+    Market,
+    /// What the server does.
+    Server,
+}
+
+impl Caller {
+    pub(super) fn new(scope: Scope, hides: bool) -> Self {
+        Self { scope, hides }
+    }
+
+    /// Returns what the caller is counted by.
+    pub(crate) fn kind(&self) -> ScopeKind {
+        self.scope.kind()
+    }
+
+    /// Returns what tells apart what callers are answered: 0 for who sees everything.
+    pub(crate) fn tag(&self) -> u64 {
+        match self.scope {
+            Scope::Analyst => 0,
+            _ => xxh3_64(format!("{} {}", self.hides, self.scope).as_bytes()),
+        }
+    }
+
+    /// Checks that the caller may ask for a resource, whichever store it names.
+    ///
+    /// # Errors
+    /// 403 that says why not, if not.
+    pub(crate) fn check(&self, route: &Route<'_>) -> Result<(), Problem> {
+        use Scope::{Admin, Analyst, App, Merchant, Store};
+        // Each lookup of a batch is checked by itself.
+        if *route == Route::Batch {
+            return Ok(());
+        }
+        match (&self.scope, Shows::of(route)) {
+            (Analyst, _)
+            | (Store(_) | Merchant(_), Shows::Names | Shows::Stores)
+            | (App, Shows::Names)
+            | (Admin, Shows::Server) => Ok(()),
+            (Store(_) | Merchant(_) | App, Shows::Stores | Shows::Market) if self.hides => {
+                Err(self.hidden())
+            }
+            (Store(_) | Merchant(_) | App, Shows::Stores | Shows::Market) => Ok(()),
+            _ => Err(self.forbidden()),
+        }
+    }
+
+    /// Returns the problem of figures that the caller may not see as they are.
+    pub(crate) fn hidden(&self) -> Problem {
+        let kind = self.kind().as_str();
+        let detail = format!("the scope {kind} may not see exact figures");
+        Problem::new(StatusCode::FORBIDDEN, detail)
+    }
+
+    /// Returns the problem of what the caller has no business with.
+    pub(crate) fn forbidden(&self) -> Problem {
+        let kind = self.kind().as_str();
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            format!("the scope {kind} may not ask this"),
+        )
+    }
+
+    /// Returns whether the caller sees who stores are, and none of their figures.
+    pub(crate) fn sees_names_only(&self) -> bool {
+        self.hides && self.scope == Scope::App
+    }
+
+    /// Returns whether the caller sees exact figures of everything together.
+    pub(crate) fn sees_market(&self) -> bool {
+        !self.hides || self.scope == Scope::Analyst
+    }
+
+    /// Returns whether the caller may find regions and categories by their names.
+    pub(crate) fn sees_places(&self) -> bool {
+        !self.hides || matches!(self.scope, Scope::Analyst | Scope::App)
+    }
+
+    /// Returns the only stores that the caller sees, or `None` for who sees all.
+    pub(crate) fn stores(&self) -> Option<Covered<'_>> {
+        match &self.scope {
+            Scope::Analyst | Scope::App => None,
+            Scope::Store(id) => Some(Covered::One(id)),
+            Scope::Merchant(id) => Some(Covered::Merchants(id)),
+            Scope::Customer | Scope::Admin => Some(Covered::Nothing),
+        }
+    }
+}
+
+/// The stores that a token covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Covered<'a> {
+    /// The one of this id.
+    One(&'a str),
+    /// Those of the merchant of this id.
+    Merchants(&'a str),
+    /// None.
+    Nothing,
+}
+
+impl Covered<'_> {
+    /// Returns whether a store is one of them, by its id alone if that says it.
+    pub(crate) fn has_id(self, id: &[u8]) -> Option<bool> {
+        match self {
+            Self::One(own) => Some(own.as_bytes() == id),
+            Self::Merchants(_) => None,
+            Self::Nothing => Some(false),
+        }
+    }
+
+    /// Returns whether a store is one of them.
+    pub(crate) fn has(self, id: &[u8], profile: &StoreProfile) -> bool {
+        match self {
+            Self::Merchants(own) => profile.merchant_id.as_deref() == Some(own),
+            _ => self.has_id(id) == Some(true),
+        }
+    }
+}
+
+impl Shows {
+    fn of(route: &Route<'_>) -> Self {
+        match route {
+            Route::Series { dataset, part, .. } => match (*dataset, *part) {
+                (STORES, Part::Profile) => Self::Names,
+                (STORES, _) => Self::Stores,
+                _ => Self::Market,
+            },
+            Route::Stores
+            | Route::Search
+            | Route::SideSeries
+            | Route::Generation
+            | Route::Catalog(_)
+            | Route::Batch => Self::Names,
+            Route::UnitPrices => Self::Stores,
+            Route::Places { .. } | Route::Packed { .. } | Route::Quality => Self::Market,
+            Route::Health | Route::Ready | Route::Metrics => Self::Server,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(scope: &str, hides: bool) -> Caller {
+        Caller::new(scope.parse().unwrap(), hides)
+    }
+
+    #[test]
+    fn a_token_covers_its_own_stores() {
+        let profile = |merchant: Option<&str>| StoreProfile {
+            merchant_id: merchant.map(str::to_owned),
+            ..StoreProfile::default()
+        };
+        for (scope, id, merchant, expected) in [
+            ("store:a", "a", None, true),
+            ("store:a", "ab", None, false),
+            ("store:a", "b", Some("a"), false),
+            ("merchant:m", "a", Some("m"), true),
+            ("merchant:m", "m", None, false),
+            ("merchant:m", "a", Some("n"), false),
+            ("customer", "a", Some("m"), false),
+            ("admin", "a", None, false),
+        ] {
+            let caller = caller(scope, true);
+            let covered = caller.stores().unwrap();
+            let has = covered.has(id.as_bytes(), &profile(merchant));
+            assert_eq!(has, expected, "{scope} {id}");
+            let by_id = covered.has_id(id.as_bytes());
+            assert!(by_id.is_none_or(|by_id| by_id == expected), "{scope} {id}");
+        }
+        for all in ["analyst", "app"] {
+            assert_eq!(caller(all, true).stores(), None);
+        }
+    }
+
+    #[test]
+    fn callers_who_are_answered_alike_have_one_tag() {
+        let mut tags: Vec<u64> = Vec::new();
+        for (scope, hides) in [
+            ("analyst", true),
+            ("app", true),
+            ("app", false),
+            ("store:a", true),
+            ("store:b", true),
+            ("merchant:a", true),
+        ] {
+            let tag = caller(scope, hides).tag();
+            assert_eq!(tag, caller(scope, hides).tag());
+            assert!(!tags.contains(&tag), "{scope}");
+            tags.push(tag);
+        }
+        assert_eq!(
+            caller("analyst", true).tag(),
+            caller("analyst", false).tag()
+        );
+        assert_eq!(tags[0], 0);
+    }
+}

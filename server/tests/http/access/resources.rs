@@ -1,0 +1,246 @@
+//! Every resource under every scope.
+
+use super::Guarded;
+
+/// The scopes of the columns below.
+const SCOPES: [&str; 6] = [
+    "store:a",
+    "merchant:m",
+    "app",
+    "analyst",
+    "customer",
+    "admin",
+];
+
+/// Nothing that has data is for them.
+const NEITHER: [u16; 2] = [403, 403];
+
+/// A row: the path, what store, merchant, app and analyst are answered while figures are hidden, and
+/// what they are where nothing is.
+type Row = (String, [u16; 4], [u16; 4]);
+
+/// What a store has, and places have not.
+const BENCHMARK: &str = "benchmark?period=2018-02";
+
+/// Returns all paths of a store or place under `base`, with their queries; `without` it has not.
+fn parts(base: &str, without: &[&str]) -> Vec<String> {
+    let all = [
+        "statistics",
+        "histogram",
+        "unit_price",
+        "comparison?period=2018-02",
+        "consumption_pattern",
+        "loyalty",
+        BENCHMARK,
+        "payment_mix",
+        "sales_by_day?series=rain",
+    ];
+    let has = |part: &&str| !without.contains(part);
+    let parts = all.into_iter().filter(has);
+    parts.map(|part| format!("{base}/{part}")).collect()
+}
+
+fn table() -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut put = |paths: &[&str], hiding, open| {
+        rows.extend(paths.iter().map(|path| ((*path).to_owned(), hiding, open)));
+    };
+    let [all, none] = [[200; 4], [404; 4]];
+    put(
+        &[
+            "/v1/stores/a",
+            "/v1/stores",
+            "/v1/stores?limit=1",
+            "/v1/search?q=ma",
+            "/v1/series",
+            "/v1/info/generation",
+            "/v1/info/regions",
+            "/v1/info/categories",
+        ],
+        all,
+        all,
+    );
+    let app_not = [200, 200, 403, 200];
+    put(
+        &["/v1/stores?rank_by=amount", "/v1/unit_price"],
+        app_not,
+        all,
+    );
+    put(
+        &["/v1/stores/b%2F1%20%C3%A9"],
+        [404, 200, 200, 200],
+        [404, 200, 200, 200],
+    );
+    put(
+        &["/v1/stores/c"],
+        [404, 404, 200, 200],
+        [404, 404, 200, 200],
+    );
+    put(&["/v1/stores/nobody"], none, none);
+    put(&["/v1/customers/x", "/v1/nothing"], none, none);
+    let market = [403, 403, 403, 200];
+    put(
+        &[
+            "/v1/regions",
+            "/v1/categories",
+            "/v1/regions/leeds/categories",
+            "/v1/regions/leeds",
+            "/v1/categories/food",
+            "/v1/regions/leeds/categories/food",
+            "/v1/markets/all",
+        ],
+        market,
+        all,
+    );
+    // There are none here: only who may ask is told so.
+    put(
+        &[
+            "/v1/datasets/prices/a",
+            "/v1/info/quality",
+            "/v1/regions/rome",
+        ],
+        [403, 403, 403, 404],
+        none,
+    );
+    for (base, hiding, open) in [
+        ("/v1/stores/a", app_not, all),
+        ("/v1/stores/c", [404, 404, 403, 200], [404, 404, 200, 200]),
+        ("/v1/stores/nobody", [404, 404, 403, 404], none),
+    ] {
+        let paths = parts(base, &[]);
+        rows.extend(paths.into_iter().map(|path| (path, hiding, open)));
+    }
+    for (base, without) in [
+        ("/v1/regions/leeds", &["payment_mix", BENCHMARK][..]),
+        ("/v1/categories/food", &["payment_mix", BENCHMARK]),
+        (
+            "/v1/regions/leeds/categories/food",
+            &["payment_mix", BENCHMARK],
+        ),
+        ("/v1/markets/all", &["payment_mix", "loyalty", BENCHMARK]),
+    ] {
+        let paths = parts(base, without);
+        rows.extend(paths.into_iter().map(|path| (path, market, all)));
+    }
+    rows
+}
+
+/// Checks a table of statuses for all scopes.
+fn check(guarded: &Guarded, path: &str, expected: [u16; 4]) {
+    // What there is not at all is 404 for everybody.
+    let is_path = !["/v1/customers/x", "/v1/nothing"].contains(&path);
+    let others = if is_path { NEITHER } else { [404; 2] };
+    let expected = expected.into_iter().chain(others);
+    for (scope, status) in SCOPES.into_iter().zip(expected) {
+        let reply = guarded.get(scope, path);
+        assert_eq!(reply.status, status, "{scope} {path}");
+        assert!(reply.header("nightshard-generation").is_some());
+        if status != 200 {
+            assert_eq!(reply.problem().0, status);
+        }
+        if status == 403 {
+            let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+            let kind = scope.split(':').next().unwrap();
+            let exact = format!("the scope {kind} may not see exact figures");
+            let other = format!("the scope {kind} may not ask this");
+            let has_data = !["customer", "admin"].contains(&kind);
+            assert_eq!(detail, if has_data { exact } else { other }, "{path}");
+        }
+        let head = guarded.ask(scope, "HEAD", path, &[], b"");
+        assert_eq!((head.status, &*head.body), (status, &b""[..]));
+    }
+    let nobody = guarded.harness.connect().get(path);
+    assert_eq!(nobody.status, 401, "{path}");
+}
+
+#[test]
+fn every_resource_is_answered_as_its_scope_may_see_it() {
+    let guarded = Guarded::start(10);
+    for (path, hiding, _) in table() {
+        check(&guarded, &path, hiding);
+    }
+}
+
+#[test]
+fn where_nothing_is_hidden_only_coverage_counts() {
+    let guarded = Guarded::start(1);
+    for (path, _, open) in table() {
+        check(&guarded, &path, open);
+    }
+}
+
+#[test]
+fn an_app_sees_who_stores_are_and_none_of_their_figures() {
+    let guarded = Guarded::start(10);
+    let profile = guarded.get("app", "/v1/stores/a").data();
+    assert_eq!(profile["name"], "Marks & Spencer");
+    let hidden = ["first_date", "last_date", "count", "sum", "cards"];
+    assert_eq!(profile["suppressed"], serde_json::json!(hidden));
+    for name in hidden {
+        assert_eq!(profile[name], serde_json::Value::Null, "{name}");
+    }
+    assert_eq!(profile["available"], serde_json::json!([]));
+    let list = guarded.get("app", "/v1/stores").data();
+    assert_eq!(list["rank_by"], serde_json::Value::Null);
+    let rows = list["rows"].as_array().unwrap();
+    let ids: Vec<&str> = rows.iter().filter_map(|row| row["id"].as_str()).collect();
+    assert_eq!(ids, ["a", "b/1 é", "c"]);
+    for row in rows {
+        assert_eq!(row["suppressed"], serde_json::json!(["count", "sum"]));
+        assert!(row["count"].is_null() && row["sum"].is_null(), "{row}");
+    }
+    let open = Guarded::start(1).get("app", "/v1/stores/a").data();
+    assert_eq!((&open["count"], &open["sum"]), (&3.into(), &2_000.into()));
+    assert_eq!(open.get("suppressed"), None);
+}
+
+#[test]
+fn how_many_rows_there_are_is_told_to_analysts() {
+    for (k, is_hidden) in [(10, true), (1, false)] {
+        let guarded = Guarded::start(k);
+        for scope in ["store:a", "merchant:m", "app"] {
+            let data = guarded.get(scope, "/v1/info/generation").data();
+            assert_eq!(data["rows"].is_null(), is_hidden, "{scope} {k}");
+            assert_eq!(data.get("suppressed").is_some(), is_hidden, "{scope} {k}");
+        }
+        let data = guarded.get("analyst", "/v1/info/generation").data();
+        assert!(data["rows"]["used"].is_u64());
+    }
+}
+
+#[test]
+fn each_lookup_of_a_batch_is_answered_as_it_would_be_alone() {
+    let guarded = Guarded::start(10);
+    let rows: Vec<_> = table()
+        .into_iter()
+        // A batch says nothing of the server.
+        .filter(|(path, ..)| path.starts_with("/v1/"))
+        .collect();
+    let lookups: Vec<_> = rows
+        .iter()
+        .map(|(path, ..)| serde_json::json!({ "path": path }))
+        .collect();
+    let body = serde_json::json!({ "lookups": lookups }).to_string();
+    for (column, scope) in SCOPES.into_iter().enumerate() {
+        let reply = guarded.ask(scope, "POST", "/v1/batch", &[], body.as_bytes());
+        let answers = reply.data()["rows"].take();
+        for ((path, hiding, _), answer) in rows.iter().zip(answers.as_array().unwrap()) {
+            let alone = guarded.get(scope, path);
+            assert_eq!(answer["status"], alone.status, "{scope} {path}");
+            if let Some(expected) = hiding.get(column) {
+                assert_eq!(answer["status"], *expected, "{scope} {path}");
+            }
+            let (member, alone) = match alone.status {
+                200 => ("data", alone.data()),
+                _ => ("problem", alone.json()),
+            };
+            // Each says for itself where its list goes on.
+            assert_eq!(answer[member], alone, "{scope} {path}");
+        }
+    }
+    let nobody = guarded
+        .harness
+        .connect()
+        .request("POST", "/v1/batch", &[], body.as_bytes());
+    assert_eq!(nobody.problem(), (401, None));
+}

@@ -1,0 +1,151 @@
+//! Benchmarks, against tables made by hand.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{payment, server};
+use crate::{
+    client::Client,
+    fixture::{Fixture, Shop},
+    harness::{Harness, config},
+};
+
+/// Three cafés of one town, a bar alone in it, one whose category and one whose town is not known; to the middle
+/// of April 2018.
+fn cafes() -> Harness {
+    let fixture = Arc::new(Fixture::new());
+    let shops = [
+        Shop::new("a", "", "leeds", "café"),
+        Shop::new("b", "", "leeds", "café"),
+        Shop::new("c", "", "leeds", "café"),
+        Shop::new("bar", "", "leeds", "bar"),
+        Shop::new("x", "", "leeds", ""),
+        Shop::new("y", "", "", "café"),
+    ];
+    let payments = [
+        payment(0, "2018-02-05", 1, 300),
+        payment(0, "2018-02-06", 1, 300),
+        payment(1, "2018-02-07", 1, 400),
+        payment(1, "2018-02-08", 1, -100),
+        payment(2, "2018-02-09", 1, 500),
+        payment(3, "2018-02-09", 1, 500),
+        payment(4, "2018-02-09", 1, 500),
+        payment(5, "2018-02-09", 1, 500),
+        payment(0, "2018-03-01", 1, 1_000),
+        payment(1, "2018-03-02", 1, 1_100),
+        payment(2, "2018-03-03", 1, -50),
+        payment(0, "2018-04-15", 1, 800),
+    ];
+    let id = fixture.write(&shops, &payments);
+    fixture.select(1, &id);
+    Harness::ready(config(), fixture, 1)
+}
+
+fn standings(client: &mut Client, store: &str, period: &str) -> Value {
+    let data = client
+        .get(&format!("/v1/stores/{store}/benchmark?period={period}"))
+        .data();
+    let of = |name: &str| json!([data[name]["index"], data[name]["percentile"]]);
+    json!([
+        data["others"],
+        of("net_sales"),
+        of("sales_count"),
+        of("ticket")
+    ])
+}
+
+#[test]
+fn a_store_stands_beside_the_others_of_its_region_and_category() {
+    let harness = cafes();
+    let mut client = harness.connect();
+    let data = client.get("/v1/stores/a/benchmark?period=2018-02").data();
+    // 600 beside 300 and 500, 2 sales beside 1 and 1, 300 a sale beside 400 and 500.
+    assert_eq!(
+        data,
+        json!({
+            "id": "a", "period": "2018-02", "partial": true, "region": "leeds", "category": "café",
+            "others": 2,
+            "net_sales": {"index": 150, "percentile": 100},
+            "sales_count": {"index": 200, "percentile": 100},
+            "ticket": {"index": 67, "percentile": 0},
+        })
+    );
+    assert_eq!(
+        standings(&mut client, "b", "2018-02"),
+        json!([2, [55, 0], [67, 25], [100, 50]])
+    );
+    // In March c has a refund alone: it is none of the others.
+    assert_eq!(
+        standings(&mut client, "a", "2018-03"),
+        json!([1, [91, 0], [100, 50], [91, 0]])
+    );
+    assert_eq!(
+        standings(&mut client, "c", "2018-Q1"),
+        json!([2, [30, 0], [40, 0], [78, 0]])
+    );
+}
+
+#[test]
+fn what_cannot_be_compared_is_null_and_says_why() {
+    let harness = cafes();
+    let mut client = harness.connect();
+    for (store, period, reason) in [
+        ("a", "2018-04", "incomplete"),
+        ("a", "2018-Q2", "incomplete"),
+        ("a", "2018", "incomplete"),
+        ("c", "2018-03", "no_sales"),
+        ("bar", "2018-03", "no_sales"),
+        ("a", "2017-03", "no_sales"),
+        ("x", "2018-02", "no_category"),
+        ("y", "2018-02", "no_region"),
+    ] {
+        let path = format!("/v1/stores/{store}/benchmark?period={period}");
+        let data = client.get(&path).data();
+        assert_eq!(data["reason"], reason, "{path}");
+        assert!(data.get("suppressed").is_none(), "{path}");
+        for name in ["others", "net_sales", "sales_count", "ticket"] {
+            assert_eq!(data.get(name), Some(&Value::Null), "{path}");
+        }
+    }
+}
+
+#[test]
+fn hidden_figures_are_null_and_named() {
+    let harness = cafes();
+    let mut client = harness.connect();
+    let data = client.get("/v1/stores/bar/benchmark?period=2018-02").data();
+    assert_eq!(
+        data,
+        json!({
+            "id": "bar", "period": "2018-02", "partial": true, "region": "leeds", "category": "bar",
+            "others": null, "net_sales": null, "sales_count": null, "ticket": null,
+            "suppressed": ["others", "net_sales", "sales_count", "ticket"],
+        })
+    );
+}
+
+#[test]
+fn other_periods_are_refused_and_markets_have_none() {
+    let (harness, _) = server(config());
+    let mut client = harness.connect();
+    for query in [
+        "",
+        "?period=all",
+        "?period=2018-W07",
+        "?period=2018-03-05",
+        "?period=2018-13",
+    ] {
+        let reply = client.get(&format!("/v1/stores/a/benchmark{query}"));
+        assert_eq!(reply.problem(), (400, Some("period".into())), "{query}");
+    }
+    let path = "/v1/stores/a/benchmark?period=2018-02&min_date=2018-02-01";
+    assert_eq!(client.get(path).problem(), (400, Some("min_date".into())));
+    for path in [
+        "/v1/stores/nobody/benchmark?period=2018-02",
+        "/v1/markets/all/benchmark?period=2018-02",
+        "/v1/regions/leeds/benchmark?period=2018-02",
+    ] {
+        assert_eq!(client.get(path).problem(), (404, None), "{path}");
+    }
+}
