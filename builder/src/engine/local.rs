@@ -29,8 +29,8 @@ use crate::{
     build::{BuildPlan, BuildReport, Built, MEMORY_MIN, Progress, SeriesReport, Stage},
     data_tests::{self, RowTests, Tested, TestedScan},
     emit::{
-        self, Facts, OrderedSink, PlaceSizes, Staged, Staging, StoreFacts, StoreShards, write_catalog,
-        write_search, write_side_series,
+        self, Facts, OrderedSink, PlaceSizes, Staged, Staging, StoreFacts, StoreShards,
+        write_catalog, write_search, write_side_series,
     },
     exchange::{Exchanged, Outbox, Scratch},
     kernel::{
@@ -40,6 +40,7 @@ use crate::{
         hiding::Hiding,
         market::MarketDays,
         mix::MixTable,
+        places::Places,
         row::CardRow,
         scan::{ScanCounts, StoreScan},
         sent_rows::{RowOutbox, SentRows},

@@ -38,7 +38,7 @@ impl Folded {
             days: Some(rest.days),
             totals: rest.totals,
             most_buyers: rest.buyers,
-            alone: is_whole.then_some(alone).unwrap_or_default(),
+            alone: if is_whole { alone } else { Alone::default() },
             parts: rest.parts.clone(),
         });
     }

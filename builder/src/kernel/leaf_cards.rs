@@ -151,13 +151,17 @@ pub fn take(
 impl PlaceCounts for LeavesCounts {
     fn add(&mut self, row: PlaceRow, rows: i64) {
         let LeafCounts { distances, alone } = &mut self.counts[row.place() - self.leaves.start];
-        let mut alone = || alone.entry(Day(row.at().day()).month()).or_default();
+        let month = Day(row.at().day()).month();
         match row.count() {
             PlaceCount::Card => distances.add_count(CountKind::Cards, row.at(), rows),
             PlaceCount::BuyerMore => distances.add_count(CountKind::Buyers, row.at(), rows),
             PlaceCount::BuyerLess => distances.add_count(CountKind::Buyers, row.at(), -rows),
-            PlaceCount::AloneInRegion => alone().in_region += rows.unsigned_abs(),
-            PlaceCount::AloneInMarket => alone().in_market += rows.unsigned_abs(),
+            PlaceCount::AloneInRegion => {
+                alone.entry(month).or_default().in_region += rows.unsigned_abs();
+            }
+            PlaceCount::AloneInMarket => {
+                alone.entry(month).or_default().in_market += rows.unsigned_abs();
+            }
             // Leaves are asked for neither.
             PlaceCount::Second | PlaceCount::Cohort => {}
         }

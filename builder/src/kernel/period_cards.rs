@@ -40,7 +40,12 @@ mod tests {
     #[test]
     fn a_card_counts_once_in_each_period() {
         let day = |text: &str| text.parse::<Day>().unwrap().0;
-        let days = [day("2018-01-30"), day("2018-01-31"), day("2018-03-01"), day("2018-04-01")];
+        let days = [
+            day("2018-01-30"),
+            day("2018-01-31"),
+            day("2018-03-01"),
+            day("2018-04-01"),
+        ];
         let mut counts = vec![(DayDistance::new(days[0], 0), 1)];
         for pair in days.windows(2) {
             counts.push((DayDistance::new(pair[1], pair[1].abs_diff(pair[0])), 1));

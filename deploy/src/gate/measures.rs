@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use nightshard_format::{
-    key,
     manifest::{Manifest, Transactions},
     record::{MARKETS, STORES, Summary},
     shard::Span,

@@ -48,7 +48,7 @@ impl Query {
         let profile = &series.summary().profile;
         let json = &mut *lookup.json;
         json.begin_object();
-        write_id(json, series);
+        write_id(json, series.subject());
         self.asked.write(json);
         json.key("region")
             .optional_string(profile.region.as_deref());

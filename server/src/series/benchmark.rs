@@ -44,7 +44,7 @@ impl Series<'_> {
         };
         let value = self
             .generation
-            .get(BENCHMARKS, Span::Month(month), self.key)?;
+            .get(BENCHMARKS, Span::Month(month), self.subject.key)?;
         let value = value.ok_or_else(missing)?.in_place()?;
         let found = BenchmarkRecord::parse(month, value)?.find(period);
         let benchmark = found.ok_or_else(missing)?;

@@ -22,7 +22,7 @@ use nightshard_format::{
     record::{
         CATALOG, Change, DayCards, Dimension, EncodedMixes, HalfHour, LOYALTY, MARKET_ALL, MARKETS,
         MixRow, MixValue, MonthBuilder, MonthTotals, Run, SEARCH, SERIES, STORES, StoreProfile,
-        SummaryBuilder, encode_side_series, net_changes,
+        SummaryBuilder, encode_ranking, encode_side_series, net_changes,
     },
     shard::{Identity, Mapped, ShardWriter, Span},
 };

@@ -73,8 +73,8 @@ fn add_month(
     let found = generation.get(ATOMS, Span::Month(month), key)?;
     let found = found.ok_or_else(|| corrupt("atoms", "a month of its summary is not there"))?;
     let atoms = AtomMonth::parse(month, found.in_place()?)?;
-    let groups = atoms.groups.iter();
-    groups.map(|group| add_group(key, summary, group, rows)).collect()
+    let mut groups = atoms.groups.iter();
+    groups.try_for_each(|group| add_group(key, summary, group, rows))
 }
 
 fn add_group(

@@ -22,8 +22,8 @@ use crate::{
         hiding::Hiding,
         leaf_cards::{self, LeafCards},
         leaf_month::Store,
-        place_atoms::{LeafRest, PlaceAtoms},
         period_cards::PeriodCards,
+        place_atoms::{LeafRest, PlaceAtoms},
         place_row::PlaceRow,
         places::{Leaf, PlaceKind, Places},
         row::CardRow,
@@ -69,7 +69,8 @@ impl Engine<'_> {
         stores: &Stores<'_>,
         hiding: Hiding,
     ) -> Result<(Vec<Vec<LeafAtoms>>, Vec<PeriodCards>)> {
-        self.progress.begin(Stage::Places, partitions.count().into());
+        self.progress
+            .begin(Stage::Places, partitions.count().into());
         let months = Written::open(stores.staged, STORES)?;
         let of_leaves = stores_of_leaves(stores);
         let mut made = Vec::new();
@@ -102,9 +103,8 @@ impl Engine<'_> {
         partitions: EvenPartitions,
     ) -> Result<Vec<Vec<AtomCards>>> {
         let mut of_places = Vec::new();
-        let take = |partition: u16| {
-            atom_cards::take(cards, partition, partitions, self.shares.partition)
-        };
+        let take =
+            |partition: u16| atom_cards::take(cards, partition, partitions, self.shares.partition);
         self.in_order(0..partitions.count(), take, |counts| {
             of_places.extend(counts.places.clone().map(|place| counts.of(place)));
             Ok(())
@@ -151,7 +151,10 @@ fn add_up(places: &Places, made: Vec<Vec<LeafAtoms>>, hiding: Hiding) -> PlaceAt
     let mut by_month = BTreeMap::<Month, Vec<(Leaf, LeafAtoms)>>::new();
     for (leaf, of_leaf) in (0..).zip(made) {
         for of_month in of_leaf {
-            by_month.entry(of_month.month).or_default().push((leaf, of_month));
+            by_month
+                .entry(of_month.month)
+                .or_default()
+                .push((leaf, of_month));
         }
     }
     let mut atoms = PlaceAtoms::new(places);

@@ -77,7 +77,12 @@ impl Engine<'_> {
         let days = DayOrdinals::new(market.iter().map(|(day, _)| day).collect());
         let cards = self.count_cards(&reduced.card_days, &days, stores.places)?;
         let mut staged = self.write_places(&cards.places, stores)?;
-        staged.extend(emit::write_market(&self.staging, market, &days, &cards.market)?);
+        staged.extend(emit::write_market(
+            &self.staging,
+            market,
+            &days,
+            &cards.market,
+        )?);
         Ok(Told {
             cards: CellCards::Written(Written::open(&staged, REGION_CATEGORIES)?),
             staged,
