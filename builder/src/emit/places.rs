@@ -30,7 +30,7 @@ pub struct PlaceRecords {
 /// are the sum of.
 ///
 /// # Errors
-/// [`Error::Format`] if a shard that was just written cannot be read.
+/// [`crate::Error::Format`] if a shard that was just written cannot be read.
 pub fn encode(
     distances: &PlaceDistances,
     places: &Places,
@@ -92,7 +92,7 @@ impl<'a> PlaceShards<'a> {
     /// Adds the next records.
     ///
     /// # Errors
-    /// [`Error::File`] if the staging folder takes no more.
+    /// [`crate::Error::File`] if the staging folder takes no more.
     pub fn add(&mut self, records: &PlaceRecords) -> Result<()> {
         let EncodedRecords { values, spans } = &records.records;
         let (mut first, mut start) = (0, 0);
@@ -126,7 +126,7 @@ impl<'a> PlaceShards<'a> {
     /// Ends all shards.
     ///
     /// # Errors
-    /// [`Error::File`] if the staging folder takes no more.
+    /// [`crate::Error::File`] if the staging folder takes no more.
     pub fn finish(mut self) -> Result<Vec<Staged>> {
         self.finish_kind()?;
         Ok(self.staged)
