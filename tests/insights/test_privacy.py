@@ -158,12 +158,24 @@ class Protected(Subject):
         return "/".join(["/v1", *segments, resource])
 
 
+def put_together(path):
+    """Half of the stores go to one place, of which days make atoms."""
+    with open(path, newline="") as file:
+        header, *stores = csv.reader(file)
+    region, category = header.index("region"), header.index("category")
+    for store in stores[::2]:
+        store[region], store[category] = "here", "things"
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([header, *stores])
+
+
 def payments_of_many(folder):
-    """Enough stores of few places that days make atoms, and places that are too small for any."""
+    """A place with so many stores that days make atoms, others that make fewer, and some too small for any."""
     path = folder / "payments.csv"
     command = [BINARY, "generate", "--quiet", "--output", path, "--stores", "900", "--cards", "3000",
                "--transactions", "90000", "--from", "2019-11-05", "--to", "2020-03-20", "--seed", "5"]
     subprocess.run(command, check=True)
+    put_together(path.with_suffix(".stores.csv"))
     return path, path.with_suffix(".stores.csv"), "EUR"
 
 
@@ -207,7 +219,7 @@ def test_statistics_of_any_range_are_those_of_the_atoms_in_it(subject, dice):
         if shown[0].day == 1:
             assert row["cards"] is not None
         assert [row[name] for name in ["min", "max", "std", "refund_count", "refund_sum"]] == [None] * 5
-    assert told > 100
+    assert told > 100 or len(subject.stores) < 100
 
 
 def test_months_and_days_are_those_of_the_atoms_in_them(subject):
@@ -224,7 +236,7 @@ def test_months_and_days_are_those_of_the_atoms_in_them(subject):
             assert served == {label: (len(rows), sum(row["amount"] for row in rows))
                               for label, rows in periods.items()}, (place, kind)
             days += kind == "day" and len(served)
-    assert days > 0 or len(subject.stores) < 100
+    assert days > 100 or len(subject.stores) < 100
 
 
 # A small case: every transaction is marked, and found again in every answer.
@@ -249,15 +261,15 @@ def small_case(seed):
 
 def answers(folder, stores, rows, marked, ranges):
     """All sums that a server tells, by question; the `marked` rows have a bit each."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     with open(folder / "stores.csv", "w", newline="") as file:
         csv.writer(file).writerows([("store_id", "merchant_id", "region", "category"), *stores])
     with open(folder / "payments.csv", "w", newline="") as file:
         lines = csv.writer(file)
-        lines.writerow(("tx_id", "store_id", "card_id", "ts", "amount_minor", "currency"))
+        lines.writerow(("tx_id", "store_id", "card_id", "ts", "amount_minor", "currency", "region", "category"))
         for number, (name, store, card, day) in enumerate(rows):
             bit = 1 << marked.index(number) if number in marked else 0
-            lines.writerow((name, store, card, f"{day}T12:00:00", BASE + bit, "EUR"))
+            lines.writerow((name, store, card, f"{day}T12:00:00", BASE + bit, "EUR", "", ""))
     subject = Subject(folder, folder / "payments.csv", folder / "stores.csv", "EUR", "--config",
                       configured(folder, K))
     places = [("markets", "all")] + [("regions", region) for region in ["north", "south"]]
