@@ -19,7 +19,7 @@ const NO_CARD: &str = "[[data_tests]]\nname = \"every row has a card\"\ntest = \
 /// Everything that can be said, of which some rows fail.
 fn config(stores: &str) -> String {
     format!(
-        "{NO_CARD}severity = \"warn\"\n\
+        "[privacy]\nk = 1\n{NO_CARD}severity = \"warn\"\n\
          [[data_tests]]\ntest = \"unique\"\ncolumn = \"tx_id\"\nmax_failures = 1\n\
          [[data_tests]]\ntest = \"accepted_values\"\ncolumn = \"currency\"\n\
          values = [\"GBP\", \"USD\"]\nseverity = \"warn\"\n\

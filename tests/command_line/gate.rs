@@ -72,7 +72,8 @@ fn what_is_told_not_to_be_judged_is_not() {
 
     // Back up to all: twice as many, which the configuration allows.
     repository.build([&all], &[]).failed(3, &["rows_rise_max"]);
-    let config = "[gate]\nrows_rise_max = 1\nsize_rise_max = \"off\"\namount_rise_max = \"off\"\n";
+    let config = "[privacy]\nk = 1\n\
+                  [gate]\nrows_rise_max = 1\nsize_rise_max = \"off\"\namount_rise_max = \"off\"\n";
     let config = repository.write("nightshard.toml", config);
     let config = config.to_str().unwrap();
     repository.build([&all], &["--config", config]).succeeded();

@@ -202,7 +202,10 @@ fn a_stale_series_is_told_by_the_build_the_gate_and_the_server_and_refuses_nothi
     assert_eq!(client.metric("nightshard_series_stale"), 2);
     assert_eq!(client.data("/v1/series")["rows"][0]["stale"], true);
 
-    let config = repository.write("patient.toml", "[series]\nstale_after_days = 8\n");
+    let config = repository.write(
+        "patient.toml",
+        "[series]\nstale_after_days = 8\n[privacy]\nk = 1\n",
+    );
     let said = built(&["--config", text(&config)]).stderr;
     assert!(!said.contains("is stale"), "{said}");
     let current = repository.current();
