@@ -3,6 +3,7 @@
 import csv
 import datetime
 import random
+import shutil
 import subprocess
 import urllib.parse
 from collections import defaultdict
@@ -235,35 +236,77 @@ MARKS = 20
 BASE = 1 << 24
 
 
-def small_case(seed):
+class Night:
+    """What a build is made of: stores, and rows by number, which are marked, and found again by it."""
+
+    def __init__(self, stores, rows):
+        self.stores, self.rows = stores, rows
+
+    def without(self, left_out):
+        return {number: row for number, row in self.rows.items() if not left_out(row)}
+
+
+def small_case(seed, transactions=420, cards=60):
     """Rows of few stores in two regions and two categories, over the end of a month."""
     dice = random.Random(seed)
     stores = [(f"s{number}", f"m{number // 2}" if number % 3 == 0 else "", "north" if number % 2 else "south",
                "food" if number % 4 < 3 else "books") for number in range(STORES)]
     rows = []
-    for number in range(420):
+    for number in range(transactions):
         day = datetime.date(2020, 1, 20) + DAY * dice.randrange(20)
-        rows.append((f"t{number}", dice.choice(stores)[0], f"c{dice.randrange(60)}", day))
-    return stores, sorted(rows, key=lambda row: row[3])
+        rows.append((f"t{number}", dice.choice(stores)[0], f"c{dice.randrange(cards)}", day))
+    rows = sorted(rows, key=lambda row: row[3])
+    return Night(stores, dict(enumerate(rows)))
 
 
-def answers(folder, stores, rows, marked, ranges):
-    """All sums that a server tells, by question; the `marked` rows have a bit each."""
-    folder.mkdir()
+def as_they_came():
+    """Two nights of rows of which none is late."""
+    second = small_case(3)
+    last = max(row[3] for row in second.rows.values())
+    return [Night(second.stores, second.without(lambda row: row[3] > last - DAY * 4)), second]
+
+
+def with_changes():
+    """Two nights between which rows came late and others were taken back, in a month that had ended and in one
+    that goes on; stores moved, and all stores but one of a leaf got a category of their own."""
+    case = small_case(5, 840, 120)
+    last = max(row[3] for row in case.rows.values())
+    dice = random.Random(5)
+    late, gone = ({number for number in case.rows if dice.random() < 0.03} for _ in range(2))
+    first = Night(case.stores, {number: row for number, row in case.rows.items()
+                                if row[3] <= last - DAY * 3 and number not in late})
+    moved = {"s0": "north", "s1": "south", "s6": "north"}
+    of_leaf = [store for store, _, region, category in case.stores if (region, category) == ("north", "books")]
+    stores = [(store, merchant, moved.get(store, region), "toys" if store in of_leaf[1:] else category)
+              for store, merchant, region, category in case.stores]
+    second = Night(stores, {number: row for number, row in case.rows.items() if number not in gone})
+    changed = [late & set(second.rows), gone & set(first.rows)]
+    for month in [1, 2]:
+        assert all(any(case.rows[number][3].month == month for number in numbers) for numbers in changed)
+    return [first, second]
+
+
+def places_of(nights):
+    regions = sorted({region for night in nights for _, _, region, _ in night.stores})
+    categories = sorted({category for night in nights for *_, category in night.stores})
+    places = [("markets", "all")] + [("regions", region) for region in regions]
+    places += [("categories", category) for category in categories]
+    return places + [("regions", region, "categories", category) for region in regions for category in categories]
+
+
+def answers(folder, night, marked, places, ranges):
+    """All sums that a server tells, by question; the `marked` rows have a bit each. A night in the folder of
+    another one goes on from that."""
     with open(folder / "stores.csv", "w", newline="") as file:
-        csv.writer(file).writerows([("store_id", "merchant_id", "region", "category"), *stores])
+        csv.writer(file).writerows([("store_id", "merchant_id", "region", "category"), *night.stores])
     with open(folder / "payments.csv", "w", newline="") as file:
         lines = csv.writer(file)
         lines.writerow(("tx_id", "store_id", "card_id", "ts", "amount_minor", "currency"))
-        for number, (name, store, card, day) in enumerate(rows):
+        for number, (name, store, card, day) in night.rows.items():
             bit = 1 << marked.index(number) if number in marked else 0
             lines.writerow((name, store, card, f"{day}T12:00:00", BASE + bit, "EUR"))
     subject = Subject(folder, folder / "payments.csv", folder / "stores.csv", "EUR", "--config",
-                      configured(folder, K))
-    places = [("markets", "all")] + [("regions", region) for region in ["north", "south"]]
-    places += [("categories", category) for category in ["food", "books"]]
-    places += [("regions", region, "categories", category)
-               for region in ["north", "south"] for category in ["food", "books"]]
+                      configured(folder, K), "--no-gate")
     told = {}
     for place in places:
         path = "/v1/" + "/".join(place) + "/statistics"
@@ -273,37 +316,45 @@ def answers(folder, stores, rows, marked, ranges):
                 assert status in (200, 404), body
                 for row in body["data"]["rows"] if status == 200 else []:
                     told[place, first, last, kind, row["period"]] = row["sum"]
-    subject.stop()
+    subject.close()
     return told
 
 
-def transactions_of(folder, stores, rows, ranges):
-    """The transactions in every sum that is told."""
-    found = defaultdict(set)
-    for start in range(0, len(rows), MARKS):
-        marked = list(range(start, min(start + MARKS, len(rows))))
-        for question, total in answers(folder / f"marked-{start}", stores, rows, marked, ranges).items():
-            found[question] |= {number for bit, number in enumerate(marked) if total >> bit & 1}
+def transactions_of(folder, nights, ranges):
+    """The transactions in every sum that is told, night by night."""
+    found = [defaultdict(set) for _ in nights]
+    numbers = sorted(set().union(*(night.rows for night in nights)))
+    places = places_of(nights)
+    for start in range(0, len(numbers), MARKS):
+        marked = numbers[start:start + MARKS]
+        repository = folder / f"marked-{start}"
+        repository.mkdir()
+        for told, night in zip(found, nights):
+            for question, total in answers(repository, night, marked, places, ranges).items():
+                told[question] |= {number for bit, number in enumerate(marked) if total >> bit & 1}
+        shutil.rmtree(repository)
     return found
 
 
-def test_no_combination_of_answers_isolates_fewer_than_k_cards(tmp_path):
-    stores, rows = small_case(3)
-    merchants = {store: merchant or store for store, merchant, _, _ in stores}
-    first, last = rows[0][3], rows[-1][3]
+def random_ranges(nights):
+    days = sorted({row[3] for night in nights for row in night.rows.values()})
     dice = random.Random(3)
-    days = [first + DAY * day for day in range((last - first).days + 1)]
-    ranges = [(first, last)] + [tuple(sorted(dice.sample(days, 2))) for _ in range(25)]
-    # Two nights: what the second tells beside the first is there to be subtracted, too.
-    known = [row for row in rows if row[3] <= last - DAY * 4]
-    nights = [transactions_of(tmp_path / "first", stores, known, ranges),
-              transactions_of(tmp_path / "second", stores, rows, ranges)]
-    told = [transactions for night in nights for transactions in night.values()]
+    return [(days[0], days[-1])] + [tuple(sorted(dice.sample(days, 2))) for _ in range(25)]
+
+
+@pytest.mark.parametrize("nights", [as_they_came, with_changes], ids=lambda nights: nights.__name__)
+def test_no_combination_of_answers_isolates_fewer_than_k_cards(nights, tmp_path):
+    nights = nights()
+    rows = {number: row for night in nights for number, row in night.rows.items()}
+    merchants = {store: merchant or store for store, merchant, _, _ in nights[0].stores}
+    # What the second night tells beside the first is there to be subtracted, too.
+    by_night = transactions_of(tmp_path, nights, random_ranges(nights))
+    told = [transactions for night in by_night for transactions in night.values()]
     assert len(told) > 200
     # Transactions that are in the same answers have the same coefficient in every linear combination. So
     # whatever is left of a combination is made of whole groups of such transactions.
     groups = defaultdict(set)
-    for number in range(len(rows)):
+    for number in rows:
         groups[tuple(number in answer for answer in told)].add(number)
     groups.pop((False,) * len(told), None)
     assert len(groups) > 1
@@ -312,3 +363,15 @@ def test_no_combination_of_answers_isolates_fewer_than_k_cards(tmp_path):
             others = [rows[number] for number in group if merchants[rows[number][1]] != asks]
             assert len({card for _, _, card, _ in others}) >= K
             assert len({merchants[store] for _, store, _, _ in others}) >= OTHERS
+    # Of the month that goes on some was told in the first night, so that there was something to keep.
+    assert any(kind == "all" and first.month == 2 and transactions
+               for (_, first, _, kind, _), transactions in by_night[0].items())
+
+
+def test_months_that_had_ended_are_told_as_they_were(tmp_path):
+    nights = with_changes()
+    places = places_of(nights)
+    january = datetime.date(2020, 1, 1), datetime.date(2020, 1, 31)
+    before, after = (answers(tmp_path, night, [], places, [january]) for night in nights)
+    assert before == after
+    assert len({place for place, *_ in before}) > 4
