@@ -155,3 +155,155 @@ fn digest<'a>(shards: impl Iterator<Item = &'a ShardEntry>) -> String {
 fn damaged(problem: String) -> Error {
     Error::corrupt("atoms", problem)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        calendar::DayRange,
+        key::{self, PartitionRun},
+        manifest::{MANIFEST_VERSION, Rows, Transactions},
+        privacy::PRIVACY_K_KEY,
+        record::{AtomGroup, AtomMonth, LeafAtom, REGIONS, leaf_key},
+        shard::{Identity, ShardWriter},
+    };
+
+    fn month(number: u32) -> Month {
+        Month::new(2018, number).unwrap()
+    }
+
+    /// A generation of the fifth of March.
+    fn manifest(k: u64) -> Manifest {
+        Manifest {
+            format_version: MANIFEST_VERSION,
+            id: "2018-03-05-000000000000".parse().unwrap(),
+            as_of: "2018-03-05".into(),
+            transactions: Some(Transactions {
+                days: ["2018-02-01".into(), "2018-03-05".into()],
+                currency: "GBP".into(),
+                currency_exponent: 2,
+                rows: Rows::default(),
+                stores: 1,
+                card_key: "00".into(),
+            }),
+            packed: BTreeMap::new(),
+            inputs: vec![],
+            configuration: [(PRIVACY_K_KEY.into(), k.into())].into(),
+            shards: vec![],
+        }
+    }
+
+    fn shard(dataset: &str, span: Span, records: &[(Vec<u8>, Vec<u8>)]) -> Shard<Vec<u8>> {
+        let identity = Identity {
+            dataset: dataset.into(),
+            span,
+            run: PartitionRun::ALL,
+        };
+        let mut records = records.to_vec();
+        records.sort_unstable_by(|(a, _), (b, _)| key::order(a).cmp(&key::order(b)));
+        let mut file = Vec::new();
+        let mut writer = ShardWriter::new(&mut file, &identity).unwrap();
+        for (key, value) in records {
+            writer.append(&key, &value).unwrap();
+        }
+        writer.finish().unwrap();
+        Shard::open(file).unwrap()
+    }
+
+    fn atoms(of: Month) -> AtomMonth {
+        AtomMonth {
+            groups: vec![AtomGroup {
+                days: DayRange {
+                    first: of.first_day(),
+                    last: of.first_day(),
+                },
+                atoms: 1,
+                cards: Some(10),
+                count: 12,
+                sum: 500,
+            }],
+            cards: vec![],
+        }
+    }
+
+    fn keys() -> [Vec<u8>; 2] {
+        [atoms_key(MARKETS, MARKET_ALL), atoms_key(REGIONS, "leeds")]
+    }
+
+    fn add_atoms(told: &mut ToldAtoms, months: &[Month]) {
+        for of in months {
+            let mut value = Vec::new();
+            atoms(*of).encode(*of, &mut value).unwrap();
+            let records = keys().map(|key| (key, value.clone()));
+            told.add(&shard(ATOMS, Span::Month(*of), &records)).unwrap();
+        }
+    }
+
+    fn add_summaries(told: &mut ToldAtoms) {
+        let months = [2, 3].map(month);
+        let summary = AtomSummary {
+            months: months.map(|it| atoms(it).totals(it)).to_vec(),
+            ..AtomSummary::default()
+        };
+        let mut value = Vec::new();
+        summary.encode(&mut value).unwrap();
+        let records = keys().map(|key| (key, value.clone()));
+        told.add(&shard(ATOMS, Span::Current, &records)).unwrap();
+    }
+
+    fn leaves(of: Month) -> Shard<Vec<u8>> {
+        let record = LeafRecord {
+            stores: vec![b"a".to_vec()],
+            atoms: vec![LeafAtom {
+                days: atoms(of).groups[0].days,
+                cards: 10,
+                count: 12,
+                sum: 500,
+            }],
+        };
+        let mut value = Vec::new();
+        record.encode(of, &mut value).unwrap();
+        shard(
+            LEAVES,
+            Span::Month(of),
+            &[(leaf_key(Some("leeds"), None), value)],
+        )
+    }
+
+    #[test]
+    fn what_a_generation_told_is_read_and_nothing_of_it_may_be_missing() {
+        let whole = || {
+            let mut told = ToldAtoms::of(&manifest(10)).unwrap().unwrap();
+            add_summaries(&mut told);
+            told
+        };
+        let mut told = whole();
+        assert_eq!(told.open_month(), Some(month(3)));
+        add_atoms(&mut told, &[month(2)]);
+        let problem = told.check().unwrap_err().to_string();
+        assert!(problem.contains("2018-03 of"), "{problem}");
+        add_atoms(&mut told, &[month(3)]);
+        let problem = told.check().unwrap_err().to_string();
+        assert!(problem.contains("the leaves of 2018-03"), "{problem}");
+        assert!(told.add(&leaves(month(2))).is_err());
+        told.add(&leaves(month(3))).unwrap();
+        told.check().unwrap();
+        assert_eq!(told.leaves.len(), 1);
+        for key in keys() {
+            let before = |end| told.months_before(&key, month(end)).map(|it| it.0.month);
+            assert_eq!(before(3).collect::<Vec<_>>(), [month(2)]);
+            assert_eq!(before(4).count(), 2);
+        }
+        assert_eq!(told.months_before(b"regions\0york", month(4)).count(), 0);
+    }
+
+    #[test]
+    fn a_generation_that_protects_nothing_told_no_atoms() {
+        assert_eq!(ToldAtoms::of(&manifest(1)).unwrap(), None);
+        let packed_alone = Manifest {
+            transactions: None,
+            ..manifest(10)
+        };
+        assert_eq!(ToldAtoms::of(&packed_alone).unwrap(), None);
+    }
+}

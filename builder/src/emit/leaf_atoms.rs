@@ -31,7 +31,7 @@ pub struct LeafAtoms {
     pub rest: Option<(Rest, Alone)>,
     /// Whether the rows alone would have made others.
     pub differs: bool,
-    /// The stores that have rows, by number.
+    /// The stores that have rows, by number, until the month has ended.
     pub stores: Vec<u32>,
 }
 
@@ -101,7 +101,9 @@ impl LeafMonths<'_> {
             for store in stores.iter().filter(|store| store.stay.has(month)) {
                 if let Some(record) = self.of_stores.month(month, store.id)? {
                     add_store(&mut of_month, *store, &record)?;
-                    present.push(store.store.ordinal);
+                    if month.days().last > self.as_of {
+                        present.push(store.store.ordinal);
+                    }
                 }
             }
             let days: Vec<Day> = of_month.days().collect();
