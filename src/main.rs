@@ -22,6 +22,7 @@ mod server_token;
 mod size;
 mod staging;
 mod stop;
+mod told;
 
 /// The allocator gives freed memory back and serves threads without a common lock.
 #[global_allocator]

@@ -3,8 +3,13 @@
 use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, sync::Arc};
 
 use nightshard_format::{
-    calendar::Day, histogram::Method, manifest::Manifest, quality::QualityReport,
-    regular::RegularRule, staleness::Staleness,
+    calendar::Day,
+    histogram::Method,
+    manifest::{GenerationId, Manifest},
+    quality::QualityReport,
+    regular::RegularRule,
+    staleness::Staleness,
+    told_atoms::ToldAtoms,
 };
 use serde::Serialize;
 
@@ -50,6 +55,8 @@ pub struct BuildPlan {
     pub regular: RegularRule,
     /// How many cards hide each other; 1: none need to.
     pub privacy_k: NonZeroU32,
+    /// The atoms of the generation before, which this one keeps; without them it starts afresh.
+    pub told: Option<ToldAtoms>,
     /// Runs that the partitions of a dataset are cut into.
     pub runs: u16,
     /// Anonymous memory that the build may use, in bytes.
@@ -88,6 +95,8 @@ pub struct BuildReport {
     pub without_line_end: Vec<PathBuf>,
     /// What was made of each side series, by name.
     pub series: Vec<SeriesReport>,
+    /// What became of the atoms that were told before, where answers are protected.
+    pub atoms: Option<AtomsReport>,
     /// Worker threads.
     pub threads: usize,
     /// `--memory`, in bytes.
@@ -98,6 +107,25 @@ pub struct BuildReport {
     pub quality: QualityReport,
     /// Seconds by stage.
     pub seconds: BTreeMap<&'static str, f64>,
+}
+
+/// What became of the atoms that an earlier generation had told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AtomsReport {
+    /// The generation, if there was one.
+    pub generation: Option<GenerationId>,
+    /// Why they were not kept, if there were some: what is not as it was then.
+    pub changed: Option<String>,
+    /// Whether they are others than the rows alone would have made, so that the manifest declares them.
+    pub are_input: bool,
+}
+
+impl AtomsReport {
+    /// Returns the generation whose atoms were kept, if they were.
+    #[must_use]
+    pub fn kept_from(&self) -> Option<&GenerationId> {
+        self.generation.as_ref().filter(|_| self.changed.is_none())
+    }
 }
 
 /// What was made of a side series.

@@ -65,6 +65,7 @@ pub mod servers;
 mod throttle;
 #[cfg(feature = "controller")]
 mod tls;
+mod told_atoms;
 mod transfer;
 mod verify;
 mod verify_atoms;

@@ -1,18 +1,21 @@
-//! Atoms checked against one another: summaries against months, and places against the market.
+//! Atoms checked against one another: summaries against months, places against the market, and it against leaves.
 
 use std::collections::BTreeMap;
 
 use nightshard_format::{
     Error, Result,
-    calendar::Month,
+    calendar::{Day, Month},
     generation::Generation,
-    record::{ATOMS, AtomMonth, AtomSummary, AtomTotals, MARKETS, split_atoms_key},
+    record::{
+        ATOMS, AtomMonth, AtomSummary, AtomTotals, LEAVES, LeafRecord, MARKET_ALL, MARKETS,
+        atoms_key, split_atoms_key,
+    },
     shard::{Mapped, Record, Shard, Span},
 };
 use rayon::prelude::*;
 
 /// Checks that every summary of atoms says of its months what their records say, that there is no month of
-/// which no summary knows, and that no places have together what the market has not.
+/// which no summary knows, that no places have together what the market has not, and that leaves have what it has.
 ///
 /// # Errors
 /// [`Error::Corrupt`] naming the key of what does not agree.
@@ -34,7 +37,42 @@ pub(crate) fn check_atoms(generation: &Generation<Mapped>) -> Result<()> {
         let problem = "there are month records of which no summary knows";
         return Err(damaged(problem.into()));
     }
-    counted.fits_the_market()
+    counted.fits_the_market()?;
+    check_leaves(generation)
+}
+
+/// Checks that what the next generation keeps of leaves is what is told of the market.
+fn check_leaves(generation: &Generation<Mapped>) -> Result<()> {
+    let as_of: Day = generation.manifest().as_of.parse()?;
+    let mut told = BTreeMap::<Month, (u64, i128)>::new();
+    for shard in generation.shards() {
+        let identity = shard.identity();
+        let Span::Month(month) = identity.span else {
+            continue;
+        };
+        if identity.dataset != LEAVES {
+            continue;
+        }
+        let (count, sum) = told.entry(month).or_default();
+        for record in shard.iter() {
+            let leaf = LeafRecord::parse(month, record?.value.in_place()?)?;
+            for atom in leaf.atoms.iter().filter(|it| it.days.last <= as_of) {
+                *count = count.saturating_add(atom.count);
+                *sum = sum.saturating_add(atom.sum);
+            }
+        }
+    }
+    let market = atoms_key(MARKETS, MARKET_ALL);
+    for (month, of_leaves) in told {
+        let value = generation.get(ATOMS, Span::Month(month), &market)?;
+        let atoms = value.map(|value| AtomMonth::parse(month, value.in_place()?));
+        let totals = atoms.transpose()?.unwrap_or_default().totals(month);
+        if of_leaves != (totals.count, totals.sum) {
+            let problem = format!("leaves of {month} have together what the market has not");
+            return Err(damaged(problem));
+        }
+    }
+    Ok(())
 }
 
 /// What the places of a dataset have in one month.
@@ -126,7 +164,18 @@ fn contradiction(
         return Ok(Some(format!("{month} has no atoms")));
     }
     let found = atoms.totals(month);
-    Ok((found != *totals).then(|| format!("its totals of {month} are not the record's")))
+    if found != *totals {
+        return Ok(Some(format!("its totals of {month} are not the record's")));
+    }
+    // Cards are counted anew, whatever atoms were kept.
+    let is_counted = !generation.manifest().keeps_atoms();
+    Ok((is_counted && !cards_fit(&atoms, &found))
+        .then(|| format!("its cards of {month} do not fit those of its atoms")))
+}
+
+fn cards_fit(atoms: &AtomMonth, totals: &AtomTotals) -> bool {
+    let of_one = atoms.groups.iter().filter_map(|group| group.cards);
+    (of_one.max().unwrap_or(0)..=totals.count).contains(&totals.cards)
 }
 
 fn damaged(problem: String) -> Error {

@@ -2,10 +2,11 @@
 
 use nightshard_format::{
     Error, Result,
-    calendar::{Month, quarter_of},
+    calendar::quarter_of,
     record::{
-        self, AtomMonth, AtomSummary, BenchmarkRecord, Growth, LoyaltyRecord, MonthRecord,
-        Postings, RankBy, Ranking, SERIES_OF_DAYS, SideSeries, Summary, split_atoms_key,
+        self, AtomMonth, AtomSummary, BenchmarkRecord, Growth, LeafRecord, LoyaltyRecord,
+        MonthRecord, Postings, RankBy, Ranking, SERIES_OF_DAYS, SideSeries, Summary,
+        split_atoms_key, split_leaf_key,
     },
     shard::{Identity, Record, Span},
 };
@@ -40,8 +41,12 @@ pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()
             check_atoms_key(record.key)?;
             match span {
                 Span::Current => AtomSummary::parse(value).map(|_summary| ()),
-                Span::Month(month) => check_atoms(month, value),
+                Span::Month(month) => AtomMonth::parse(month, value).map(|_atoms| ()),
             }
+        }),
+        (record::LEAVES, Span::Month(month)) => value.and_then(|value| {
+            check_leaf_key(record.key)?;
+            LeafRecord::parse(month, value).map(|_leaf| ())
         }),
         _ => return Ok(()),
     };
@@ -141,14 +146,10 @@ fn check_atoms_key(key: &[u8]) -> Result<()> {
     }
 }
 
-fn check_atoms(month: Month, value: &[u8]) -> Result<()> {
-    let atoms = AtomMonth::parse(month, value)?;
-    let totals = atoms.totals(month);
-    let of_one = atoms.groups.iter().filter_map(|group| group.cards);
-    let cards_min = of_one.max().unwrap_or(0);
-    match (cards_min..=totals.count).contains(&totals.cards) {
-        true => Ok(()),
-        false => Err(damaged("atoms", "its cards do not fit those of its atoms")),
+fn check_leaf_key(key: &[u8]) -> Result<()> {
+    match split_leaf_key(key) {
+        Some(_) => Ok(()),
+        None => Err(damaged("leaf", "its key is of no region and category")),
     }
 }
 
@@ -162,12 +163,12 @@ fn damaged(structure: &'static str, problem: impl Into<String>) -> Error {
 #[cfg(test)]
 mod tests {
     use nightshard_format::{
-        calendar::Day,
+        calendar::{Day, Month},
         key::PartitionRun,
         record::{
-            AtomCards, AtomGroup, DayCards, EntityKind, MonthBuilder, MonthTotals, Posting, Run,
-            StoreProfile, SummaryBuilder, encode_growth_ranking, encode_postings, encode_ranking,
-            encode_side_series,
+            AtomCards, AtomGroup, DayCards, EntityKind, LeafAtom, MonthBuilder, MonthTotals,
+            Posting, Run, StoreProfile, SummaryBuilder, encode_growth_ranking, encode_postings,
+            encode_ranking, encode_side_series,
         },
     };
 
@@ -381,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn atoms_of_nothing_and_with_other_cards_are_found() {
+    fn atoms_of_nothing_are_found() {
         let month = Month::new(2018, 3).unwrap();
         let days = month.days();
         let right = AtomMonth {
@@ -398,19 +399,11 @@ mod tests {
                 returning: Vec::new(),
             }],
         };
-        let check = |change: fn(&mut AtomMonth), problem| {
-            let mut atoms = right.clone();
-            change(&mut atoms);
-            let mut value = Vec::new();
-            atoms.encode(month, &mut value).unwrap();
-            assert_key_found(b"regions\0leeds", Span::Month(month), &value, problem);
-            value.push(0);
-            assert_key_found(b"regions\0leeds", Span::Month(month), &value, "left over");
-        };
-        check(|_right| (), "");
-        let problem = "its cards do not fit those of its atoms";
-        check(|atoms| atoms.cards[0].first_ever = 9, problem);
-        check(|atoms| atoms.cards[0].first_ever = 13, problem);
+        let mut value = Vec::new();
+        right.encode(month, &mut value).unwrap();
+        assert_key_found(b"regions\0leeds", Span::Month(month), &value, "");
+        value.push(0);
+        assert_key_found(b"regions\0leeds", Span::Month(month), &value, "left over");
         let mut value = Vec::new();
         AtomSummary::default().encode(&mut value).unwrap();
         for (key, problem) in [
@@ -425,6 +418,30 @@ mod tests {
         ] {
             assert_key_found(key, Span::Current, &value, problem);
         }
+    }
+
+    #[test]
+    fn leaves_of_nothing_are_found() {
+        let month = Month::new(2018, 3).unwrap();
+        let leaf = LeafRecord {
+            stores: vec![b"a".to_vec()],
+            atoms: vec![LeafAtom {
+                days: month.days(),
+                cards: 10,
+                count: 12,
+                sum: 500,
+            }],
+        };
+        let mut value = Vec::new();
+        leaf.encode(month, &mut value).unwrap();
+        let check = |key: &[u8], value: &[u8], problem| {
+            assert_record_found(record::LEAVES, Span::Month(month), (key, value), problem);
+        };
+        check(b"leeds\0food", &value, "");
+        check(b"\0", &value, "");
+        check(b"leeds", &value, "of no region and category");
+        value.push(0);
+        check(b"leeds\0food", &value, "left over");
     }
 
     #[test]

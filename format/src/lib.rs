@@ -24,5 +24,6 @@ pub mod staleness;
 pub mod statistics;
 pub mod table;
 pub mod text;
+pub mod told_atoms;
 
 pub use error::{Error, Result};

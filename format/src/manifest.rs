@@ -41,7 +41,7 @@ pub struct Manifest {
     pub transactions: Option<Transactions>,
     /// Tables without the domain of cards, by the dataset that holds them.
     pub packed: BTreeMap<String, Packed>,
-    /// What was read, by role, dataset and digest, ascending.
+    /// What was read, files by role, dataset and digest, ascending, then atoms.
     pub inputs: Vec<Input>,
     /// The configuration that affects data, by dotted name.
     pub configuration: BTreeMap<String, serde_json::Value>,
@@ -143,6 +143,11 @@ pub enum Input {
         /// Length in bytes.
         size_bytes: u64,
     },
+    /// The atoms that an earlier generation had told, where they are others than the rows alone would make.
+    Atoms {
+        /// BLAKE3 in hexadecimal, over a line for the digest of each of their blobs, ascending.
+        blake3: String,
+    },
 }
 
 /// One shard of a generation.
@@ -218,6 +223,12 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// Returns whether it keeps atoms of an earlier generation that are others than its rows alone would make.
+    #[must_use]
+    pub fn keeps_atoms(&self) -> bool {
+        self.inputs.iter().any(Input::is_atoms)
+    }
+
     /// Returns the shards of one dataset, in order.
     pub fn shards_of<'a>(&'a self, dataset: &'a str) -> impl Iterator<Item = &'a ShardEntry> {
         let shards = self.shards.iter();
@@ -253,18 +264,45 @@ impl Manifest {
 
 impl Input {
     fn is_plausible(&self, manifest: &Manifest) -> bool {
-        let Self::File {
-            role,
-            dataset,
-            blake3,
-            ..
-        } = self;
-        let is_of_something = match (role, dataset) {
-            (InputRole::Packed, Some(dataset)) => manifest.packed.contains_key(dataset),
-            (InputRole::Packed, None) => false,
-            (_, dataset) => manifest.transactions.is_some() && dataset.is_none(),
+        let has_transactions = manifest.transactions.is_some();
+        let (is_of_something, blake3) = match self {
+            Self::File {
+                role,
+                dataset,
+                blake3,
+                ..
+            } => match (role, dataset) {
+                (InputRole::Packed, Some(it)) => (manifest.packed.contains_key(it), blake3),
+                (InputRole::Packed, None) => (false, blake3),
+                (_, dataset) => (has_transactions && dataset.is_none(), blake3),
+            },
+            Self::Atoms { blake3 } => (has_transactions, blake3),
         };
         is_of_something && is_hexadecimal(blake3, 64)
+    }
+
+    /// Returns what a file is read as.
+    #[must_use]
+    pub fn role(&self) -> Option<InputRole> {
+        match self {
+            Self::File { role, .. } => Some(*role),
+            Self::Atoms { .. } => None,
+        }
+    }
+
+    /// Returns the packed dataset that it is rows of.
+    #[must_use]
+    pub fn dataset(&self) -> Option<&str> {
+        match self {
+            Self::File { dataset, .. } => dataset.as_deref(),
+            Self::Atoms { .. } => None,
+        }
+    }
+
+    /// Returns whether it is the atoms that an earlier generation had told.
+    #[must_use]
+    pub fn is_atoms(&self) -> bool {
+        matches!(self, Self::Atoms { .. })
     }
 }
 

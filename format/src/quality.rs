@@ -118,12 +118,14 @@ impl QualityReport {
 ///
 /// # Shape
 /// BLAKE3 in hexadecimal over a line for each file of transactions and stores, in the manifest's
-/// order. What was packed on top does not count.
+/// order. What was packed on top does not count, nor do atoms that were kept.
 #[must_use]
 pub fn inputs_digest(manifest: &Manifest) -> String {
     let mut hasher = blake3::Hasher::new();
     for input in &manifest.inputs {
-        let Input::File { role, blake3, .. } = input;
+        let Input::File { role, blake3, .. } = input else {
+            continue;
+        };
         let role = match role {
             InputRole::Transactions => "transactions",
             InputRole::Stores => "stores",

@@ -54,7 +54,7 @@ pub(crate) fn read_heads(generation: &Generation<Mapped>) -> Result<Vec<SeriesHe
 
 /// Returns whether files of side series are among the inputs.
 fn was_loaded(manifest: &Manifest) -> bool {
-    let is_series = |Input::File { role, .. }: &Input| *role == InputRole::Series;
+    let is_series = |input: &Input| input.role() == Some(InputRole::Series);
     manifest.inputs.iter().any(is_series)
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context;
 use nightshard_builder::{
-    build::{BuildPlan, Built, SeriesReport},
+    build::{AtomsReport, BuildPlan, Built, SeriesReport},
     engine,
     kernel::row::DAYS,
     layout::Layout,
@@ -22,6 +22,7 @@ use nightshard_format::{
     calendar::Day,
     manifest::{GenerationId, Manifest},
     quality::QualityReport,
+    told_atoms::ToldAtoms,
 };
 use nightshard_storage::Location;
 use serde_json::json;
@@ -35,6 +36,7 @@ use crate::{
     publication::{Then, publish},
     size,
     staging::StagingFolder,
+    told,
 };
 
 /// Build a generation from transactions, publish it into a repository and select it there.
@@ -75,6 +77,13 @@ pub(crate) struct BuildArgs {
     /// Select even what differs much from the current generation.
     #[arg(long)]
     pub(crate) no_gate: bool,
+    /// Keep the protected atoms that the current generation of another repository tells, from which servers
+    /// take theirs [default: those of --output].
+    #[arg(long, value_name = "URI", conflicts_with = "fresh_atoms")]
+    pub(crate) atoms_from: Option<String>,
+    /// Keep no atoms of an earlier generation: what both tell of the same days can be subtracted then.
+    #[arg(long)]
+    pub(crate) fresh_atoms: bool,
     /// Note beside the generation, once it is published, that the run of this name made it.
     #[arg(long, value_name = "NAME")]
     pub(crate) run: Option<String>,
@@ -150,6 +159,7 @@ pub(crate) struct Outcome {
     published: Published,
     selected: Option<Selected>,
     quality: QualityReport,
+    atoms: Option<AtomsReport>,
     repository: String,
     seconds: f64,
 }
@@ -180,6 +190,7 @@ impl Outcome {
             "selection": selected.as_ref().map(|selected| selected.selection.number),
             "flagged": self.quality.flagged,
             "data_tests": self.quality.tests,
+            "atoms": self.atoms,
             "seconds": self.seconds,
         })
     }
@@ -250,6 +261,9 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
     let threads = threads.map_err(|_unknown| {
         UsageError("--threads is needed: the system does not say how many it has".into())
     })?;
+    let base = runtime.block_on(repository.base())?;
+    let before = runtime.block_on(told_before(args, &config, &repository, &base))?;
+    let (manifest_before, told) = before.unzip();
     let staging = StagingFolder::create(&args.output, &scratch)?;
     let plan = BuildPlan {
         inputs,
@@ -267,6 +281,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         histogram_method: config.histogram.method,
         regular: config.loyalty.rule()?,
         privacy_k: config.privacy.k,
+        told,
         runs: config.shards.runs,
         memory_bytes: args.memory,
         threads: threads.get(),
@@ -280,12 +295,18 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
     if let Some(transactions) = transactions {
         warn_of_late_end(args.as_of, &transactions.days[1], shown);
     }
+    let atoms = built.report.atoms.clone();
+    if let Some(atoms) = &atoms {
+        shown.say(&told::describe(atoms));
+    }
     let quality = built.report.quality.clone();
     let quality_json = serde_json::to_vec_pretty(&quality).context("the quality report")?;
     let mut staged = stage(built)?;
     let (published, selected) = runtime.block_on(async {
-        let base = repository.base().await?;
         carry_packed(&base, &mut staged.manifest)?;
+        if let Some(before) = &manifest_before {
+            staged.manifest.repeat(before)?;
+        }
         let report = stage_quality(&repository, &staged, quality_json, &plan.staging);
         staged.reports.push(report.await?);
         let then = Then::of(args.no_select, args.no_gate, &config.gate);
@@ -302,9 +323,28 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         published,
         selected,
         quality,
+        atoms,
         repository,
         seconds,
     })
+}
+
+/// Reads the atoms that a build keeps, and the manifest of the generation that told them.
+async fn told_before(
+    args: &BuildArgs,
+    config: &Config,
+    repository: &Repository,
+    base: &Base,
+) -> anyhow::Result<Option<(Manifest, ToldAtoms)>> {
+    if config.privacy.k.get() == 1 || args.fresh_atoms {
+        return Ok(None);
+    }
+    let Some(uri) = &args.atoms_from else {
+        return told::read(repository, base).await;
+    };
+    let other = Repository::open(uri, &config.storage).await?;
+    let base = other.base().await?;
+    told::read(&other, &base).await
 }
 
 /// Writes the quality report that is to be published with a generation; returns its name there and

@@ -3,6 +3,7 @@
 mod atoms;
 mod benchmark;
 mod generation;
+mod leaves;
 mod loyalty;
 mod mixes;
 mod month;

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
+mod atoms;
 mod controller;
 mod data_tests;
 mod disks;

@@ -192,11 +192,15 @@ class Subject:
         return tuple(day(self.first.toordinal() + end) for end in ends)
 
     def stop(self):
+        self.close()
+        shutil.rmtree(self.folder)
+
+    def close(self):
+        """Ends the server, and leaves its files."""
         self.connection.close()
         self.server.terminate()
         assert self.server.wait() == 0
         self.rows.close()
-        shutil.rmtree(self.folder)
 
 
 @pytest.fixture(scope="session", params=[generated, birmingham, complete_journey],

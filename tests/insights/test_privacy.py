@@ -3,6 +3,7 @@
 import csv
 import datetime
 import random
+import shutil
 import subprocess
 import urllib.parse
 from collections import defaultdict
@@ -112,35 +113,74 @@ def none_first(leaf):
     return tuple(part or "" for part in leaf)
 
 
-def atoms(rows, as_of):
-    """All atoms: the places that each is in, and its rows."""
-    found = []
+class Told:
+    """What a generation tells: all atoms, with the places that each is in, and of each leaf of the month that goes on
+    its stores and its atoms."""
+
+    def __init__(self, as_of):
+        self.as_of, self.atoms, self.leaves = as_of, [], {}
+
+    def goes_on(self):
+        """The first day of the month that had not ended."""
+        first = self.as_of.replace(day=1)
+        return first if month_end(first) > self.as_of else None
+
+
+def held(rows, before):
+    """The rows of the month that goes on, each in the leaf in which its store was told of."""
+    leaves = {store: leaf for leaf, (stores, _) in before.leaves.items() for store in stores}
+    moved = ((row, leaves.get(row["store"], leaf_of(row))) for row in rows)
+    return [{**row, "region": region, "category": category} for row, (region, category) in moved]
+
+
+def places_of_leaf(region, category):
+    return {None, region and f"regions|{region}", category and f"categories|{category}",
+            region and category and f"regions|{region}|categories|{category}"}
+
+
+def tell(rows, as_of, before=None):
+    """What a generation tells that goes on from the one `before`, as docs/privacy.md says."""
+    before, told = before or Told(datetime.date.min), Told(as_of)
+    ended = [(places, cell) for places, cell in before.atoms if month_end(cell.first) <= before.as_of]
+    told.atoms += ended
+    now = set().union(*(places_of_leaf(*leaf) for leaf in {leaf_of(row) for row in rows}))
     by_month = groupby(rows, key=lambda row: row["day"].replace(day=1))
     for first, month_rows in by_month:
         month_rows, last = list(month_rows), month_end(first)
+        if last <= before.as_of:
+            continue
+        kept = before.leaves if first == before.goes_on() else {}
+        if kept:
+            month_rows = held(month_rows, before)
         leaves = defaultdict(list)
         for row in month_rows:
             leaves[leaf_of(row)].append(row)
+        for leaf in kept:
+            leaves[leaf] += []
         rests = defaultdict(list)
         for (region, category), of_leaf in sorted(leaves.items(), key=lambda item: none_first(item[0])):
-            cells, rest = settled(of_leaf, first, last, last <= as_of)
-            places = {None}
-            places |= {f"regions|{region}"} if region else set()
-            places |= {f"categories|{category}"} if category else set()
-            places |= {f"regions|{region}|categories|{category}"} if region and category else set()
-            found += [(places, cell) for cell in cells]
+            stores, cells = kept.get((region, category), (set(), []))
+            start = cells[-1].last + DAY if cells else first
+            later = [row for row in of_leaf if row["day"] >= start]
+            new, rest = settled(later, start, last, last <= as_of)
+            cells = cells + new
+            # A leaf that is none any more counts where there still are places.
+            places = places_of_leaf(region, category) & now
+            told.atoms += [(places, cell) for cell in cells]
+            if cells and last > as_of:
+                told.leaves[region, category] = stores | {row["store"] for row in of_leaf}, cells
             if rest:
                 rests[region].append(((region, category), rest))
         others = []
         for region, of_region in rests.items():
             cell = fold(of_region, month_rows, lambda row: row["region"], first)
             if cell:
-                found.append(({None, f"regions|{region}"} if region else {None}, cell))
+                told.atoms.append(({None, f"regions|{region}"} if region else {None}, cell))
             else:
                 others += of_region
         cell = fold(others, month_rows, lambda row: None, first) if others else None
-        found += [({None}, cell)] if cell else []
-    return found
+        told.atoms += [({None}, cell)] if cell else []
+    return told
 
 
 class Protected(Subject):
@@ -148,7 +188,7 @@ class Protected(Subject):
 
     def __init__(self, folder, payments, stores, currency):
         super().__init__(folder, payments, stores, currency, "--config", configured(folder, K))
-        self.atoms = atoms(self.query(ROWS), self.last)
+        self.atoms = tell(self.query(ROWS), self.last).atoms
         self.places = sorted({place for places, _ in self.atoms for place in places if place}) + [None]
 
     def path(self, place, resource):
@@ -222,20 +262,26 @@ def test_statistics_of_any_range_are_those_of_the_atoms_in_it(subject, dice):
     assert told > 100 or len(subject.stores) < 100
 
 
-def test_months_and_days_are_those_of_the_atoms_in_them(subject):
+def compare(subject, path, place, found):
+    """Compares the months and days of a place with those of the atoms in them; returns how many days there were."""
     days = 0
-    for place in subject.places:
-        for kind in ["month", "day"]:
-            answer = subject.ask(subject.path(place, "statistics"), group_by=kind)
-            served = {row["period"]: (row["count"], row["sum"]) for row in answer["rows"]}
-            periods = {}
-            for places, cell in subject.atoms:
-                if place in places and (kind == "month" or cell.first == cell.last):
-                    label = str(cell.first)[: 7 if kind == "month" else 10]
-                    periods.setdefault(label, []).extend(cell.rows)
-            assert served == {label: (len(rows), sum(row["amount"] for row in rows))
-                              for label, rows in periods.items()}, (place, kind)
-            days += kind == "day" and len(served)
+    for kind in ["month", "day"]:
+        answer = subject.ask(path, group_by=kind)
+        served = {row["period"]: (row["count"], row["sum"]) for row in answer["rows"]}
+        periods = {}
+        for places, cell in found:
+            if place in places and (kind == "month" or cell.first == cell.last):
+                label = str(cell.first)[: 7 if kind == "month" else 10]
+                periods.setdefault(label, []).extend(cell.rows)
+        assert served == {label: (len(rows), sum(row["amount"] for row in rows))
+                          for label, rows in periods.items()}, (place, kind)
+        days += kind == "day" and len(served)
+    return days
+
+
+def test_months_and_days_are_those_of_the_atoms_in_them(subject):
+    days = sum(compare(subject, subject.path(place, "statistics"), place, subject.atoms)
+               for place in subject.places)
     assert days > 100 or len(subject.stores) < 100
 
 
@@ -247,35 +293,67 @@ MARKS = 20
 BASE = 1 << 24
 
 
-def small_case(seed):
+class Night:
+    """What a build is made of: stores, and rows by number, which are marked, and found again by it."""
+
+    def __init__(self, stores, rows):
+        self.stores, self.rows = stores, rows
+
+    def without(self, left_out):
+        return {number: row for number, row in self.rows.items() if not left_out(row)}
+
+
+def small_case(seed, transactions=420, cards=60):
     """Rows of few stores in two regions and two categories, over the end of a month."""
     dice = random.Random(seed)
     stores = [(f"s{number}", f"m{number // 2}" if number % 3 == 0 else "", "north" if number % 2 else "south",
                "food" if number % 4 < 3 else "books") for number in range(STORES)]
     rows = []
-    for number in range(420):
+    for number in range(transactions):
         day = datetime.date(2020, 1, 20) + DAY * dice.randrange(20)
-        rows.append((f"t{number}", dice.choice(stores)[0], f"c{dice.randrange(60)}", day))
-    return stores, sorted(rows, key=lambda row: row[3])
+        rows.append((f"t{number}", dice.choice(stores)[0], f"c{dice.randrange(cards)}", day))
+    rows = sorted(rows, key=lambda row: row[3])
+    return Night(stores, dict(enumerate(rows)))
 
 
-def answers(folder, stores, rows, marked, ranges):
+def as_they_came():
+    """Two nights of rows of which none is late."""
+    second = small_case(3)
+    last = max(row[3] for row in second.rows.values())
+    return [Night(second.stores, second.without(lambda row: row[3] > last - DAY * 4)), second]
+
+
+def with_changes():
+    """Two nights between which rows came late and others were taken back, in a month that had ended and in one
+    that goes on; stores moved, and all stores but one of a leaf got a category of their own."""
+    case = small_case(5, 840, 120)
+    last = max(row[3] for row in case.rows.values())
+    dice = random.Random(5)
+    late, gone = ({number for number in case.rows if dice.random() < 0.03} for _ in range(2))
+    first = Night(case.stores, {number: row for number, row in case.rows.items()
+                                if row[3] <= last - DAY * 3 and number not in late})
+    moved = {"s0": "north", "s1": "south", "s6": "north"}
+    of_leaf = [store for store, _, region, category in case.stores if (region, category) == ("north", "books")]
+    stores = [(store, merchant, moved.get(store, region), "toys" if store in of_leaf[1:] else category)
+              for store, merchant, region, category in case.stores]
+    second = Night(stores, {number: row for number, row in case.rows.items() if number not in gone})
+    changed = [late & set(second.rows), gone & set(first.rows)]
+    for month in [1, 2]:
+        assert all(any(case.rows[number][3].month == month for number in numbers) for numbers in changed)
+    return [first, second]
+
+
+def places_of(nights):
+    regions = sorted({region for night in nights for _, _, region, _ in night.stores})
+    categories = sorted({category for night in nights for *_, category in night.stores})
+    places = [("markets", "all")] + [("regions", region) for region in regions]
+    places += [("categories", category) for category in categories]
+    return places + [("regions", region, "categories", category) for region in regions for category in categories]
+
+
+def answers(folder, night, marked, places, ranges):
     """All sums that a server tells, by question; the `marked` rows have a bit each."""
-    folder.mkdir(parents=True)
-    with open(folder / "stores.csv", "w", newline="") as file:
-        csv.writer(file).writerows([("store_id", "merchant_id", "region", "category"), *stores])
-    with open(folder / "payments.csv", "w", newline="") as file:
-        lines = csv.writer(file)
-        lines.writerow(("tx_id", "store_id", "card_id", "ts", "amount_minor", "currency", "region", "category"))
-        for number, (name, store, card, day) in enumerate(rows):
-            bit = 1 << marked.index(number) if number in marked else 0
-            lines.writerow((name, store, card, f"{day}T12:00:00", BASE + bit, "EUR", "", ""))
-    subject = Subject(folder, folder / "payments.csv", folder / "stores.csv", "EUR", "--config",
-                      configured(folder, K))
-    places = [("markets", "all")] + [("regions", region) for region in ["north", "south"]]
-    places += [("categories", category) for category in ["food", "books"]]
-    places += [("regions", region, "categories", category)
-               for region in ["north", "south"] for category in ["food", "books"]]
+    subject = served(folder, night, marked)
     told = {}
     for place in places:
         path = "/v1/" + "/".join(place) + "/statistics"
@@ -285,37 +363,59 @@ def answers(folder, stores, rows, marked, ranges):
                 assert status in (200, 404), body
                 for row in body["data"]["rows"] if status == 200 else []:
                     told[place, first, last, kind, row["period"]] = row["sum"]
-    subject.stop()
+    subject.close()
     return told
 
 
-def transactions_of(folder, stores, rows, ranges):
-    """The transactions in every sum that is told."""
-    found = defaultdict(set)
-    for start in range(0, len(rows), MARKS):
-        marked = list(range(start, min(start + MARKS, len(rows))))
-        for question, total in answers(folder / f"marked-{start}", stores, rows, marked, ranges).items():
-            found[question] |= {number for bit, number in enumerate(marked) if total >> bit & 1}
+def served(folder, night, marked):
+    """A night that is served; in the folder of another one it goes on from that."""
+    with open(folder / "stores.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("store_id", "merchant_id", "region", "category"), *night.stores])
+    with open(folder / "payments.csv", "w", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(("tx_id", "store_id", "card_id", "ts", "amount_minor", "currency", "region", "category"))
+        for number, (name, store, card, day) in night.rows.items():
+            bit = 1 << marked.index(number) if number in marked else 0
+            lines.writerow((name, store, card, f"{day}T12:00:00", BASE + bit, "EUR", "", ""))
+    return Subject(folder, folder / "payments.csv", folder / "stores.csv", "EUR", "--config",
+                   configured(folder, K), "--no-gate")
+
+
+def transactions_of(folder, nights, ranges):
+    """The transactions in every sum that is told, night by night."""
+    found = [defaultdict(set) for _ in nights]
+    numbers = sorted(set().union(*(night.rows for night in nights)))
+    places = places_of(nights)
+    for start in range(0, len(numbers), MARKS):
+        marked = numbers[start:start + MARKS]
+        repository = folder / f"marked-{start}"
+        repository.mkdir()
+        for told, night in zip(found, nights):
+            for question, total in answers(repository, night, marked, places, ranges).items():
+                told[question] |= {number for bit, number in enumerate(marked) if total >> bit & 1}
+        shutil.rmtree(repository)
     return found
 
 
-def test_no_combination_of_answers_isolates_fewer_than_k_cards(tmp_path):
-    stores, rows = small_case(3)
-    merchants = {store: merchant or store for store, merchant, _, _ in stores}
-    first, last = rows[0][3], rows[-1][3]
+def random_ranges(nights):
+    days = sorted({row[3] for night in nights for row in night.rows.values()})
     dice = random.Random(3)
-    days = [first + DAY * day for day in range((last - first).days + 1)]
-    ranges = [(first, last)] + [tuple(sorted(dice.sample(days, 2))) for _ in range(25)]
-    # Two nights: what the second tells beside the first is there to be subtracted, too.
-    known = [row for row in rows if row[3] <= last - DAY * 4]
-    nights = [transactions_of(tmp_path / "first", stores, known, ranges),
-              transactions_of(tmp_path / "second", stores, rows, ranges)]
-    told = [transactions for night in nights for transactions in night.values()]
+    return [(days[0], days[-1])] + [tuple(sorted(dice.sample(days, 2))) for _ in range(25)]
+
+
+@pytest.mark.parametrize("nights", [as_they_came, with_changes], ids=lambda nights: nights.__name__)
+def test_no_combination_of_answers_isolates_fewer_than_k_cards(nights, tmp_path):
+    nights = nights()
+    rows = {number: row for night in nights for number, row in night.rows.items()}
+    merchants = {store: merchant or store for store, merchant, _, _ in nights[0].stores}
+    # What the second night tells beside the first is there to be subtracted, too.
+    by_night = transactions_of(tmp_path, nights, random_ranges(nights))
+    told = [transactions for night in by_night for transactions in night.values()]
     assert len(told) > 200
     # Transactions that are in the same answers have the same coefficient in every linear combination. So
     # whatever is left of a combination is made of whole groups of such transactions.
     groups = defaultdict(set)
-    for number in range(len(rows)):
+    for number in rows:
         groups[tuple(number in answer for answer in told)].add(number)
     groups.pop((False,) * len(told), None)
     assert len(groups) > 1
@@ -324,3 +424,28 @@ def test_no_combination_of_answers_isolates_fewer_than_k_cards(tmp_path):
             others = [rows[number] for number in group if merchants[rows[number][1]] != asks]
             assert len({card for _, _, card, _ in others}) >= K
             assert len({merchants[store] for _, store, _, _ in others}) >= OTHERS
+    # Of the month that goes on some was told in the first night, so that there was something to keep.
+    assert any(kind == "all" and first.month == 2 and transactions
+               for (_, first, _, kind, _), transactions in by_night[0].items())
+
+
+def test_months_that_had_ended_are_told_as_they_were(tmp_path):
+    nights = with_changes()
+    places = places_of(nights)
+    january = datetime.date(2020, 1, 1), datetime.date(2020, 1, 31)
+    before, after = (answers(tmp_path, night, [], places, [january]) for night in nights)
+    assert before == after
+    assert len({place for place, *_ in before}) > 4
+
+
+def test_a_night_goes_on_from_what_was_told(tmp_path):
+    told = None
+    for night in with_changes():
+        subject = served(tmp_path, night, [])
+        told = tell(subject.query(ROWS), subject.last, told)
+        places = {place for places, _ in told.atoms for place in places}
+        for place in places:
+            path = "/v1/" + (place.replace("|", "/") if place else "markets/all") + "/statistics"
+            compare(subject, path, place, told.atoms)
+        subject.close()
+    assert len(places) > 6

@@ -1,5 +1,7 @@
 //! The shards of atoms.
 
+use std::collections::BTreeMap;
+
 use nightshard_format::{
     calendar::Month,
     key::{self, PartitionRun},
@@ -13,61 +15,129 @@ use nightshard_format::{
 use super::shard_set::{ShardSet, Staged, Staging};
 use crate::{
     Result,
-    kernel::{place_atoms::PlaceAtoms, places::Places},
+    kernel::{
+        frozen::{Frozen, Months},
+        leaf_month::Totals,
+        place_atoms::PlaceAtoms,
+        places::Places,
+    },
 };
 
-/// Returns the key of a place, or of the market, which comes after all places.
-fn key_of(places: &Places, place: usize) -> Vec<u8> {
-    match places.list().get(place) {
-        Some(place) => atoms_key(place.kind.dataset(), &place.key),
-        None => atoms_key(MARKETS, MARKET_ALL),
-    }
+/// The atoms of all places and of the market, which comes after all places.
+pub struct ToTell<'a> {
+    /// The places.
+    pub places: &'a Places,
+    /// Their atoms.
+    pub atoms: &'a PlaceAtoms,
+    /// The cards in these, of each place by day.
+    pub cards: &'a [Vec<AtomCards>],
+    /// What was told before.
+    pub frozen: Option<&'a Frozen<'a>>,
 }
 
-/// Writes the atoms of all places that have some, and of the market; `cards` are those of each place, by day.
-///
-/// # Errors
-/// [`crate::Error::File`] if the staging folder takes no more.
-pub fn write_atoms(
-    staging: &Staging,
-    places: &Places,
-    atoms: &PlaceAtoms,
-    cards: &[Vec<AtomCards>],
-) -> Result<Vec<Staged>> {
-    let mut keys: Vec<(Vec<u8>, usize)> = (0..cards.len())
-        .map(|place| (key_of(places, place), place))
-        .collect();
-    keys.sort_unstable_by(|(a, _), (b, _)| key::order(a).cmp(&key::order(b)));
-    // There are few places: one shard of a span has them all.
-    let mut set = ShardSet::new(staging, ATOMS, PartitionRun::ALL);
-    let mut value = Vec::new();
-    for (key, place) in keys {
-        let mut summary = AtomSummary {
-            profile: match places.list().get(place) {
-                Some(place) => place.profile.clone(),
-                None => StoreProfile::default(),
-            },
-            months: Vec::new(),
-        };
-        let mut rest = &cards[place][..];
-        for (month, groups) in atoms.months(place) {
+/// What was written of them.
+pub struct WrittenAtoms {
+    /// The shards.
+    pub staged: Vec<Staged>,
+    /// What is told of each place in all, if anything.
+    pub totals: Vec<Option<Totals>>,
+    /// Whether months that had ended are told otherwise than the rows alone would have it.
+    pub differs: bool,
+}
+
+impl ToTell<'_> {
+    /// Writes the atoms of all places that there are, and of those that there were, whose months that had ended
+    /// stay.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] if the staging folder takes no more.
+    pub fn write(&self, staging: &Staging) -> Result<WrittenAtoms> {
+        // There are few places: one shard of a span has them all.
+        let mut set = ShardSet::new(staging, ATOMS, PartitionRun::ALL);
+        let mut totals = vec![None; self.places.list().len()];
+        let mut differs = false;
+        let mut value = Vec::new();
+        for (key, place) in self.keys() {
+            let mut months = match place {
+                Some(place) => self.months(place)?,
+                None => Months::new(),
+            };
+            if let Some(frozen) = self.frozen {
+                differs |= frozen.keep(&key, &mut months);
+            }
+            if place.is_none() && months.is_empty() {
+                continue;
+            }
+            for (month, (_, record)) in &months {
+                set.append(Span::Month(*month), &key, record)?;
+            }
+            let summary = AtomSummary {
+                profile: self.profile(&key, place),
+                months: months.into_values().map(|(totals, _)| totals).collect(),
+            };
+            value.clear();
+            summary.encode(&mut value)?;
+            set.append(Span::Current, &key, &value)?;
+            if let Some(total) = place.and_then(|place| totals.get_mut(place)) {
+                *total = summary.total().map(|(count, sum)| Totals { count, sum });
+            }
+        }
+        Ok(WrittenAtoms {
+            staged: set.finish()?,
+            totals,
+            differs,
+        })
+    }
+
+    /// Returns all keys in the order of a shard's, each with the number of the place that it is of now.
+    fn keys(&self) -> Vec<(Vec<u8>, Option<usize>)> {
+        let mut keys = BTreeMap::new();
+        if let Some(frozen) = self.frozen {
+            let told = frozen.told().summaries.keys();
+            keys.extend(told.map(|key| (key.clone(), None)));
+        }
+        keys.extend((0..self.cards.len()).map(|place| (self.key_of(place), Some(place))));
+        let mut keys: Vec<_> = keys.into_iter().collect();
+        keys.sort_unstable_by(|(a, _), (b, _)| key::order(a).cmp(&key::order(b)));
+        keys
+    }
+
+    fn key_of(&self, place: usize) -> Vec<u8> {
+        match self.places.list().get(place) {
+            Some(place) => atoms_key(place.kind.dataset(), &place.key),
+            None => atoms_key(MARKETS, MARKET_ALL),
+        }
+    }
+
+    fn profile(&self, key: &[u8], place: Option<usize>) -> StoreProfile {
+        let told = || self.frozen?.told().summaries.get(key);
+        match place {
+            Some(place) => self.places.list().get(place).map(|it| &it.profile),
+            None => told().map(|summary| &summary.profile),
+        }
+        .cloned()
+        .unwrap_or_default()
+    }
+
+    /// Returns the months of a place, as its rows have them.
+    fn months(&self, place: usize) -> Result<Months> {
+        let mut rest = &self.cards[place][..];
+        let mut months = Months::new();
+        for (month, groups) in self.atoms.months(place) {
             let of_month = rest.partition_point(|it| it.day <= month.days().last);
             let (of_month, later) = rest.split_at(of_month);
             rest = later;
-            summary.months.push(totals(month, &groups, of_month));
+            let totals = totals(month, &groups, of_month);
             let record = AtomMonth {
                 groups,
                 cards: of_month.to_vec(),
             };
-            value.clear();
+            let mut value = Vec::new();
             record.encode(month, &mut value)?;
-            set.append(Span::Month(month), &key, &value)?;
+            months.insert(month, (totals, value));
         }
-        value.clear();
-        summary.encode(&mut value)?;
-        set.append(Span::Current, &key, &value)?;
+        Ok(months)
     }
-    set.finish()
 }
 
 fn totals(month: Month, groups: &[AtomGroup], cards: &[AtomCards]) -> AtomTotals {

@@ -1,6 +1,6 @@
 //! The atoms of one leaf, from the months of its stores.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nightshard_format::{
     calendar::{Day, DayRange, Month},
@@ -12,9 +12,11 @@ use crate::{
     Result,
     kernel::{
         folded::Alone,
+        frozen::{Frozen, telling},
         hiding::Hiding,
         leaf_cards::LeafCounts,
         leaf_month::{Atom, LeafMonth, Rest, Store, StoreDay, Totals},
+        places::Leaf,
     },
 };
 
@@ -23,10 +25,14 @@ use crate::{
 pub struct LeafAtoms {
     /// Which month.
     pub month: Month,
-    /// The atoms, in order.
+    /// The atoms, in order, those included that were told before and end after the build's last day.
     pub atoms: Vec<Atom>,
     /// What is in none of them, once the month has ended.
     pub rest: Option<(Rest, Alone)>,
+    /// Whether the rows alone would have made others.
+    pub differs: bool,
+    /// The stores that have rows, by number, until the month has ended.
+    pub stores: Vec<u32>,
 }
 
 /// A store of a leaf.
@@ -36,67 +42,113 @@ pub struct LeafStore<'a> {
     pub id: &'a [u8],
     /// What it is called here.
     pub store: Store,
+    /// When it is one.
+    pub stay: Stay,
 }
 
-/// Makes the atoms of all months of a leaf; those up to `as_of` have ended.
-///
-/// # Errors
-/// [`crate::Error::Format`] if a shard that was just written cannot be read.
-pub fn leaf_atoms(
-    stores: &[LeafStore<'_>],
-    months: &Written,
-    counts: &LeafCounts,
-    hiding: Hiding,
-    as_of: Day,
-) -> Result<Vec<LeafAtoms>> {
-    let mut cards = counts.distances.days();
-    let mut made = Vec::new();
-    for month in months.months() {
-        let mut of_month = LeafMonth::default();
-        for store in stores {
-            if let Some(record) = months.month(month, store.id)? {
-                add_store(&mut of_month, *store, &record)?;
+/// In which months a store is one of a leaf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stay {
+    /// In all.
+    Always,
+    /// In one alone.
+    In(Month),
+    /// In all others.
+    NotIn(Month),
+}
+
+impl Stay {
+    fn has(self, month: Month) -> bool {
+        match self {
+            Self::Always => true,
+            Self::In(only) => month == only,
+            Self::NotIn(other) => month != other,
+        }
+    }
+}
+
+/// What the atoms of all leaves are made with.
+pub struct LeafMonths<'a> {
+    /// The months of stores.
+    pub of_stores: Written,
+    /// How much hides.
+    pub hiding: Hiding,
+    /// Months up to this day have ended.
+    pub as_of: Day,
+    /// What was told before.
+    pub frozen: Option<&'a Frozen<'a>>,
+}
+
+impl LeafMonths<'_> {
+    /// Makes the atoms of all months of a leaf.
+    ///
+    /// # Errors
+    /// [`crate::Error::Format`] if a shard that was just written cannot be read.
+    pub fn atoms(
+        &self,
+        leaf: Leaf,
+        stores: &[LeafStore<'_>],
+        counts: &LeafCounts,
+    ) -> Result<Vec<LeafAtoms>> {
+        let mut cards = counts.distances.days();
+        let with_rows = self.of_stores.months();
+        // Of the month that goes on something was told, even if all its rows are gone.
+        let months = with_rows.chain(self.frozen.and_then(Frozen::month));
+        let mut made = Vec::new();
+        for month in months.collect::<BTreeSet<Month>>() {
+            let mut of_month = LeafMonth::default();
+            let mut present = Vec::new();
+            for store in stores.iter().filter(|store| store.stay.has(month)) {
+                if let Some(record) = self.of_stores.month(month, store.id)? {
+                    add_store(&mut of_month, *store, &record)?;
+                    if month.days().last > self.as_of {
+                        present.push(store.store.ordinal);
+                    }
+                }
             }
+            let days: Vec<Day> = of_month.days().collect();
+            for day in days {
+                let of_day = cards.take(day.0);
+                let seen = of_day.returning.iter().map(|run| (run.distance, run.count));
+                let seen: Vec<Change> = std::iter::once((0, of_day.first_ever))
+                    .chain(seen)
+                    .map(|(distance, cards)| Change {
+                        distance,
+                        cards: cards.cast_signed(),
+                    })
+                    .collect();
+                of_month.add_cards(day, &seen, of_day.buyers);
+            }
+            let alone = counts.alone.get(&month).copied().unwrap_or_default();
+            made.push(LeafAtoms {
+                stores: present,
+                ..self.atoms_of(leaf, month, &of_month, alone)
+            });
         }
-        let days: Vec<Day> = of_month.days().collect();
-        for day in days {
-            let of_day = cards.take(day.0);
-            let seen = of_day.returning.iter().map(|run| (run.distance, run.count));
-            let seen: Vec<Change> = std::iter::once((0, of_day.first_ever))
-                .chain(seen)
-                .map(|(distance, cards)| Change {
-                    distance,
-                    cards: cards.cast_signed(),
-                })
-                .collect();
-            of_month.add_cards(day, &seen, of_day.buyers);
-        }
-        made.push(atoms_of(month, &of_month, counts, hiding, as_of));
+        Ok(made)
     }
-    Ok(made)
-}
 
-fn atoms_of(
-    month: Month,
-    of_month: &LeafMonth,
-    counts: &LeafCounts,
-    hiding: Hiding,
-    as_of: Day,
-) -> LeafAtoms {
-    let days = month.days();
-    if days.last > as_of {
-        return LeafAtoms {
+    fn atoms_of(&self, leaf: Leaf, month: Month, of_month: &LeafMonth, alone: Alone) -> LeafAtoms {
+        let Self {
+            hiding,
+            as_of,
+            frozen,
+            ..
+        } = *self;
+        let until = frozen.map(Frozen::told_until);
+        let told = frozen.map_or_else(Vec::new, |frozen| frozen.told_of(leaf, month));
+        let days = month.days();
+        let made = of_month.atoms_beside(&told, days, telling(month, as_of, until), hiding);
+        let of_rows = || of_month.atoms_beside(&[], days, telling(month, as_of, None), hiding);
+        let differs = frozen.is_some() && made != of_rows();
+        let (atoms, rest) = made;
+        LeafAtoms {
             month,
-            atoms: of_month.settled_atoms(days, hiding),
-            rest: None,
-        };
-    }
-    let (atoms, rest) = of_month.atoms(days, hiding);
-    let alone = counts.alone.get(&month).copied().unwrap_or_default();
-    LeafAtoms {
-        month,
-        atoms,
-        rest: rest.map(|rest| (rest, alone)),
+            atoms,
+            rest: rest.map(|rest| (rest, alone)),
+            differs,
+            stores: Vec::new(),
+        }
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Facts<'a> {
     pub as_of: Day,
     /// How many stores there are.
     pub stores: usize,
+    /// Atoms of an earlier generation, where they are others than the rows alone would make.
+    pub told: Option<&'a Input>,
 }
 
 /// Makes the manifest of `shards`.
@@ -73,7 +75,7 @@ pub fn manifest(plan: &BuildPlan, facts: Facts<'_>, shards: &[Staged]) -> Result
             card_key: plan.card_key.fingerprint(),
         }),
         packed: BTreeMap::new(),
-        inputs: inputs(plan, facts.inputs),
+        inputs: inputs(plan, facts.inputs, facts.told),
         configuration,
         shards: shards.iter().map(|shard| shard.entry.clone()).collect(),
     };
@@ -81,7 +83,7 @@ pub fn manifest(plan: &BuildPlan, facts: Facts<'_>, shards: &[Staged]) -> Result
     Ok(manifest)
 }
 
-fn inputs(plan: &BuildPlan, read: &[InputSummary]) -> Vec<Input> {
+fn inputs(plan: &BuildPlan, read: &[InputSummary], told: Option<&Input>) -> Vec<Input> {
     let transactions = read.iter().map(|input| {
         let digest = input.digest.to_hex().to_string();
         (InputRole::Transactions, digest, input.size_bytes)
@@ -101,6 +103,7 @@ fn inputs(plan: &BuildPlan, read: &[InputSummary]) -> Vec<Input> {
             blake3,
             size_bytes,
         })
+        .chain(told.cloned())
         .collect();
     inputs.sort();
     inputs

@@ -3,6 +3,7 @@
 mod atoms;
 mod benchmarks;
 mod cards;
+mod freezing;
 mod told;
 
 use std::{
@@ -37,6 +38,7 @@ use crate::{
         admission::Admission,
         conflict_scan::ConflictScan,
         currency_count::{self, CurrencyCounts},
+        frozen::Frozen,
         hiding::Hiding,
         market::MarketDays,
         mix::MixTable,
@@ -176,7 +178,14 @@ impl Engine<'_> {
         let as_of = plan.as_of.unwrap_or(dates.last);
         let mut shards = std::mem::take(&mut stores.staged);
         self.measure_growth(&mut stores.facts, &shards, dates)?;
-        let places = stores.places()?;
+        let mut places = stores.places()?;
+        let (kept, mut kept_report) = self.told(&currency);
+        let frozen = kept
+            .map(|told| {
+                let ids = stores.facts.iter().map(|it| (&it.id[..], it.ordinal));
+                Frozen::new(told, (dates.first.month(), as_of), &mut places, ids)
+            })
+            .transpose()?;
         let of_stores = Stores {
             facts: &stores.facts,
             places: &places,
@@ -184,7 +193,9 @@ impl Engine<'_> {
             as_of,
         };
         let told = match Hiding::of(plan.privacy_k) {
-            Some(hiding) => self.write_atoms(&reduced.card_days, &of_stores, hiding)?,
+            Some(hiding) => {
+                self.write_atoms(&reduced.card_days, &of_stores, hiding, frozen.as_ref())?
+            }
             None => self.write_exactly(&reduced, &of_stores)?,
         };
         drop(reduced.card_days);
@@ -196,6 +207,9 @@ impl Engine<'_> {
             None => PlaceSizes::Exact(&stores.facts),
         };
         let rest = self.write_rest(&stores.facts, (&places, sizes), &series)?;
+        if let Some(report) = &mut kept_report {
+            report.are_input = told.differs;
+        }
         shards.extend(compared);
         shards.extend(told.staged);
         shards.extend(rest);
@@ -207,6 +221,7 @@ impl Engine<'_> {
             days: dates,
             as_of,
             stores: stores.facts.len(),
+            told: kept.map(|kept| &kept.input).filter(|_| told.differs),
         };
         let manifest = emit::manifest(plan, facts, &shards)?;
         let quality = QualityReport {
@@ -225,6 +240,7 @@ impl Engine<'_> {
             ignored: plan.inputs.ignored().to_vec(),
             without_line_end: open_ended.map(|input| input.path.clone()).collect(),
             series: series.iter().map(of_series).collect(),
+            atoms: kept_report,
             threads: plan.threads,
             memory_bytes: plan.memory_bytes,
             spilled_bytes,

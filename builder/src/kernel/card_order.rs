@@ -75,7 +75,7 @@ mod tests {
                     let card = card >> shift >> CARD_PARTITION_BITS;
                     let card_day = CardDay::new(card, *day, day % 2 == 0);
                     let store = StoreOrdinal::new(0, usize::from(day % 3 == 0)).unwrap();
-                    CardVisit::of(CardRow::new(card_day, store), |_| day.cast_unsigned() % 5)
+                    CardVisit::of(CardRow::new(card_day, store), |_, _| day.cast_unsigned() % 5)
                 })
                 .collect();
             let mut expected = visits.clone();

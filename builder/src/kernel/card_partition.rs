@@ -1,6 +1,9 @@
 //! One partition of cards, card by card, and the market's counts of distinct cards.
 
-use nightshard_format::record::{Change, Run};
+use nightshard_format::{
+    calendar::Day,
+    record::{Change, Run},
+};
 
 use super::{
     card_order::CardOrder,
@@ -274,9 +277,9 @@ impl<S> Visitor<CardRow> for CardWorker<'_, S> {
         if self.visits.len() >= self.limit.max(self.sorted * 2) {
             self.compact();
         }
-        let leaf_of = |store| self.places.leaf_of(store);
+        let leaf_on = |store, day| self.places.leaf_on(store, Day(day));
         self.visits
-            .extend(rows.iter().map(|row| CardVisit::of(*row, leaf_of)));
+            .extend(rows.iter().map(|row| CardVisit::of(*row, leaf_on)));
         Ok(())
     }
 }

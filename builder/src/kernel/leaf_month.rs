@@ -72,6 +72,17 @@ pub struct Atom {
     pub cards: Option<u64>,
 }
 
+/// How far a month is told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    /// It has ended: all of it is told of.
+    Ended,
+    /// It has not: days to come may add to its last atom, which is held back.
+    GoesOn,
+    /// It has not, and on a later day more was told of it than is asked for now: nothing is added to that.
+    Foretold,
+}
+
 /// What is left of a month that no atom of its leaf has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rest {
@@ -107,9 +118,32 @@ impl LeafMonth {
         self.0.keys().copied()
     }
 
-    /// Returns the atoms of a month that has ended, and what is left for others to take in.
+    /// Returns the atoms of a month, of which those that were `told` before stay as they are, and what is left
+    /// for others to take in.
+    ///
+    /// Rows on the days of told atoms count in these, as they were then, or not at all: of what came late nobody
+    /// knows how many cards it has. Nor is what is left at the month's end added to a told atom.
     #[must_use]
-    pub fn atoms(&self, month: DayRange, hiding: Hiding) -> (Vec<Atom>, Option<Rest>) {
+    pub fn atoms_beside(
+        &self,
+        told: &[Atom],
+        month: DayRange,
+        telling: Telling,
+        hiding: Hiding,
+    ) -> (Vec<Atom>, Option<Rest>) {
+        let first = told.last().map_or(month.first, |it| after(it.days.last));
+        let days = DayRange { first, ..month };
+        let (new, rest) = match telling {
+            Telling::Ended => self.atoms(days, hiding),
+            Telling::GoesOn => (self.settled_atoms(days, hiding), None),
+            Telling::Foretold => (Vec::new(), None),
+        };
+        (told.iter().copied().chain(new).collect(), rest)
+    }
+
+    /// Returns the atoms of a month that has ended, or of its days from one on, and what is left for others to
+    /// take in.
+    fn atoms(&self, month: DayRange, hiding: Hiding) -> (Vec<Atom>, Option<Rest>) {
         let mut atoms = self.full(month, hiding);
         let next = atoms
             .last()
@@ -132,8 +166,7 @@ impl LeafMonth {
     }
 
     /// Returns the atoms that no day to come will change, of a month that has not ended.
-    #[must_use]
-    pub fn settled_atoms(&self, month: DayRange, hiding: Hiding) -> Vec<Atom> {
+    fn settled_atoms(&self, month: DayRange, hiding: Hiding) -> Vec<Atom> {
         let mut atoms = self.full(month, hiding);
         atoms.pop();
         atoms
@@ -143,6 +176,9 @@ impl LeafMonth {
     fn full(&self, month: DayRange, hiding: Hiding) -> Vec<Atom> {
         let mut atoms = Vec::new();
         let mut cell = Growing::from(month.first);
+        if month.is_empty() {
+            return atoms;
+        }
         for (day, of_day) in self.0.range(month.first..=month.last) {
             cell.add(*day, of_day);
             if cell.is_enough(hiding) {
@@ -420,6 +456,55 @@ mod tests {
             let settled = month(&known).settled_atoms(MONTH, hiding);
             prop_assert!(settled.len() <= whole.len());
             prop_assert_eq!(&settled[..], &whole[..settled.len()]);
+        }
+
+        #[test]
+        fn told_atoms_stay_and_days_are_told_once_whatever_rows_say_now(
+            before in rows(), now in rows(), k in 1_u64..12, until in 0..30_i32,
+        ) {
+            let hiding = Hiding { k };
+            let known: Vec<Row> = before.iter().copied().filter(|row| row.0 <= until).collect();
+            let told = month(&known).settled_atoms(MONTH, hiding);
+            for telling in [Telling::Ended, Telling::GoesOn, Telling::Foretold] {
+                let (atoms, rest) = month(&now).atoms_beside(&told, MONTH, telling, hiding);
+                prop_assert_eq!(&told[..], &atoms[..told.len()]);
+                let mut next = MONTH.first;
+                for (number, atom) in atoms.iter().enumerate() {
+                    prop_assert_eq!(atom.days.first, next);
+                    next = after(atom.days.last);
+                    let of_atom = within(&now, atom.days);
+                    if number >= told.len() {
+                        prop_assert_eq!(atom.totals, totals(&of_atom));
+                        prop_assert!(hides(&of_atom, k));
+                    }
+                }
+                let left = DayRange { first: next, last: MONTH.last };
+                match rest {
+                    Some(rest) => {
+                        prop_assert_eq!(telling, Telling::Ended);
+                        prop_assert_eq!(rest.days, left);
+                        prop_assert_eq!(rest.totals, totals(&within(&now, left)));
+                    }
+                    None if telling == Telling::Ended => prop_assert!(within(&now, left).is_empty()),
+                    None => {}
+                }
+                if telling == Telling::Foretold {
+                    prop_assert_eq!(atoms.len(), told.len());
+                }
+            }
+        }
+
+        #[test]
+        fn rows_that_stay_make_the_atoms_that_they_make_alone(
+            rows in rows(), k in 1_u64..12, until in 0..30_i32,
+        ) {
+            let hiding = Hiding { k };
+            let known: Vec<Row> = rows.iter().copied().filter(|row| row.0 <= until).collect();
+            let told = month(&known).settled_atoms(MONTH, hiding);
+            for telling in [Telling::Ended, Telling::GoesOn] {
+                let of = |told: &[Atom]| month(&rows).atoms_beside(told, MONTH, telling, hiding);
+                prop_assert_eq!(of(&told), of(&[]));
+            }
         }
     }
 }

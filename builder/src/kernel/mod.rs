@@ -24,6 +24,7 @@ pub mod dedupe;
 mod distances;
 pub mod even_partitions;
 pub mod folded;
+pub mod frozen;
 pub mod hiding;
 mod known_mixes;
 pub mod leaf_cards;

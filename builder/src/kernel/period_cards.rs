@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use nightshard_format::calendar::{Day, Period, PeriodKind};
+use nightshard_format::calendar::{Day, Month, Period, PeriodKind};
 
 use super::card_days::DayDistance;
 
@@ -24,6 +24,15 @@ impl PeriodCards {
             }
         }
         Self(cards)
+    }
+
+    /// Leaves out the cards of all periods that have a month.
+    pub fn forget(&mut self, month: Month) {
+        let has_month = |period: &Period| {
+            let days = period.days();
+            days.is_some_and(|days| days.contains(month.first_day()))
+        };
+        self.0.retain(|period, _| !has_month(period));
     }
 
     /// Returns the cards of a period.

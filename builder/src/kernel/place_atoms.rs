@@ -11,7 +11,7 @@ use super::{
     cells::{Cell, Cells, Reach},
     folded::{Alone, Folded},
     hiding::Hiding,
-    leaf_month::{Atom, Rest, Totals},
+    leaf_month::{Atom, Rest},
     places::{Leaf, Places},
 };
 
@@ -131,19 +131,5 @@ impl PlaceAtoms {
     pub fn months(&self, place: usize) -> impl Iterator<Item = (Month, Vec<AtomGroup>)> {
         let months = self.months[place].iter();
         months.map(|(month, groups)| (*month, groups.values().copied().collect()))
-    }
-
-    /// Returns the rows and the net sum of a place's atoms, if it has any.
-    #[must_use]
-    pub fn totals(&self, place: usize) -> Option<Totals> {
-        let groups = self.months[place].values().flat_map(BTreeMap::values);
-        let mut totals = None::<Totals>;
-        for group in groups {
-            totals.get_or_insert_default().add(Totals {
-                count: group.count,
-                sum: group.sum,
-            });
-        }
-        totals
     }
 }

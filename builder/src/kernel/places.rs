@@ -1,10 +1,14 @@
 //! Regions, categories, and the categories of each region, as sets of stores.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use nightshard_format::{
+    calendar::{Day, DayRange},
     key,
-    record::{CATEGORIES, REGION_CATEGORIES, REGIONS, StoreProfile, region_category_key},
+    record::{
+        CATEGORIES, REGION_CATEGORIES, REGIONS, StoreProfile, leaf_key, region_category_key,
+        split_leaf_key,
+    },
 };
 
 use super::row::StoreOrdinal;
@@ -70,6 +74,15 @@ pub struct Places {
     of_leaf: Vec<Vec<u32>>,
     /// By partition and index of a store.
     leaves: Vec<Vec<Leaf>>,
+    by_key: BTreeMap<Vec<u8>, Leaf>,
+    held: Option<Held>,
+}
+
+/// Stores that count as those of another leaf on some days.
+#[derive(Debug)]
+struct Held {
+    days: DayRange,
+    leaves: HashMap<StoreOrdinal, Leaf>,
 }
 
 impl Places {
@@ -99,6 +112,10 @@ impl Places {
             }
         }
         places.of_leaf.resize(by_leaf.len(), Vec::new());
+        let leaves = by_leaf.iter();
+        let keys =
+            leaves.map(|((region, category), (leaf, _))| (leaf_key(*region, *category), *leaf));
+        places.by_key = keys.collect();
         for (ordinal, (place, leaves)) in (0..).zip(found.into_values()) {
             for leaf in leaves {
                 places.of_leaf[leaf as usize].push(ordinal);
@@ -151,6 +168,58 @@ impl Places {
     pub fn leaf_of(&self, store: StoreOrdinal) -> Leaf {
         let (partition, index) = store.parts();
         self.leaves[partition][index]
+    }
+
+    /// Returns the leaf of a store on a day: for some days it may be held in another one.
+    #[must_use]
+    #[inline]
+    pub fn leaf_on(&self, store: StoreOrdinal, day: Day) -> Leaf {
+        let held = self.held.as_ref().filter(|held| held.days.contains(day));
+        let leaf = held.and_then(|held| held.leaves.get(&store).copied());
+        leaf.unwrap_or_else(|| self.leaf_of(store))
+    }
+
+    /// Holds stores on some days in leaves that are not theirs otherwise.
+    pub fn hold(&mut self, days: DayRange, leaves: HashMap<StoreOrdinal, Leaf>) {
+        self.held = (!leaves.is_empty()).then_some(Held { days, leaves });
+    }
+
+    /// Returns the leaf in which a store is held, if it is.
+    #[must_use]
+    pub fn held_in(&self, store: StoreOrdinal) -> Option<Leaf> {
+        self.held.as_ref()?.leaves.get(&store).copied()
+    }
+
+    /// Returns the leaf of a key, which is made where no store has it any more: one of those of its places that
+    /// there still are.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the key is of no leaf.
+    pub fn leaf_of_key(&mut self, key: &[u8]) -> Result<Leaf> {
+        if let Some(leaf) = self.by_key.get(key) {
+            return Ok(*leaf);
+        }
+        let (region, category) =
+            split_leaf_key(key).ok_or_else(|| Error::Internal("a key is of no leaf".into()))?;
+        let mut of_leaf = Vec::new();
+        for place in places_of(region, category) {
+            let is_it = |it: &Place| it.kind == place.kind && it.key == place.key;
+            let found = self.list.iter().position(is_it);
+            of_leaf.extend(found.and_then(|ordinal| u32::try_from(ordinal).ok()));
+        }
+        // In the order of kinds, as those of all leaves.
+        of_leaf.sort_unstable();
+        let leaf = Leaf::try_from(self.of_leaf.len()).unwrap_or(Leaf::MAX);
+        self.of_leaf.push(of_leaf);
+        self.by_key.insert(key.to_owned(), leaf);
+        Ok(leaf)
+    }
+
+    /// Returns the keys of all leaves, ascending.
+    pub fn leaf_keys(&self) -> impl Iterator<Item = (&[u8], Leaf)> {
+        self.by_key
+            .iter()
+            .map(|(key, leaf)| (key.as_slice(), *leaf))
     }
 
     /// Returns how many leaves there are.
@@ -267,5 +336,38 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_store_is_held_for_some_days_in_a_leaf_that_may_have_no_others() {
+        let ordinals = [0, 1].map(|index| StoreOrdinal::new(5, index).unwrap());
+        let stores = [
+            (ordinals[0], Some("north"), Some("bar")),
+            (ordinals[1], Some("south"), None),
+        ];
+        let mut places = Places::of(stores).unwrap();
+        let own = places.leaf_of(ordinals[0]);
+        assert_eq!(places.leaf_of_key(b"north\0bar").unwrap(), own);
+        let gone = places.leaf_of_key(b"south\0bar").unwrap();
+        assert_eq!([places.leaf_of_key(b"south\0bar").unwrap(), 2], [gone; 2]);
+        let kinds = places.of_leaf(gone).iter();
+        let kinds: Vec<_> = kinds.map(|it| places.list()[*it as usize].kind).collect();
+        assert_eq!(kinds, [PlaceKind::Category, PlaceKind::Region]);
+        let region = places.region_of(gone).unwrap();
+        assert_eq!(places.list()[region as usize].key, b"south");
+        let days = DayRange {
+            first: Day(10),
+            last: Day(19),
+        };
+        places.hold(days, HashMap::from([(ordinals[0], gone)]));
+        let on = |day| places.leaf_on(ordinals[0], Day(day));
+        assert_eq!([on(9), on(10), on(19), on(20)], [own, gone, gone, own]);
+        assert_eq!(places.held_in(ordinals[0]), Some(gone));
+        assert_eq!(places.held_in(ordinals[1]), None);
+        assert_eq!(
+            places.leaf_on(ordinals[1], Day(10)),
+            places.leaf_of(ordinals[1])
+        );
+        assert!(places.leaf_of_key(b"north").is_err());
     }
 }

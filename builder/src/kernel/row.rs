@@ -338,12 +338,16 @@ impl CardVisit {
         Self(card_day.card() << CARD_SHIFT | day << WHERE_BITS | u128::from(place))
     }
 
-    /// Reads a row whose store is in a leaf.
+    /// Reads a row whose store is in a leaf on its day.
     #[must_use]
-    pub fn of(CardRow([high, low]): CardRow, leaf_of: impl FnOnce(StoreOrdinal) -> u32) -> Self {
+    pub fn of(
+        CardRow([high, low]): CardRow,
+        leaf_on: impl FnOnce(StoreOrdinal, i32) -> u32,
+    ) -> Self {
         let visit = u128::from(high) << 64 | u128::from(low);
         let store = StoreOrdinal(u32::try_from(visit & WHERE_MASK).unwrap_or(0));
-        Self(visit & !WHERE_MASK | u128::from(leaf_of(store)))
+        let day = Self(visit).day();
+        Self(visit & !WHERE_MASK | u128::from(leaf_on(store, day)))
     }
 
     /// Returns the day.
@@ -424,12 +428,12 @@ mod tests {
         let store = StoreOrdinal::new(1_023, (1 << 22) - 1).unwrap();
         assert_eq!(store.parts(), (1_023, (1 << 22) - 1));
         assert!(StoreOrdinal::new(0, 1 << 22).is_err());
-        let visit = |card_day| {
-            let leaf_of = |it| {
-                assert_eq!(it, store);
+        let visit = |card_day: CardDay| {
+            let leaf_on = |it, day| {
+                assert_eq!((it, day), (store, card_day.day()));
                 7
             };
-            CardVisit::of(CardRow::new(card_day, store), leaf_of)
+            CardVisit::of(CardRow::new(card_day, store), leaf_on)
         };
         for card_day in [early, late] {
             let visit = visit(card_day);

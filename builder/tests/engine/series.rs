@@ -101,7 +101,7 @@ fn a_generation_has_what_is_known_of_each_series_on_its_last_day() {
             .all(|series| !series.is_stale)
     );
     let roles = test.built.manifest.inputs.iter();
-    let roles: Vec<InputRole> = roles.map(|Input::File { role, .. }| *role).collect();
+    let roles: Vec<InputRole> = roles.filter_map(Input::role).collect();
     assert_eq!(
         roles,
         [

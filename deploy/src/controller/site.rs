@@ -155,7 +155,11 @@ impl Site for Machines {
         let note = ["--run", run];
         let note_of = |left: usize| if left == 0 { &note[..] } else { &[] };
         let packs = &self.config.pack;
-        let own = [&["--as-of", &day], note_of(packs.len())].concat();
+        let mut own = [&["--as-of", &day], note_of(packs.len())].concat();
+        if let Some(served) = &self.config.publish_to {
+            // Nothing is ever current where builds go.
+            own.extend(["--atoms-from", served]);
+        }
         let mut made = self.make("build", &self.config.build, &own).await?;
         for (at, given) in (1..).zip(packs) {
             let onto = made.to_string();

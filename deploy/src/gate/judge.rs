@@ -1,5 +1,6 @@
 //! What makes a generation pass, from figures alone.
 
+use nightshard_format::record::LEAVES;
 use serde::{Deserialize, Serialize};
 
 use super::{KeySample, Limit, Measures, Thresholds};
@@ -149,7 +150,10 @@ fn schema(candidate: &Measures, good: &Measures, thresholds: &Thresholds) -> Vec
     );
     let as_of = Check::new("as_of_may_go_back", is_later, line);
     let mut problems = Vec::new();
-    let gone = |dataset: &&String| !candidate.datasets.contains_key(*dataset);
+    // On a month's last day no leaf is to be kept.
+    let gone = |dataset: &&String| {
+        dataset.as_str() != LEAVES && !candidate.datasets.contains_key(*dataset)
+    };
     for dataset in good.datasets.keys().filter(gone) {
         problems.push(format!("dataset {dataset} is gone"));
     }

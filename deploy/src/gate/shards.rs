@@ -16,7 +16,7 @@ use crate::{
 
 /// The bytes of a shard: a local file in place, or what was fetched.
 #[derive(Debug)]
-pub(super) enum ShardBytes {
+pub(crate) enum ShardBytes {
     Mapped(Mapped),
     Fetched(Bytes),
 }
@@ -35,7 +35,7 @@ impl Repository {
     ///
     /// # Errors
     /// [`crate::Error::MissingBlob`], [`crate::Error::BadBlob`] or [`crate::Error::Storage`].
-    pub(super) async fn read_shard(&self, entry: &ShardEntry) -> Result<Shard<ShardBytes>> {
+    pub(crate) async fn read_shard(&self, entry: &ShardEntry) -> Result<Shard<ShardBytes>> {
         let name = names::blob(&entry.blob)?;
         if self.storage.local_path(&name).is_some() {
             let (repository, entry) = (self.clone(), entry.clone());

@@ -3,8 +3,8 @@
 use nightshard_format::{
     calendar::Month,
     record::{
-        ATOMS, AtomCards, AtomGroup, AtomMonth, AtomSummary, MARKET_ALL, MARKETS, REGIONS, Run,
-        atoms_key,
+        ATOMS, AtomCards, AtomGroup, AtomMonth, AtomSummary, LEAVES, LeafAtom, LeafRecord,
+        MARKET_ALL, MARKETS, REGIONS, Run, atoms_key, leaf_key,
     },
     shard::Span,
 };
@@ -103,12 +103,44 @@ fn put_with_leeds(tables: &mut Tables, forge: fn(&mut Place)) {
     places.iter().for_each(|place| place.put(tables));
 }
 
+/// Writes other cards in January than those of the single atom of leeds.
+fn put_cards_of_leeds(tables: &mut Tables, cards: u64) {
+    let [_, leeds, _] = places();
+    let key = atoms_key(REGIONS, leeds.key);
+    let mut summary = AtomSummary::parse(&tables[&(ATOMS, Span::Current)][&key]).unwrap();
+    let mut atoms = leeds.atoms_of(month(1));
+    atoms.cards[0].first_ever = cards;
+    summary.months[0] = atoms.totals(month(1));
+    let mut value = Vec::new();
+    atoms.encode(month(1), &mut value).unwrap();
+    let months = tables.get_mut(&(ATOMS, Span::Month(month(1)))).unwrap();
+    months.insert(key.clone(), value);
+    put_summary(tables, &key, &summary);
+}
+
+/// Writes a leaf that has all that is told of February, which has so many rows.
+fn put_leaves(tables: &mut Tables, count: u64) {
+    let leaf = LeafRecord {
+        stores: vec![b"a".to_vec()],
+        atoms: vec![LeafAtom {
+            days: month(2).days(),
+            cards: 20,
+            count,
+            sum: 1_000,
+        }],
+    };
+    let mut value = Vec::new();
+    leaf.encode(month(2), &mut value).unwrap();
+    let table = tables.entry((LEAVES, Span::Month(month(2)))).or_default();
+    table.insert(leaf_key(Some("leeds"), None), value);
+}
+
 /// A forgery of records, and what is to be found of it.
 type Forgery = (fn(&mut Tables), &'static str);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn atoms_that_contradict_one_another_are_found() {
-    let forgeries: [Forgery; 8] = [
+    let forgeries: [Forgery; 11] = [
         (|tables| put_with_york(tables, |_right| ()), ""),
         (
             |tables| put_with_york(tables, |york| york.months[1].count += 1),
@@ -149,6 +181,27 @@ async fn atoms_that_contradict_one_another_are_found() {
                 months.insert(atoms_key(REGIONS, "york"), value);
             },
             "\"regions\\0york\": 2018-02 has no atoms",
+        ),
+        (
+            |tables| {
+                put_with_york(tables, |_right| ());
+                put_cards_of_leeds(tables, 13);
+            },
+            "\"regions\\0leeds\": its cards of 2018-01 do not fit those of its atoms",
+        ),
+        (
+            |tables| {
+                put_with_york(tables, |_right| ());
+                put_leaves(tables, 60);
+            },
+            "",
+        ),
+        (
+            |tables| {
+                put_with_york(tables, |_right| ());
+                put_leaves(tables, 61);
+            },
+            "leaves of 2018-02 have together what the market has not",
         ),
     ];
     for (forge, problem) in forgeries {

@@ -37,6 +37,26 @@ impl Manifest {
         }
     }
 
+    /// Declares the kept atoms that `base` declares, if what is said of transactions differs in nothing else: a
+    /// build that is repeated over what it had made keeps the atoms of that, and they are the same.
+    ///
+    /// # Errors
+    /// As [`Manifest::compute_id`].
+    pub fn repeat(&mut self, base: &Self) -> Result<()> {
+        let [own, of_base] = [&*self, base].map(|manifest| {
+            let mut bare = Bare::of(manifest);
+            bare.inputs.retain(|input| !input.is_atoms());
+            bare
+        });
+        if own == of_base {
+            self.inputs.retain(|input| !input.is_atoms());
+            let kept = base.inputs.iter().filter(|input| input.is_atoms());
+            self.inputs.extend(kept.cloned());
+            self.id = self.compute_id()?;
+        }
+        Ok(())
+    }
+
     /// Returns what this manifest, made from `base`, would be had it been made from `current`: each
     /// packed dataset, and the transactions together, as whoever changed them has them.
     ///
@@ -110,7 +130,7 @@ struct Bare {
 impl Bare {
     fn of(manifest: &Manifest) -> Self {
         let Manifest { inputs, shards, .. } = manifest;
-        let is_bare = |Input::File { dataset, .. }: &&Input| dataset.is_none();
+        let is_bare = |input: &&Input| input.dataset().is_none();
         let shards = shards.iter();
         let shards = shards.filter(|shard| !manifest.packed.contains_key(&shard.dataset));
         Self {
@@ -152,8 +172,7 @@ fn changed<T: PartialEq>(own: T, base: T, current: T) -> Option<T> {
 
 /// Returns whether an input is rows of a packed dataset.
 fn is_of(input: &Input, packed: &str) -> bool {
-    let Input::File { dataset, .. } = input;
-    dataset.as_deref() == Some(packed)
+    input.dataset() == Some(packed)
 }
 
 #[cfg(test)]

@@ -185,12 +185,14 @@ fn packed_datasets_that_do_not_fit_their_shards_are_refused() {
         });
     }
     change(&|manifest| {
-        let Input::File { dataset, .. } = &mut manifest.inputs[0];
-        *dataset = Some("others".into());
+        if let Input::File { dataset, .. } = &mut manifest.inputs[0] {
+            *dataset = Some("others".into());
+        }
     });
     change(&|manifest| {
-        let Input::File { dataset, .. } = &mut manifest.inputs[0];
-        *dataset = None;
+        if let Input::File { dataset, .. } = &mut manifest.inputs[0] {
+            *dataset = None;
+        }
     });
 }
 
@@ -237,7 +239,13 @@ fn inputs_out_of_order_or_without_a_digest_are_refused() {
     };
     let (transactions, stores) = (InputRole::Transactions, InputRole::Stores);
     let series = InputRole::Series;
+    let atoms = |digit: &str| Input::Atoms {
+        blake3: digit.repeat(64),
+    };
     for (inputs, is_right) in [
+        (vec![file(series, "b"), atoms("a")], true),
+        (vec![atoms("a"), file(series, "b")], false),
+        (vec![atoms("x")], false),
         (vec![file(stores, "b"), file(series, "a")], true),
         (vec![file(series, "a"), file(stores, "b")], false),
         (vec![file(transactions, "b"), file(stores, "a")], true),
@@ -328,5 +336,32 @@ fn answers_are_protected_where_the_configuration_says_so() {
     }
     for wrong in [0.into(), (-1).into(), "10".into(), 1.5.into()] {
         assert!(matches!(privacy(Some(wrong)), Err(Error::Corrupt { .. })));
+    }
+}
+
+#[test]
+fn a_manifest_that_differs_in_kept_atoms_alone_is_the_same_again() {
+    let atoms = |digit: &str| Input::Atoms {
+        blake3: digit.repeat(64),
+    };
+    let with = |input: Option<Input>, as_of: &str| {
+        let mut manifest = manifest();
+        manifest.as_of = as_of.into();
+        manifest.inputs.extend(input);
+        manifest.id = manifest.compute_id().unwrap();
+        manifest
+    };
+    let day = manifest().as_of;
+    for of_base in [None, Some(atoms("a"))] {
+        let base = with(of_base, &day);
+        for own in [None, Some(atoms("a")), Some(atoms("b"))] {
+            let mut again = with(own.clone(), &day);
+            again.repeat(&base).unwrap();
+            assert_eq!(again, base);
+            let later = with(own, "2038-01-01");
+            let mut other = later.clone();
+            other.repeat(&base).unwrap();
+            assert_eq!(other, later);
+        }
     }
 }

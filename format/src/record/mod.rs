@@ -11,6 +11,7 @@ mod cold;
 mod day_lists;
 mod growth;
 mod hours;
+mod leaves;
 mod loyalty;
 mod loyalty_record;
 mod mixes;
@@ -34,6 +35,7 @@ pub use benchmark::{
 pub use changes::{Change, net_changes};
 pub use growth::{GROWTH_PARTS, Growth, WeekdaySums};
 pub use hours::{HALF_HOURS, HalfHour};
+pub use leaves::{LeafAtom, LeafRecord, leaf_key, split_leaf_key};
 pub use loyalty_record::{
     LoyaltyRecord, VisitsOf, encode_loyalty, loyalty_periods, loyalty_span, loyalty_spans,
 };
@@ -79,12 +81,15 @@ pub const LOYALTY: &str = "loyalty";
 /// Dataset of what may be told of many stores together: an [`AtomSummary`] in `current`, an [`AtomMonth`] in each
 /// month, by [`atoms_key`].
 pub const ATOMS: &str = "atoms";
+/// Dataset of what the next generation keeps of the month that has not ended: a [`LeafRecord`] in that month, by
+/// [`leaf_key`]. Nothing is answered from it.
+pub const LEAVES: &str = "leaves";
 /// Dataset of stores beside the others of their region and category: a [`BenchmarkRecord`] in each month with
 /// which a period ends that the store has a sale in.
 pub const BENCHMARKS: &str = "benchmarks";
 
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 14] = [
+pub const RESERVED_DATASETS: [&str; 15] = [
     STORES,
     MARKETS,
     SEARCH,
@@ -93,6 +98,7 @@ pub const RESERVED_DATASETS: [&str; 14] = [
     SERIES,
     LOYALTY,
     ATOMS,
+    LEAVES,
     BENCHMARKS,
     REGIONS,
     CATEGORIES,

@@ -209,14 +209,16 @@ fn rows_text(rows: &Rows) -> String {
 }
 
 fn inputs_text(inputs: &[Input]) -> String {
-    let bytes = inputs
-        .iter()
-        .map(|Input::File { size_bytes, .. }| size_bytes);
+    let (mut files, mut bytes) = (0_u64, 0_u64);
+    for input in inputs {
+        if let Input::File { size_bytes, .. } = input {
+            files += 1;
+            bytes = bytes.saturating_add(*size_bytes);
+        }
+    }
     let len_of = |wanted: InputRole| {
         let inputs = inputs.iter();
-        inputs
-            .filter(|Input::File { role, .. }| *role == wanted)
-            .count()
+        inputs.filter(|input| input.role() == Some(wanted)).count()
     };
     let mut known = String::new();
     if len_of(InputRole::Stores) > 0 {
@@ -226,11 +228,12 @@ fn inputs_text(inputs: &[Input]) -> String {
         0 => {}
         series => known += &format!(", {series} of side series"),
     }
-    format!(
-        "{} files{known}, {}",
-        HumanCount(inputs.len() as u64),
-        HumanBytes(bytes.sum())
-    )
+    let kept = match inputs.iter().any(Input::is_atoms) {
+        true => "; atoms of an earlier generation",
+        false => "",
+    };
+    let (files, bytes) = (HumanCount(files), HumanBytes(bytes));
+    format!("{files} files{known}, {bytes}{kept}")
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio for people is a double")]

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use nightshard_format::{
     calendar::Month,
     record::{
-        ATOMS, BENCHMARKS, CATALOG, LOYALTY, MonthRecord, Postings, RANKINGS, Ranking, SEARCH,
-        SERIES, SERIES_OF_DAYS, SideSeries, StoreProfile, Summary,
+        ATOMS, BENCHMARKS, CATALOG, LEAVES, LOYALTY, MonthRecord, Postings, RANKINGS, Ranking,
+        SEARCH, SERIES, SERIES_OF_DAYS, SideSeries, StoreProfile, Summary,
     },
     shard::{Identity, Span},
     statistics::Statistics,
@@ -17,6 +17,7 @@ use super::{
     Shown,
     atoms::{AtomMonthFacts, AtomSummaryFacts},
     benchmark::{BenchmarkFacts, benchmarks},
+    leaves::LeafFacts,
     loyalty::{VisitsFacts, loyalty},
     mixes::{MixFacts, mixes, mixes_text},
     month::MoreOfMonth,
@@ -46,6 +47,7 @@ enum ValueFacts {
     Loyalty(Vec<VisitsFacts>),
     AtomSummary(Box<AtomSummaryFacts>),
     Atoms(AtomMonthFacts),
+    Leaf(LeafFacts),
     Benchmarks(Vec<BenchmarkFacts>),
     /// Bytes in hexadecimal, of a dataset unknown to this release.
     Unknown(String),
@@ -122,6 +124,7 @@ impl RecordFacts {
                 ValueFacts::AtomSummary(Box::new(AtomSummaryFacts::of(value)?))
             }
             (ATOMS, Span::Month(at)) => ValueFacts::Atoms(AtomMonthFacts::of(at, value)?),
+            (LEAVES, Span::Month(at)) => ValueFacts::Leaf(LeafFacts::of(at, value)?),
             _ => ValueFacts::Unknown(hexadecimal(value)),
         };
         Ok(Self {
@@ -237,6 +240,7 @@ impl Shown for RecordFacts {
             ValueFacts::Loyalty(periods) => periods.iter().for_each(|it| it.write(&mut text)),
             ValueFacts::AtomSummary(summary) => summary.write(&mut text),
             ValueFacts::Atoms(atoms) => atoms.write(&mut text),
+            ValueFacts::Leaf(leaf) => leaf.write(&mut text),
             ValueFacts::Benchmarks(periods) => periods.iter().for_each(|it| it.write(&mut text)),
             ValueFacts::Ids(ids) => {
                 text.push('\n');

@@ -1,9 +1,9 @@
 //! What may be told of places and the market: atoms, and the cards in them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use nightshard_format::{
-    calendar::Month,
+    calendar::{Day, Month},
     record::{AtomCards, STORES},
 };
 
@@ -14,11 +14,12 @@ use super::{
 use crate::{
     Result,
     build::Stage,
-    emit::{self, CellCards, LeafAtoms, LeafStore, Written},
+    emit::{CellCards, LeafAtoms, LeafMonths, LeafStore, OpenMonth, Stay, ToTell, Written},
     exchange::Exchanged,
     kernel::{
         atom_cards::{self, AtomCardsSink},
         even_partitions::EvenPartitions,
+        frozen::Frozen,
         hiding::Hiding,
         leaf_cards::{self, LeafCards},
         leaf_month::Store,
@@ -37,6 +38,7 @@ impl Engine<'_> {
         card_days: &Exchanged<CardRow>,
         stores: &Stores<'_>,
         hiding: Hiding,
+        frozen: Option<&Frozen<'_>>,
     ) -> Result<Told> {
         let places = stores.places;
         let leaves = EvenPartitions::new(places.leaves());
@@ -44,43 +46,64 @@ impl Engine<'_> {
             LeafCards::new(places, self.place_outbox(leaves.count()))
         })?;
         let of_leaves = Exchanged::new(sinks.into_iter().map(LeafCards::finish).collect())?;
-        let (made, counted) = self.make_atoms(&of_leaves, leaves, stores, hiding)?;
+        let months = LeafMonths {
+            of_stores: Written::open(stores.staged, STORES)?,
+            hiding,
+            as_of: stores.as_of,
+            frozen,
+        };
+        let of_stores = stores_of_leaves(stores, frozen);
+        let (made, counted) = self.make_atoms((&of_leaves, leaves), &of_stores, &months)?;
         drop(of_leaves);
-        let atoms = add_up(places, made, hiding);
+        let open_month = (stores.as_of.month().days().last > stores.as_of).then(|| {
+            let month = stores.as_of.month();
+            OpenMonth::of(month, &made, (places, stores.facts), frozen)
+        });
+        let of_leaves_differ = made.iter().flatten().any(|it| it.differs);
+        let atoms = add_up(places, made, hiding, stores.as_of);
         let of_places = atom_cards::partitions(places);
         let sinks = self.each_card(card_days, places, true, || {
             AtomCardsSink::new(places, &atoms.cells, self.place_outbox(of_places.count()))
         })?;
         let of_atoms = sinks.into_iter().map(AtomCardsSink::finish).collect();
         let cards = self.cards_of_atoms(&Exchanged::new(of_atoms)?, of_places)?;
-        let totals = (0..places.list().len()).map(|place| atoms.totals(place));
+        let to_tell = ToTell {
+            places,
+            atoms: &atoms,
+            cards: &cards,
+            frozen,
+        };
+        let mut told = to_tell.write(&self.staging)?;
+        let mut differs = told.differs || of_leaves_differ;
+        if let Some(open_month) = open_month {
+            differs |= open_month.differs;
+            told.staged.extend(open_month.write(&self.staging)?);
+        }
         Ok(Told {
-            cards: CellCards::Counted(cards_of_cells(places, counted)),
-            totals: Some(totals.collect()),
-            staged: emit::write_atoms(&self.staging, places, &atoms, &cards)?,
+            cards: CellCards::Counted(cards_of_cells(stores, counted, frozen)),
+            totals: Some(told.totals),
+            staged: told.staged,
+            differs,
         })
     }
 
     /// Makes the atoms of every leaf, by month, and counts its cards.
     fn make_atoms(
         &self,
-        cards: &Exchanged<PlaceRow>,
-        partitions: EvenPartitions,
-        stores: &Stores<'_>,
-        hiding: Hiding,
+        (cards, partitions): (&Exchanged<PlaceRow>, EvenPartitions),
+        of_leaves: &[Vec<LeafStore<'_>>],
+        months: &LeafMonths<'_>,
     ) -> Result<(Vec<Vec<LeafAtoms>>, Vec<PeriodCards>)> {
         self.progress
             .begin(Stage::Places, partitions.count().into());
-        let months = Written::open(stores.staged, STORES)?;
-        let of_leaves = stores_of_leaves(stores);
         let mut made = Vec::new();
         let make = |partition: u16| {
             let counts = leaf_cards::take(cards, partition, partitions, self.shares.partition)?;
             let leaves = counts.leaves.clone().zip(&counts.counts);
             let made = leaves.map(|(leaf, counts)| {
-                let stores_of_leaf = &of_leaves[leaf];
-                let atoms = emit::leaf_atoms(stores_of_leaf, &months, counts, hiding, stores.as_of);
-                Ok((atoms?, counts.distances.period_cards()))
+                let number = Leaf::try_from(leaf).unwrap_or(Leaf::MAX);
+                let atoms = months.atoms(number, &of_leaves[leaf], counts)?;
+                Ok((atoms, counts.distances.period_cards()))
             });
             made.collect::<Result<Vec<_>>>()
         };
@@ -114,7 +137,10 @@ impl Engine<'_> {
 }
 
 /// Lists the stores of each leaf, and whose they are: one who says of none is a merchant of its own.
-fn stores_of_leaves<'a>(stores: &Stores<'a>) -> Vec<Vec<LeafStore<'a>>> {
+fn stores_of_leaves<'a>(
+    stores: &Stores<'a>,
+    frozen: Option<&Frozen<'_>>,
+) -> Vec<Vec<LeafStore<'a>>> {
     let mut merchants = HashMap::<&str, u32>::new();
     let mut of_leaves = vec![Vec::new(); stores.places.leaves()];
     for (ordinal, store) in (0_u32..).zip(stores.facts) {
@@ -123,19 +149,43 @@ fn stores_of_leaves<'a>(stores: &Stores<'a>) -> Vec<Vec<LeafStore<'a>>> {
             Some(id) => *merchants.entry(id).or_insert(ordinal),
             None => ordinal,
         };
+        let mut add = |leaf: Leaf, stay| {
+            of_leaves[leaf as usize].push(LeafStore {
+                id: &store.id,
+                store: Store { merchant, ordinal },
+                stay,
+            });
+        };
         let leaf = stores.places.leaf_of(store.ordinal);
-        of_leaves[leaf as usize].push(LeafStore {
-            id: &store.id,
-            store: Store { merchant, ordinal },
-        });
+        let held = stores.places.held_in(store.ordinal);
+        match held.zip(frozen.and_then(Frozen::month)) {
+            Some((held, month)) => {
+                add(held, Stay::In(month));
+                add(leaf, Stay::NotIn(month));
+            }
+            None => add(leaf, Stay::Always),
+        }
     }
     of_leaves
 }
 
 /// Returns the cards of the leaves that are categories of regions, by key.
-fn cards_of_cells(places: &Places, counted: Vec<PeriodCards>) -> HashMap<Vec<u8>, PeriodCards> {
+///
+/// Where stores are held that are elsewhere now, those of the month are not known of the ones that are there.
+fn cards_of_cells(
+    stores: &Stores<'_>,
+    counted: Vec<PeriodCards>,
+    frozen: Option<&Frozen<'_>>,
+) -> HashMap<Vec<u8>, PeriodCards> {
+    let places = stores.places;
+    let facts = stores.facts.iter();
+    let with_others: HashSet<Leaf> = facts.filter_map(|it| places.held_in(it.ordinal)).collect();
     let mut cells = HashMap::new();
-    for (leaf, cards) in (0..).zip(counted) {
+    for (leaf, mut cards) in (0..).zip(counted) {
+        let month = frozen.and_then(Frozen::month);
+        if let Some(month) = month.filter(|_| with_others.contains(&leaf)) {
+            cards.forget(month);
+        }
         // A category of a region comes first of the places of its leaf.
         let first = places.of_leaf(leaf).first();
         let place = first.map(|place| &places.list()[*place as usize]);
@@ -146,8 +196,8 @@ fn cards_of_cells(places: &Places, counted: Vec<PeriodCards>) -> HashMap<Vec<u8>
     cells
 }
 
-/// Adds up the atoms of leaves, month by month, and puts together what is in none.
-fn add_up(places: &Places, made: Vec<Vec<LeafAtoms>>, hiding: Hiding) -> PlaceAtoms {
+/// Adds up the atoms of leaves that have ended, month by month, and puts together what is in none.
+fn add_up(places: &Places, made: Vec<Vec<LeafAtoms>>, hiding: Hiding, as_of: Day) -> PlaceAtoms {
     let mut by_month = BTreeMap::<Month, Vec<(Leaf, LeafAtoms)>>::new();
     for (leaf, of_leaf) in (0..).zip(made) {
         for of_month in of_leaf {
@@ -161,7 +211,8 @@ fn add_up(places: &Places, made: Vec<Vec<LeafAtoms>>, hiding: Hiding) -> PlaceAt
     for (month, of_leaves) in by_month {
         let mut rests = Vec::new();
         for (leaf, of_leaf) in of_leaves {
-            for atom in of_leaf.atoms {
+            let ended = of_leaf.atoms.into_iter().filter(|it| it.days.last <= as_of);
+            for atom in ended {
                 atoms.add(places, leaf, atom);
             }
             if let Some((rest, alone)) = of_leaf.rest {

@@ -87,6 +87,7 @@ impl Engine<'_> {
             cards: CellCards::Written(Written::open(&staged, REGION_CATEGORIES)?),
             staged,
             totals: None,
+            differs: false,
         })
     }
 

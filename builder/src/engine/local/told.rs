@@ -15,6 +15,8 @@ pub(super) struct Told {
     pub(super) staged: Vec<Staged>,
     /// What is told of each place, where nothing is exact.
     pub(super) totals: Option<Vec<Option<Totals>>>,
+    /// Whether what was told before is something else than the rows alone would make.
+    pub(super) differs: bool,
 }
 
 /// The stores that they are sums of.

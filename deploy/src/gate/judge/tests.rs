@@ -271,6 +271,19 @@ fn what_goes_missing_or_back_is_refused() {
 }
 
 #[test]
+fn what_is_kept_of_a_month_that_goes_on_may_be_gone_when_it_ends() {
+    let ended = measures(1_000, 100, 1_000);
+    let mut good = ended.clone();
+    good.datasets
+        .insert("leaves".into(), DatasetMeasures::default());
+    let checks = judge(&ended, Some(&good), &[], &Thresholds::default());
+    let refused = checks
+        .iter()
+        .find(|check| check.verdict == Verdict::Refused);
+    assert_eq!(refused, None);
+}
+
+#[test]
 fn sums_below_zero_fall_and_rise_like_others() {
     let good = measures(1_000, 100, -1_000);
     for (sum, expected) in [
