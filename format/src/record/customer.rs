@@ -5,6 +5,7 @@ use crate::{
     bytes::{Bytes, put_signed, put_signed_i128, put_varint},
     calendar::{DAYS, Day, DayRange},
     histogram::AMOUNT_MINOR_MAX,
+    statistics::nearest_quotient,
 };
 
 const STRUCTURE: &str = "customer";
@@ -67,6 +68,13 @@ pub fn is_customer_key(key: &[u8]) -> bool {
 }
 
 impl CustomerFigures {
+    /// Returns the mean of the amounts, the nearest double.
+    #[must_use]
+    pub fn mean(&self) -> Option<f64> {
+        let mean = nearest_quotient(self.sum.unsigned_abs(), self.count)?;
+        Some(if self.sum < 0 { -mean } else { mean })
+    }
+
     /// Returns what cannot be, if something cannot.
     fn problem(&self) -> Option<&'static str> {
         let Self { min, max, days, .. } = *self;
@@ -305,7 +313,10 @@ mod tests {
                 let mut changed = bytes.clone();
                 changed[at] ^= change;
                 let read = CustomerRecord::parse(&changed);
-                assert!(read.is_err() || read.is_ok_and(|read| read != right), "{at}");
+                assert!(
+                    read.is_err() || read.is_ok_and(|read| read != right),
+                    "{at}"
+                );
             }
             assert!(CustomerRecord::parse(&bytes[..at]).is_err(), "{at}");
         }
@@ -336,16 +347,46 @@ mod tests {
             last: Day(last),
         };
         let wrong = [
-            CustomerFigures { count: 0, ..figures() },
-            CustomerFigures { count: 1, ..figures() },
-            CustomerFigures { min: 501, ..figures() },
-            CustomerFigures { max: AMOUNT_MINOR_MAX + 1, ..figures() },
-            CustomerFigures { sum: 701, ..figures() },
-            CustomerFigures { sum: -101, ..figures() },
-            CustomerFigures { days: days(5, 4), ..figures() },
-            CustomerFigures { days: days(0, i32::MAX), ..figures() },
-            CustomerFigures { foreign: Some(4), ..figures() },
-            CustomerFigures { flagged: Some(4), ..figures() },
+            CustomerFigures {
+                count: 0,
+                ..figures()
+            },
+            CustomerFigures {
+                count: 1,
+                ..figures()
+            },
+            CustomerFigures {
+                min: 501,
+                ..figures()
+            },
+            CustomerFigures {
+                max: AMOUNT_MINOR_MAX + 1,
+                ..figures()
+            },
+            CustomerFigures {
+                sum: 701,
+                ..figures()
+            },
+            CustomerFigures {
+                sum: -101,
+                ..figures()
+            },
+            CustomerFigures {
+                days: days(5, 4),
+                ..figures()
+            },
+            CustomerFigures {
+                days: days(0, i32::MAX),
+                ..figures()
+            },
+            CustomerFigures {
+                foreign: Some(4),
+                ..figures()
+            },
+            CustomerFigures {
+                flagged: Some(4),
+                ..figures()
+            },
         ];
         for figures in wrong {
             let written = encode_customer(&figures, &[], &mut Vec::new());
@@ -359,7 +400,10 @@ mod tests {
         ];
         for attributes in texts {
             let written = encode_customer(&figures(), attributes, &mut Vec::new());
-            assert!(matches!(written, Err(Error::Invalid { .. })), "{attributes:?}");
+            assert!(
+                matches!(written, Err(Error::Invalid { .. })),
+                "{attributes:?}"
+            );
         }
         let one_row = [1, 10, 10, 0, 0, 0, 0, 0];
         assert!(CustomerRecord::parse(&one_row).is_ok());
@@ -369,8 +413,13 @@ mod tests {
             let read = CustomerRecord::parse(&bytes);
             assert!(matches!(read, Err(Error::Corrupt { .. })), "{at}");
         }
-        let far = [1, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0];
-        assert!(matches!(CustomerRecord::parse(&far), Err(Error::Corrupt { .. })));
+        let far = [
+            1, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0,
+        ];
+        assert!(matches!(
+            CustomerRecord::parse(&far),
+            Err(Error::Corrupt { .. })
+        ));
     }
 
     #[test]
@@ -379,7 +428,13 @@ mod tests {
         let key = customer_key(pseudonym);
         assert_eq!(key, *b"0af10af10af10af10af10af10af10af1");
         assert!(is_customer_key(&key));
-        for wrong in [&key[1..], &key.to_ascii_uppercase(), b"", &[b'g'; 32], &[0; 16]] {
+        for wrong in [
+            &key[1..],
+            &key.to_ascii_uppercase(),
+            b"",
+            &[b'g'; 32],
+            &[0; 16],
+        ] {
             assert!(!is_customer_key(wrong), "{wrong:?}");
         }
     }
