@@ -108,6 +108,7 @@ fn plan(layout: &str, input: &Path, staging: &Path, threads: NonZeroUsize) -> Bu
         histogram_method: Method::Exact,
         regular: RegularRule::default(),
         privacy_k: PRIVACY_K_DEFAULT,
+        customers: None,
         runs: RUNS_DEFAULT,
         memory_bytes: 1 << 30,
         threads: threads.get(),

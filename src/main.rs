@@ -11,6 +11,7 @@ mod card_key;
 mod cluster;
 mod commands;
 mod config;
+mod customers;
 mod data_tests;
 mod exit;
 mod output;
@@ -58,6 +59,7 @@ enum Command {
     Reclaim(commands::reclaim::ReclaimArgs),
     Serve(commands::serve::ServeArgs),
     Token(commands::token::TokenArgs),
+    Pseudonym(commands::pseudonym::PseudonymArgs),
 }
 
 fn main() -> ExitCode {
@@ -90,6 +92,7 @@ fn main() -> ExitCode {
         Command::Reclaim(args) => commands::reclaim::run(args),
         Command::Serve(args) => commands::serve::run(args),
         Command::Token(args) => commands::token::run(args),
+        Command::Pseudonym(args) => commands::pseudonym::run(&args),
     };
     result.unwrap_or_else(|error| exit::report(&error))
 }

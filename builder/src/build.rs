@@ -9,8 +9,9 @@ use nightshard_format::{
 use serde::Serialize;
 
 use crate::{
+    customers::Customers,
     data_tests::DataTests,
-    emit::Staged,
+    emit::{CustomersReport, Staged},
     layout::Layout,
     pseudonym::CardKey,
     series::{KnownSeries, SeriesTable},
@@ -50,6 +51,8 @@ pub struct BuildPlan {
     pub regular: RegularRule,
     /// How many cards hide each other; 1: none need to.
     pub privacy_k: NonZeroU32,
+    /// What is kept of customers, if they are kept.
+    pub customers: Option<Customers>,
     /// Runs that the partitions of a dataset are cut into.
     pub runs: u16,
     /// Anonymous memory that the build may use, in bytes.
@@ -88,6 +91,9 @@ pub struct BuildReport {
     pub without_line_end: Vec<PathBuf>,
     /// What was made of each side series, by name.
     pub series: Vec<SeriesReport>,
+    /// How many customers there are, where they are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customers: Option<CustomersReport>,
     /// Worker threads.
     pub threads: usize,
     /// `--memory`, in bytes.
@@ -142,6 +148,8 @@ pub enum Stage {
     Cards,
     /// Adding up the regions and categories, in parts.
     Places,
+    /// Adding up the customers, in partitions.
+    Customers,
     /// Writing what is left.
     Finish,
 }
@@ -155,6 +163,7 @@ impl Stage {
             Self::Stores => "stores",
             Self::Cards => "cards",
             Self::Places => "places",
+            Self::Customers => "customers",
             Self::Finish => "finish",
         }
     }

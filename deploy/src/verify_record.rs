@@ -4,8 +4,9 @@ use nightshard_format::{
     Error, Result,
     calendar::{Month, quarter_of},
     record::{
-        self, AtomMonth, AtomSummary, BenchmarkRecord, Growth, LoyaltyRecord, MonthRecord, Postings,
-        RankBy, Ranking, SERIES_OF_DAYS, SideSeries, Summary, split_atoms_key,
+        self, AtomMonth, AtomSummary, BenchmarkRecord, CustomerRecord, Growth, LoyaltyRecord,
+        MonthRecord, Postings, RankBy, Ranking, SERIES_OF_DAYS, SideSeries, Summary,
+        is_customer_key, split_atoms_key,
     },
     shard::{Identity, Record, Span},
 };
@@ -30,6 +31,12 @@ pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()
         (record::SERIES, Span::Current) => value
             .and_then(SideSeries::parse)
             .and_then(|series| series.visit(|_day, _value| ())),
+        (record::CUSTOMERS, Span::Current) => {
+            return value
+                .and_then(|value| check_customer(record.key, value))
+                // Whose record it is, is nobody's business.
+                .map_err(|error| damaged("record", format!("of a customer: {error}")));
+        }
         (record::BENCHMARKS, Span::Month(month)) => value
             .and_then(|value| BenchmarkRecord::parse(month, value))
             .map(|_record| ()),
@@ -125,6 +132,13 @@ fn check_postings(value: &[u8]) -> Result<()> {
         Some(_) => Ok(()),
         None => Err(damaged("postings", "there are none")),
     }
+}
+
+fn check_customer(key: &[u8], value: &[u8]) -> Result<()> {
+    if !is_customer_key(key) {
+        return Err(damaged("customer", "its key is no pseudonym"));
+    }
+    CustomerRecord::parse(value).map(|_record| ())
 }
 
 fn check_atoms_key(key: &[u8]) -> Result<()> {

@@ -10,6 +10,7 @@ use std::{
 use anyhow::Context;
 use nightshard_builder::{
     build::{BuildPlan, Built, SeriesReport},
+    emit::CustomersReport,
     engine,
     kernel::row::DAYS,
     layout::Layout,
@@ -29,7 +30,7 @@ use serde_json::json;
 use crate::{
     card_key,
     config::Config,
-    data_tests,
+    customers, data_tests,
     exit::UsageError,
     progress::Shown,
     publication::{Then, publish},
@@ -150,6 +151,7 @@ pub(crate) struct Outcome {
     published: Published,
     selected: Option<Selected>,
     quality: QualityReport,
+    customers: Option<CustomersReport>,
     repository: String,
     seconds: f64,
 }
@@ -180,6 +182,7 @@ impl Outcome {
             "selection": selected.as_ref().map(|selected| selected.selection.number),
             "flagged": self.quality.flagged,
             "data_tests": self.quality.tests,
+            "customers": self.customers,
             "seconds": self.seconds,
         })
     }
@@ -214,7 +217,8 @@ impl Outcome {
             published.bytes_new >> 10,
             published.blobs_present,
             self.seconds,
-        ) + &data_tests::to_text(&self.quality)
+        ) + &customers::to_text(self.customers)
+            + &data_tests::to_text(&self.quality)
     }
 }
 
@@ -244,6 +248,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         .unwrap_or_default();
     let card_key = card_key::find(args.card_key_file.as_deref())?;
     let data_tests = data_tests::compile(&config, args.config.as_deref(), &layout, &card_key)?;
+    let customers = customers::read(&config, args.config.as_deref(), &layout, &card_key)?;
     let threads = args
         .threads
         .map_or_else(std::thread::available_parallelism, Ok);
@@ -267,6 +272,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         histogram_method: config.histogram.method,
         regular: config.loyalty.rule()?,
         privacy_k: config.privacy.k,
+        customers,
         runs: config.shards.runs,
         memory_bytes: args.memory,
         threads: threads.get(),
@@ -280,6 +286,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
     if let Some(transactions) = transactions {
         warn_of_late_end(args.as_of, &transactions.days[1], shown);
     }
+    let customers = built.report.customers;
     let quality = built.report.quality.clone();
     let quality_json = serde_json::to_vec_pretty(&quality).context("the quality report")?;
     let mut staged = stage(built)?;
@@ -302,6 +309,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         published,
         selected,
         quality,
+        customers,
         repository,
         seconds,
     })

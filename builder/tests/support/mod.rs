@@ -44,6 +44,7 @@ pub(crate) fn plan(inputs: &[&Path], staging: &TempDir) -> BuildPlan {
         histogram_method: Method::Exact,
         regular: RegularRule::default(),
         privacy_k: PRIVACY_K_DEFAULT,
+        customers: None,
         runs: RUNS_DEFAULT,
         memory_bytes: 256 << 20,
         threads: 2,
