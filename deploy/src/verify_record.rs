@@ -442,6 +442,39 @@ mod tests {
     }
 
     #[test]
+    fn customers_that_cannot_be_are_found_and_not_named() {
+        let identity = Identity {
+            dataset: record::CUSTOMERS.into(),
+            span: Span::Current,
+            run: PartitionRun {
+                first: 0,
+                end: 1024,
+            },
+        };
+        let own = b"00112233445566778899aabbccddeeff";
+        let right = [1, 10, 10, 0, 0, 0, 0, 0];
+        let mut wrong = right;
+        wrong[0] = 2;
+        for (key, value, problem) in [
+            (&own[..], right, ""),
+            (own, wrong, "its sum is none of its rows"),
+            (b"4929123456789012", right, "its key is no pseudonym"),
+        ] {
+            let record = Record {
+                key,
+                value: value[..].into(),
+            };
+            let error = check_record(&identity, record).err();
+            let error = error.map_or(String::new(), |error| error.to_string());
+            assert!(error.is_empty() == problem.is_empty() && error.contains(problem));
+            assert!(
+                !error.contains(std::str::from_utf8(key).unwrap()),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn benchmarks_of_what_cannot_be_are_found() {
         let march = Span::Month(Month::new(2018, 3).unwrap());
         // The month is hidden; of the quarter there are six others.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 mod controller;
+mod customers;
 mod data_tests;
 mod disks;
 mod exporting;
