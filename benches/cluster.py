@@ -61,7 +61,7 @@ class Nightshard:
         self.binary = binary
         self.environment = dict(os.environ, NIGHTSHARD_CARD_KEY="5a" * 32, RUST_LOG="warn")
         self.config = folder / "nightshard.toml"
-        self.config.write_text("[server]\nkeep_mapped = 2\n")
+        self.config.write_text("[privacy]\nk = 1\n[server]\nkeep_mapped = 2\n")
 
     def run(self, *arguments):
         """Runs a command and returns what it prints as JSON, and how long it took."""
@@ -152,7 +152,7 @@ def generate(nightshard, folder, smoke):
 def publish(nightshard, local, uri, inputs):
     """Builds a generation and publishes it; returns its id, the facts, and the seconds."""
     built, build_seconds = nightshard.run("build", "--layout", "canonical", "--output", local,
-                                          "--no-gate", "--quiet", "--input", *inputs)
+                                          "--config", nightshard.config, "--no-gate", "--quiet", "--input", *inputs)
     published, seconds = nightshard.run("publish", local, uri)
     return built["generation"], published, build_seconds, seconds
 

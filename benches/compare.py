@@ -176,9 +176,14 @@ def compare(options, folder, temporary):
                                "--stores", str(options.stores), "--cards", str(options.cards),
                                "--transactions", str(options.rows), "--output", source])
 
+    # Nothing is hidden, so that what is said of the market can be held against the rivals'.
+    config = temporary / "nightshard.toml"
+    config.write_text("[privacy]\nk = 1\n")
+
     def build(repository, memory):
         return [options.binary, "build", "--quiet", "--input", source, "--layout", options.layout,
-                "--threads", str(options.threads), "--memory", memory, "--output", repository]
+                "--threads", str(options.threads), "--memory", memory, "--config", config,
+                "--output", repository]
 
     def rival(program, way):
         date, amount, factor = COLUMNS[options.layout]

@@ -19,6 +19,12 @@ pub struct Privacy {
     k: u64,
 }
 
+impl From<NonZeroU32> for Privacy {
+    fn from(k: NonZeroU32) -> Self {
+        Self { k: k.get().into() }
+    }
+}
+
 impl Privacy {
     /// Makes one of a number of cards.
     ///

@@ -76,7 +76,7 @@ impl Told {
         totals.mean()
     }
 
-    /// Adds atoms; their cards are told only of a single one.
+    /// Adds atoms; their cards are told as they are of a single one alone.
     fn add(&mut self, group: &AtomGroup) {
         self.cards = group.cards.filter(|_| self.atoms == 0);
         self.covered = union(self.covered, Some(group.days));
@@ -197,7 +197,7 @@ impl<'a> Protected<'a> {
                 }
             }
         }
-        for row in rows.iter_mut().filter(|row| row.atoms > 1) {
+        for row in rows.iter_mut().filter(|row| row.cards.is_none()) {
             row.cards = row.distinct.map(|cards| self.privacy.rounded(cards));
         }
         Ok(rows)

@@ -38,6 +38,10 @@ enum Step {
 /// What tells a folder that a demo made from any other.
 const MARKER: &str = ".nightshard-demo";
 
+/// The configuration of the build.
+const OPEN: &str = "# Payments that were made up are nobody's: what is said of places and the market is \
+                    told whole.\n[privacy]\nk = 1\n";
+
 const STORES: u32 = 1_000;
 const CARDS: u32 = 50_000;
 
@@ -69,6 +73,9 @@ pub(crate) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     ];
     steps.extend(["--stores".into(), stores.into_os_string()]);
     steps.extend(["--output".into(), repository.clone().into_os_string()]);
+    let open = folder.join("nightshard.toml");
+    std::fs::write(&open, OPEN).with_context(|| open.display().to_string())?;
+    steps.extend(["--config".into(), open.into_os_string()]);
     // Another number of transactions is no mistake here.
     steps.push("--no-gate".into());
     let Step::Build(build) = parse(steps)? else {

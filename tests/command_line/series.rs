@@ -27,7 +27,7 @@ fn series_are_served_whatever_file_they_come_from() {
     let first = repository.write("first.csv", reordered);
     let rest = "\u{feff}name,value,date\nindex,100.50,2018-01-01\nindex,+99,2018-01-05\n";
     let rest = repository.write("rest.csv", rest);
-    let config = format!("[series]\nfiles = [{plain:?}]\n");
+    let config = format!("[series]\nfiles = [{plain:?}]\n[privacy]\nk = 1\n");
     let config = repository.write("nightshard.toml", config);
 
     let mut shards = None;

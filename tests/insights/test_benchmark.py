@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import floor
 
 import pytest
-from conftest import BINARY, Subject
+from conftest import BINARY, Subject, configured
 from test_payment_mix import periods_of
 
 FIGURES = ["net_sales", "sales_count", "ticket"]
@@ -187,9 +187,7 @@ class Merchants(Subject):
         subprocess.run(command, check=True)
         stores = path.with_suffix(".stores.csv")
         put_together(stores)
-        config = folder / "nightshard.toml"
-        config.write_text(f"[privacy]\nk = {k}\n")
-        super().__init__(folder, path, stores, "EUR", "--config", config)
+        super().__init__(folder, path, stores, "EUR", "--config", configured(folder, k))
 
 
 @pytest.fixture(scope="module", params=[10, 1], ids=lambda k: f"k={k}")

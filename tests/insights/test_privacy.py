@@ -9,7 +9,7 @@ from collections import defaultdict
 from itertools import groupby
 
 import pytest
-from conftest import BINARY, Subject, generated
+from conftest import BINARY, Subject, configured, generated
 
 K = 10
 OTHERS = 5
@@ -21,12 +21,6 @@ ROWS = """
     FROM payments JOIN stores USING (store)
     ORDER BY day
 """
-
-
-def configured(folder, k):
-    path = folder / "nightshard.toml"
-    path.write_text(f"[privacy]\nk = {k}\n")
-    return path
 
 
 def month_end(day):

@@ -107,7 +107,7 @@ impl Desk {
         fs::write(self.path("input.csv"), header.to_owned() + &rows).unwrap();
         let (uri, input, scratch) = (&self.uri, self.path("input.csv"), self.path("scratch"));
         let config = format!(
-            "[shards]\nruns = 2\n\n[fetch]\nreserve_bytes = 0\n\n\
+            "[shards]\nruns = 2\n\n[privacy]\nk = 1\n\n[fetch]\nreserve_bytes = 0\n\n\
              [server]\nstart_patience_ms = 200\n\n\
              [server.scrub]\nbytes_per_second = 1000000000\nround_ms_min = 1\n\n\
              [controller]\nrepository = {uri:?}\n\

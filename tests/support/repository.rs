@@ -54,7 +54,12 @@ impl TestRepository {
         path
     }
 
-    /// Returns the arguments of a build into this repository.
+    /// Returns a configuration by which places and the market are told exactly, as stores are.
+    fn open_config(&self) -> PathBuf {
+        self.write("open.toml", "[privacy]\nk = 1\n")
+    }
+
+    /// Returns the arguments of a build into this repository; all is told where no option configures it.
     pub(crate) fn build_arguments<I>(&self, inputs: I, options: &[&str]) -> Vec<OsString>
     where
         I: IntoIterator<Item: AsRef<Path>>,
@@ -63,6 +68,9 @@ impl TestRepository {
         arguments.extend(inputs.into_iter().map(|input| input.as_ref().into()));
         arguments.extend(["--output".into(), self.path().into()]);
         arguments.extend(["--scratch".into(), self.scratch().into()]);
+        if !options.contains(&"--config") {
+            arguments.extend(["--config".into(), self.open_config().into()]);
+        }
         arguments.extend(options.iter().map(OsString::from));
         arguments
     }

@@ -1,6 +1,6 @@
 //! Builds in temporary folders, opened for reading.
 
-use std::{path::Path, sync::Arc};
+use std::{num::NonZeroU32, path::Path, sync::Arc};
 
 use nightshard_builder::{
     Result,
@@ -14,7 +14,7 @@ use nightshard_builder::{
     stores::StoreTable,
 };
 use nightshard_format::{
-    generation::Generation, histogram::Method, privacy::PRIVACY_K_DEFAULT, regular::RegularRule,
+    generation::Generation, histogram::Method, regular::RegularRule,
     staleness::STALE_AFTER_DAYS_DEFAULT,
 };
 use tempfile::TempDir;
@@ -43,7 +43,7 @@ pub(crate) fn plan(inputs: &[&Path], staging: &TempDir) -> BuildPlan {
         as_of: None,
         histogram_method: Method::Exact,
         regular: RegularRule::default(),
-        privacy_k: PRIVACY_K_DEFAULT,
+        privacy_k: NonZeroU32::MIN,
         customers: None,
         runs: RUNS_DEFAULT,
         memory_bytes: 256 << 20,

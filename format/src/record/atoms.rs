@@ -22,7 +22,7 @@ pub struct AtomGroup {
     pub days: DayRange,
     /// How many there are, at least one.
     pub atoms: u64,
-    /// Distinct cards of a single atom, unknown of several.
+    /// Distinct cards of a single atom of one leaf, unknown of others and of several.
     pub cards: Option<u64>,
     /// Rows, at least one.
     pub count: u64,
@@ -68,8 +68,8 @@ impl AtomMonth {
             put_varint(out, days_between(before, group.days.last));
             put_varint(out, days_between(group.days.first, group.days.last));
             put_varint(out, group.atoms - 1);
-            if let Some(cards) = group.cards {
-                put_varint(out, cards);
+            if group.atoms == 1 {
+                put_varint(out, group.cards.unwrap_or(0));
             }
             put_varint(out, group.count - 1);
             put_signed_i128(out, group.sum);
@@ -148,11 +148,12 @@ impl AtomMonth {
         let is_sound = |group: &AtomGroup| {
             group.atoms > 0
                 && group.count > 0
-                && group.cards.is_some() == (group.atoms == 1)
-                && group.cards.is_none_or(|cards| cards <= group.count)
+                && group
+                    .cards
+                    .is_none_or(|cards| group.atoms == 1 && (1..=group.count).contains(&cards))
         };
         if !self.groups.iter().all(is_sound) {
-            return Err("its atoms have no rows, or more cards than rows");
+            return Err("its atoms have no rows, or cards that they cannot have");
         }
         if !self.cards.is_sorted_by(|a, b| a.day < b.day) {
             return Err("the days of its cards do not ascend");
@@ -189,7 +190,7 @@ fn parse_groups(month: Month, bytes: &mut Bytes<'_>) -> Result<Vec<AtomGroup>> {
             days: DayRange { first, last },
             atoms,
             cards: if atoms == 1 {
-                Some(bytes.varint()?)
+                Some(bytes.varint()?).filter(|cards| *cards > 0)
             } else {
                 None
             },
@@ -380,7 +381,9 @@ mod tests {
 
     #[test]
     fn a_month_is_read_as_it_was_written() {
-        for atoms in [sample(), AtomMonth::default()] {
+        let mut of_several_leaves = sample();
+        of_several_leaves.groups[2].cards = None;
+        for atoms in [sample(), of_several_leaves, AtomMonth::default()] {
             assert_eq!(AtomMonth::parse(month(), &encoded(&atoms)).unwrap(), atoms);
         }
     }
@@ -400,12 +403,19 @@ mod tests {
 
     #[test]
     fn what_is_not_of_the_shape_is_refused() {
-        let changes: [Forgery; 9] = [
+        let changes: [Forgery; 10] = [
             (|it| it.groups.swap(0, 1), "not in the order"),
             (|it| it.groups[2].days.last = day(28), "not in the order"),
             (|it| it.groups[0].count = 0, "no rows"),
-            (|it| it.groups[1].count = 9, "more cards than rows"),
-            (|it| it.groups[1].cards = None, "no rows"),
+            (|it| it.groups[1].count = 9, "cards that they cannot have"),
+            (
+                |it| it.groups[1].cards = Some(0),
+                "cards that they cannot have",
+            ),
+            (
+                |it| it.groups[0].cards = Some(9),
+                "cards that they cannot have",
+            ),
             (|it| it.cards[0].day = day(8), "not on days"),
             (|it| it.cards[1].returning.clear(), "not on days"),
             (|it| it.cards[0].returning.swap(0, 1), "ascending numbers"),

@@ -1,7 +1,10 @@
 //! Who asks: which resources they may, and which stores they see.
 
 use hyper::StatusCode;
-use nightshard_format::record::{STORES, StoreProfile};
+use nightshard_format::{
+    privacy::Privacy,
+    record::{STORES, StoreProfile},
+};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::scope::{Scope, ScopeKind};
@@ -14,8 +17,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
     scope: Scope,
-    /// Whether figures that can tell of few cards are hidden, from whom they are not whole.
-    hides: bool,
+    /// Figures that can tell of fewer cards are hidden from whom they are not whole.
+    privacy: Privacy,
 }
 
 /// What a resource shows, as far as it matters to whom.
@@ -25,17 +28,19 @@ enum Shows {
     Names,
     /// Figures of single stores, of which the caller's own are shown.
     Stores,
-    /// Everything else about the data, for all stores together or whatever was packed.
-    Market,
+    /// Figures of many stores together, which may be protected.
+    Places,
     /// What customers paid.
     Customers,
+    /// Everything else about the data.
+    Data,
     /// What the server does.
     Server,
 }
 
 impl Caller {
-    pub(super) fn new(scope: Scope, hides: bool) -> Self {
-        Self { scope, hides }
+    pub(super) fn new(scope: Scope, privacy: Privacy) -> Self {
+        Self { scope, privacy }
     }
 
     /// Returns what the caller is counted by.
@@ -47,7 +52,7 @@ impl Caller {
     pub(crate) fn tag(&self) -> u64 {
         match self.scope {
             Scope::Analyst => 0,
-            _ => xxh3_64(format!("{} {}", self.hides, self.scope).as_bytes()),
+            _ => xxh3_64(format!("{} {}", self.privacy.k(), self.scope).as_bytes()),
         }
     }
 
@@ -67,15 +72,31 @@ impl Caller {
             }
             (Analyst, _)
             | (Customers | Customer(_), Shows::Customers)
-            | (Store(_) | Merchant(_), Shows::Names | Shows::Stores)
-            | (App, Shows::Names)
+            | (Store(_) | Merchant(_), Shows::Names | Shows::Stores | Shows::Places)
+            | (App, Shows::Names | Shows::Places)
             | (Admin, Shows::Server) => Ok(()),
-            (Store(_) | Merchant(_) | App, Shows::Stores | Shows::Market) if self.hides => {
+            (Store(_) | Merchant(_) | App, Shows::Stores | Shows::Data) if self.hides() => {
                 Err(self.hidden())
             }
-            (Store(_) | Merchant(_) | App, Shows::Stores | Shows::Market) => Ok(()),
+            (Store(_) | Merchant(_) | App, Shows::Stores | Shows::Data) => Ok(()),
             _ => Err(self.forbidden()),
         }
+    }
+
+    /// Checks that the caller may see what a generation tells of places and the market, by how many cards
+    /// hide one another in it.
+    ///
+    /// # Errors
+    /// 403 that says why not, if not.
+    pub(crate) fn check_places(&self, told: Privacy) -> Result<(), Problem> {
+        if self.sees_market() || told.k() >= self.privacy.k() {
+            return Ok(());
+        }
+        Err(self.hidden())
+    }
+
+    fn hides(&self) -> bool {
+        self.privacy.is_protecting()
     }
 
     /// Returns the problem of figures that the caller may not see as they are.
@@ -104,17 +125,17 @@ impl Caller {
 
     /// Returns whether the caller sees who stores are, and none of their figures.
     pub(crate) fn sees_names_only(&self) -> bool {
-        self.hides && self.scope == Scope::App
+        self.hides() && self.scope == Scope::App
     }
 
     /// Returns whether the caller sees exact figures of everything together.
     pub(crate) fn sees_market(&self) -> bool {
-        !self.hides || self.scope == Scope::Analyst
+        !self.hides() || self.scope == Scope::Analyst
     }
 
     /// Returns whether the caller may find regions and categories by their names.
     pub(crate) fn sees_places(&self) -> bool {
-        !self.hides || matches!(self.scope, Scope::Analyst | Scope::App)
+        !self.hides() || matches!(self.scope, Scope::Analyst | Scope::App)
     }
 
     /// Returns the only stores that the caller sees, or `None` for who sees all.
@@ -173,7 +194,7 @@ impl Shows {
             Route::Series { dataset, part, .. } => match (*dataset, *part) {
                 (STORES, Part::Profile) => Self::Names,
                 (STORES, _) => Self::Stores,
-                _ => Self::Market,
+                _ => Self::Places,
             },
             Route::Stores
             | Route::Search
@@ -183,7 +204,8 @@ impl Shows {
             | Route::Batch => Self::Names,
             Route::UnitPrices => Self::Stores,
             Route::Customer(_) => Self::Customers,
-            Route::Places { .. } | Route::Packed { .. } | Route::Quality => Self::Market,
+            Route::Places { .. } => Self::Places,
+            Route::Packed { .. } | Route::Quality => Self::Data,
             Route::Health | Route::Ready | Route::Metrics => Self::Server,
         }
     }
@@ -193,8 +215,8 @@ impl Shows {
 mod tests {
     use super::*;
 
-    fn caller(scope: &str, hides: bool) -> Caller {
-        Caller::new(scope.parse().unwrap(), hides)
+    fn caller(scope: &str, k: u64) -> Caller {
+        Caller::new(scope.parse().unwrap(), Privacy::new(k).unwrap())
     }
 
     #[test]
@@ -213,7 +235,7 @@ mod tests {
             ("customer", "a", Some("m"), false),
             ("admin", "a", None, false),
         ] {
-            let caller = caller(scope, true);
+            let caller = caller(scope, 10);
             let covered = caller.stores().unwrap();
             let has = covered.has(id.as_bytes(), &profile(merchant));
             assert_eq!(has, expected, "{scope} {id}");
@@ -221,7 +243,23 @@ mod tests {
             assert!(by_id.is_none_or(|by_id| by_id == expected), "{scope} {id}");
         }
         for all in ["analyst", "app"] {
-            assert_eq!(caller(all, true).stores(), None);
+            assert_eq!(caller(all, 10).stores(), None);
+        }
+    }
+
+    #[test]
+    fn places_are_shown_that_hide_at_least_what_the_server_hides() {
+        for (scope, k, told, expected) in [
+            ("app", 10, 1, false),
+            ("app", 10, 9, false),
+            ("app", 10, 10, true),
+            ("store:a", 10, 20, true),
+            ("merchant:a", 10, 1, false),
+            ("merchant:a", 1, 1, true),
+            ("analyst", 10, 1, true),
+        ] {
+            let is_shown = caller(scope, k).check_places(Privacy::new(told).unwrap());
+            assert_eq!(is_shown.is_ok(), expected, "{scope} {k} {told}");
         }
     }
 
@@ -235,7 +273,7 @@ mod tests {
             ("analyst", [false, false]),
             ("admin", [false, false]),
         ] {
-            let caller = caller(scope, false);
+            let caller = caller(scope, 10);
             let seen = [&own, &other].map(|key| caller.sees_customer(key.as_bytes()));
             assert_eq!(seen, sees, "{scope}");
             let route = Route::Customer(own.as_bytes().into());
@@ -246,25 +284,22 @@ mod tests {
     #[test]
     fn callers_who_are_answered_alike_have_one_tag() {
         let mut tags: Vec<u64> = Vec::new();
-        for (scope, hides) in [
-            ("analyst", true),
-            ("app", true),
-            ("app", false),
-            ("store:a", true),
-            ("store:b", true),
-            ("merchant:a", true),
-            ("customer", true),
-            ("customer:00112233445566778899aabbccddeeff", true),
+        for (scope, k) in [
+            ("analyst", 10),
+            ("app", 10),
+            ("app", 1),
+            ("store:a", 10),
+            ("store:b", 10),
+            ("merchant:a", 10),
+            ("customer", 10),
+            ("customer:00112233445566778899aabbccddeeff", 10),
         ] {
-            let tag = caller(scope, hides).tag();
-            assert_eq!(tag, caller(scope, hides).tag());
+            let tag = caller(scope, k).tag();
+            assert_eq!(tag, caller(scope, k).tag());
             assert!(!tags.contains(&tag), "{scope}");
             tags.push(tag);
         }
-        assert_eq!(
-            caller("analyst", true).tag(),
-            caller("analyst", false).tag()
-        );
+        assert_eq!(caller("analyst", 10).tag(), caller("analyst", 1).tag());
         assert_eq!(tags[0], 0);
     }
 }

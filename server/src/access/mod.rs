@@ -12,7 +12,7 @@ mod token;
 use std::num::NonZeroU32;
 
 use hyper::header::{AUTHORIZATION, HeaderMap};
-use nightshard_format::privacy::PRIVACY_K_DEFAULT;
+use nightshard_format::privacy::{PRIVACY_K_DEFAULT, Privacy};
 
 pub(crate) use self::{caller::Caller, scope::ScopeKind};
 pub use self::{
@@ -50,8 +50,8 @@ pub enum AccessError {
 pub struct Access {
     /// All of them verify tokens.
     keys: Vec<Key>,
-    /// Whether figures that can tell of fewer cards than `privacy.k` are hidden.
-    hides: bool,
+    /// Figures that can tell of fewer cards are hidden.
+    privacy: Privacy,
 }
 
 impl Default for Access {
@@ -69,7 +69,7 @@ impl Access {
     pub fn new(keys: Vec<Key>, k: NonZeroU32) -> Self {
         Self {
             keys,
-            hides: k > NonZeroU32::MIN,
+            privacy: k.into(),
         }
     }
 
@@ -89,7 +89,7 @@ impl Access {
         } else {
             Scope::Analyst
         };
-        Some(Caller::new(scope, self.hides))
+        Some(Caller::new(scope, self.privacy))
     }
 }
 

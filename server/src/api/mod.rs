@@ -139,8 +139,11 @@ impl<'a> Lookup<'a> {
 
     fn write_query(&mut self, subject: Subject<'_>, query: &Query<'_>) -> Result<()> {
         let transactions = self.served.transactions()?;
-        if transactions.privacy.is_protecting() && subject.dataset != STORES {
-            return self.write_protected(subject, query);
+        if subject.dataset != STORES {
+            self.caller.check_places(transactions.privacy)?;
+            if transactions.privacy.is_protecting() {
+                return self.write_protected(subject, query);
+            }
         }
         let series = self.find_series(subject)?;
         match query {

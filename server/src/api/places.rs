@@ -47,6 +47,7 @@ pub(super) fn write_list(
 ) -> Result<()> {
     let served = lookup.served;
     let transactions = served.transactions()?;
+    lookup.caller.check_places(transactions.privacy)?;
     let order = Order::take(&mut parameters, transactions.last_row)?;
     let no_region = || Problem::not_found("there is no such region");
     let region = region.map(std::str::from_utf8).transpose();

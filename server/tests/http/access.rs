@@ -3,6 +3,7 @@
 mod conditional;
 mod customers;
 mod interfaces;
+mod places;
 mod resources;
 mod stores;
 mod tokens;
@@ -89,9 +90,13 @@ impl Guarded {
     }
 
     fn start_with(config: Config, k: u32, secret: Option<Token>) -> Self {
+        Self::serve(fixture(), config, k, secret)
+    }
+
+    fn serve(fixture: Arc<Fixture>, config: Config, k: u32, secret: Option<Token>) -> Self {
         let key = key("first", "1");
         let keys = vec![key.clone(), self::key("second", "2")];
-        let harness = serving(config, keys, k, secret);
+        let harness = serving(fixture, config, keys, k, secret);
         Self { harness, key }
     }
 
@@ -123,11 +128,17 @@ impl Guarded {
     }
 }
 
-/// Starts a server of the fixture with some keys.
-fn serving(config: Config, keys: Vec<Key>, k: u32, secret: Option<Token>) -> Harness {
+/// Starts a server with some keys.
+fn serving(
+    fixture: Arc<Fixture>,
+    config: Config,
+    keys: Vec<Key>,
+    k: u32,
+    secret: Option<Token>,
+) -> Harness {
     let access = Access::new(keys, NonZeroU32::new(k).unwrap());
     let server = Server::with_clock(config, access, Arc::new(StoppedClock));
-    let harness = Harness::run(server, fixture(), secret);
+    let harness = Harness::run(server, fixture, secret);
     harness.wait_for(1);
     harness
 }

@@ -98,15 +98,20 @@ fn atoms() -> Vec<Atom> {
     ]
 }
 
+/// Returns stores that serve atoms of at least [`K`] cards.
+pub(crate) fn fixture() -> Arc<Fixture> {
+    let fixture = Arc::new(Fixture::new());
+    let id = write(&fixture, K);
+    fixture.select(1, &id);
+    fixture
+}
+
 fn write(fixture: &Fixture, k: u64) -> GenerationId {
     fixture.write_protected(day("2018-03-10"), &shops(), &payments(), &atoms(), k)
 }
 
 fn server() -> Harness {
-    let fixture = Arc::new(Fixture::new());
-    let id = write(&fixture, K);
-    fixture.select(1, &id);
-    Harness::ready(config(), fixture, 1)
+    Harness::ready(config(), fixture(), 1)
 }
 
 /// A row without what is hidden of every row, and whether cards are hidden.

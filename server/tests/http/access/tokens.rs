@@ -2,7 +2,7 @@
 
 use nightshard_server::Claims;
 
-use super::{Guarded, NOW, ask, key, serving, token};
+use super::{Guarded, NOW, ask, fixture, key, serving, token};
 use crate::{client::Reply, harness::config};
 
 /// Checks that an answer says that there is no good token, and nothing else.
@@ -95,7 +95,7 @@ fn keys_are_rotated_without_a_token_that_fails_in_between() {
     let tokens = [&old, &new].map(|key| token("analyst", key));
     let statuses = |keys: &[&nightshard_server::Key]| {
         let keys = keys.iter().map(|key| (*key).clone()).collect();
-        let harness = serving(config(), keys, 10, None);
+        let harness = serving(fixture(), config(), keys, 10, None);
         let mut client = harness.connect();
         [0, 1].map(|index: usize| {
             ask(&mut client, &tokens[index], ("GET", "/v1/stores"), &[], b"").status
