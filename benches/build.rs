@@ -109,6 +109,7 @@ fn plan(layout: &str, input: &Path, staging: &Path, threads: NonZeroUsize) -> Bu
         regular: RegularRule::default(),
         privacy_k: PRIVACY_K_DEFAULT,
         told: None,
+        customers: None,
         runs: RUNS_DEFAULT,
         memory_bytes: 1 << 30,
         threads: threads.get(),

@@ -1,6 +1,7 @@
 //! `nightshard.toml`.
 
 use std::{
+    collections::BTreeSet,
     num::NonZeroU32,
     path::{Path, PathBuf},
 };
@@ -28,6 +29,8 @@ pub(crate) struct Config {
     pub(crate) loyalty: Loyalty,
     /// What is hidden.
     pub(crate) privacy: Privacy,
+    /// What is kept of customers, if they are kept.
+    pub(crate) customers: Option<Customers>,
     /// How datasets are cut.
     pub(crate) shards: Shards,
     /// Daily series beside the rows.
@@ -89,14 +92,27 @@ impl Loyalty {
 pub(crate) struct Privacy {
     /// So many cards hide each other; 1: nothing is hidden but what a token does not cover.
     pub(crate) k: NonZeroU32,
+    /// Categories whose rows are no customer's.
+    pub(crate) sensitive_categories: BTreeSet<String>,
 }
 
 impl Default for Privacy {
     fn default() -> Self {
         Self {
             k: PRIVACY_K_DEFAULT,
+            sensitive_categories: BTreeSet::new(),
         }
     }
+}
+
+/// The table `[customers]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Customers {
+    /// Which rows are flagged, in the language of data tests.
+    pub(crate) flagged: Option<String>,
+    /// The file of what is known of customers beside their rows.
+    pub(crate) dimension: Option<PathBuf>,
 }
 
 /// The table `[shards]`.
@@ -193,6 +209,7 @@ mod tests {
             "histogram",
             "loyalty",
             "privacy",
+            "customers",
             "shards",
             "series",
             "data_tests",

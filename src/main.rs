@@ -11,6 +11,7 @@ mod card_key;
 mod cluster;
 mod commands;
 mod config;
+mod customers;
 mod data_tests;
 mod exit;
 mod output;
@@ -59,6 +60,7 @@ enum Command {
     Reclaim(commands::reclaim::ReclaimArgs),
     Serve(commands::serve::ServeArgs),
     Token(commands::token::TokenArgs),
+    Pseudonym(commands::pseudonym::PseudonymArgs),
 }
 
 fn main() -> ExitCode {
@@ -91,6 +93,7 @@ fn main() -> ExitCode {
         Command::Reclaim(args) => commands::reclaim::run(args),
         Command::Serve(args) => commands::serve::run(args),
         Command::Token(args) => commands::token::run(args),
+        Command::Pseudonym(args) => commands::pseudonym::run(&args),
     };
     result.unwrap_or_else(|error| exit::report(&error))
 }

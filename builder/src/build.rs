@@ -14,8 +14,9 @@ use nightshard_format::{
 use serde::Serialize;
 
 use crate::{
+    customers::Customers,
     data_tests::DataTests,
-    emit::Staged,
+    emit::{CustomersReport, Staged},
     layout::Layout,
     pseudonym::CardKey,
     series::{KnownSeries, SeriesTable},
@@ -57,6 +58,8 @@ pub struct BuildPlan {
     pub privacy_k: NonZeroU32,
     /// The atoms of the generation before, which this one keeps; without them it starts afresh.
     pub told: Option<ToldAtoms>,
+    /// What is kept of customers, if they are kept.
+    pub customers: Option<Customers>,
     /// Runs that the partitions of a dataset are cut into.
     pub runs: u16,
     /// Anonymous memory that the build may use, in bytes.
@@ -97,6 +100,9 @@ pub struct BuildReport {
     pub series: Vec<SeriesReport>,
     /// What became of the atoms that were told before, where answers are protected.
     pub atoms: Option<AtomsReport>,
+    /// How many customers there are, where they are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customers: Option<CustomersReport>,
     /// Worker threads.
     pub threads: usize,
     /// `--memory`, in bytes.
@@ -170,6 +176,8 @@ pub enum Stage {
     Cards,
     /// Adding up the regions and categories, in parts.
     Places,
+    /// Adding up the customers, in partitions.
+    Customers,
     /// Writing what is left.
     Finish,
 }
@@ -183,6 +191,7 @@ impl Stage {
             Self::Stores => "stores",
             Self::Cards => "cards",
             Self::Places => "places",
+            Self::Customers => "customers",
             Self::Finish => "finish",
         }
     }

@@ -9,6 +9,7 @@
 mod accounting;
 pub mod build;
 mod currency;
+pub mod customers;
 pub mod data_tests;
 pub mod emit;
 pub mod engine;

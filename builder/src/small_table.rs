@@ -1,7 +1,7 @@
 //! Small CSV files that are read whole: the dimension file, and side series.
 
 use crate::{
-    source::{BYTE_ORDER_MARK, Dialect, Margins, ReaderOptions, Splitter},
+    source::{BYTE_ORDER_MARK, Dialect, Fields, Margins, ReaderOptions, Splitter},
     transaction::TEXT_BYTES_MAX,
 };
 
@@ -40,33 +40,18 @@ impl<const N: usize> Columns<N> {
         bytes: &[u8],
         mut take: impl FnMut(u64, [&str; N]) -> Result<(), String>,
     ) -> Result<(), Fault> {
-        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-        let mut splitter = Splitter::new(DIALECT.delimiter, Margins::Trimmed);
-        let mut columns: Option<Vec<usize>> = None;
-        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-            return Err((1, "the file is UTF-16: save it as UTF-8".to_owned()));
-        }
-        for record in DIALECT.records(bytes, 1) {
-            let at = |problem: String| (record.line, problem);
-            let text = record.text.map_err(|reason| at(reason.as_str().into()))?;
-            let Some(columns) = &columns else {
-                columns = Some(self.header(&splitter.names(text.as_bytes())).map_err(at)?);
-                continue;
-            };
-            let row = splitter
-                .split(text, columns.len())
-                .ok_or_else(|| at("fewer or more fields than the header has".into()))?;
-            let mut fields = [""; N];
-            for (index, column) in columns.iter().enumerate() {
-                fields[*column] = sound_text(row.get(index))
-                    .map_err(|wrong| at(format!("{} {wrong}", self.names[*column])))?;
-            }
-            take(record.line, fields).map_err(at)?;
-        }
-        match columns {
-            Some(_) => Ok(()),
-            None => Err((1, "there is no header".to_owned())),
-        }
+        read_rows(
+            bytes,
+            |names| self.header(names),
+            |line, columns, row| {
+                let mut fields = [""; N];
+                for (index, column) in columns.iter().enumerate() {
+                    fields[*column] = sound_text(row.get(index))
+                        .map_err(|wrong| format!("{} {wrong}", self.names[*column]))?;
+                }
+                take(line, fields)
+            },
+        )
     }
 
     /// Returns which of the columns stands where.
@@ -92,8 +77,43 @@ impl<const N: usize> Columns<N> {
     }
 }
 
+/// Passes the line and the fields of each row to `take`, with what `header` makes of the names of the columns.
+///
+/// # Errors
+/// The first line at fault: a quote that is not closed, fewer or more fields than the header has, and what
+/// `header` or `take` refuses.
+pub(crate) fn read_rows<H>(
+    bytes: &[u8],
+    header: impl Fn(&[String]) -> Result<H, String>,
+    mut take: impl FnMut(u64, &H, &Fields<'_>) -> Result<(), String>,
+) -> Result<(), Fault> {
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err((1, "the file is UTF-16: save it as UTF-8".to_owned()));
+    }
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    let mut splitter = Splitter::new(DIALECT.delimiter, Margins::Trimmed);
+    let mut columns: Option<(usize, H)> = None;
+    for record in DIALECT.records(bytes, 1) {
+        let at = |problem: String| (record.line, problem);
+        let text = record.text.map_err(|reason| at(reason.as_str().into()))?;
+        let Some((len, columns)) = &columns else {
+            let names = splitter.names(text.as_bytes());
+            columns = Some((names.len(), header(&names).map_err(at)?));
+            continue;
+        };
+        let row = splitter
+            .split(text, *len)
+            .ok_or_else(|| at("fewer or more fields than the header has".into()))?;
+        take(record.line, columns, &row).map_err(at)?;
+    }
+    match columns {
+        Some(_) => Ok(()),
+        None => Err((1, "there is no header".to_owned())),
+    }
+}
+
 /// Returns a text that may be kept and served.
-fn sound_text(field: &[u8]) -> Result<&str, String> {
+pub(crate) fn sound_text(field: &[u8]) -> Result<&str, String> {
     let text = std::str::from_utf8(field).map_err(|_bad| UTF_8_HINT)?;
     if text.len() > TEXT_BYTES_MAX {
         return Err(format!("is longer than {TEXT_BYTES_MAX} bytes"));

@@ -74,7 +74,23 @@ impl Repository {
         id: &GenerationId,
         verified: &mut VerifiedBlobs,
     ) -> Result<Generation<Mapped>> {
-        let manifest = self.manifest(id).await?;
+        self.open_generation_without(id, &[], verified).await
+    }
+
+    /// Opens a generation as [`Repository::open_generation`] does, but for some datasets, whose blobs are not
+    /// even fetched: the generation is as if they had no shards.
+    ///
+    /// # Errors
+    /// As [`Repository::open_generation`].
+    pub async fn open_generation_without(
+        &self,
+        id: &GenerationId,
+        datasets: &[&str],
+        verified: &mut VerifiedBlobs,
+    ) -> Result<Generation<Mapped>> {
+        let mut manifest = self.manifest(id).await?;
+        let is_wanted = |entry: &ShardEntry| !datasets.contains(&entry.dataset.as_str());
+        manifest.shards.retain(is_wanted);
         self.open_manifest(manifest, verified).await
     }
 

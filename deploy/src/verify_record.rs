@@ -4,9 +4,9 @@ use nightshard_format::{
     Error, Result,
     calendar::quarter_of,
     record::{
-        self, AtomMonth, AtomSummary, BenchmarkRecord, Growth, LeafRecord, LoyaltyRecord,
-        MonthRecord, Postings, RankBy, Ranking, SERIES_OF_DAYS, SideSeries, Summary,
-        split_atoms_key, split_leaf_key,
+        self, AtomMonth, AtomSummary, BenchmarkRecord, CustomerRecord, Growth, LeafRecord,
+        LoyaltyRecord, MonthRecord, Postings, RankBy, Ranking, SERIES_OF_DAYS, SideSeries, Summary,
+        is_customer_key, split_atoms_key, split_leaf_key,
     },
     shard::{Identity, Record, Span},
 };
@@ -31,6 +31,12 @@ pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()
         (record::SERIES, Span::Current) => value
             .and_then(SideSeries::parse)
             .and_then(|series| series.visit(|_day, _value| ())),
+        (record::CUSTOMERS, Span::Current) => {
+            return value
+                .and_then(|value| check_customer(record.key, value))
+                // Whose record it is, is nobody's business.
+                .map_err(|error| damaged("record", format!("of a customer: {error}")));
+        }
         (record::BENCHMARKS, Span::Month(month)) => value
             .and_then(|value| BenchmarkRecord::parse(month, value))
             .map(|_record| ()),
@@ -130,6 +136,13 @@ fn check_postings(value: &[u8]) -> Result<()> {
         Some(_) => Ok(()),
         None => Err(damaged("postings", "there are none")),
     }
+}
+
+fn check_customer(key: &[u8], value: &[u8]) -> Result<()> {
+    if !is_customer_key(key) {
+        return Err(damaged("customer", "its key is no pseudonym"));
+    }
+    CustomerRecord::parse(value).map(|_record| ())
 }
 
 fn check_atoms_key(key: &[u8]) -> Result<()> {
@@ -442,6 +455,39 @@ mod tests {
         check(b"leeds", &value, "of no region and category");
         value.push(0);
         check(b"leeds\0food", &value, "left over");
+    }
+
+    #[test]
+    fn customers_that_cannot_be_are_found_and_not_named() {
+        let identity = Identity {
+            dataset: record::CUSTOMERS.into(),
+            span: Span::Current,
+            run: PartitionRun {
+                first: 0,
+                end: 1024,
+            },
+        };
+        let own = b"00112233445566778899aabbccddeeff";
+        let right = [1, 10, 10, 0, 0, 0, 0, 0];
+        let mut wrong = right;
+        wrong[0] = 2;
+        for (key, value, problem) in [
+            (&own[..], right, ""),
+            (own, wrong, "its sum is none of its rows"),
+            (b"4929123456789012", right, "its key is no pseudonym"),
+        ] {
+            let record = Record {
+                key,
+                value: value[..].into(),
+            };
+            let error = check_record(&identity, record).err();
+            let error = error.map_or(String::new(), |error| error.to_string());
+            assert!(error.is_empty() == problem.is_empty() && error.contains(problem));
+            assert!(
+                !error.contains(std::str::from_utf8(key).unwrap()),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod generation;
 pub mod histogram;
 pub mod key;
 pub mod manifest;
+pub mod payer;
 pub mod privacy;
 pub mod quality;
 pub mod record;

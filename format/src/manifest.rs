@@ -123,6 +123,8 @@ pub enum InputRole {
     Stores,
     /// Daily series beside the rows.
     Series,
+    /// What is known of customers beside their rows.
+    Customers,
     /// Rows of a packed dataset.
     Packed,
 }

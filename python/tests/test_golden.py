@@ -22,7 +22,7 @@ def test_a_small_month_is_these_bytes(golden: Path) -> None:
 
 def test_every_golden_shard_is_read_whole(golden: Path) -> None:
     paths = sorted(golden.glob("*.shard"))
-    assert len(paths) == 9
+    assert len(paths) == 10
     for path in paths:
         dataset = nightshard.open_shard(str(path))
         pairs = dict(dataset.items())

@@ -26,6 +26,8 @@ pub struct Config {
     pub scrub: Scrub,
     /// Where whoever switches the server reaches it.
     pub admin: AdminConfig,
+    /// Whether customers are fetched and served.
+    pub customers: bool,
     /// How many generations stay mapped, the current one included.
     pub keep_mapped: NonZeroUsize,
     /// How often the repository is asked for its selection.
@@ -48,6 +50,7 @@ impl Default for Config {
             memory: MemoryPolicy::default(),
             scrub: Scrub::default(),
             admin: AdminConfig::default(),
+            customers: false,
             keep_mapped: NonZeroUsize::MIN.saturating_add(1),
             poll_ms: nonzero(1_000),
             start_patience_ms: 5_000,

@@ -295,6 +295,7 @@ impl<'a> Exchange<'a> {
             caller,
             json: &mut json,
             work: &mut work,
+            has_customers: self.shared.config.customers,
             quotes_large: false,
         };
         lookup.write(route, parameters)?;
@@ -339,6 +340,7 @@ impl<'a> Exchange<'a> {
             caller,
             json: &mut json,
             work: &mut work,
+            has_customers: self.shared.config.customers,
             quotes_large: false,
         };
         batch::write(body, parameters, &mut lookup)?;

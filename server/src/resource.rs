@@ -13,6 +13,7 @@ pub(crate) enum Resource {
     Places(&'static str),
     Stores,
     UnitPrices,
+    Customers,
     SideSeries,
     Packed,
     Search,
@@ -40,9 +41,10 @@ const LISTS: [(&str, &str); 3] = [
 ];
 
 /// The names of the others, in the order of [`Resource`].
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 11] = [
     "/v1/stores",
     "/v1/unit_price",
+    "/v1/customers/{id}",
     "/v1/series",
     "/v1/datasets/{dataset}/{key}",
     "/v1/search",
@@ -75,6 +77,7 @@ impl Resource {
             Route::Places { dataset, .. } => Self::Places(dataset),
             Route::Stores => Self::Stores,
             Route::UnitPrices => Self::UnitPrices,
+            Route::Customer(_) => Self::Customers,
             Route::Packed { .. } => Self::Packed,
             Route::SideSeries => Self::SideSeries,
             Route::Search => Self::Search,
@@ -94,14 +97,15 @@ impl Resource {
             Self::Places(dataset) => return FIRST_LIST + place_of(dataset, &LISTS),
             Self::Stores => 0,
             Self::UnitPrices => 1,
-            Self::SideSeries => 2,
-            Self::Packed => 3,
-            Self::Search => 4,
-            Self::Info => 5,
-            Self::Batch => 6,
-            Self::Operations => 7,
-            Self::Admin => 8,
-            Self::Unknown => 9,
+            Self::Customers => 2,
+            Self::SideSeries => 3,
+            Self::Packed => 4,
+            Self::Search => 5,
+            Self::Info => 6,
+            Self::Batch => 7,
+            Self::Operations => 8,
+            Self::Admin => 9,
+            Self::Unknown => 10,
         };
         FIRST_OTHER + other
     }
@@ -140,6 +144,7 @@ mod tests {
             ("/v1/categories", "/v1/categories"),
             ("/v1/regions/a/categories", "/v1/regions/{id}/categories"),
             ("/v1/stores", "/v1/stores"),
+            ("/v1/customers/a", "/v1/customers/{id}"),
             ("/v1/datasets/a/b", "/v1/datasets/{dataset}/{key}"),
             ("/v1/info/quality", "/v1/info"),
             ("/metrics", "operations"),

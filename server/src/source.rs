@@ -11,6 +11,7 @@ use nightshard_format::{
     generation::Generation,
     manifest::{GenerationId, Manifest},
     quality::QualityReport,
+    record::CUSTOMERS,
     shard::Mapped,
 };
 use tokio::{runtime::Handle, sync::Semaphore};
@@ -85,6 +86,8 @@ pub struct RepositorySource {
     verified: Mutex<VerifiedBlobs>,
     runtime: Handle,
     looks: Looks,
+    /// Datasets that are not even fetched.
+    without: &'static [&'static str],
 }
 
 /// Bounds how long and how often a repository is looked at.
@@ -121,7 +124,7 @@ impl Looks {
 }
 
 impl RepositorySource {
-    /// Makes a source that waits for the repository on `runtime`.
+    /// Makes a source that waits for the repository on `runtime`, and leaves its customers there.
     #[must_use]
     pub fn new(repository: Repository, runtime: Handle) -> Self {
         Self {
@@ -132,7 +135,18 @@ impl RepositorySource {
                 patience: LOOK_MAX,
                 places: Arc::new(Semaphore::new(LOOKS_MAX)),
             },
+            without: &[CUSTOMERS],
         }
+    }
+
+    /// Opens customers, too, if `has_customers`.
+    #[must_use]
+    pub fn with_customers(self, has_customers: bool) -> Self {
+        let without: &[&str] = match has_customers {
+            true => &[],
+            false => &[CUSTOMERS],
+        };
+        Self { without, ..self }
     }
 
     /// Takes the blobs out, so that no lock is held while they are waited for.
@@ -156,7 +170,7 @@ impl Source for RepositorySource {
 
     fn open(&self, id: &GenerationId) -> Result<Generation<Mapped>, SourceError> {
         let mut verified = self.take_verified();
-        let opening = self.repository.open_generation(id, &mut verified);
+        let opening = (self.repository).open_generation_without(id, self.without, &mut verified);
         let opened = self.runtime.block_on(opening);
         self.put_verified(verified);
         Ok(opened?)

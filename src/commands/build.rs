@@ -10,6 +10,7 @@ use std::{
 use anyhow::Context;
 use nightshard_builder::{
     build::{AtomsReport, BuildPlan, Built, SeriesReport},
+    emit::CustomersReport,
     engine,
     kernel::row::DAYS,
     layout::Layout,
@@ -30,7 +31,7 @@ use serde_json::json;
 use crate::{
     card_key,
     config::Config,
-    data_tests,
+    customers, data_tests,
     exit::UsageError,
     progress::Shown,
     publication::{Then, publish},
@@ -160,6 +161,7 @@ pub(crate) struct Outcome {
     selected: Option<Selected>,
     quality: QualityReport,
     atoms: Option<AtomsReport>,
+    customers: Option<CustomersReport>,
     repository: String,
     seconds: f64,
 }
@@ -191,6 +193,7 @@ impl Outcome {
             "flagged": self.quality.flagged,
             "data_tests": self.quality.tests,
             "atoms": self.atoms,
+            "customers": self.customers,
             "seconds": self.seconds,
         })
     }
@@ -225,7 +228,8 @@ impl Outcome {
             published.bytes_new >> 10,
             published.blobs_present,
             self.seconds,
-        ) + &data_tests::to_text(&self.quality)
+        ) + &customers::to_text(self.customers)
+            + &data_tests::to_text(&self.quality)
     }
 }
 
@@ -255,6 +259,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         .unwrap_or_default();
     let card_key = card_key::find(args.card_key_file.as_deref())?;
     let data_tests = data_tests::compile(&config, args.config.as_deref(), &layout, &card_key)?;
+    let customers = customers::read(&config, args.config.as_deref(), &layout, &card_key)?;
     let threads = args
         .threads
         .map_or_else(std::thread::available_parallelism, Ok);
@@ -282,6 +287,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         regular: config.loyalty.rule()?,
         privacy_k: config.privacy.k,
         told,
+        customers,
         runs: config.shards.runs,
         memory_bytes: args.memory,
         threads: threads.get(),
@@ -299,6 +305,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
     if let Some(atoms) = &atoms {
         shown.say(&told::describe(atoms));
     }
+    let customers = built.report.customers;
     let quality = built.report.quality.clone();
     let quality_json = serde_json::to_vec_pretty(&quality).context("the quality report")?;
     let mut staged = stage(built)?;
@@ -324,6 +331,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         selected,
         quality,
         atoms,
+        customers,
         repository,
         seconds,
     })

@@ -2,6 +2,7 @@
 
 mod atoms;
 mod benchmark;
+mod customer;
 mod generation;
 mod leaves;
 mod loyalty;

@@ -12,6 +12,7 @@ pub(crate) mod get;
 pub(crate) mod inspect;
 pub(crate) mod mark;
 pub(crate) mod pack;
+pub(crate) mod pseudonym;
 pub(crate) mod publish;
 pub(crate) mod reclaim;
 pub(crate) mod rollback;

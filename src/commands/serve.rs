@@ -11,7 +11,6 @@ use std::{
 };
 
 use anyhow::Context;
-use nightshard_deploy::Repository;
 use nightshard_format::{
     manifest::GenerationId,
     shard::{HugePages, IndexResidence, MemoryPolicy, RecordAccess},
@@ -19,7 +18,7 @@ use nightshard_format::{
 use nightshard_server::{AccessConfig, AdminConfig, RepositorySource, Server, Token};
 use tokio::{
     net::TcpListener,
-    runtime::{Handle, Runtime},
+    runtime::Runtime,
     signal::unix::{SignalKind, signal},
     sync::watch,
     task::JoinHandle,
@@ -52,6 +51,9 @@ pub(crate) struct ServeArgs {
     /// How often the repository is asked for its selection, in milliseconds [default: 1000].
     #[arg(long, value_name = "N")]
     poll_ms: Option<NonZeroU64>,
+    /// Fetch and serve customers, too, where the generation has some.
+    #[arg(long)]
+    customers: bool,
     #[command(flatten)]
     memory: MemoryArgs,
 }
@@ -130,6 +132,7 @@ pub(crate) fn run_bound(args: ServeArgs, config: Config, bound: Bound) -> anyhow
     config.keep_mapped = args.keep_mapped.unwrap_or(config.keep_mapped);
     config.poll_ms = args.poll_ms.unwrap_or(config.poll_ms);
     config.memory = args.memory.change(config.memory);
+    config.customers |= args.customers;
     config.admin.listen = args.admin.or(config.admin.listen);
     // The file is right by itself: what is wrong comes from an option.
     config
@@ -145,8 +148,11 @@ pub(crate) fn run_bound(args: ServeArgs, config: Config, bound: Bound) -> anyhow
     let opening = open_to_serve(&args.from, &storage, fetch, args.cache);
     let repository = runtime.block_on(opening)?.with_memory(config.memory);
     let desk = runtime.block_on(Desk::take(&config.admin))?;
+    let has_customers = config.customers;
+    let source = RepositorySource::new(repository, runtime.handle().clone());
+    let source = source.with_customers(has_customers);
     let server = Server::with_access(config, access);
-    let drained = runtime.block_on(serve(listener, desk, repository, server));
+    let drained = runtime.block_on(serve(listener, desk, source, server));
     // Threads that still verify a candidate are not waited for.
     runtime.shutdown_background();
     if !drained? {
@@ -190,7 +196,7 @@ impl Desk {
 async fn serve(
     listener: TcpListener,
     desk: Option<Desk>,
-    repository: Repository,
+    source: RepositorySource,
     server: Server,
 ) -> anyhow::Result<bool> {
     let (mut terminate, mut interrupt) = (
@@ -200,7 +206,6 @@ async fn serve(
     say(&format!("listening on http://{}", listener.local_addr()?));
     let desk = desk.map(|desk| desk.open(&server)).transpose()?;
     let announcing = tokio::spawn(announce(server.switch().subscribe()));
-    let source = RepositorySource::new(repository, Handle::current());
     let following = tokio::spawn(server.follower(Arc::new(source)).run());
     let scrubbing = tokio::spawn(server.scrubber().run());
     let drained = server

@@ -15,7 +15,8 @@ const DAYS_MAX: u64 = 36_525;
 /// Print a token of a scope, made with the first key of the configuration, or make a key.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TokenArgs {
-    /// What the token is good for: store:ID, merchant:ID, app, analyst, customer or admin.
+    /// What the token is good for: store:ID, merchant:ID, app, analyst, customer,
+    /// customer:PSEUDONYM or admin.
     #[arg(long, value_name = "SCOPE", required_unless_present = "new_key")]
     scope: Option<Scope>,
     /// When it ends: so many days from now, or with a day in UTC.

@@ -5,6 +5,7 @@
 
 mod atoms;
 mod controller;
+mod customers;
 mod data_tests;
 mod disks;
 mod exporting;

@@ -139,8 +139,8 @@ class Subject:
                           "CAST(value AS DOUBLE) AS value FROM read_csv(?, all_varchar = true)",
                           [str(series)])
         command = [BINARY, "build", "--quiet", "--input", payments, "--output", folder / "repository",
-                   "--series", series, *options]
-        if "--config" not in options:
+                   "--series", series, *options, *self.build_options()]
+        if "--config" not in command:
             # What is said of places and the market is compared whole: test_privacy.py has what is hidden.
             command += ["--config", configured(folder, 1)]
         environment = {**os.environ, "NIGHTSHARD_CARD_KEY": "11" * 32}
@@ -149,11 +149,23 @@ class Subject:
         self.stores = [store for (store,) in self.rows.execute(
             "FROM payments SELECT store GROUP BY store ORDER BY count(*) DESC, store").fetchall()]
         self.server = subprocess.Popen(
-            [BINARY, "serve", "--from", folder / "repository", "--listen", "127.0.0.1:0"],
+            [BINARY, "serve", "--from", folder / "repository", "--listen", "127.0.0.1:0",
+             *self.serve_options()],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         address = next(line for line in self.server.stdout if line.startswith("listening on http://"))
         next(line for line in self.server.stdout if line.startswith("serving generation"))
         self.connection = http.client.HTTPConnection(address.strip().removeprefix("listening on http://"))
+
+    # What every request has.
+    headers = {}
+
+    def build_options(self):
+        """More options of the build, once the rows are known."""
+        return []
+
+    def serve_options(self):
+        """More options of the server."""
+        return []
 
     def ask(self, path, **parameters):
         """The data of an answer."""
@@ -163,7 +175,7 @@ class Subject:
 
     def answer(self, path, **parameters):
         query = urllib.parse.urlencode({name: str(value) for name, value in parameters.items()})
-        self.connection.request("GET", f"{path}?{query}" if query else path)
+        self.connection.request("GET", f"{path}?{query}" if query else path, headers=self.headers)
         answer = self.connection.getresponse()
         return answer.status, json.loads(answer.read())
 

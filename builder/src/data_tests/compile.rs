@@ -28,7 +28,7 @@ const TESTS: [(&str, &[&str]); 6] = [
 ];
 
 /// What is wrong with a test: the key at fault, and why.
-type Fault = (&'static str, String);
+pub(super) type Fault = (&'static str, String);
 
 impl DataTests {
     /// Makes tests of what the configuration declares, for rows of `layout`; `seed` keys the hashes of
@@ -197,37 +197,12 @@ impl Compiler<'_> {
                 format!("{name:?} is no field of transactions: {known}"),
             )
         })?;
-        self.check_field(key, field)?;
+        check_field(self.layout, key, field)?;
         Ok(field)
     }
 
-    /// Checks that the layout has a field: of one that it has not every value would be null.
-    fn check_field(&self, key: &'static str, field: Field) -> Result<(), Fault> {
-        let is_mapped = match field {
-            Field::Ts => true,
-            Field::PointsUsed => {
-                let installments = self.layout.field(Field::Installments);
-                self.layout.field(field).is_some()
-                    || installments.is_some_and(|column| column.points_from.is_some())
-            }
-            field => self.layout.field(field).is_some(),
-        };
-        match is_mapped {
-            true => Ok(()),
-            false => {
-                let (layout, field) = (self.layout.name(), field.as_str());
-                Err((key, format!("the layout {layout} has no field {field:?}")))
-            }
-        }
-    }
-
     fn expression(&self, key: &'static str, text: &str) -> Result<Expression, Fault> {
-        let expression = Expression::parse(text);
-        let expression = expression.map_err(|error| (key, error.to_string()))?;
-        for field in expression.fields() {
-            self.check_field(key, field)?;
-        }
-        Ok(expression)
+        expression(self.layout, key, text)
     }
 
     fn accepted_values(&self, field: Field) -> Result<Expression, Fault> {
@@ -276,6 +251,39 @@ impl Compiler<'_> {
         let keys = keys.map_err(|problem| ("file", problem))?;
         Ok(Check::References(field, keys))
     }
+}
+
+/// Checks that the layout has a field: of one that it has not every value would be null.
+fn check_field(layout: &Layout, key: &'static str, field: Field) -> Result<(), Fault> {
+    let is_mapped = match field {
+        Field::Ts => true,
+        Field::PointsUsed => {
+            let installments = layout.field(Field::Installments);
+            layout.field(field).is_some()
+                || installments.is_some_and(|column| column.points_from.is_some())
+        }
+        field => layout.field(field).is_some(),
+    };
+    match is_mapped {
+        true => Ok(()),
+        false => {
+            let (layout, field) = (layout.name(), field.as_str());
+            Err((key, format!("the layout {layout} has no field {field:?}")))
+        }
+    }
+}
+
+/// Reads an expression over fields that the layout has.
+pub(super) fn expression(
+    layout: &Layout,
+    key: &'static str,
+    text: &str,
+) -> Result<Expression, Fault> {
+    let expression = Expression::parse(text).map_err(|error| (key, error.to_string()))?;
+    for field in expression.fields() {
+        check_field(layout, key, field)?;
+    }
+    Ok(expression)
 }
 
 fn required<T>(key: &'static str, value: Option<T>) -> Result<T, Fault> {

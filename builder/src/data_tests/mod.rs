@@ -6,6 +6,7 @@
 //! them. No value is kept: only hashes go through the exchange, and only places into results.
 
 mod compile;
+mod condition;
 mod definition;
 mod expression;
 mod reference;
@@ -17,6 +18,7 @@ mod value;
 
 use nightshard_format::quality::Severity;
 
+pub use condition::Condition;
 pub use definition::Definition;
 pub(crate) use results::{Tested, results};
 pub use tally::NAMED_MAX;

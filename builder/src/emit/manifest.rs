@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use nightshard_format::{
     calendar::{Day, DayRange},
     manifest::{Input, InputRole, MANIFEST_VERSION, Manifest, Rows, Transactions},
+    payer::{FLAGGED_KEY, PAYER_CARD, PAYER_KEY, SENSITIVE_CATEGORIES_KEY},
     privacy::PRIVACY_K_KEY,
     regular::{REGULAR_DAYS_KEY, REGULAR_VISITS_KEY},
     staleness::STALE_AFTER_DAYS_KEY,
 };
 
 use super::Staged;
-use crate::{Error, Result, build::BuildPlan, currency, source::InputSummary};
+use crate::{
+    Error, Result, build::BuildPlan, currency, customers::Customers, source::InputSummary,
+};
 
 /// What a build has found out.
 #[derive(Debug)]
@@ -60,6 +63,9 @@ pub fn manifest(plan: &BuildPlan, facts: Facts<'_>, shards: &[Staged]) -> Result
         let days = plan.series_stale_after_days.into();
         configuration.insert(STALE_AFTER_DAYS_KEY.into(), days);
     }
+    if let Some(customers) = &plan.customers {
+        configuration.extend(of_customers(customers));
+    }
     let as_of = facts.as_of.to_string();
     let mut manifest = Manifest {
         format_version: MANIFEST_VERSION,
@@ -83,6 +89,21 @@ pub fn manifest(plan: &BuildPlan, facts: Facts<'_>, shards: &[Staged]) -> Result
     Ok(manifest)
 }
 
+/// Returns what of the configuration of customers can change a byte.
+fn of_customers(customers: &Customers) -> Vec<(String, serde_json::Value)> {
+    let flagged = customers.flagged.as_ref();
+    let flagged = flagged.map(|condition| (FLAGGED_KEY.into(), condition.text().into()));
+    let sensitive = customers.sensitive_categories.iter().map(String::as_str);
+    let sensitive: Vec<&str> = sensitive.collect();
+    [
+        (PAYER_KEY.into(), PAYER_CARD.into()),
+        (SENSITIVE_CATEGORIES_KEY.into(), sensitive.into()),
+    ]
+    .into_iter()
+    .chain(flagged)
+    .collect()
+}
+
 fn inputs(plan: &BuildPlan, read: &[InputSummary], told: Option<&Input>) -> Vec<Input> {
     let transactions = read.iter().map(|input| {
         let digest = input.digest.to_hex().to_string();
@@ -94,9 +115,14 @@ fn inputs(plan: &BuildPlan, read: &[InputSummary], told: Option<&Input>) -> Vec<
         let digest = file.digest.to_hex().to_string();
         (InputRole::Series, digest, file.size_bytes)
     });
+    let customers = plan.customers.as_ref();
+    let customers = customers.and_then(|customers| customers.table.digest().cloned());
+    let customers =
+        customers.map(|(digest, size_bytes)| (InputRole::Customers, digest, size_bytes));
     let mut inputs: Vec<Input> = transactions
         .chain(stores)
         .chain(series)
+        .chain(customers)
         .map(|(role, blake3, size_bytes)| Input::File {
             role,
             dataset: None,

@@ -3,6 +3,7 @@
 mod atoms;
 mod benchmarks;
 mod cards;
+mod customers;
 mod freezing;
 mod told;
 
@@ -38,6 +39,8 @@ use crate::{
         admission::Admission,
         conflict_scan::ConflictScan,
         currency_count::{self, CurrencyCounts},
+        customer_partition::SentCustomers,
+        customer_row::{CustomerRow, NameRow},
         frozen::Frozen,
         hiding::Hiding,
         market::MarketDays,
@@ -67,6 +70,8 @@ struct Shares {
     pair_counts: usize,
     /// Rows are no longer in transit then.
     place_cards: usize,
+    /// Pseudonyms, and what cards paid, each.
+    customers: usize,
     /// Nothing is reduced or counted yet while values are sent that must be unique.
     unique: usize,
 }
@@ -85,6 +90,7 @@ impl Shares {
             card_days: each / SMALL_SHARE,
             pair_counts: each / SMALL_SHARE,
             place_cards: each / SMALL_SHARE,
+            customers: each / 2 / SMALL_SHARE,
             unique: each / SMALL_SHARE,
         }
     }
@@ -137,6 +143,7 @@ struct Engine<'a> {
 /// What the scan leaves behind.
 struct Scanned {
     rows: SentRows,
+    names: Exchanged<NameRow>,
     counts: ScanCounts,
     inputs: Vec<InputSummary>,
     tested: Tested,
@@ -145,6 +152,7 @@ struct Scanned {
 /// What the reduction of stores leaves behind.
 struct Reduced {
     card_days: Exchanged<CardRow>,
+    customers: Exchanged<CustomerRow>,
     market: MarketDays,
 }
 
@@ -164,9 +172,11 @@ impl Engine<'_> {
         scanned.tested.check()?;
         let currency = self.base_currency(&scanned)?;
         let mut stores = StoreShards::new(&self.staging);
-        let mut spilled_bytes = scanned.rows.spilled_bytes() + scanned.tested.spilled_bytes;
+        let mut spilled_bytes = scanned.rows.spilled_bytes()
+            + scanned.names.spilled_bytes()
+            + scanned.tested.spilled_bytes;
         let reduced = self.reduce_stores(scanned.rows, &currency, &mut stores)?;
-        spilled_bytes += reduced.card_days.spilled_bytes();
+        spilled_bytes += reduced.card_days.spilled_bytes() + reduced.customers.spilled_bytes();
         self.name_conflicts(&quarantine, &scanned.inputs, &stores)?;
         let rows = account(&scanned.counts, &stores)?;
         if rows.used == 0 {
@@ -201,6 +211,19 @@ impl Engine<'_> {
         drop(reduced.card_days);
         let compared = self.write_benchmarks(&stores.facts, (&shards, &told.cards), dates)?;
         lap(Stage::Places);
+        let customers = match &plan.customers {
+            Some(customers) => {
+                let sent = SentCustomers {
+                    names: scanned.names,
+                    rows: reduced.customers,
+                };
+                let written = self.write_customers(customers, &sent, &stores.facts)?;
+                lap(Stage::Customers);
+                Some(written)
+            }
+            None => None,
+        };
+        let (of_customers, customers) = customers.unzip();
         let series = plan.series.as_of(as_of);
         let sizes = match &told.totals {
             Some(totals) => PlaceSizes::Told(totals),
@@ -212,6 +235,7 @@ impl Engine<'_> {
         }
         shards.extend(compared);
         shards.extend(told.staged);
+        shards.extend(of_customers.into_iter().flatten());
         shards.extend(rest);
         shards.sort();
         let facts = Facts {
@@ -241,6 +265,7 @@ impl Engine<'_> {
             without_line_end: open_ended.map(|input| input.path.clone()).collect(),
             series: series.iter().map(of_series).collect(),
             atoms: kept_report,
+            customers,
             threads: plan.threads,
             memory_bytes: plan.memory_bytes,
             spilled_bytes,
@@ -288,7 +313,8 @@ impl Engine<'_> {
         let scan = || {
             let outbox = RowOutbox::new(PARTITIONS.into(), self.shares.rows, &self.scratch);
             let key = &plan.card_key;
-            StoreScan::new(self.admission(), quarantine, key, &mixes, outbox)
+            let customers = self.customer_scan();
+            StoreScan::new(self.admission(), quarantine, key, &mixes, customers, outbox)
         };
         // Two ways, so that rows of a build without tests are not asked about them.
         let (scans, inputs, tested) = if plan.data_tests.is_empty() {
@@ -298,14 +324,16 @@ impl Engine<'_> {
             self.scan_and_test(scan)?
         };
         let mut counts = ScanCounts::default();
-        let mut outboxes = Vec::new();
+        let (mut outboxes, mut names) = (Vec::new(), Vec::new());
         for scan in scans {
-            let (outbox, counted) = scan.finish()?;
-            counts.merge(counted);
-            outboxes.push(outbox);
+            let scanned = scan.finish()?;
+            counts.merge(scanned.counts);
+            outboxes.push(scanned.rows);
+            names.extend(scanned.names);
         }
         Ok(Scanned {
             rows: SentRows::new(outboxes, mixes)?,
+            names: Exchanged::new(names)?,
             counts,
             inputs,
             tested,
@@ -470,7 +498,7 @@ impl Engine<'_> {
                 self.shares.card_days,
                 context.scratch,
             );
-            let mut worker = StoreWorker::new(cards, rows_most);
+            let mut worker = StoreWorker::new(cards, self.customer_outbox(), rows_most);
             loop {
                 let partition = next.fetch_add(1, Ordering::Relaxed);
                 if partition >= PARTITIONS {
@@ -487,18 +515,20 @@ impl Engine<'_> {
                     &mut worker,
                 )?)?;
             }
-            Ok((worker.cards, worker.market))
+            Ok(worker.finish_cards())
         })?;
         drop(sink);
         stores.finish_run()?;
         let mut market = MarketDays::default();
-        let mut outboxes = Vec::new();
-        for (cards, days) in workers {
+        let (mut outboxes, mut customers) = (Vec::new(), Vec::new());
+        for (cards, paid, days) in workers {
             outboxes.push(cards);
+            customers.extend(paid);
             market.add(days);
         }
         Ok(Reduced {
             card_days: Exchanged::new(outboxes)?,
+            customers: Exchanged::new(customers)?,
             market,
         })
     }

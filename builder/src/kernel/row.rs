@@ -138,19 +138,19 @@ pub struct PartitionRow {
     pub row: StoreRow,
     /// The profile's ordinal.
     pub profile: u32,
-    /// The ordinal of what the row says of how it was paid.
-    pub mix: u32,
+    /// What the row says of how it was paid, as it was sent.
+    pub said: u32,
 }
 
 impl PartitionRow {
     /// Names the profile of a row that was sent.
     #[must_use]
     #[inline]
-    pub fn new(sent: &impl SentRow, profile: u32) -> Self {
+    pub(super) fn new(sent: &impl SentRow, profile: u32) -> Self {
         Self {
             row: sent.row(),
             profile,
-            mix: sent.mix(),
+            said: sent.said().bits(),
         }
     }
 }
@@ -301,6 +301,16 @@ impl StoreOrdinal {
             Error::Internal(format!("partition {partition} has more than 2^22 stores"))
         })?;
         Ok(Self(u32::from(partition) << STORE_INDEX_BITS | index))
+    }
+
+    /// Returns the ordinal as it is sent.
+    pub(super) fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Reads an ordinal that was sent.
+    pub(super) fn of_bits(bits: u32) -> Self {
+        Self(bits)
     }
 
     /// Returns the partition and the index in it.

@@ -8,15 +8,18 @@ use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 use super::{
     admission::{Admission, Refusal},
+    customer_row::NameRow,
+    customer_scan::CustomerScan,
     known_mixes::KnownMixes,
-    mix::{MixTable, UNSAID},
+    mix::MixTable,
     profile::RowProfile,
     row::{RowParts, StoreRow, UNKNOWN_HALF_HOUR, half_hour_of},
+    said::Said,
     sent_rows::RowOutbox,
 };
 use crate::{
     Error, Result,
-    exchange::DEFINED_AT_ONCE_MAX,
+    exchange::{DEFINED_AT_ONCE_MAX, Outbox},
     field_hash::halves,
     pseudonym::{CardKey, IdBlock, Pseudonymiser},
     quality::Quarantine,
@@ -80,8 +83,8 @@ struct RestKey(u32);
 
 impl RestKey {
     #[inline]
-    fn new(rest: u32, mix: u32) -> Self {
-        Self(rest << 1 | u32::from(mix != UNSAID))
+    fn new(rest: u32, said: Said) -> Self {
+        Self(rest << 1 | u32::from(said != Said::NOTHING))
     }
 
     fn rest(self) -> usize {
@@ -127,7 +130,7 @@ struct WaitingRow {
     parts: RowParts,
     store: StoreKey,
     rest: RestKey,
-    mix: u32,
+    said: Said,
     known: Option<Known>,
 }
 
@@ -144,7 +147,7 @@ impl Waiting {
             },
             store: StoreKey(0),
             rest: RestKey(0),
-            mix: UNSAID,
+            said: Said::NOTHING,
             known: None,
         };
         Self {
@@ -160,6 +163,16 @@ const _: () = assert!(WAITING_ROWS <= DEFINED_AT_ONCE_MAX as usize);
 /// So many rows wait: a few of the widest vectors, and few enough to stay in cache.
 const WAITING_ROWS: usize = 64;
 
+/// What one worker has scanned.
+pub struct StoreScanned {
+    /// The rows.
+    pub rows: RowOutbox,
+    /// The pseudonyms of their cards, where customers are kept.
+    pub names: Option<Outbox<NameRow>>,
+    /// What was counted.
+    pub counts: ScanCounts,
+}
+
 /// Sends the transactions of one worker's splits to the exchange.
 pub struct StoreScan<'a> {
     admission: Admission<'a>,
@@ -170,6 +183,8 @@ pub struct StoreScan<'a> {
     spread: [u64; 2],
     outbox: RowOutbox,
     mixes: KnownMixes<'a>,
+    /// None where customers are not kept.
+    customers: Option<CustomerScan<'a>>,
     profiles: HashTable<Known>,
     rests_known: HashTable<KnownRest>,
     rests: Vec<Rest>,
@@ -186,6 +201,7 @@ impl<'a> StoreScan<'a> {
         quarantine: &'a Quarantine,
         card_key: &CardKey,
         mixes: &'a MixTable,
+        customers: Option<CustomerScan<'a>>,
         outbox: RowOutbox,
     ) -> Self {
         Self {
@@ -196,6 +212,7 @@ impl<'a> StoreScan<'a> {
             spread: halves(xxh3_128_with_seed(b"profiles", card_key.hash_seed())),
             outbox,
             mixes: KnownMixes::new(mixes),
+            customers,
             profiles: HashTable::new(),
             rests_known: HashTable::new(),
             rests: Vec::new(),
@@ -209,10 +226,14 @@ impl<'a> StoreScan<'a> {
     ///
     /// # Errors
     /// [`Error::File`] if the scratch folder takes no more.
-    pub fn finish(mut self) -> Result<(RowOutbox, ScanCounts)> {
+    pub fn finish(mut self) -> Result<StoreScanned> {
         self.send_waiting()?;
         self.counts.currencies = self.currencies.into_iter().collect();
-        Ok((self.outbox, self.counts))
+        Ok(StoreScanned {
+            rows: self.outbox,
+            names: self.customers.map(CustomerScan::finish),
+            counts: self.counts,
+        })
     }
 
     /// Looks up the profiles and computes the pseudonyms of the rows that wait, and sends them.
@@ -237,7 +258,11 @@ impl<'a> StoreScan<'a> {
                 None => self.learn(row, waiting.long_stores.get(&index).map(AsRef::as_ref)),
             };
             let sent = StoreRow::new(&row.parts, known.ordinal);
-            self.outbox.push(known.partition, sent, row.mix)?;
+            self.outbox.push(known.partition, sent, row.said)?;
+        }
+        if let Some(customers) = &mut self.customers {
+            let mut cards = rows.iter().map(|row| row.parts.card);
+            cards.try_for_each(|card| customers.name(card))?;
         }
         (waiting.rows_len, waiting.ids_len) = (0, 0);
         waiting.long_stores.clear();
@@ -403,7 +428,8 @@ impl RowSink for StoreScan<'_> {
         };
         let store = StoreKey::new(row.store_id, self.seed);
         let rest = self.rest_of(row);
-        let mix = self.mixes.ordinal(row);
+        let marks = self.customers.as_ref().map(|it| it.marks(row));
+        let said = Said::new(self.mixes.ordinal(row), marks);
         self.currencies[rest.ordinal_of_currency as usize].1 += 1;
         self.wait_for_card(row.card_id);
         let waiting = &mut self.waiting;
@@ -418,8 +444,8 @@ impl RowSink for StoreScan<'_> {
         waiting_row.parts.day = moment.day;
         waiting_row.parts.half_hour = half_hour_of(moment.second);
         waiting_row.store = store;
-        waiting_row.rest = RestKey::new(rest.ordinal, mix);
-        waiting_row.mix = mix;
+        waiting_row.rest = RestKey::new(rest.ordinal, said);
+        waiting_row.said = said;
         waiting.rows_len += 1;
         self.counts.accepted += 1;
         if self.waiting.rows_len < WAITING_ROWS {

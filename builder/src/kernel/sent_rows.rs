@@ -6,30 +6,31 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::{
-    mix::{MixTable, Mixes, UNSAID},
+    mix::{MixTable, Mixes},
     row::StoreRow,
+    said::Said,
 };
 use crate::{
     Result,
     exchange::{Exchanged, Outbox, Scratch, Visitor},
 };
 
-/// A row, and the ordinal of what it says of how it was paid.
+/// A row, and what it says of how it was paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct MixedRow {
     row: StoreRow,
-    mix: u32,
+    said: u32,
     unused: u32,
 }
 
 /// A row of either width.
-pub trait SentRow {
+pub(super) trait SentRow {
     /// Returns what every row has.
     fn row(&self) -> StoreRow;
 
-    /// Returns the ordinal of what it says of how it was paid.
-    fn mix(&self) -> u32;
+    /// Returns what it says of how it was paid.
+    fn said(&self) -> Said;
 }
 
 impl SentRow for StoreRow {
@@ -39,8 +40,8 @@ impl SentRow for StoreRow {
     }
 
     #[inline]
-    fn mix(&self) -> u32 {
-        UNSAID
+    fn said(&self) -> Said {
+        Said::NOTHING
     }
 }
 
@@ -51,8 +52,8 @@ impl SentRow for MixedRow {
     }
 
     #[inline]
-    fn mix(&self) -> u32 {
-        self.mix
+    fn said(&self) -> Said {
+        Said::of_bits(self.said)
     }
 }
 
@@ -94,12 +95,16 @@ impl RowOutbox {
     /// # Errors
     /// As [`Outbox::push`].
     #[inline]
-    pub fn push(&mut self, partition: u16, row: StoreRow, mix: u32) -> Result<()> {
-        if mix == UNSAID {
+    pub(super) fn push(&mut self, partition: u16, row: StoreRow, said: Said) -> Result<()> {
+        if said == Said::NOTHING {
             return self.plain.push(partition, row);
         }
-        let unused = 0;
-        self.mixed().push(partition, MixedRow { row, mix, unused })
+        let mixed = MixedRow {
+            row,
+            said: said.bits(),
+            unused: 0,
+        };
+        self.mixed().push(partition, mixed)
     }
 
     fn mixed(&mut self) -> &mut Outbox<MixedRow> {

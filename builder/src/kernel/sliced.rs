@@ -54,6 +54,7 @@ pub(super) fn reduce(
         if !exchanged.mixes.is_empty() {
             worker.mixes.add(&profiles, &rows);
         }
+        worker.send_customers(partition, &profiles, &rows)?;
     }
     worker.order = order;
     for (store, mut of_store) in counted.stores.into_iter().enumerate() {

@@ -13,13 +13,15 @@ use super::{
     card_days::DistanceCounts,
     card_memory::{Before, CardMemory, Seen},
     card_visits::CardVisits,
+    customer_row::CustomerRow,
+    customer_sums::CustomerSender,
     day_hours::DayHours,
     dedupe::Repetition,
     distances::Distances,
     market::MarketCounts,
     mix::Mixes,
     month_mixes::MonthMixes,
-    profiles::Load,
+    profiles::{Load, Profiles},
     row::{CardDay, CardRow, PartitionRow, StoreOrdinal},
     sent_rows::SentRows,
     store_days::{DayRows, DaysEncoder, EncodedRecords},
@@ -66,6 +68,7 @@ impl StoreContext<'_> {
 pub struct StoreWorker {
     /// The exchange by card.
     pub cards: Outbox<CardRow>,
+    pub(super) customers: Option<CustomerSender>,
     /// The market's days.
     pub market: MarketCounts,
     /// Memory for the records of the next partition, if there is some to spare.
@@ -85,12 +88,17 @@ pub struct StoreWorker {
 }
 
 impl StoreWorker {
-    /// Makes a worker that sends card days to `cards`, for partitions of at most about so many
+    /// Makes a worker that sends card days to `cards`, and to `customers` what cards paid, for partitions of at most about so many
     /// rows: memory that grows from one to the next is touched anew each time.
     #[must_use]
-    pub fn new(cards: Outbox<CardRow>, rows: usize) -> Self {
+    pub fn new(
+        cards: Outbox<CardRow>,
+        customers: Option<Outbox<CustomerRow>>,
+        rows: usize,
+    ) -> Self {
         Self {
             cards,
+            customers: customers.map(CustomerSender::new),
             market: MarketCounts::default(),
             records: EncodedRecords::default(),
             encoder: DaysEncoder::default(),
@@ -188,6 +196,7 @@ pub fn reduce(
     if !exchanged.mixes.is_empty() {
         worker.mixes.add(&profiles, &rows);
     }
+    worker.send_customers(partition, &profiles, &rows)?;
     worker.rows = rows;
     let mut out = PartitionRecords {
         duplicates: repeats.duplicates,
@@ -217,6 +226,26 @@ pub fn reduce(
 }
 
 impl StoreWorker {
+    /// Returns what was sent by card: its days, and what it paid where customers are kept.
+    #[must_use]
+    pub fn finish_cards(self) -> (Outbox<CardRow>, Option<Outbox<CustomerRow>>, MarketCounts) {
+        let customers = self.customers.map(|customers| customers.outbox);
+        (self.cards, customers, self.market)
+    }
+
+    /// Sends on what the cards of some rows paid, where customers are kept.
+    pub(super) fn send_customers(
+        &mut self,
+        partition: u16,
+        profiles: &Profiles,
+        rows: &[PartitionRow],
+    ) -> Result<()> {
+        match &mut self.customers {
+            Some(customers) => customers.send(partition, profiles, rows),
+            None => Ok(()),
+        }
+    }
+
     /// Gives the encoder what is known of how a store's months were paid.
     pub(super) fn begin_store(&mut self, store: usize, mixes: &Mixes) {
         if !mixes.is_empty() {

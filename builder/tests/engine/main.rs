@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod customers;
 mod determinism;
 mod loyalty;
 mod payment_mix;

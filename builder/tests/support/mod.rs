@@ -45,6 +45,7 @@ pub(crate) fn plan(inputs: &[&Path], staging: &TempDir) -> BuildPlan {
         regular: RegularRule::default(),
         privacy_k: NonZeroU32::MIN,
         told: None,
+        customers: None,
         runs: RUNS_DEFAULT,
         memory_bytes: 256 << 20,
         threads: 2,

@@ -8,6 +8,7 @@ mod benchmark;
 mod buyers;
 mod changes;
 mod cold;
+mod customer;
 mod day_lists;
 mod growth;
 mod hours;
@@ -33,6 +34,9 @@ pub use benchmark::{
     encode_benchmarks,
 };
 pub use changes::{Change, net_changes};
+pub use customer::{
+    CustomerFigures, CustomerRecord, PSEUDONYM_LEN, customer_key, encode_customer, is_customer_key,
+};
 pub use growth::{GROWTH_PARTS, Growth, WeekdaySums};
 pub use hours::{HALF_HOURS, HalfHour};
 pub use leaves::{LeafAtom, LeafRecord, leaf_key, split_leaf_key};
@@ -87,6 +91,9 @@ pub const LEAVES: &str = "leaves";
 /// Dataset of stores beside the others of their region and category: a [`BenchmarkRecord`] in each month with
 /// which a period ends that the store has a sale in.
 pub const BENCHMARKS: &str = "benchmarks";
+/// Dataset of what each customer paid, where a build is asked for it: a [`CustomerRecord`] in `current`, by
+/// [`customer_key`].
+pub const CUSTOMERS: &str = "customers";
 
 /// Names that no packed dataset may have: those of transactions, now and as designed.
 pub const RESERVED_DATASETS: [&str; 15] = [
@@ -103,8 +110,8 @@ pub const RESERVED_DATASETS: [&str; 15] = [
     REGIONS,
     CATEGORIES,
     REGION_CATEGORIES,
+    CUSTOMERS,
     "tiles",
-    "customers",
 ];
 
 /// The datasets whose keys have days: a [`Summary`] in `current`, a [`MonthRecord`] in each month.

@@ -23,7 +23,7 @@ use nightshard_format::{
     text::rotations,
 };
 
-use super::loyalty;
+use super::{customer, loyalty};
 
 /// Key, value, terms.
 type Record = (Vec<u8>, Vec<u8>, Vec<Vec<u8>>);
@@ -81,6 +81,15 @@ pub(crate) fn shards() -> Vec<(&'static str, Vec<u8>)> {
             shard(record::RANKINGS, Span::Current, lower, rankings()),
         ),
         ("prices-current.shard", compressed(whole)),
+        (
+            "customers-current.shard",
+            shard(
+                record::CUSTOMERS,
+                Span::Current,
+                whole,
+                vec![plain(customer::KEY, customer::record())],
+            ),
+        ),
         (
             "series-current.shard",
             shard(

@@ -10,6 +10,7 @@
 )]
 
 mod content;
+mod customer;
 mod loyalty;
 mod plain;
 
@@ -82,6 +83,7 @@ fn headers_and_sections_are_as_specified() {
         ("rankings-current.shard", "rankings", 0, (0, 512), 3),
         ("series-current.shard", "series", 0, (0, 1024), 1),
         ("loyalty-current.shard", "loyalty", 0, (0, 1024), 1),
+        ("customers-current.shard", "customers", 0, (0, 1024), 1),
     ] {
         let (shard, read) = open(name);
         assert_eq!(read.dataset, dataset);

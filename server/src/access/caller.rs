@@ -30,6 +30,8 @@ enum Shows {
     Stores,
     /// Figures of many stores together, which may be protected.
     Places,
+    /// What customers paid.
+    Customers,
     /// Everything else about the data.
     Data,
     /// What the server does.
@@ -59,13 +61,17 @@ impl Caller {
     /// # Errors
     /// 403 that says why not, if not.
     pub(crate) fn check(&self, route: &Route<'_>) -> Result<(), Problem> {
-        use Scope::{Admin, Analyst, App, Merchant, Store};
+        use Scope::{Admin, Analyst, App, Customer, Customers, Merchant, Store};
         // Each lookup of a batch is checked by itself.
         if *route == Route::Batch {
             return Ok(());
         }
         match (&self.scope, Shows::of(route)) {
+            (_, Shows::Customers) if !matches!(self.scope, Customers | Customer(_)) => {
+                Err(self.no_customers())
+            }
             (Analyst, _)
+            | (Customers | Customer(_), Shows::Customers)
             | (Store(_) | Merchant(_), Shows::Names | Shows::Stores | Shows::Places)
             | (App, Shows::Names | Shows::Places)
             | (Admin, Shows::Server) => Ok(()),
@@ -100,6 +106,14 @@ impl Caller {
         Problem::new(StatusCode::FORBIDDEN, detail)
     }
 
+    /// Returns the problem of customers, which are for tokens that say so.
+    fn no_customers(&self) -> Problem {
+        let kind = self.kind().as_str();
+        let detail =
+            format!("the scope {kind} may not see customers: a token of customers is needed");
+        Problem::new(StatusCode::FORBIDDEN, detail)
+    }
+
     /// Returns the problem of what the caller has no business with.
     pub(crate) fn forbidden(&self) -> Problem {
         let kind = self.kind().as_str();
@@ -130,7 +144,16 @@ impl Caller {
             Scope::Analyst | Scope::App => None,
             Scope::Store(id) => Some(Covered::One(id)),
             Scope::Merchant(id) => Some(Covered::Merchants(id)),
-            Scope::Customer | Scope::Admin => Some(Covered::Nothing),
+            Scope::Customers | Scope::Customer(_) | Scope::Admin => Some(Covered::Nothing),
+        }
+    }
+
+    /// Returns whether the caller sees a customer, by the key of its record.
+    pub(crate) fn sees_customer(&self, key: &[u8]) -> bool {
+        match &self.scope {
+            Scope::Customers => true,
+            Scope::Customer(own) => own.as_bytes() == key,
+            _ => false,
         }
     }
 }
@@ -180,6 +203,7 @@ impl Shows {
             | Route::Catalog(_)
             | Route::Batch => Self::Names,
             Route::UnitPrices => Self::Stores,
+            Route::Customer(_) => Self::Customers,
             Route::Places { .. } => Self::Places,
             Route::Packed { .. } | Route::Quality => Self::Data,
             Route::Health | Route::Ready | Route::Metrics => Self::Server,
@@ -240,6 +264,24 @@ mod tests {
     }
 
     #[test]
+    fn a_customer_is_seen_by_its_own_token_and_that_of_all() {
+        let [own, other] = ["0f".repeat(16), "f0".repeat(16)];
+        for (scope, sees) in [
+            ("customer", [true, true]),
+            (&*format!("customer:{own}"), [true, false]),
+            (&*format!("store:{own}"), [false, false]),
+            ("analyst", [false, false]),
+            ("admin", [false, false]),
+        ] {
+            let caller = caller(scope, 10);
+            let seen = [&own, &other].map(|key| caller.sees_customer(key.as_bytes()));
+            assert_eq!(seen, sees, "{scope}");
+            let route = Route::Customer(own.as_bytes().into());
+            assert_eq!(caller.check(&route).is_ok(), sees[0], "{scope}");
+        }
+    }
+
+    #[test]
     fn callers_who_are_answered_alike_have_one_tag() {
         let mut tags: Vec<u64> = Vec::new();
         for (scope, k) in [
@@ -249,6 +291,8 @@ mod tests {
             ("store:a", 10),
             ("store:b", 10),
             ("merchant:a", 10),
+            ("customer", 10),
+            ("customer:00112233445566778899aabbccddeeff", 10),
         ] {
             let tag = caller(scope, k).tag();
             assert_eq!(tag, caller(scope, k).tag());

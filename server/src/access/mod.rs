@@ -39,8 +39,8 @@ pub enum AccessError {
     Key,
     /// The text of a scope is none.
     #[error(
-        "a scope is store:ID, merchant:ID, app, analyst, customer or admin, where an ID has 1 to \
-         1,024 bytes"
+        "a scope is store:ID, merchant:ID, app, analyst, customer, customer:PSEUDONYM or admin, where an ID \
+         has 1 to 1,024 bytes and a pseudonym 32 digits of 0-9 and a-f"
     )]
     Scope,
 }

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use nightshard_format::record::is_customer_key;
+
 use super::AccessError;
 
 /// Ids of stores have no more bytes.
@@ -19,8 +21,10 @@ pub enum Scope {
     App,
     /// Everything but customers.
     Analyst,
-    /// Customers alone.
-    Customer,
+    /// All customers, and nothing else.
+    Customers,
+    /// One customer, by its pseudonym.
+    Customer(String),
     /// No figures, but what servers do.
     Admin,
 }
@@ -68,7 +72,7 @@ impl Scope {
             Self::Merchant(_) => ScopeKind::Merchant,
             Self::App => ScopeKind::App,
             Self::Analyst => ScopeKind::Analyst,
-            Self::Customer => ScopeKind::Customer,
+            Self::Customers | Self::Customer(_) => ScopeKind::Customer,
             Self::Admin => ScopeKind::Admin,
         }
     }
@@ -87,7 +91,10 @@ impl FromStr for Scope {
             (Some(("merchant", merchant)), _) => Self::Merchant(id(merchant)?),
             (None, "app") => Self::App,
             (None, "analyst") => Self::Analyst,
-            (None, "customer") => Self::Customer,
+            (Some(("customer", pseudonym)), _) if is_customer_key(pseudonym.as_bytes()) => {
+                Self::Customer(pseudonym.to_owned())
+            }
+            (None, "customer") => Self::Customers,
             (None, "admin") => Self::Admin,
             _ => return Err(AccessError::Scope),
         })
@@ -98,7 +105,7 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.kind().as_str();
         match self {
-            Self::Store(id) | Self::Merchant(id) => write!(f, "{kind}:{id}"),
+            Self::Store(id) | Self::Merchant(id) | Self::Customer(id) => write!(f, "{kind}:{id}"),
             _ => f.write_str(kind),
         }
     }
@@ -117,6 +124,7 @@ mod tests {
             "app",
             "analyst",
             "customer",
+            "customer:00112233445566778899aabbccddeeff",
             "admin",
         ] {
             let scope: Scope = text.parse().unwrap();
@@ -124,7 +132,19 @@ mod tests {
             assert!(text.starts_with(scope.kind().as_str()));
         }
         let long = format!("store:{}", "x".repeat(ID_LEN_MAX + 1));
-        for wrong in ["", "store", "store:", "app:x", "Analyst", "admin ", &long] {
+        let large = format!("customer:{}", "AB".repeat(16));
+        for wrong in [
+            "",
+            "store",
+            "store:",
+            "app:x",
+            "Analyst",
+            "admin ",
+            "customer:",
+            "customer:4711",
+            &large,
+            &long,
+        ] {
             assert!(wrong.parse::<Scope>().is_err(), "{wrong}");
         }
     }

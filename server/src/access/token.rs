@@ -188,7 +188,8 @@ mod tests {
                 .prop_map(Scope::Merchant),
             Just(Scope::App),
             Just(Scope::Analyst),
-            Just(Scope::Customer),
+            Just(Scope::Customers),
+            "[0-9a-f]{32}".prop_map(Scope::Customer),
             Just(Scope::Admin),
         ]
     }

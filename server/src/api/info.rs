@@ -1,6 +1,9 @@
 //! `GET /v1/info/...`: the generation itself, and the regions and categories there are.
 
+use std::collections::BTreeMap;
+
 use nightshard_format::{
+    payer::is_about_customers,
     record::{CATALOG, EntityKind, RankBy, Ranking},
     shard::Span,
 };
@@ -41,7 +44,12 @@ pub(super) fn write_generation(parameters: Parameters<'_>, lookup: &mut Lookup<'
         json.key("packed").value(&manifest.packed);
     }
     json.key("inputs").integer(manifest.inputs.len() as u64);
-    json.key("configuration").value(&manifest.configuration);
+    let configuration = manifest.configuration.iter();
+    // Which rows are flagged, say, is for who watches customers.
+    let shown: BTreeMap<_, _> = configuration
+        .filter(|(key, _)| !is_about_customers(key))
+        .collect();
+    json.key("configuration").value(&shown);
     if let Some(transactions) = &manifest.transactions {
         json.key("card_key").string(&transactions.card_key);
     }

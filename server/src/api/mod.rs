@@ -9,6 +9,7 @@ mod benchmark;
 mod comparison;
 mod consumption_pattern;
 pub(crate) mod cursor;
+mod customers;
 pub(crate) mod datasets;
 mod filter;
 mod histogram;
@@ -72,6 +73,8 @@ pub(crate) struct Lookup<'a> {
     pub(crate) json: &'a mut Json,
     /// What may still be done for it.
     pub(crate) work: &'a mut Work,
+    /// Whether the server holds customers.
+    pub(crate) has_customers: bool,
     /// Whether integers above 2^53 are written as strings unless a request says otherwise.
     pub(crate) quotes_large: bool,
 }
@@ -99,6 +102,7 @@ impl<'a> Lookup<'a> {
                 places::write_list(dataset, region.as_deref(), parameters, self)
             }
             Route::UnitPrices => unit_price::write_list(parameters, self),
+            Route::Customer(key) => customers::write(key, parameters, self),
             Route::SideSeries => side_series::write_list(parameters, self),
             Route::Search => search::write(parameters, self),
             Route::Generation => info::write_generation(parameters, self),

@@ -35,6 +35,8 @@ pub(crate) enum Route<'a> {
         /// The region whose categories they are.
         region: Option<Cow<'a, [u8]>>,
     },
+    /// A customer, by the key of its record.
+    Customer(Cow<'a, [u8]>),
     /// The unit prices of all stores.
     UnitPrices,
     /// The side series.
@@ -144,6 +146,9 @@ impl<'a> Route<'a> {
                 dataset: percent_decode_str(dataset).into(),
                 key: percent_decode_str(key).into(),
             }),
+            ("v1", [Some("customers"), Some(key), None, ..]) => {
+                Some(Self::Customer(percent_decode_str(key).into()))
+            }
             ("v1", [Some("unit_price"), None, ..]) => Some(Self::UnitPrices),
             ("v1", [Some("series"), None, ..]) => Some(Self::SideSeries),
             ("v1", [Some("search"), None, ..]) => Some(Self::Search),
@@ -300,6 +305,8 @@ mod tests {
             "/v1/search/x",
             "/v1/series/",
             "/v1/series/kospi",
+            "/v1/customers",
+            "/v1/customers/a/statistics",
             "/v1/datasets",
             "/v1/datasets/prices",
             "/v1/datasets/prices/a/b",

@@ -1,6 +1,7 @@
 //! Who may ask what: tokens of every scope against every resource.
 
 mod conditional;
+mod customers;
 mod interfaces;
 mod places;
 mod resources;

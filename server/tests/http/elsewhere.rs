@@ -6,14 +6,15 @@ use nightshard_deploy::{Cache, FetchConfig, Repository};
 use nightshard_format::{
     manifest::GenerationId,
     quality::{QualityReport, inputs_digest},
+    record::CUSTOMERS,
 };
-use nightshard_server::RepositorySource;
+use nightshard_server::{Config, RepositorySource};
 use nightshard_storage::{Faults, Faulty};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::{
-    fixture::Fixture,
+    fixture::{Customer, Fixture, Payment, Shop, figures},
     harness::{Harness, config},
     swap::{count, write},
 };
@@ -39,7 +40,13 @@ impl Elsewhere {
     /// Publishes a generation of so many rows.
     fn publish(&self, rows: i32) -> GenerationId {
         let id = write(&self.fixture, rows);
-        let manifest = self.fixture.manifest(&id);
+        self.publish_written(&id);
+        id
+    }
+
+    /// Publishes a generation of the fixture.
+    fn publish_written(&self, id: &GenerationId) {
+        let manifest = self.fixture.manifest(id);
         for entry in &manifest.shards {
             let name = format!("blobs/{}", entry.blob).parse().unwrap();
             let bytes = self.fixture.blob(&entry.blob);
@@ -48,7 +55,6 @@ impl Elsewhere {
         let name = format!("generations/{id}/manifest.json").parse().unwrap();
         let json = manifest.to_json().unwrap();
         self.storage.put(&name, json.into());
-        id
     }
 
     /// Puts a quality report beside a generation.
@@ -81,10 +87,15 @@ impl Elsewhere {
 
     /// Starts a server with the cache that the one before left.
     fn start(&self) -> Harness {
+        self.start_with(config())
+    }
+
+    fn start_with(&self, config: Config) -> Harness {
         let cache = Cache::open(self.cache.path(), FetchConfig::default()).unwrap();
         let repository = self.repository().with_cache(cache);
         let source = RepositorySource::new(repository, self.runtime.handle().clone());
-        Harness::start(config(), Arc::new(source))
+        let source = source.with_customers(config.customers);
+        Harness::start(config, Arc::new(source))
     }
 }
 
@@ -207,4 +218,43 @@ fn a_preparation_while_storage_is_down_fails_and_may_be_asked_for_again() {
     elsewhere.set_down(false);
     harness.prepare_now(&ids[1]);
     assert!(harness.state()["failed"].is_null());
+}
+
+#[test]
+fn customers_are_fetched_by_servers_that_hold_them_alone() {
+    let elsewhere = Elsewhere::new();
+    let shops = [Shop::new("a", "", "", "")];
+    let payment = Payment {
+        half_hour: None,
+        paid: None,
+        store: 0,
+        day: figures().days.last,
+        card: 1,
+        amount: 5,
+    };
+    let customer = Customer {
+        key: "00112233445566778899aabbccddeeff",
+        figures: figures(),
+        attributes: &[],
+    };
+    let id = elsewhere
+        .fixture
+        .write_with_customers(&shops, &[payment], &[customer]);
+    elsewhere.publish_written(&id);
+    let number = elsewhere.select(&id);
+    let manifest = elsewhere.fixture.manifest(&id);
+    for customers in [false, true] {
+        let config = Config {
+            customers,
+            ..config()
+        };
+        let harness = elsewhere.start_with(config);
+        assert_eq!(harness.wait_for(number), id);
+        assert_eq!(count(&mut harness.connect(), "/v1/stores/a"), 1);
+        for entry in &manifest.shards {
+            let path = elsewhere.cache.path().join("blobs").join(&entry.blob);
+            let is_there = path.try_exists().unwrap();
+            assert_eq!(is_there, customers || entry.dataset != CUSTOMERS);
+        }
+    }
 }

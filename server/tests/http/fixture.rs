@@ -2,6 +2,7 @@
 
 mod atoms;
 mod benchmark;
+mod customers;
 mod places;
 mod random;
 mod ranking;
@@ -32,6 +33,7 @@ use tempfile::TempDir;
 use self::search::{Terms, put_search};
 pub(crate) use self::{
     atoms::{Atom, Place},
+    customers::{Customer, figures},
     random::Random,
 };
 use crate::visits;

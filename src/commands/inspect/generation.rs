@@ -224,6 +224,9 @@ fn inputs_text(inputs: &[Input]) -> String {
     if len_of(InputRole::Stores) > 0 {
         known += ", one of them about stores";
     }
+    if len_of(InputRole::Customers) > 0 {
+        known += ", one about customers";
+    }
     match len_of(InputRole::Series) {
         0 => {}
         series => known += &format!(", {series} of side series"),

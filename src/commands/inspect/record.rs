@@ -5,8 +5,8 @@ use std::fmt::Write;
 use nightshard_format::{
     calendar::Month,
     record::{
-        ATOMS, BENCHMARKS, CATALOG, LEAVES, LOYALTY, MonthRecord, Postings, RANKINGS, Ranking,
-        SEARCH, SERIES, SERIES_OF_DAYS, SideSeries, StoreProfile, Summary,
+        ATOMS, BENCHMARKS, CATALOG, CUSTOMERS, LEAVES, LOYALTY, MonthRecord, Postings, RANKINGS,
+        Ranking, SEARCH, SERIES, SERIES_OF_DAYS, SideSeries, StoreProfile, Summary,
     },
     shard::{Identity, Span},
     statistics::Statistics,
@@ -17,6 +17,7 @@ use super::{
     Shown,
     atoms::{AtomMonthFacts, AtomSummaryFacts},
     benchmark::{BenchmarkFacts, benchmarks},
+    customer::CustomerFacts,
     leaves::LeafFacts,
     loyalty::{VisitsFacts, loyalty},
     mixes::{MixFacts, mixes, mixes_text},
@@ -49,6 +50,7 @@ enum ValueFacts {
     Atoms(AtomMonthFacts),
     Leaf(LeafFacts),
     Benchmarks(Vec<BenchmarkFacts>),
+    Customer(CustomerFacts),
     /// Bytes in hexadecimal, of a dataset unknown to this release.
     Unknown(String),
 }
@@ -119,6 +121,7 @@ impl RecordFacts {
             (SEARCH, Span::Current) => ValueFacts::Postings(postings(value)?),
             (SERIES, Span::Current) => ValueFacts::Series(series(value)?),
             (BENCHMARKS, Span::Month(month)) => ValueFacts::Benchmarks(benchmarks(month, value)?),
+            (CUSTOMERS, Span::Current) => ValueFacts::Customer(CustomerFacts::of(value)?),
             (LOYALTY, span) => ValueFacts::Loyalty(loyalty(span, value)?),
             (ATOMS, Span::Current) => {
                 ValueFacts::AtomSummary(Box::new(AtomSummaryFacts::of(value)?))
@@ -242,6 +245,7 @@ impl Shown for RecordFacts {
             ValueFacts::Atoms(atoms) => atoms.write(&mut text),
             ValueFacts::Leaf(leaf) => leaf.write(&mut text),
             ValueFacts::Benchmarks(periods) => periods.iter().for_each(|it| it.write(&mut text)),
+            ValueFacts::Customer(customer) => customer.write(&mut text),
             ValueFacts::Ids(ids) => {
                 text.push('\n');
                 for (position, id) in ids.iter().enumerate() {

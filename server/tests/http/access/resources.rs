@@ -22,6 +22,9 @@ type Row = (String, [u16; 4], [u16; 4]);
 /// What a store has, and places have not.
 const BENCHMARK: &str = "benchmark?period=2018-02";
 
+/// A customer, of whom this server holds none.
+const CUSTOMER: &str = "/v1/customers/00112233445566778899aabbccddeeff";
+
 /// Returns all paths of a store or place under `base`, with their queries; `without` it has not.
 fn parts(base: &str, without: &[&str]) -> Vec<String> {
     let all = [
@@ -77,7 +80,8 @@ fn table() -> Vec<Row> {
         [404, 404, 200, 200],
     );
     put(&["/v1/stores/nobody"], none, none);
-    put(&["/v1/customers/x", "/v1/nothing"], none, none);
+    put(&["/v1/nothing"], none, none);
+    put(&[CUSTOMER], [403; 4], [403; 4]);
     let market = [403, 403, 403, 200];
     put(
         &[
@@ -128,8 +132,11 @@ fn table() -> Vec<Row> {
 /// Checks a table of statuses for all scopes.
 fn check(guarded: &Guarded, path: &str, expected: [u16; 4]) {
     // What there is not at all is 404 for everybody.
-    let is_path = !["/v1/customers/x", "/v1/nothing"].contains(&path);
-    let others = if is_path { NEITHER } else { [404; 2] };
+    let others = match path {
+        "/v1/nothing" => [404; 2],
+        CUSTOMER => [404, 403],
+        _ => NEITHER,
+    };
     let expected = expected.into_iter().chain(others);
     for (scope, status) in SCOPES.into_iter().zip(expected) {
         let reply = guarded.get(scope, path);
@@ -144,7 +151,14 @@ fn check(guarded: &Guarded, path: &str, expected: [u16; 4]) {
             let exact = format!("the scope {kind} may not see exact figures");
             let other = format!("the scope {kind} may not ask this");
             let has_data = !["customer", "admin"].contains(&kind);
-            assert_eq!(detail, if has_data { exact } else { other }, "{path}");
+            let no_customers =
+                format!("the scope {kind} may not see customers: a token of customers is needed");
+            let expected = match has_data {
+                _ if path == CUSTOMER => no_customers,
+                true => exact,
+                false => other,
+            };
+            assert_eq!(detail, expected, "{path}");
         }
         let head = guarded.ask(scope, "HEAD", path, &[], b"");
         assert_eq!((head.status, &*head.body), (status, &b""[..]));

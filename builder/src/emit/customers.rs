@@ -1,0 +1,129 @@
+//! The shards of customers.
+
+use nightshard_format::{
+    record::{CUSTOMERS, encode_customer},
+    shard::Span,
+};
+use serde::Serialize;
+
+use super::shard_set::{ShardSet, Staged, Staging};
+use crate::{
+    Result,
+    customers::Customers,
+    exchange::Exchanged,
+    kernel::{
+        customer_partition::{key_of, take},
+        customer_row::CustomerRow,
+    },
+};
+
+/// The records of one partition, in the order of a shard's keys.
+pub struct CustomerRecords {
+    partition: u16,
+    records: Vec<CustomerRecord>,
+}
+
+struct CustomerRecord {
+    pseudonym: u128,
+    value: Vec<u8>,
+    is_described: bool,
+}
+
+/// How many customers there are: all that is told of them outside their dataset.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct CustomersReport {
+    /// Customers that have a record.
+    pub records: u64,
+    /// Those of them that the dimension file has.
+    pub described: u64,
+    /// Customers of the dimension file that have no record.
+    pub unknown: u64,
+}
+
+/// Encodes the customers of one partition of keys.
+///
+/// # Errors
+/// [`crate::Error::File`] if the scratch folder cannot be read.
+pub fn encode(
+    sent: &Exchanged<CustomerRow>,
+    partition: u16,
+    customers: &Customers,
+) -> Result<CustomerRecords> {
+    let has_flags = customers.flagged.is_some();
+    let encode = |row: CustomerRow| {
+        let attributes = customers.table.attributes(row.id);
+        let mut value = Vec::new();
+        let known = attributes.as_deref().unwrap_or_default();
+        encode_customer(&row.sums.figures(has_flags), known, &mut value)?;
+        Ok(CustomerRecord {
+            pseudonym: row.id,
+            value,
+            is_described: attributes.is_some(),
+        })
+    };
+    let rows = take(sent, partition)?.into_iter();
+    Ok(CustomerRecords {
+        partition,
+        records: rows.map(encode).collect::<Result<_>>()?,
+    })
+}
+
+/// Takes the records of customers, partition after partition, to shards.
+pub struct CustomerShards<'a> {
+    staging: &'a Staging,
+    set: Option<ShardSet>,
+    staged: Vec<Staged>,
+    report: CustomersReport,
+}
+
+impl<'a> CustomerShards<'a> {
+    /// Starts writing into `staging`.
+    #[must_use]
+    pub fn new(staging: &'a Staging) -> Self {
+        Self {
+            staging,
+            set: None,
+            staged: Vec::new(),
+            report: CustomersReport::default(),
+        }
+    }
+
+    /// Adds the next partition.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] if the staging folder takes no more.
+    pub fn add(&mut self, partition: &CustomerRecords) -> Result<()> {
+        if partition.records.is_empty() {
+            return Ok(());
+        }
+        let run = self.staging.run_of(partition.partition);
+        if self.set.as_ref().is_some_and(|set| set.run() != run) {
+            self.finish_run()?;
+        }
+        let new = || ShardSet::new(self.staging, CUSTOMERS, run);
+        let set = self.set.get_or_insert_with(new);
+        for record in &partition.records {
+            set.append(Span::Current, &key_of(record.pseudonym), &record.value)?;
+            self.report.records += 1;
+            self.report.described += u64::from(record.is_described);
+        }
+        Ok(())
+    }
+
+    fn finish_run(&mut self) -> Result<()> {
+        if let Some(set) = self.set.take() {
+            self.staged.extend(set.finish()?);
+        }
+        Ok(())
+    }
+
+    /// Ends all shards; `described` customers are in the dimension file.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] if the staging folder takes no more.
+    pub fn finish(mut self, described: u64) -> Result<(Vec<Staged>, CustomersReport)> {
+        self.finish_run()?;
+        self.report.unknown = described.saturating_sub(self.report.described);
+        Ok((self.staged, self.report))
+    }
+}
