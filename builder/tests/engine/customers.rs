@@ -325,7 +325,11 @@ fn what_a_file_says_of_customers_stands_beside_what_they_paid() {
     assert_eq!((report.described, report.unknown), (2, 1));
     assert_eq!(report.records, expected.len() as u64);
     let inputs = test.built.manifest.inputs.iter();
-    let roles: Vec<InputRole> = inputs.map(|Input::File { role, .. }| *role).collect();
+    let role = |input: &Input| match input {
+        Input::File { role, .. } => Some(*role),
+        Input::Atoms { .. } => None,
+    };
+    let roles: Vec<InputRole> = inputs.filter_map(role).collect();
     let expected = [
         InputRole::Transactions,
         InputRole::Stores,
