@@ -4,8 +4,8 @@ use nightshard_format::{
     Error, Result,
     calendar::{Month, quarter_of},
     record::{
-        self, AtomMonth, AtomSummary, BenchmarkRecord, Growth, LoyaltyRecord, MonthRecord, Postings,
-        RankBy, Ranking, SERIES_OF_DAYS, SideSeries, Summary, split_atoms_key,
+        self, AtomMonth, AtomSummary, BenchmarkRecord, Growth, LoyaltyRecord, MonthRecord,
+        Postings, RankBy, Ranking, SERIES_OF_DAYS, SideSeries, Summary, split_atoms_key,
     },
     shard::{Identity, Record, Span},
 };

@@ -3,6 +3,7 @@
 mod atoms;
 mod benchmarks;
 mod cards;
+mod demographics;
 mod told;
 
 use std::{
@@ -22,7 +23,7 @@ use nightshard_format::{
 };
 use rayon::ThreadPool;
 
-use self::told::Stores;
+use self::{demographics::OfCardholders, told::Stores};
 use crate::{
     Error, Result,
     accounting::{account, describe_nothing, flagged, rows_of_scan},
@@ -35,10 +36,12 @@ use crate::{
     exchange::{Exchanged, Outbox, Scratch},
     kernel::{
         admission::Admission,
+        cardholder::CardholderTable,
         conflict_scan::ConflictScan,
         currency_count::{self, CurrencyCounts},
         hiding::Hiding,
         market::MarketDays,
+        market_cardholders::CELL_PARTITIONS,
         mix::MixTable,
         places::Places,
         row::CardRow,
@@ -62,6 +65,7 @@ struct Shares {
     rows: usize,
     partition: usize,
     card_days: usize,
+    cells: usize,
     pair_counts: usize,
     /// Rows are no longer in transit then.
     place_cards: usize,
@@ -81,6 +85,7 @@ impl Shares {
             rows: each / 4,
             partition: each / SMALL_SHARE,
             card_days: each / SMALL_SHARE,
+            cells: each / SMALL_SHARE / 2,
             pair_counts: each / SMALL_SHARE,
             place_cards: each / SMALL_SHARE,
             unique: each / SMALL_SHARE,
@@ -144,6 +149,7 @@ struct Scanned {
 struct Reduced {
     card_days: Exchanged<CardRow>,
     market: MarketDays,
+    of_cardholders: OfCardholders,
 }
 
 impl Engine<'_> {
@@ -165,6 +171,7 @@ impl Engine<'_> {
         let mut spilled_bytes = scanned.rows.spilled_bytes() + scanned.tested.spilled_bytes;
         let reduced = self.reduce_stores(scanned.rows, &currency, &mut stores)?;
         spilled_bytes += reduced.card_days.spilled_bytes();
+        spilled_bytes += reduced.of_cardholders.cells.spilled_bytes();
         self.name_conflicts(&quarantine, &scanned.inputs, &stores)?;
         let rows = account(&scanned.counts, &stores)?;
         if rows.used == 0 {
@@ -175,6 +182,8 @@ impl Engine<'_> {
         let dates = dates.ok_or_else(|| Error::NoRows("no day".into()))?;
         let as_of = plan.as_of.unwrap_or(dates.last);
         let mut shards = std::mem::take(&mut stores.staged);
+        let of_market =
+            self.write_demographics(&reduced.of_cardholders, &stores.facts, &mut shards, as_of)?;
         self.measure_growth(&mut stores.facts, &shards, dates)?;
         let places = stores.places()?;
         let of_stores = Stores {
@@ -196,6 +205,7 @@ impl Engine<'_> {
             None => PlaceSizes::Exact(&stores.facts),
         };
         let rest = self.write_rest(&stores.facts, (&places, sizes), &series)?;
+        shards.extend(of_market);
         shards.extend(compared);
         shards.extend(told.staged);
         shards.extend(rest);
@@ -268,11 +278,17 @@ impl Engine<'_> {
 
     fn scan(&self, quarantine: &Quarantine) -> Result<Scanned> {
         let plan = self.plan;
-        let mixes = MixTable::default();
+        let (mixes, cardholders) = (MixTable::default(), CardholderTable::default());
         let scan = || {
             let outbox = RowOutbox::new(PARTITIONS.into(), self.shares.rows, &self.scratch);
             let key = &plan.card_key;
-            StoreScan::new(self.admission(), quarantine, key, &mixes, outbox)
+            StoreScan::new(
+                self.admission(),
+                quarantine,
+                key,
+                (&mixes, &cardholders),
+                outbox,
+            )
         };
         // Two ways, so that rows of a build without tests are not asked about them.
         let (scans, inputs, tested) = if plan.data_tests.is_empty() {
@@ -289,7 +305,7 @@ impl Engine<'_> {
             outboxes.push(outbox);
         }
         Ok(Scanned {
-            rows: SentRows::new(outboxes, mixes)?,
+            rows: SentRows::new(outboxes, mixes, cardholders)?,
             counts,
             inputs,
             tested,
@@ -418,6 +434,7 @@ impl Engine<'_> {
             stores: &self.plan.stores,
             base_currency: currency.as_bytes(),
             regular: self.plan.regular,
+            hiding: Hiding::of(self.plan.privacy_k),
             budget_bytes: self.shares.partition,
             scratch: &self.scratch,
         }
@@ -454,7 +471,9 @@ impl Engine<'_> {
                 self.shares.card_days,
                 context.scratch,
             );
-            let mut worker = StoreWorker::new(cards, rows_most);
+            let cells = (!rows.cardholders.is_empty())
+                .then(|| Outbox::new(CELL_PARTITIONS.into(), self.shares.cells, context.scratch));
+            let mut worker = StoreWorker::new(cards, cells, rows_most);
             loop {
                 let partition = next.fetch_add(1, Ordering::Relaxed);
                 if partition >= PARTITIONS {
@@ -471,19 +490,24 @@ impl Engine<'_> {
                     &mut worker,
                 )?)?;
             }
-            Ok((worker.cards, worker.market))
+            Ok((worker.cards, worker.cells, worker.market))
         })?;
         drop(sink);
         stores.finish_run()?;
         let mut market = MarketDays::default();
-        let mut outboxes = Vec::new();
-        for (cards, days) in workers {
+        let (mut outboxes, mut of_cells) = (Vec::new(), Vec::new());
+        for (cards, cells, days) in workers {
             outboxes.push(cards);
+            of_cells.extend(cells);
             market.add(days);
         }
         Ok(Reduced {
             card_days: Exchanged::new(outboxes)?,
             market,
+            of_cardholders: OfCardholders {
+                cells: Exchanged::new(of_cells)?,
+                cardholders: rows.cardholders,
+            },
         })
     }
 }

@@ -93,6 +93,14 @@ impl StoreRow {
         u16::try_from(self.amount_profile & u64::from(u16::MAX)).unwrap_or(0)
     }
 
+    /// Puts another ordinal in the place of the profile's.
+    #[inline]
+    fn with_profile(mut self, ordinal: u16) -> Self {
+        self.amount_profile =
+            self.amount_profile >> PROFILE_BITS << PROFILE_BITS | u64::from(ordinal);
+        self
+    }
+
     /// Returns the hash of tx_id, or `None` if the row has none.
     #[must_use]
     pub fn tx(&self) -> Option<u64> {
@@ -134,7 +142,7 @@ impl StoreRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct PartitionRow {
-    /// The row; its own ordinal of a profile means nothing any more.
+    /// The row; where its own ordinal of a profile was, there is that of who paid.
     pub row: StoreRow,
     /// The profile's ordinal.
     pub profile: u32,
@@ -147,11 +155,18 @@ impl PartitionRow {
     #[must_use]
     #[inline]
     pub fn new(sent: &impl SentRow, profile: u32) -> Self {
+        let said = sent.said();
         Self {
-            row: sent.row(),
+            row: sent.row().with_profile(said.cardholder()),
             profile,
-            mix: sent.mix(),
+            mix: said.mix(),
         }
+    }
+
+    /// Returns the ordinal of what the row says of who paid.
+    #[must_use]
+    pub fn cardholder(&self) -> u16 {
+        self.row.profile()
     }
 }
 
@@ -301,6 +316,18 @@ impl StoreOrdinal {
             Error::Internal(format!("partition {partition} has more than 2^22 stores"))
         })?;
         Ok(Self(u32::from(partition) << STORE_INDEX_BITS | index))
+    }
+
+    /// Returns it as an integer of the same order.
+    #[must_use]
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Reads what [`StoreOrdinal::bits`] returned.
+    #[must_use]
+    pub fn of_bits(bits: u32) -> Self {
+        Self(bits)
     }
 
     /// Returns the partition and the index in it.

@@ -3,16 +3,20 @@
 use std::collections::{BTreeMap, HashMap};
 
 use hashbrown::HashTable;
-use nightshard_format::key;
+use nightshard_format::{
+    key,
+    record::{ATTRIBUTES, DIMENSIONS},
+};
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 use super::{
     admission::{Admission, Refusal},
-    known_mixes::KnownMixes,
-    mix::{MixTable, UNSAID},
+    cardholder::{self, CardholderTable},
+    known_combinations::KnownCombinations,
+    mix::{self, MixTable},
     profile::RowProfile,
     row::{RowParts, StoreRow, UNKNOWN_HALF_HOUR, half_hour_of},
-    sent_rows::RowOutbox,
+    sent_rows::{RowOutbox, Said},
 };
 use crate::{
     Error, Result,
@@ -74,21 +78,21 @@ struct Known {
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct StoreKey(u128);
 
-/// A rest by its place in `rests`, and whether rows say how they were paid: those have other ordinals.
+/// A rest by its place in `rests`, and whether rows are wide: those have other ordinals.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct RestKey(u32);
 
 impl RestKey {
     #[inline]
-    fn new(rest: u32, mix: u32) -> Self {
-        Self(rest << 1 | u32::from(mix != UNSAID))
+    fn new(rest: u32, said: Said) -> Self {
+        Self(rest << 1 | u32::from(!said.is_nothing()))
     }
 
     fn rest(self) -> usize {
         self.0 as usize >> 1
     }
 
-    fn is_mixed(self) -> bool {
+    fn is_wide(self) -> bool {
         self.0 & 1 == 1
     }
 }
@@ -127,7 +131,7 @@ struct WaitingRow {
     parts: RowParts,
     store: StoreKey,
     rest: RestKey,
-    mix: u32,
+    said: Said,
     known: Option<Known>,
 }
 
@@ -144,7 +148,7 @@ impl Waiting {
             },
             store: StoreKey(0),
             rest: RestKey(0),
-            mix: UNSAID,
+            said: Said::default(),
             known: None,
         };
         Self {
@@ -169,7 +173,8 @@ pub struct StoreScan<'a> {
     /// Places profiles in the table: secret, so that nobody can aim at one place.
     spread: [u64; 2],
     outbox: RowOutbox,
-    mixes: KnownMixes<'a>,
+    mixes: KnownCombinations<'a, DIMENSIONS>,
+    cardholders: KnownCombinations<'a, ATTRIBUTES>,
     profiles: HashTable<Known>,
     rests_known: HashTable<KnownRest>,
     rests: Vec<Rest>,
@@ -185,7 +190,7 @@ impl<'a> StoreScan<'a> {
         admission: Admission<'a>,
         quarantine: &'a Quarantine,
         card_key: &CardKey,
-        mixes: &'a MixTable,
+        (mixes, cardholders): (&'a MixTable, &'a CardholderTable),
         outbox: RowOutbox,
     ) -> Self {
         Self {
@@ -195,7 +200,8 @@ impl<'a> StoreScan<'a> {
             seed: card_key.hash_seed(),
             spread: halves(xxh3_128_with_seed(b"profiles", card_key.hash_seed())),
             outbox,
-            mixes: KnownMixes::new(mixes),
+            mixes: KnownCombinations::new(mixes),
+            cardholders: KnownCombinations::new(cardholders),
             profiles: HashTable::new(),
             rests_known: HashTable::new(),
             rests: Vec::new(),
@@ -237,7 +243,7 @@ impl<'a> StoreScan<'a> {
                 None => self.learn(row, waiting.long_stores.get(&index).map(AsRef::as_ref)),
             };
             let sent = StoreRow::new(&row.parts, known.ordinal);
-            self.outbox.push(known.partition, sent, row.mix)?;
+            self.outbox.push(known.partition, sent, row.said)?;
         }
         (waiting.rows_len, waiting.ids_len) = (0, 0);
         waiting.long_stores.clear();
@@ -268,7 +274,7 @@ impl<'a> StoreScan<'a> {
         let known = Known {
             store: row.store,
             rest: row.rest,
-            ordinal: (self.outbox).define(partition, &entry, row.rest.is_mixed()),
+            ordinal: (self.outbox).define(partition, &entry, row.rest.is_wide()),
             partition,
         };
         let spread = self.spread;
@@ -288,6 +294,7 @@ impl<'a> StoreScan<'a> {
             self.rests.clear();
         }
         self.mixes.forget_if_many(PROFILES_MAX);
+        self.cardholders.forget_if_many(PROFILES_MAX);
         Ok(())
     }
 
@@ -305,6 +312,18 @@ impl<'a> StoreScan<'a> {
         } else {
             *card = self.pseudonymiser.pseudonym(id);
         }
+    }
+
+    /// Returns the ordinals of how a row was paid and by whom.
+    #[inline]
+    fn said(&mut self, row: &Transaction<'_>) -> Said {
+        let mixes = &mut self.mixes;
+        let mix = mixes.ordinal(row.mix, |dimensions| mix::values_of(row, dimensions));
+        let cardholder = self.cardholders.ordinal(row.cardholder, |attributes| {
+            cardholder::values_of(row, attributes)
+        });
+        let cardholder = u16::try_from(cardholder).expect("so many are not told apart");
+        Said::new(mix, cardholder)
     }
 
     /// Returns what is known of what a row says beside its store.
@@ -403,7 +422,7 @@ impl RowSink for StoreScan<'_> {
         };
         let store = StoreKey::new(row.store_id, self.seed);
         let rest = self.rest_of(row);
-        let mix = self.mixes.ordinal(row);
+        let said = self.said(row);
         self.currencies[rest.ordinal_of_currency as usize].1 += 1;
         self.wait_for_card(row.card_id);
         let waiting = &mut self.waiting;
@@ -418,8 +437,8 @@ impl RowSink for StoreScan<'_> {
         waiting_row.parts.day = moment.day;
         waiting_row.parts.half_hour = half_hour_of(moment.second);
         waiting_row.store = store;
-        waiting_row.rest = RestKey::new(rest.ordinal, mix);
-        waiting_row.mix = mix;
+        waiting_row.rest = RestKey::new(rest.ordinal, said);
+        waiting_row.said = said;
         waiting.rows_len += 1;
         self.counts.accepted += 1;
         if self.waiting.rows_len < WAITING_ROWS {

@@ -9,6 +9,7 @@ mod buyers;
 mod changes;
 mod cold;
 mod day_lists;
+mod demographics;
 mod growth;
 mod hours;
 mod loyalty;
@@ -32,6 +33,10 @@ pub use benchmark::{
     encode_benchmarks,
 };
 pub use changes::{Change, net_changes};
+pub use demographics::{
+    ATTRIBUTES, Attribute, DemographicCell, DemographicsRecord, Label, Labels, MarketCell,
+    MarketDemographics, encode_demographics,
+};
 pub use growth::{GROWTH_PARTS, Growth, WeekdaySums};
 pub use hours::{HALF_HOURS, HalfHour};
 pub use loyalty_record::{
@@ -82,9 +87,12 @@ pub const ATOMS: &str = "atoms";
 /// Dataset of stores beside the others of their region and category: a [`BenchmarkRecord`] in each month with
 /// which a period ends that the store has a sale in.
 pub const BENCHMARKS: &str = "benchmarks";
+/// Dataset of who pays: a [`DemographicsRecord`] of a store in each month of which it may be told, a
+/// [`MarketDemographics`] of all stores in `current` by month.
+pub const DEMOGRAPHICS: &str = "demographics";
 
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 14] = [
+pub const RESERVED_DATASETS: [&str; 15] = [
     STORES,
     MARKETS,
     SEARCH,
@@ -94,6 +102,7 @@ pub const RESERVED_DATASETS: [&str; 14] = [
     LOYALTY,
     ATOMS,
     BENCHMARKS,
+    DEMOGRAPHICS,
     REGIONS,
     CATEGORIES,
     REGION_CATEGORIES,

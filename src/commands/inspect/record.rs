@@ -5,8 +5,8 @@ use std::fmt::Write;
 use nightshard_format::{
     calendar::Month,
     record::{
-        ATOMS, BENCHMARKS, CATALOG, LOYALTY, MonthRecord, Postings, RANKINGS, Ranking, SEARCH, SERIES,
-        SERIES_OF_DAYS, SideSeries, StoreProfile, Summary,
+        ATOMS, BENCHMARKS, CATALOG, LOYALTY, MonthRecord, Postings, RANKINGS, Ranking, SEARCH,
+        SERIES, SERIES_OF_DAYS, SideSeries, StoreProfile, Summary,
     },
     shard::{Identity, Span},
     statistics::Statistics,
