@@ -68,6 +68,7 @@ mod tls;
 mod transfer;
 mod verify;
 mod verify_atoms;
+mod verify_demographics;
 mod verify_loyalty;
 mod verify_record;
 mod verify_summaries;

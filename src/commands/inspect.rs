@@ -2,6 +2,7 @@
 
 mod atoms;
 mod benchmark;
+mod demographics;
 mod generation;
 mod loyalty;
 mod mixes;

@@ -10,6 +10,7 @@ mod comparison;
 mod consumption_pattern;
 pub(crate) mod cursor;
 pub(crate) mod datasets;
+mod demographics;
 mod filter;
 mod histogram;
 mod info;
@@ -125,6 +126,9 @@ impl<'a> Lookup<'a> {
             }
             Part::Benchmark => Query::Benchmark(benchmark::Query::take(&mut parameters, self)?),
             Part::PaymentMix => Query::PaymentMix(payment_mix::Query::take(&mut parameters, self)?),
+            Part::Demographics => {
+                Query::Demographics(demographics::Query::take(&mut parameters, self)?)
+            }
             Part::SalesByDay => {
                 Query::SalesByDay(sales_by_day::Query::take(&mut parameters, self)?)
             }
@@ -149,6 +153,7 @@ impl<'a> Lookup<'a> {
             Query::Loyalty(query) => query.write(self, &series)?,
             Query::Benchmark(query) => query.write(self, &series)?,
             Query::PaymentMix(query) => query.write(self, &series)?,
+            Query::Demographics(query) => query.write(self, &series)?,
             Query::SalesByDay(query) => query.write(self, &series)?,
         }
         Ok(())
@@ -218,5 +223,6 @@ enum Query<'g> {
     Loyalty(loyalty::Query),
     Benchmark(benchmark::Query),
     PaymentMix(payment_mix::Query),
+    Demographics(demographics::Query),
     SalesByDay(sales_by_day::Query<'g>),
 }

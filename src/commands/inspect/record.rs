@@ -5,8 +5,8 @@ use std::fmt::Write;
 use nightshard_format::{
     calendar::Month,
     record::{
-        ATOMS, BENCHMARKS, CATALOG, LOYALTY, MonthRecord, Postings, RANKINGS, Ranking, SEARCH,
-        SERIES, SERIES_OF_DAYS, SideSeries, StoreProfile, Summary,
+        ATOMS, BENCHMARKS, CATALOG, DEMOGRAPHICS, LOYALTY, MonthRecord, Postings, RANKINGS,
+        Ranking, SEARCH, SERIES, SERIES_OF_DAYS, SideSeries, StoreProfile, Summary,
     },
     shard::{Identity, Span},
     statistics::Statistics,
@@ -17,6 +17,7 @@ use super::{
     Shown,
     atoms::{AtomMonthFacts, AtomSummaryFacts},
     benchmark::{BenchmarkFacts, benchmarks},
+    demographics::{CellFacts, MarketFacts, cells, cells_text},
     loyalty::{VisitsFacts, loyalty},
     mixes::{MixFacts, mixes, mixes_text},
     month::MoreOfMonth,
@@ -47,6 +48,8 @@ enum ValueFacts {
     AtomSummary(Box<AtomSummaryFacts>),
     Atoms(AtomMonthFacts),
     Benchmarks(Vec<BenchmarkFacts>),
+    Demographics(Vec<CellFacts>),
+    MarketDemographics(MarketFacts),
     /// Bytes in hexadecimal, of a dataset unknown to this release.
     Unknown(String),
 }
@@ -117,6 +120,10 @@ impl RecordFacts {
             (SEARCH, Span::Current) => ValueFacts::Postings(postings(value)?),
             (SERIES, Span::Current) => ValueFacts::Series(series(value)?),
             (BENCHMARKS, Span::Month(month)) => ValueFacts::Benchmarks(benchmarks(month, value)?),
+            (DEMOGRAPHICS, Span::Current) => {
+                ValueFacts::MarketDemographics(MarketFacts::of(value)?)
+            }
+            (DEMOGRAPHICS, Span::Month(_)) => ValueFacts::Demographics(cells(value)?),
             (LOYALTY, span) => ValueFacts::Loyalty(loyalty(span, value)?),
             (ATOMS, Span::Current) => {
                 ValueFacts::AtomSummary(Box::new(AtomSummaryFacts::of(value)?))
@@ -238,6 +245,8 @@ impl Shown for RecordFacts {
             ValueFacts::AtomSummary(summary) => summary.write(&mut text),
             ValueFacts::Atoms(atoms) => atoms.write(&mut text),
             ValueFacts::Benchmarks(periods) => periods.iter().for_each(|it| it.write(&mut text)),
+            ValueFacts::Demographics(cells) => text += &cells_text(cells),
+            ValueFacts::MarketDemographics(market) => market.write(&mut text),
             ValueFacts::Ids(ids) => {
                 text.push('\n');
                 for (position, id) in ids.iter().enumerate() {
