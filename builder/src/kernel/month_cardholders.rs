@@ -1,6 +1,6 @@
 //! The rows of stores' months by who paid.
 
-use std::{collections::HashMap, ops::AddAssign};
+use std::ops::AddAssign;
 
 use nightshard_format::calendar::{Day, Month};
 
@@ -96,7 +96,17 @@ impl CardRow {
         self.key >> DAY_BITS
     }
 
-    /// Returns what the row alone is, of an unknown cardholder or not.
+    /// Returns the store and the month.
+    fn store_month(&self) -> u128 {
+        self.card_month() >> CARD_BITS
+    }
+
+    /// Returns the card, 0 if it is unknown.
+    fn card(&self) -> u128 {
+        self.card_month() & ((1 << CARD_BITS) - 1)
+    }
+
+    /// Returns the figures of the row without its card.
     fn figures(&self) -> Figures {
         Figures {
             count: 1,
@@ -117,8 +127,7 @@ fn month_and_day(day: Day) -> (Month, u32) {
 #[derive(Debug, Default)]
 pub(super) struct MonthCardholders {
     rows: Vec<CardRow>,
-    counted: HashMap<u128, Figures>,
-    /// What was counted by key, once all is.
+    /// By key, each once.
     cells: Vec<(u128, Figures)>,
 }
 
@@ -147,37 +156,21 @@ impl MonthCardholders {
 
     fn count(&mut self, cardholders: &Cardholders) {
         self.rows.sort_unstable_by_key(|row| row.key);
-        for of_card in self.rows.chunk_by(|a, b| a.card_month() == b.card_month()) {
-            let card = of_card[0].card_month() & ((1 << CARD_BITS) - 1);
-            let of_month = of_card[0].card_month() >> CARD_BITS;
-            if card == 0 {
-                for row in of_card {
-                    let cardholder = cardholders.of_ordinal(row.cardholder);
-                    *self
-                        .counted
-                        .entry(cell_key(of_month, cardholder))
-                        .or_default() += row.figures();
-                }
-                continue;
+        let is_first = self.cells.is_empty();
+        for of_month in self
+            .rows
+            .chunk_by(|a, b| a.store_month() == b.store_month())
+        {
+            // Those of one month are put together at once: there may be as many as rows.
+            let start = self.cells.len();
+            for of_card in of_month.chunk_by(|a, b| a.card_month() == b.card_month()) {
+                add_card(of_card, cardholders, &mut self.cells);
             }
-            let mut figures = Figures {
-                cards: 1,
-                seen: 1 << (card % u128::from(u64::BITS)),
-                ..Figures::default()
-            };
-            of_card.iter().for_each(|row| figures += row.figures());
-            let cardholder = latest(of_card, cardholders);
-            *self
-                .counted
-                .entry(cell_key(of_month, cardholder))
-                .or_default() += figures;
+            add_up(&mut self.cells, start);
         }
-    }
-
-    /// Ends the adding.
-    pub(super) fn sort(&mut self) {
-        self.cells.extend(self.counted.drain());
-        self.cells.sort_unstable_by_key(|(key, _)| *key);
+        if !is_first {
+            add_up(&mut self.cells, 0);
+        }
     }
 
     /// Returns the cells of those months of a store in which some row says who paid, ascending.
@@ -201,6 +194,45 @@ impl MonthCardholders {
         });
         cells.filter(|(_, cells)| cells.iter().any(|(cardholder, _)| *cardholder != UNKNOWN))
     }
+}
+
+/// Appends the cell of a card's rows in a month, or one for each row if the card is unknown.
+fn add_card(rows: &[CardRow], cardholders: &Cardholders, cells: &mut Vec<(u128, Figures)>) {
+    let [first, ..] = rows else {
+        return;
+    };
+    let key = |cardholder| cell_key(first.store_month(), cardholder);
+    if first.card() == 0 {
+        cells.extend(rows.iter().map(|row| {
+            let cardholder = cardholders.of_ordinal(row.cardholder);
+            (key(cardholder), row.figures())
+        }));
+        return;
+    }
+    let mut figures = Figures {
+        cards: 1,
+        seen: 1 << (first.card() % u128::from(u64::BITS)),
+        ..Figures::default()
+    };
+    rows.iter().for_each(|row| figures += row.figures());
+    cells.push((key(latest(rows, cardholders)), figures));
+}
+
+/// Adds up the cells from `start` on that have one key, and puts them in the order of keys.
+fn add_up(cells: &mut Vec<(u128, Figures)>, start: usize) {
+    cells[start..].sort_unstable_by_key(|(key, _)| *key);
+    let mut end = start;
+    for at in start..cells.len() {
+        let (key, figures) = cells[at];
+        match cells[start..end].last_mut() {
+            Some((last, total)) if *last == key => *total += figures,
+            _ => {
+                cells[end] = (key, figures);
+                end += 1;
+            }
+        }
+    }
+    cells.truncate(end);
 }
 
 /// Returns what is known of a card by its rows, whose days ascend: of each attribute what its last day that
@@ -316,7 +348,6 @@ mod tests {
                 counts.rows = part.map(|(row, ordinal)| card_row(row, *ordinal)).collect();
                 counts.count(&cardholders);
             }
-            counts.sort();
             let mut found = BTreeMap::new();
             for store in 0..3 {
                 for (month, cells) in counts.of_store(store) {

@@ -53,7 +53,6 @@ pub(super) fn reduce(
         counted.add(partition, &mut order, worker)?;
         worker.count(exchanged, &profiles, &rows);
     }
-    worker.cardholders.sort();
     worker.order = order;
     for (store, mut of_store) in counted.stores.into_iter().enumerate() {
         if of_store.days.is_empty() {

@@ -203,7 +203,6 @@ pub fn reduce(
     order.arrange(&profiles, &rows);
     worker.begin_counts();
     worker.count(exchanged, &profiles, &rows);
-    worker.cardholders.sort();
     worker.rows = rows;
     let mut out = PartitionRecords {
         duplicates: repeats.duplicates,

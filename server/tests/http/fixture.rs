@@ -20,9 +20,9 @@ use nightshard_format::{
     manifest::{GenerationId, Manifest, OnDuplicate, Packed, Rows, ShardEntry, Transactions},
     quality::QualityReport,
     record::{
-        CATALOG, Change, DEMOGRAPHICS, DayCards, Dimension, EncodedMixes, HalfHour, LOYALTY, MARKET_ALL, MARKETS,
-        MixRow, MixValue, MonthBuilder, MonthTotals, Run, SEARCH, SERIES, STORES, StoreProfile,
-        SummaryBuilder, encode_ranking, encode_side_series, net_changes,
+        CATALOG, Change, DEMOGRAPHICS, DayCards, Dimension, EncodedMixes, HalfHour, LOYALTY,
+        MARKET_ALL, MARKETS, MixRow, MixValue, MonthBuilder, MonthTotals, Run, SEARCH, SERIES,
+        STORES, StoreProfile, SummaryBuilder, encode_ranking, encode_side_series, net_changes,
     },
     shard::{Identity, Mapped, ShardWriter, Span},
 };

@@ -242,7 +242,11 @@ fn a_generation_that_lacks_any_shard_is_never_served() {
     let told = fixture.write_demographics(&shops, &payments, &demographics::records());
     let lacking_told = fixture.lacking_one(&told).into_iter();
     lacking.extend(lacking_told.filter(|(shard, _)| shard.dataset == DEMOGRAPHICS));
-    assert!(lacking.iter().any(|(shard, _)| shard.dataset == DEMOGRAPHICS));
+    assert!(
+        lacking
+            .iter()
+            .any(|(shard, _)| shard.dataset == DEMOGRAPHICS)
+    );
     for (number, (shard, id)) in (2..).zip(lacking) {
         let failed = metric(&mut client, "nightshard_candidates_failed_total");
         fixture.select(number, &id);

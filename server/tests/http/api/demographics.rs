@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use nightshard_format::{
-    record::{
-        DemographicCell, Label, Labels, MarketCell, MarketDemographics, encode_demographics,
-    },
+    record::{DemographicCell, Label, Labels, MarketCell, MarketDemographics, encode_demographics},
     shard::Span,
 };
 use serde_json::json;
@@ -36,10 +34,7 @@ pub(crate) fn records() -> Vec<(&'static [u8], Span, Vec<u8>)> {
             "2018-01",
             &[cell(OTHERS, 4, 100, 2), cell(YOUNG, 10, 900, 3)],
         ),
-        (
-            "2018-02",
-            &[cell(OF_AGE, 1, -50, 1), cell(YOUNG, 5, 50, 4)],
-        ),
+        ("2018-02", &[cell(OF_AGE, 1, -50, 1), cell(YOUNG, 5, 50, 4)]),
     ];
     let mut records = Vec::new();
     for (month, cells) in months {
@@ -79,7 +74,9 @@ fn three_months() -> Harness {
 fn cells_of_months_add_up_by_what_they_tell() {
     let harness = three_months();
     let mut client = harness.connect();
-    let data = client.get("/v1/stores/a/demographics?period=2018-Q1").data();
+    let data = client
+        .get("/v1/stores/a/demographics?period=2018-Q1")
+        .data();
     assert_eq!(
         data,
         json!({
@@ -102,7 +99,9 @@ fn cells_of_months_add_up_by_what_they_tell() {
             ],
         })
     );
-    let january = client.get("/v1/stores/a/demographics?period=2018-01").data();
+    let january = client
+        .get("/v1/stores/a/demographics?period=2018-01")
+        .data();
     assert_eq!(january["rows"][0]["cards"], json!(3));
     assert_eq!(january["rows"][0].get("suppressed"), None);
 }
@@ -118,7 +117,10 @@ fn what_is_not_told_has_no_rows_and_covers_no_day() {
     ] {
         let path = format!("/v1/stores/a/demographics{query}");
         let data = harness.connect().get(&path).data();
-        assert_eq!((&data["rows"], &data["covered"]), (&json!([]), &json!(null)));
+        assert_eq!(
+            (&data["rows"], &data["covered"]),
+            (&json!([]), &json!(null))
+        );
         assert_eq!((&data["count"], &data["sum"]), (&json!(0), &json!(0)));
     }
 }
