@@ -33,7 +33,9 @@ fn add_demographics(tables: &mut Tables, change: impl Fn(&mut DemographicCell<'_
         encode_demographics(&[cell], &mut value);
         value
     };
-    let table = stores.iter().map(|(key, value)| (key.clone(), record(value)));
+    let table = stores
+        .iter()
+        .map(|(key, value)| (key.clone(), record(value)));
     let table: BTreeMap<_, _> = table.collect();
     let market = MarketDemographics {
         stores: table.len() as u64 + more,
@@ -44,7 +46,10 @@ fn add_demographics(tables: &mut Tables, change: impl Fn(&mut DemographicCell<'_
     market.encode(&mut value);
     tables.insert((DEMOGRAPHICS, Span::Month(month)), table);
     let key = month.to_string().into_bytes();
-    tables.insert((DEMOGRAPHICS, Span::Current), BTreeMap::from([(key, value)]));
+    tables.insert(
+        (DEMOGRAPHICS, Span::Current),
+        BTreeMap::from([(key, value)]),
+    );
 }
 
 /// A forgery of records, and what is to be found of it, if anything.
