@@ -69,6 +69,7 @@ mod told_atoms;
 mod transfer;
 mod verify;
 mod verify_atoms;
+mod verify_demographics;
 mod verify_loyalty;
 mod verify_record;
 mod verify_summaries;

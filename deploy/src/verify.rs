@@ -16,7 +16,8 @@ use serde::Serialize;
 
 use crate::{
     Error, ErrorKind, Repository, Result, bounded, error::one_line, verify_atoms::check_atoms,
-    verify_loyalty::check_loyalty, verify_record::check_record, verify_summaries::check_summaries,
+    verify_demographics::check_demographics, verify_loyalty::check_loyalty,
+    verify_record::check_record, verify_summaries::check_summaries,
 };
 
 /// What a full walk found.
@@ -169,7 +170,7 @@ fn check_records<B: AsRef<[u8]>>(shard: &Shard<B>) -> FormatResult<()> {
 }
 
 /// Checks that verified shards, in the manifest's order, are those that it says they are, and that
-/// their summaries sum up their months and have the loyalty of the same cards, and so for atoms.
+/// their summaries sum up their months and have the loyalty and the attributes of the same cards, and so for atoms.
 fn fit_together(manifest: Manifest, maps: Vec<Mapped>) -> Result<()> {
     let id = manifest.id.clone();
     let mut maps = maps.into_iter();
@@ -180,6 +181,7 @@ fn fit_together(manifest: Manifest, maps: Vec<Mapped>) -> Result<()> {
     .and_then(|generation| {
         check_summaries(&generation)?;
         check_atoms(&generation)?;
+        check_demographics(&generation)?;
         check_loyalty(&generation)
     })
     .map_err(|source| Error::Inconsistent { id, source })

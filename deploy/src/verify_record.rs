@@ -2,11 +2,11 @@
 
 use nightshard_format::{
     Error, Result,
-    calendar::quarter_of,
+    calendar::{Month, quarter_of},
     record::{
-        self, AtomMonth, AtomSummary, BenchmarkRecord, CustomerRecord, Growth, LeafRecord,
-        LoyaltyRecord, MonthRecord, Postings, RankBy, Ranking, SERIES_OF_DAYS, SideSeries, Summary,
-        is_customer_key, split_atoms_key, split_leaf_key,
+        self, AtomMonth, AtomSummary, BenchmarkRecord, CustomerRecord, DemographicsRecord, Growth,
+        LeafRecord, LoyaltyRecord, MarketDemographics, MonthRecord, Postings, RankBy, Ranking,
+        SERIES_OF_DAYS, SideSeries, Summary, is_customer_key, split_atoms_key, split_leaf_key,
     },
     shard::{Identity, Record, Span},
 };
@@ -40,6 +40,13 @@ pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()
         (record::BENCHMARKS, Span::Month(month)) => value
             .and_then(|value| BenchmarkRecord::parse(month, value))
             .map(|_record| ()),
+        (record::DEMOGRAPHICS, Span::Month(_)) => {
+            value.and_then(DemographicsRecord::parse).map(|_record| ())
+        }
+        (record::DEMOGRAPHICS, Span::Current) => value.and_then(|value| {
+            check_month_key(record.key)?;
+            MarketDemographics::parse(value).map(|_record| ())
+        }),
         (record::LOYALTY, span) => value
             .and_then(|value| LoyaltyRecord::parse(span, value))
             .and_then(|record| record.verify()),
@@ -143,6 +150,13 @@ fn check_customer(key: &[u8], value: &[u8]) -> Result<()> {
         return Err(damaged("customer", "its key is no pseudonym"));
     }
     CustomerRecord::parse(value).map(|_record| ())
+}
+
+fn check_month_key(key: &[u8]) -> Result<()> {
+    let month = String::from_utf8_lossy(key).parse::<Month>();
+    month
+        .map(|_month| ())
+        .map_err(|_| damaged("demographics", "its key is no month"))
 }
 
 fn check_atoms_key(key: &[u8]) -> Result<()> {
@@ -507,6 +521,38 @@ mod tests {
             value[at] = byte;
             assert_found(record::BENCHMARKS, march, &value, problem);
         }
+    }
+
+    #[test]
+    fn demographics_of_what_cannot_be_are_found() {
+        let march = Span::Month(Month::new(2018, 3).unwrap());
+        // One text; a cell of it, unknown and merged.
+        let right = [1, 1, b'f', 1, 2, 1, 0, 9, 4, 8];
+        assert_found(record::DEMOGRAPHICS, march, &right, "");
+        for (at, byte, problem) in [
+            (0, 0, "a text that no cell uses"),
+            (4, 0, "told behind one that is merged"),
+            (4, 3, "none of its texts"),
+            (9, 11, "more cards than rows"),
+            (3, 2, "ends early"),
+        ] {
+            let mut value = right.to_vec();
+            value[at] = byte;
+            if at == 0 {
+                value = [&[1, 1, b'g'][..], &[1, 1, 0, 0, 9, 4, 8]].concat();
+            }
+            assert_found(record::DEMOGRAPHICS, march, &value, problem);
+        }
+        let market = [3, 10, 1, 1, b'f', 1, 2, 1, 1, 9];
+        let found = |key: &[u8], value: &[u8], problem| {
+            let record = (key, value);
+            assert_record_found(record::DEMOGRAPHICS, Span::Current, record, problem);
+        };
+        found(b"2018-03", &market, "");
+        found(b"a store", &market, "its key is no month");
+        let mut more = market;
+        more[1] = 9;
+        found(b"2018-03", &more, "more rows than there are");
     }
 
     #[test]

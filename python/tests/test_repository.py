@@ -16,6 +16,7 @@ DATASETS = [
     "benchmarks",
     "catalog",
     "categories",
+    "demographics",
     "loyalty",
     "markets",
     "rankings",

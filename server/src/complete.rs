@@ -12,10 +12,11 @@ use nightshard_format::{
     manifest::Transactions,
     privacy::Privacy,
     record::{
-        ATOMS, AtomSummary, BENCHMARKS, CATALOG, CATEGORIES, EntityKind, LOYALTY, MARKET_ALL,
-        MARKETS, PROTECTED_DATASETS, Postings, RANKINGS, REGION_CATEGORIES, REGIONS, RankBy,
-        Ranking, SEARCH, SERIES_OF_DAYS, STORES, Summary, atoms_key, benchmark_months,
-        loyalty_spans, place_ranking_key, ranking_key, region_category_key,
+        ATOMS, AtomSummary, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS, EntityKind, LOYALTY,
+        MARKET_ALL, MARKETS, MarketDemographics, PROTECTED_DATASETS, Postings, RANKINGS,
+        REGION_CATEGORIES, REGIONS, RankBy, Ranking, SEARCH, SERIES_OF_DAYS, STORES, Summary,
+        atoms_key, benchmark_months, loyalty_spans, place_ranking_key, ranking_key,
+        region_category_key,
     },
     shard::{Mapped, Search, Span},
     text::{TermKind, term_key},
@@ -112,6 +113,7 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
             expect(&format!("benchmarks of {month}"), found, count)?;
         }
     }
+    check_demographics(generation)?;
     expect(
         "stores that can be searched",
         searched(generation)?,
@@ -134,6 +136,33 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
         if kept == Kept::Days || matches!(by, RankBy::Transactions | RankBy::Amount) {
             check_places(generation, kept, by)?;
         }
+    }
+    Ok(())
+}
+
+/// Checks that there is who paid at as many stores as is said, in each month.
+///
+/// Where all of a month is missing nothing says so: whether rows say who paid is said nowhere else.
+fn check_demographics(generation: &Generation<Mapped>) -> Result<()> {
+    let mut said = BTreeMap::new();
+    for shard in generation.table(DEMOGRAPHICS, Span::Current).shards() {
+        for record in shard.iter() {
+            let record = record?;
+            let market = MarketDemographics::parse(record.value.in_place()?)?;
+            let month: Month = String::from_utf8_lossy(record.key).parse()?;
+            said.insert(Span::Month(month), market.stores);
+        }
+    }
+    let shards = generation.manifest().shards_of(DEMOGRAPHICS);
+    let spans: BTreeSet<Span> = shards
+        .map(|entry| entry.span.parse())
+        .collect::<Result<_>>()?;
+    let months = spans.into_iter().filter(|span| *span != Span::Current);
+    let found = months.map(|span| (span, len(generation, DEMOGRAPHICS, span)));
+    let found: BTreeMap<Span, u64> = found.collect();
+    for span in found.keys().chain(said.keys()) {
+        let [found, said] = [&found, &said].map(|it| it.get(span).copied().unwrap_or(0));
+        expect(&format!("demographics of {span}"), found, said)?;
     }
     Ok(())
 }

@@ -4,38 +4,14 @@
 use nightshard_format::{
     calendar::Day,
     record::{HALF_HOURS, HalfHour},
-    statistics::{Statistics, nearest_quotient},
+    statistics::Statistics,
 };
+
+use crate::rows::Rows;
 
 const WEEKDAYS: usize = 7;
 const HALF_HOURS_LEN: usize = HALF_HOURS as usize;
 const HOURS: usize = HALF_HOURS_LEN / 2;
-
-/// Rows of some hours.
-///
-/// # Units
-/// `sum` in minor units.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Rows {
-    /// How many.
-    pub(crate) count: u64,
-    /// Net sum of their amounts.
-    pub(crate) sum: i128,
-}
-
-impl Rows {
-    /// Adds others.
-    pub(crate) fn add(&mut self, other: Self) {
-        self.count = self.count.saturating_add(other.count);
-        self.sum = self.sum.saturating_add(other.sum);
-    }
-
-    /// Returns the mean amount, or `None` without rows.
-    pub(crate) fn mean(&self) -> Option<f64> {
-        let magnitude = nearest_quotient(self.sum.unsigned_abs(), self.count)?;
-        Some(if self.sum < 0 { -magnitude } else { magnitude })
-    }
-}
 
 /// Rows by weekday and half hour.
 #[derive(Debug)]

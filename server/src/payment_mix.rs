@@ -2,14 +2,11 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use nightshard_format::{
-    record::{Dimension, MixValue},
-    statistics::nearest_quotient,
-};
+use nightshard_format::record::{Dimension, MixValue};
 
 use crate::{
-    pattern::Rows,
     problem::Result,
+    rows::Rows,
     series::{Series, Window},
     work::Work,
 };
@@ -73,21 +70,6 @@ impl<'a> PaymentMix<'a> {
         }
         Self { all, dimensions }
     }
-
-    /// Returns which share of all rows, and of their sum, some have; none of a sum that is not above
-    /// zero.
-    pub(crate) fn shares(&self, rows: Rows) -> [Option<f64>; 2] {
-        let of_count = nearest_quotient(rows.count.into(), self.all.count);
-        let whole = u128::try_from(self.all.sum).unwrap_or(0);
-        // Bits that no double keeps.
-        let excess = u64::BITS.saturating_sub(whole.leading_zeros());
-        let whole = u64::try_from(whole >> excess).unwrap_or(u64::MAX);
-        let of_sum = nearest_quotient(rows.sum.unsigned_abs() >> excess, whole);
-        [
-            of_count,
-            of_sum.map(|it| if rows.sum < 0 { -it } else { it }),
-        ]
-    }
 }
 
 /// Adds the rows of months in which no row says anything of a dimension.
@@ -142,21 +124,5 @@ mod tests {
             (MixValue::Flag(false), rows(2, 33)),
         ];
         assert_eq!(points[..], expected);
-    }
-
-    #[test]
-    fn shares_are_of_sums_above_zero_and_never_overflow() {
-        let mix = |sum| PaymentMix::new(rows(4, sum), ByValue::new());
-        assert_eq!(mix(8).shares(rows(1, -2)), [Some(0.25), Some(-0.25)]);
-        for sum in [0, -1, i128::MIN] {
-            assert_eq!(mix(sum).shares(rows(4, 5)), [Some(1.0), None]);
-        }
-        let large = i128::MAX;
-        assert_eq!(mix(large).shares(rows(0, large)), [Some(0.0), Some(1.0)]);
-        assert_eq!(mix(large).shares(rows(0, 0))[1], Some(0.0));
-        assert_eq!(
-            PaymentMix::new(rows(0, 0), ByValue::new()).shares(rows(0, 0)),
-            [None, None]
-        );
     }
 }

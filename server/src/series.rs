@@ -5,6 +5,7 @@
 //! have to be told apart over a range that is no named period.
 
 mod benchmark;
+mod demographics;
 mod loyalty;
 
 use nightshard_format::{

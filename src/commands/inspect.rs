@@ -3,6 +3,7 @@
 mod atoms;
 mod benchmark;
 mod customer;
+mod demographics;
 mod generation;
 mod leaves;
 mod loyalty;

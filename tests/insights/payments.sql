@@ -19,6 +19,6 @@ SELECT
     CAST(amount_minor AS BIGINT) AS amount,
     -- As they stand, of those that the file has.
     COLUMNS(lambda name: name IN ('card_company', 'channel', 'payment_method', 'is_foreign', 'installments',
-        'points_used', 'country', 'campaign', 'product', 'region', 'category')),
+        'points_used', 'country', 'campaign', 'product', 'region', 'category', 'age_band', 'gender', 'segment')),
 FROM believed
 WHERE currency = getvariable('currency');

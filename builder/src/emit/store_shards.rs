@@ -2,7 +2,7 @@
 
 use nightshard_format::{
     key::{hash, partition_of},
-    record::{LOYALTY, MARKET_ALL, MARKETS, STORES, StoreProfile},
+    record::{DEMOGRAPHICS, LOYALTY, MARKET_ALL, MARKETS, STORES, StoreProfile},
 };
 
 use super::{
@@ -25,8 +25,8 @@ use nightshard_format::record::DayCards;
 /// Takes the records of the stores' partitions, in order, and counts what became of rows.
 pub struct StoreShards<'a> {
     staging: &'a Staging,
-    /// The shards of the current run: of stores, and of their loyalty.
-    sets: Option<[ShardSet; 2]>,
+    /// The shards of the current run: of stores, of their loyalty, and of who pays.
+    sets: Option<[ShardSet; 3]>,
     /// Finished shards.
     pub staged: Vec<Staged>,
     /// What lists and search need of each store.
@@ -74,24 +74,27 @@ impl<'a> StoreShards<'a> {
             return Ok(records.records);
         }
         let run = self.staging.run_of(partition);
-        if self.sets.as_ref().is_none_or(|[set, _]| set.run() != run) {
+        if self.sets.as_ref().is_none_or(|[set, ..]| set.run() != run) {
             self.finish_run()?;
         }
         let new_set = |dataset| ShardSet::new(self.staging, dataset, run);
-        let [set, loyalty_set] = self
+        let [set, loyalty_set, demographics_set] = self
             .sets
-            .get_or_insert_with(|| [STORES, LOYALTY].map(new_set));
+            .get_or_insert_with(|| [STORES, LOYALTY, DEMOGRAPHICS].map(new_set));
         let PartitionRecords {
             stores,
             records,
             loyalty,
+            demographics,
             ..
         } = records;
         let mut rest = Rest::of(&records);
         let mut loyalty_rest = Rest::of(&loyalty);
+        let mut demographics_rest = Rest::of(&demographics);
         for store in stores {
             rest.append(store.end_records, &store.id, set)?;
             loyalty_rest.append(store.end_loyalty, &store.id, loyalty_set)?;
+            demographics_rest.append(store.end_demographics, &store.id, demographics_set)?;
             self.facts.push(StoreFacts {
                 ordinal: store.ordinal,
                 id: store.id,

@@ -4,6 +4,7 @@ mod atoms;
 mod benchmarks;
 mod cards;
 mod customers;
+mod demographics;
 mod freezing;
 mod told;
 
@@ -24,7 +25,7 @@ use nightshard_format::{
 };
 use rayon::ThreadPool;
 
-use self::told::Stores;
+use self::{demographics::OfCardholders, told::Stores};
 use crate::{
     Error, Result,
     accounting::{account, describe_nothing, flagged, rows_of_scan},
@@ -37,6 +38,7 @@ use crate::{
     exchange::{Exchanged, Outbox, Scratch},
     kernel::{
         admission::Admission,
+        cardholder::CardholderTable,
         conflict_scan::ConflictScan,
         currency_count::{self, CurrencyCounts},
         customer_partition::SentCustomers,
@@ -44,12 +46,15 @@ use crate::{
         frozen::Frozen,
         hiding::Hiding,
         market::MarketDays,
+        market_cardholders::CELL_PARTITIONS,
         mix::MixTable,
         places::Places,
         row::CardRow,
         scan::{ScanCounts, StoreScan},
         sent_rows::{RowOutbox, SentRows},
-        store_partition::{self, CARD_PARTITIONS, Conflict, StoreContext, StoreWorker},
+        store_partition::{
+            self, CARD_PARTITIONS, Conflict, StoreContext, StoreOutboxes, StoreWorker,
+        },
     },
     quality::Quarantine,
     row_outcome::RowSink,
@@ -67,6 +72,7 @@ struct Shares {
     rows: usize,
     partition: usize,
     card_days: usize,
+    cells: usize,
     pair_counts: usize,
     /// Rows are no longer in transit then.
     place_cards: usize,
@@ -88,6 +94,7 @@ impl Shares {
             rows: each / 4,
             partition: each / SMALL_SHARE,
             card_days: each / SMALL_SHARE,
+            cells: each / SMALL_SHARE / 2,
             pair_counts: each / SMALL_SHARE,
             place_cards: each / SMALL_SHARE,
             customers: each / 2 / SMALL_SHARE,
@@ -154,6 +161,7 @@ struct Reduced {
     card_days: Exchanged<CardRow>,
     customers: Exchanged<CustomerRow>,
     market: MarketDays,
+    of_cardholders: OfCardholders,
 }
 
 impl Engine<'_> {
@@ -176,7 +184,9 @@ impl Engine<'_> {
             + scanned.names.spilled_bytes()
             + scanned.tested.spilled_bytes;
         let reduced = self.reduce_stores(scanned.rows, &currency, &mut stores)?;
-        spilled_bytes += reduced.card_days.spilled_bytes() + reduced.customers.spilled_bytes();
+        spilled_bytes += reduced.card_days.spilled_bytes()
+            + reduced.of_cardholders.cells.spilled_bytes()
+            + reduced.customers.spilled_bytes();
         self.name_conflicts(&quarantine, &scanned.inputs, &stores)?;
         let rows = account(&scanned.counts, &stores)?;
         if rows.used == 0 {
@@ -187,6 +197,8 @@ impl Engine<'_> {
         let dates = dates.ok_or_else(|| Error::NoRows("no day".into()))?;
         let as_of = plan.as_of.unwrap_or(dates.last);
         let mut shards = std::mem::take(&mut stores.staged);
+        let of_market =
+            self.write_demographics(&reduced.of_cardholders, &stores.facts, &mut shards, as_of)?;
         self.measure_growth(&mut stores.facts, &shards, dates)?;
         let mut places = stores.places()?;
         let (kept, mut kept_report) = self.told(&currency);
@@ -233,6 +245,7 @@ impl Engine<'_> {
         if let Some(report) = &mut kept_report {
             report.are_input = told.differs;
         }
+        shards.extend(of_market);
         shards.extend(compared);
         shards.extend(told.staged);
         shards.extend(of_customers.into_iter().flatten());
@@ -309,12 +322,13 @@ impl Engine<'_> {
 
     fn scan(&self, quarantine: &Quarantine) -> Result<Scanned> {
         let plan = self.plan;
-        let mixes = MixTable::default();
+        let (mixes, cardholders) = (MixTable::default(), CardholderTable::default());
         let scan = || {
             let outbox = RowOutbox::new(PARTITIONS.into(), self.shares.rows, &self.scratch);
             let key = &plan.card_key;
+            let tables = (&mixes, &cardholders);
             let customers = self.customer_scan();
-            StoreScan::new(self.admission(), quarantine, key, &mixes, customers, outbox)
+            StoreScan::new(self.admission(), quarantine, key, tables, customers, outbox)
         };
         // Two ways, so that rows of a build without tests are not asked about them.
         let (scans, inputs, tested) = if plan.data_tests.is_empty() {
@@ -332,7 +346,7 @@ impl Engine<'_> {
             names.extend(scanned.names);
         }
         Ok(Scanned {
-            rows: SentRows::new(outboxes, mixes)?,
+            rows: SentRows::new(outboxes, mixes, cardholders)?,
             names: Exchanged::new(names)?,
             counts,
             inputs,
@@ -462,6 +476,7 @@ impl Engine<'_> {
             stores: &self.plan.stores,
             base_currency: currency.as_bytes(),
             regular: self.plan.regular,
+            hiding: Hiding::of(self.plan.privacy_k),
             budget_bytes: self.shares.partition,
             scratch: &self.scratch,
         }
@@ -498,7 +513,14 @@ impl Engine<'_> {
                 self.shares.card_days,
                 context.scratch,
             );
-            let mut worker = StoreWorker::new(cards, self.customer_outbox(), rows_most);
+            let cells = (!rows.cardholders.is_empty())
+                .then(|| Outbox::new(CELL_PARTITIONS.into(), self.shares.cells, context.scratch));
+            let outboxes = StoreOutboxes {
+                cards,
+                cells,
+                customers: self.customer_outbox(),
+            };
+            let mut worker = StoreWorker::new(outboxes, rows_most);
             loop {
                 let partition = next.fetch_add(1, Ordering::Relaxed);
                 if partition >= PARTITIONS {
@@ -515,21 +537,26 @@ impl Engine<'_> {
                     &mut worker,
                 )?)?;
             }
-            Ok(worker.finish_cards())
+            Ok(worker.into_sent())
         })?;
         drop(sink);
         stores.finish_run()?;
         let mut market = MarketDays::default();
-        let (mut outboxes, mut customers) = (Vec::new(), Vec::new());
-        for (cards, paid, days) in workers {
-            outboxes.push(cards);
-            customers.extend(paid);
+        let (mut card_days, mut cells, mut customers) = (Vec::new(), Vec::new(), Vec::new());
+        for (outboxes, days) in workers {
+            card_days.push(outboxes.cards);
+            cells.extend(outboxes.cells);
+            customers.extend(outboxes.customers);
             market.add(days);
         }
         Ok(Reduced {
-            card_days: Exchanged::new(outboxes)?,
+            card_days: Exchanged::new(card_days)?,
             customers: Exchanged::new(customers)?,
             market,
+            of_cardholders: OfCardholders {
+                cells: Exchanged::new(cells)?,
+                cardholders: rows.cardholders,
+            },
         })
     }
 }

@@ -6,10 +6,7 @@ use nightshard_format::{
     record::CustomerFigures,
 };
 
-use super::{
-    row::{CARD_SHIFT, CardDay, PartitionRow, StoreOrdinal},
-    said::Said,
-};
+use super::row::{CARD_SHIFT, CardDay, PartitionRow, StoreOrdinal};
 
 /// What rows of one customer add up to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
@@ -31,7 +28,7 @@ impl CustomerSums {
     /// Returns those of one row.
     pub(super) fn of(row: &PartitionRow) -> Self {
         let amount = row.row.day_amount().amount();
-        let said = Said::of_bits(row.said);
+        let said = row.said();
         Self {
             sum: amount.into(),
             count: 1,

@@ -1,54 +1,22 @@
-//! What rows say of how they were paid, as ordinals.
-//!
-//! Rows carry the ordinal of a combination of values, since combinations are few. Which ordinal a
-//! combination has depends on which worker meets it first; nothing that is written does.
-
-use std::{
-    collections::HashMap,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+//! What rows say of how they were paid, as ordinals of [`Combinations`].
 
 use nightshard_format::record::{DIMENSIONS, Dimension, MixValue};
 
+use super::combinations::{Combination, Combinations, Limits, Value};
 use crate::{
     layout::Field,
     source::flag_of,
     transaction::{TEXT_BYTES_MAX, Transaction},
 };
 
-/// A value of a row.
-pub(super) type Value = MixValue<Box<[u8]>>;
-
-/// What a row says, by the numbers that values have in their dimensions; 0 for what says nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Mix([u32; DIMENSIONS]);
-
-/// The number of the value that says nothing.
-const NOTHING: u32 = 0;
-
-/// The ordinal of the combination that says nothing.
-pub(super) const UNSAID: u32 = 0;
-
-/// So many combinations are told apart, and so many bytes of texts; where there are more, dimensions are
-/// left out from the last on.
-#[derive(Debug, Clone, Copy)]
-struct Limits {
-    mixes: usize,
-    text_bytes: usize,
-}
-
 const LIMITS: Limits = Limits {
-    mixes: 1 << 16,
+    combinations: 1 << 16,
     text_bytes: 4 << 20,
 };
 
 /// Bits of an ordinal.
 pub(super) const MIX_BITS: u32 = 21;
-// Those of each number of dimensions are numbered on.
-const _: () = assert!(LIMITS.mixes * (DIMENSIONS + 1) < 1 << MIX_BITS);
+const _: () = assert!(LIMITS.ordinals(DIMENSIONS) < 1 << MIX_BITS);
 
 /// What a row says in the first `dimensions` dimensions.
 pub(super) fn values_of(row: &Transaction<'_>, dimensions: usize) -> Vec<Value> {
@@ -72,155 +40,11 @@ fn value_of(dimension: Dimension, row: &Transaction<'_>) -> Value {
 }
 
 /// The combinations that all workers meet.
-#[derive(Debug)]
-pub struct MixTable {
-    known: Mutex<Known>,
-    /// How many dimensions are kept, from the first on; it never rises.
-    dimensions: AtomicUsize,
-    limits: Limits,
-}
-
-#[derive(Debug)]
-struct Known {
-    ordinals: HashMap<Mix, u32>,
-    /// By ordinal.
-    mixes: Vec<Mix>,
-    /// By dimension that is kept, the values by number.
-    values: Vec<Numbered>,
-}
-
-/// The values of a dimension.
-#[derive(Debug, Default)]
-struct Numbered {
-    numbers: HashMap<Value, u32>,
-    text_bytes: usize,
-}
-
-impl Numbered {
-    /// Numbers what says nothing alone.
-    fn of(dimension: Dimension) -> Self {
-        Self {
-            numbers: HashMap::from([(dimension.unsaid(), NOTHING)]),
-            text_bytes: 0,
-        }
-    }
-
-    fn number(&mut self, value: Value) -> u32 {
-        if let Some(number) = self.numbers.get(&value) {
-            return *number;
-        }
-        let number = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
-        if let MixValue::Text(text) = &value {
-            self.text_bytes += text.len();
-        }
-        self.numbers.insert(value, number);
-        number
-    }
-
-    /// Returns the values by number.
-    fn into_values(self) -> Vec<Value> {
-        let mut values: Vec<(u32, Value)> = (self.numbers.into_iter())
-            .map(|(value, number)| (number, value))
-            .collect();
-        values.sort_unstable_by_key(|(number, _)| *number);
-        values.into_iter().map(|(_, value)| value).collect()
-    }
-}
+pub type MixTable = Combinations<DIMENSIONS>;
 
 impl Default for MixTable {
     fn default() -> Self {
-        Self::with_limits(LIMITS)
-    }
-}
-
-impl MixTable {
-    fn with_limits(limits: Limits) -> Self {
-        let nothing = Mix([NOTHING; DIMENSIONS]);
-        let known = Known {
-            ordinals: HashMap::from([(nothing, UNSAID)]),
-            mixes: vec![nothing],
-            values: Dimension::ALL.into_iter().map(Numbered::of).collect(),
-        };
-        Self {
-            known: Mutex::new(known),
-            dimensions: AtomicUsize::new(DIMENSIONS),
-            limits,
-        }
-    }
-
-    /// Returns how many dimensions are kept so far: what a row says in others is not worth asking.
-    pub(super) fn dimensions(&self) -> usize {
-        self.dimensions.load(Ordering::Relaxed)
-    }
-
-    /// Returns the ordinal of what a row says, in at least the dimensions that are kept.
-    pub(super) fn ordinal_of(&self, values: Vec<Value>) -> u32 {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut mix = known.mix_of(values);
-        loop {
-            mix = mix.keep(known.values.len());
-            if known.text_bytes() <= self.limits.text_bytes {
-                if let Some(ordinal) = known.ordinals.get(&mix) {
-                    return *ordinal;
-                }
-                if known.ordinals.len() < self.limits.mixes {
-                    return known.add(mix);
-                }
-            }
-            known.leave_one_out();
-            self.dimensions.store(known.values.len(), Ordering::Relaxed);
-        }
-    }
-
-    /// Ends the gathering.
-    #[must_use]
-    pub fn finish(self) -> Mixes {
-        let known = self.known.into_inner();
-        let known = known.unwrap_or_else(PoisonError::into_inner);
-        drop(known.ordinals);
-        let values = known.values.into_iter().map(Numbered::into_values);
-        Mixes::new(&known.mixes, &values.collect::<Vec<_>>())
-    }
-}
-
-impl Mix {
-    /// Keeps the first dimensions only.
-    fn keep(mut self, dimensions: usize) -> Self {
-        self.0[dimensions..].fill(NOTHING);
-        self
-    }
-}
-
-impl Known {
-    fn mix_of(&mut self, values: Vec<Value>) -> Mix {
-        let mut mix = Mix([NOTHING; DIMENSIONS]);
-        // Dimensions may have been left out since the row was asked.
-        for ((number, value), of_dimension) in mix.0.iter_mut().zip(values).zip(&mut self.values) {
-            *number = of_dimension.number(value);
-        }
-        mix
-    }
-
-    fn text_bytes(&self) -> usize {
-        self.values.iter().map(|values| values.text_bytes).sum()
-    }
-
-    fn add(&mut self, mix: Mix) -> u32 {
-        let ordinal = u32::try_from(self.mixes.len()).unwrap_or(u32::MAX);
-        self.mixes.push(mix);
-        self.ordinals.insert(mix, ordinal);
-        ordinal
-    }
-
-    /// Leaves out the last dimension that is kept. Whether it comes to that depends on the set of
-    /// combinations and of texts alone: so many are too many, in whatever order they come.
-    fn leave_one_out(&mut self) {
-        self.values.pop();
-        self.ordinals.clear();
-        for (mix, ordinal) in self.mixes.iter_mut().zip(0..) {
-            *mix = mix.keep(self.values.len());
-            self.ordinals.entry(*mix).or_insert(ordinal);
-        }
+        Self::new(Dimension::ALL.map(Dimension::unsaid), LIMITS)
     }
 }
 
@@ -238,8 +62,10 @@ pub struct Mixes {
 }
 
 impl Mixes {
-    /// Numbers the values anew, given by dimension and by the numbers that combinations have.
-    fn new(mixes: &[Mix], given: &[Vec<Value>]) -> Self {
+    /// Numbers the values of all combinations anew, in their order.
+    #[must_use]
+    pub fn of(table: MixTable) -> Self {
+        let (mixes, given) = table.into_known();
         let said: Vec<usize> = (0..given.len()).filter(|at| given[*at].len() > 1).collect();
         let mut values = Vec::new();
         let mut renumbered = Vec::new();
@@ -254,9 +80,9 @@ impl Mixes {
             }
             renumbered.push(numbers);
         }
-        let numbers_of = |mix: &Mix| {
+        let numbers_of = |mix: &Combination<DIMENSIONS>| {
             let of_said = said.iter().zip(&renumbered);
-            let numbers = of_said.map(|(position, numbers)| numbers[mix.0[*position] as usize]);
+            let numbers = of_said.map(|(position, numbers)| numbers[mix[*position] as usize]);
             numbers.collect::<Vec<u32>>()
         };
         Self {
@@ -327,11 +153,14 @@ mod tests {
             max in 1_usize..40,
             text_bytes in 0_usize..20,
         ) {
-            let table = MixTable::with_limits(Limits { mixes: max, text_bytes });
+            let table = MixTable::new(
+                Dimension::ALL.map(Dimension::unsaid),
+                Limits { combinations: max, text_bytes },
+            );
             let ordinals: Vec<u32> =
                 rows.iter().map(|row| table.ordinal_of(values(row.0, row.1, row.2))).collect();
             let dimensions = table.dimensions();
-            let mixes = table.finish();
+            let mixes = Mixes::of(table);
             let fits = |kept: &usize| {
                 let (mixes, bytes) = size(&rows, *kept);
                 mixes <= max && bytes <= text_bytes

@@ -11,7 +11,6 @@ use super::{
     mix::{MIX_BITS, Mixes},
     profiles::Profiles,
     row::{DAYS, PartitionRow},
-    said::Said,
 };
 
 /// The rows of one store, month and combination.
@@ -72,8 +71,7 @@ impl MonthMixes {
         self.rows.clear();
         self.rows.extend(rows.iter().filter_map(|row| {
             let store = profiles.base_store_of(row)?;
-            let mix = Said::of_bits(row.said).mix();
-            let key = key_of(store, row.row.day(), mix);
+            let key = key_of(store, row.row.day(), row.said().mix());
             Some((key, row.row.day_amount().amount()))
         }));
         self.count();

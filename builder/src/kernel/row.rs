@@ -7,7 +7,7 @@ use nightshard_format::{histogram::AMOUNT_MINOR_MAX, key::PARTITIONS, record::HA
 
 use crate::{Error, Result};
 
-use super::sent_rows::SentRow;
+use super::{said::Said, sent_rows::SentRow};
 
 /// The business days that a row may have: 1970-01-01 to 2099-12-31, so that a day is 16 bits.
 pub const DAYS: RangeInclusive<i32> = 0..=47_481;
@@ -93,6 +93,14 @@ impl StoreRow {
         u16::try_from(self.amount_profile & u64::from(u16::MAX)).unwrap_or(0)
     }
 
+    /// Puts another ordinal in the place of the profile's.
+    #[inline]
+    fn with_profile(mut self, ordinal: u16) -> Self {
+        self.amount_profile =
+            self.amount_profile >> PROFILE_BITS << PROFILE_BITS | u64::from(ordinal);
+        self
+    }
+
     /// Returns the hash of tx_id, or `None` if the row has none.
     #[must_use]
     pub fn tx(&self) -> Option<u64> {
@@ -134,24 +142,33 @@ impl StoreRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct PartitionRow {
-    /// The row; its own ordinal of a profile means nothing any more.
+    /// The row; where its own ordinal of a profile was, there is that of who paid.
     pub row: StoreRow,
     /// The profile's ordinal.
     pub profile: u32,
-    /// What the row says of how it was paid, as it was sent.
-    pub said: u32,
+    /// What the row says beside who paid.
+    mix_and_marks: u32,
 }
+
+const _: () = assert!(size_of::<PartitionRow>() == 40);
 
 impl PartitionRow {
     /// Names the profile of a row that was sent.
     #[must_use]
     #[inline]
     pub(super) fn new(sent: &impl SentRow, profile: u32) -> Self {
+        let said = sent.said();
         Self {
-            row: sent.row(),
+            row: sent.row().with_profile(said.cardholder()),
             profile,
-            said: sent.said().bits(),
+            mix_and_marks: said.mix_and_marks(),
         }
+    }
+
+    /// Returns what the row says beside what every row does.
+    #[inline]
+    pub(super) fn said(&self) -> Said {
+        Said::of_parts(self.mix_and_marks, self.row.profile())
     }
 }
 
@@ -303,12 +320,12 @@ impl StoreOrdinal {
         Ok(Self(u32::from(partition) << STORE_INDEX_BITS | index))
     }
 
-    /// Returns the ordinal as it is sent.
+    /// Returns it as an integer of the same order.
     pub(super) fn bits(self) -> u32 {
         self.0
     }
 
-    /// Reads an ordinal that was sent.
+    /// Reads what [`StoreOrdinal::bits`] returned.
     pub(super) fn of_bits(bits: u32) -> Self {
         Self(bits)
     }

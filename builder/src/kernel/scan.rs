@@ -3,15 +3,19 @@
 use std::collections::{BTreeMap, HashMap};
 
 use hashbrown::HashTable;
-use nightshard_format::key;
+use nightshard_format::{
+    key,
+    record::{ATTRIBUTES, DIMENSIONS},
+};
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 use super::{
     admission::{Admission, Refusal},
+    cardholder::{self, CardholderTable},
     customer_row::NameRow,
     customer_scan::CustomerScan,
-    known_mixes::KnownMixes,
-    mix::MixTable,
+    known_combinations::KnownCombinations,
+    mix::{self, MixTable},
     profile::RowProfile,
     row::{RowParts, StoreRow, UNKNOWN_HALF_HOUR, half_hour_of},
     said::Said,
@@ -77,21 +81,21 @@ struct Known {
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct StoreKey(u128);
 
-/// A rest by its place in `rests`, and whether rows say how they were paid: those have other ordinals.
+/// A rest by its place in `rests`, and whether rows are wide: those have other ordinals.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct RestKey(u32);
 
 impl RestKey {
     #[inline]
     fn new(rest: u32, said: Said) -> Self {
-        Self(rest << 1 | u32::from(said != Said::NOTHING))
+        Self(rest << 1 | u32::from(!said.is_nothing()))
     }
 
     fn rest(self) -> usize {
         self.0 as usize >> 1
     }
 
-    fn is_mixed(self) -> bool {
+    fn is_wide(self) -> bool {
         self.0 & 1 == 1
     }
 }
@@ -182,7 +186,8 @@ pub struct StoreScan<'a> {
     /// Places profiles in the table: secret, so that nobody can aim at one place.
     spread: [u64; 2],
     outbox: RowOutbox,
-    mixes: KnownMixes<'a>,
+    mixes: KnownCombinations<'a, DIMENSIONS>,
+    cardholders: KnownCombinations<'a, ATTRIBUTES>,
     /// None where customers are not kept.
     customers: Option<CustomerScan<'a>>,
     profiles: HashTable<Known>,
@@ -200,7 +205,7 @@ impl<'a> StoreScan<'a> {
         admission: Admission<'a>,
         quarantine: &'a Quarantine,
         card_key: &CardKey,
-        mixes: &'a MixTable,
+        (mixes, cardholders): (&'a MixTable, &'a CardholderTable),
         customers: Option<CustomerScan<'a>>,
         outbox: RowOutbox,
     ) -> Self {
@@ -211,7 +216,8 @@ impl<'a> StoreScan<'a> {
             seed: card_key.hash_seed(),
             spread: halves(xxh3_128_with_seed(b"profiles", card_key.hash_seed())),
             outbox,
-            mixes: KnownMixes::new(mixes),
+            mixes: KnownCombinations::new(mixes),
+            cardholders: KnownCombinations::new(cardholders),
             customers,
             profiles: HashTable::new(),
             rests_known: HashTable::new(),
@@ -293,7 +299,7 @@ impl<'a> StoreScan<'a> {
         let known = Known {
             store: row.store,
             rest: row.rest,
-            ordinal: (self.outbox).define(partition, &entry, row.rest.is_mixed()),
+            ordinal: (self.outbox).define(partition, &entry, row.rest.is_wide()),
             partition,
         };
         let spread = self.spread;
@@ -313,6 +319,7 @@ impl<'a> StoreScan<'a> {
             self.rests.clear();
         }
         self.mixes.forget_if_many(PROFILES_MAX);
+        self.cardholders.forget_if_many(PROFILES_MAX);
         Ok(())
     }
 
@@ -330,6 +337,19 @@ impl<'a> StoreScan<'a> {
         } else {
             *card = self.pseudonymiser.pseudonym(id);
         }
+    }
+
+    /// Returns what a row says beside what every row does.
+    #[inline]
+    fn said(&mut self, row: &Transaction<'_>) -> Said {
+        let mixes = &mut self.mixes;
+        let mix = mixes.ordinal(row.mix, |dimensions| mix::values_of(row, dimensions));
+        let cardholder = self.cardholders.ordinal(row.cardholder, |attributes| {
+            cardholder::values_of(row, attributes)
+        });
+        let cardholder = u16::try_from(cardholder).expect("so many are not told apart");
+        let marks = self.customers.as_ref().map(|it| it.marks(row));
+        Said::new(mix, cardholder, marks)
     }
 
     /// Returns what is known of what a row says beside its store.
@@ -428,8 +448,7 @@ impl RowSink for StoreScan<'_> {
         };
         let store = StoreKey::new(row.store_id, self.seed);
         let rest = self.rest_of(row);
-        let marks = self.customers.as_ref().map(|it| it.marks(row));
-        let said = Said::new(self.mixes.ordinal(row), marks);
+        let said = self.said(row);
         self.currencies[rest.ordinal_of_currency as usize].1 += 1;
         self.wait_for_card(row.card_id);
         let waiting = &mut self.waiting;

@@ -46,14 +46,12 @@ pub(super) fn reduce(
     } = cut;
     let mut counted = Counted::new(&profiles, context.regular);
     let mut order = std::mem::take(&mut worker.order);
-    worker.mixes.clear();
+    worker.begin_counts();
     for slice in 0..slices {
         let rows = take(&by_card, slice)?;
         order.arrange(&profiles, &rows);
         counted.add(partition, &mut order, worker)?;
-        if !exchanged.mixes.is_empty() {
-            worker.mixes.add(&profiles, &rows);
-        }
+        worker.count(exchanged, &profiles, &rows);
         worker.send_customers(partition, &profiles, &rows)?;
     }
     worker.order = order;
@@ -67,6 +65,7 @@ pub(super) fn reduce(
         worker.encode_counted(&of_store.days, &of_store.distances, &mut out.records);
         let profile = profiles.store_profile(store, &counted.profile_rows, context.stores);
         let ordinal = StoreOrdinal::new(partition, store)?;
+        worker.tell_cardholders((store, ordinal), &exchanged.cardholders, context, &mut out)?;
         let id = &profiles.stores[store];
         worker.finish(ordinal, id, profile, of_store.loyalty, &mut out)?;
         out.used += out.stores.last().map_or(0, |store| store.totals.count);

@@ -13,13 +13,18 @@ use super::{
     card_days::DistanceCounts,
     card_memory::{Before, CardMemory, Seen},
     card_visits::CardVisits,
+    cardholder::Cardholders,
     customer_row::CustomerRow,
     customer_sums::CustomerSender,
     day_hours::DayHours,
     dedupe::Repetition,
+    demographics,
     distances::Distances,
+    hiding::Hiding,
     market::MarketCounts,
+    market_cardholders::{self, CellRow},
     mix::Mixes,
+    month_cardholders::MonthCardholders,
     month_mixes::MonthMixes,
     profiles::{Load, Profiles},
     row::{CardDay, CardRow, PartitionRow, StoreOrdinal},
@@ -50,6 +55,8 @@ pub struct StoreContext<'a> {
     pub base_currency: &'a [u8],
     /// Who is a regular.
     pub regular: RegularRule,
+    /// What hides who pays, unless nothing does.
+    pub hiding: Option<Hiding>,
     /// Memory for the rows of one partition.
     pub budget_bytes: usize,
     /// Where rows go that do not fit.
@@ -64,13 +71,22 @@ impl StoreContext<'_> {
     }
 }
 
-/// What one worker needs for one partition after the other.
-pub struct StoreWorker {
+/// What one worker sends on.
+pub struct StoreOutboxes {
     /// The exchange by card.
     pub cards: Outbox<CardRow>,
-    pub(super) customers: Option<CustomerSender>,
-    /// The market's days.
-    pub market: MarketCounts,
+    /// The exchange of who paid, where rows say that.
+    pub cells: Option<Outbox<CellRow>>,
+    /// The exchange of what cards paid, where customers are kept.
+    pub customers: Option<Outbox<CustomerRow>>,
+}
+
+/// What one worker needs for one partition after the other.
+pub struct StoreWorker {
+    cards: Outbox<CardRow>,
+    cells: Option<Outbox<CellRow>>,
+    customers: Option<CustomerSender>,
+    market: MarketCounts,
     /// Memory for the records of the next partition, if there is some to spare.
     pub records: EncodedRecords,
     encoder: DaysEncoder,
@@ -81,6 +97,7 @@ pub struct StoreWorker {
     pub(super) visits: CardVisits,
     pub(super) hours: DayHours,
     pub(super) mixes: MonthMixes,
+    pub(super) cardholders: MonthCardholders,
     returning: Distances,
     changes: Vec<Change>,
     second: Distances,
@@ -88,17 +105,14 @@ pub struct StoreWorker {
 }
 
 impl StoreWorker {
-    /// Makes a worker that sends card days to `cards`, and to `customers` what cards paid, for partitions of at most about so many
-    /// rows: memory that grows from one to the next is touched anew each time.
+    /// Makes a worker that sends on to `outboxes`, for partitions of at most about so many rows: memory that
+    /// grows from one to the next is touched anew each time.
     #[must_use]
-    pub fn new(
-        cards: Outbox<CardRow>,
-        customers: Option<Outbox<CustomerRow>>,
-        rows: usize,
-    ) -> Self {
+    pub fn new(outboxes: StoreOutboxes, rows: usize) -> Self {
         Self {
-            cards,
-            customers: customers.map(CustomerSender::new),
+            cards: outboxes.cards,
+            cells: outboxes.cells,
+            customers: outboxes.customers.map(CustomerSender::new),
             market: MarketCounts::default(),
             records: EncodedRecords::default(),
             encoder: DaysEncoder::default(),
@@ -109,6 +123,7 @@ impl StoreWorker {
             visits: CardVisits::default(),
             hours: DayHours::default(),
             mixes: MonthMixes::default(),
+            cardholders: MonthCardholders::default(),
             returning: Distances::default(),
             changes: Vec::new(),
             second: Distances::default(),
@@ -132,6 +147,8 @@ pub struct StoreRecords {
     pub end_records: usize,
     /// Where its records of loyalty end among those of the partition.
     pub end_loyalty: usize,
+    /// Where its records of who pays end among those of the partition.
+    pub end_demographics: usize,
 }
 
 /// The records of one partition, and what became of its rows.
@@ -143,6 +160,8 @@ pub struct PartitionRecords {
     pub records: EncodedRecords,
     /// Their records of loyalty, likewise.
     pub loyalty: EncodedRecords,
+    /// Their records of who pays, likewise.
+    pub demographics: EncodedRecords,
     /// Rows that figures are computed from.
     pub used: u64,
     /// Rows dropped because an equal one is kept.
@@ -192,10 +211,8 @@ pub fn reduce(
         .dedupe(&mut rows, |row| profiles.store_of(row));
     let mut order = std::mem::take(&mut worker.order);
     order.arrange(&profiles, &rows);
-    worker.mixes.clear();
-    if !exchanged.mixes.is_empty() {
-        worker.mixes.add(&profiles, &rows);
-    }
+    worker.begin_counts();
+    worker.count(exchanged, &profiles, &rows);
     worker.send_customers(partition, &profiles, &rows)?;
     worker.rows = rows;
     let mut out = PartitionRecords {
@@ -218,6 +235,7 @@ pub fn reduce(
         let mut loyalty = StoreLoyalty::new(context.regular);
         let rows = order.unordered(store);
         worker.visits.each(rows, |visits| loyalty.add(visits));
+        worker.tell_cardholders((store, ordinal), &exchanged.cardholders, context, &mut out)?;
         let profile = profiles.store_profile(store, &order.profile_rows, context.stores);
         worker.finish(ordinal, &profiles.stores[store], profile, loyalty, &mut out)?;
     }
@@ -226,11 +244,15 @@ pub fn reduce(
 }
 
 impl StoreWorker {
-    /// Returns what was sent by card: its days, and what it paid where customers are kept.
+    /// Returns what was sent on, and what was counted of the market's days.
     #[must_use]
-    pub fn finish_cards(self) -> (Outbox<CardRow>, Option<Outbox<CustomerRow>>, MarketCounts) {
-        let customers = self.customers.map(|customers| customers.outbox);
-        (self.cards, customers, self.market)
+    pub fn into_sent(self) -> (StoreOutboxes, MarketCounts) {
+        let outboxes = StoreOutboxes {
+            cards: self.cards,
+            cells: self.cells,
+            customers: self.customers.map(|customers| customers.outbox),
+        };
+        (outboxes, self.market)
     }
 
     /// Sends on what the cards of some rows paid, where customers are kept.
@@ -244,6 +266,45 @@ impl StoreWorker {
             Some(customers) => customers.send(partition, profiles, rows),
             None => Ok(()),
         }
+    }
+
+    /// Forgets what rows of the partition before said.
+    pub(super) fn begin_counts(&mut self) {
+        self.mixes.clear();
+        self.cardholders.clear();
+    }
+
+    /// Counts what rows say beside what every row does.
+    pub(super) fn count(&mut self, sent: &SentRows, profiles: &Profiles, rows: &[PartitionRow]) {
+        if !sent.mixes.is_empty() {
+            self.mixes.add(profiles, rows);
+        }
+        if !sent.cardholders.is_empty() {
+            self.cardholders.add(profiles, rows, &sent.cardholders);
+        }
+    }
+
+    /// Encodes who paid at a store, and sends it on.
+    pub(super) fn tell_cardholders(
+        &mut self,
+        (store, ordinal): (usize, StoreOrdinal),
+        cardholders: &Cardholders,
+        context: &StoreContext<'_>,
+        out: &mut PartitionRecords,
+    ) -> Result<()> {
+        let cards_min = context.hiding.map_or(0, |hiding| hiding.k);
+        let records = &mut out.demographics;
+        for (month, cells) in self.cardholders.of_store(store) {
+            if demographics::encode(&cells, cards_min, cardholders, &mut records.values) {
+                records
+                    .spans
+                    .push((Span::Month(month), records.values.len()));
+            }
+            if let Some(outbox) = &mut self.cells {
+                market_cardholders::send(ordinal, month, &cells, outbox)?;
+            }
+        }
+        Ok(())
     }
 
     /// Gives the encoder what is known of how a store's months were paid.
@@ -395,6 +456,7 @@ impl StoreWorker {
             totals,
             end_records: out.records.spans.len(),
             end_loyalty: out.loyalty.spans.len(),
+            end_demographics: out.demographics.spans.len(),
         });
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use nightshard_format::record::Dimension;
+use nightshard_format::record::{Attribute, Dimension};
 
 use super::Padded;
 use super::fields::Fields;
@@ -168,6 +168,8 @@ pub(crate) struct Columns {
     pub(crate) special: Vec<Other>,
     /// Of the others those that say how a row was paid, by the number of their dimension, but for points.
     pub(crate) mixed: Vec<(usize, Slot)>,
+    /// Likewise those that say who paid, by the number of their attribute.
+    pub(crate) cardholder: Vec<(usize, Slot)>,
     /// Columns that the layout carries along.
     pub(crate) carried: Vec<usize>,
 }
@@ -269,6 +271,9 @@ impl Columns {
             mixed: (others.iter())
                 .filter(|other| other.field != Field::PointsUsed)
                 .filter_map(|other| Some((dimension_of(other.field)?, other.slot.clone())))
+                .collect(),
+            cardholder: (others.iter())
+                .filter_map(|other| Some((attribute_of(other.field)?, other.slot.clone())))
                 .collect(),
             others,
             carried: carried
@@ -407,6 +412,12 @@ impl Finder<'_> {
 fn dimension_of(field: Field) -> Option<usize> {
     let is_field = |dimension: &Dimension| dimension.as_str() == field.as_str();
     Dimension::ALL.iter().position(is_field)
+}
+
+/// The number of the attribute that a field says.
+fn attribute_of(field: Field) -> Option<usize> {
+    let is_field = |attribute: &Attribute| attribute.as_str() == field.as_str();
+    Attribute::ALL.iter().position(is_field)
 }
 
 /// Columns whose absence from a header is an error.

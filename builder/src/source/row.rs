@@ -1,6 +1,6 @@
 //! The fields of one record to one canonical transaction.
 
-use nightshard_format::record::DIMENSIONS;
+use nightshard_format::record::{ATTRIBUTES, DIMENSIONS};
 
 use super::columns::{Choice, Columns, Slot};
 use super::coordinate::{self, LAT_MAX, LON_MAX};
@@ -27,6 +27,7 @@ pub(super) struct RowReader {
     last_currency: (u32, u32),
     content_keys: FieldKeys,
     mix_keys: FieldKeys,
+    cardholder_keys: FieldKeys,
     /// What may be wrong with the texts of the next rows.
     pub(super) doubt: Doubt,
     /// Whether the next row may hold control characters.
@@ -64,6 +65,7 @@ const UNKNOWN: u32 = u32::MAX;
 
 const CONTENT_CONTEXT: &str = "nightshard 2026 row content";
 const MIX_CONTEXT: &str = "nightshard 2026 row mix";
+const CARDHOLDER_CONTEXT: &str = "nightshard 2026 row cardholder";
 
 /// The field of a mix that is installments and points, behind those of its dimensions.
 const MIX_TERMS: usize = DIMENSIONS;
@@ -104,6 +106,7 @@ impl RowReader {
             last_currency: (u32::MAX, 0),
             content_keys: FieldKeys::new(CONTENT_CONTEXT, seed, content_fields(layout)),
             mix_keys: FieldKeys::new(MIX_CONTEXT, seed, DIMENSIONS + 1),
+            cardholder_keys: FieldKeys::new(CARDHOLDER_CONTEXT, seed, ATTRIBUTES),
             doubt: Doubt::Utf8,
             may_hold_controls: true,
         }
@@ -206,6 +209,7 @@ impl RowReader {
             texts: Texts::new(fields, columns),
             profile,
             mix: self.mix((installments, points_used), fields, columns),
+            cardholder: self.cardholder(fields, columns),
             content: 0,
         };
         if self.is_cancelled(fields, columns) {
@@ -363,6 +367,25 @@ impl RowReader {
             hash.finish().max(1)
         } else {
             0
+        }
+    }
+
+    /// Hashes what the row says of who paid.
+    #[inline(always)]
+    fn cardholder(&self, fields: Fields<'_>, columns: &Columns) -> u64 {
+        if columns.cardholder.is_empty() {
+            return 0;
+        }
+        let mut hash = self.cardholder_keys.row();
+        let mut longest = 0;
+        for (attribute, slot) in &columns.cardholder {
+            let text = slot.padded(fields);
+            longest = longest.max(text.len());
+            hash.text(*attribute, text);
+        }
+        match longest {
+            0 => 0,
+            _ => hash.finish().max(1),
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod atoms;
 mod damage;
+mod demographics;
 mod difference;
 mod elsewhere;
 mod gate;

@@ -10,6 +10,7 @@ mod changes;
 mod cold;
 mod customer;
 mod day_lists;
+mod demographics;
 mod growth;
 mod hours;
 mod leaves;
@@ -36,6 +37,10 @@ pub use benchmark::{
 pub use changes::{Change, net_changes};
 pub use customer::{
     CustomerFigures, CustomerRecord, PSEUDONYM_LEN, customer_key, encode_customer, is_customer_key,
+};
+pub use demographics::{
+    ATTRIBUTES, Attribute, DemographicCell, DemographicsRecord, Label, Labels, MarketCell,
+    MarketDemographics, encode_demographics,
 };
 pub use growth::{GROWTH_PARTS, Growth, WeekdaySums};
 pub use hours::{HALF_HOURS, HalfHour};
@@ -94,9 +99,12 @@ pub const BENCHMARKS: &str = "benchmarks";
 /// Dataset of what each customer paid, where a build is asked for it: a [`CustomerRecord`] in `current`, by
 /// [`customer_key`].
 pub const CUSTOMERS: &str = "customers";
+/// Dataset of who pays: a [`DemographicsRecord`] of a store in each month of which it may be told, a
+/// [`MarketDemographics`] of all stores in `current` by month.
+pub const DEMOGRAPHICS: &str = "demographics";
 
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 15] = [
+pub const RESERVED_DATASETS: [&str; 16] = [
     STORES,
     MARKETS,
     SEARCH,
@@ -107,6 +115,7 @@ pub const RESERVED_DATASETS: [&str; 15] = [
     ATOMS,
     LEAVES,
     BENCHMARKS,
+    DEMOGRAPHICS,
     REGIONS,
     CATEGORIES,
     REGION_CATEGORIES,

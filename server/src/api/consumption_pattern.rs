@@ -5,8 +5,9 @@ use nightshard_format::record::HALF_HOURS;
 use super::{Lookup, asked_period::AskedPeriod, parameters::Parameters, places::write_id};
 use crate::{
     json::Json,
-    pattern::{HourOfWeekday, Pattern, Rows},
+    pattern::{HourOfWeekday, Pattern},
     problem::Result,
+    rows::Rows,
     series::Series,
 };
 

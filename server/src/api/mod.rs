@@ -11,6 +11,7 @@ mod consumption_pattern;
 pub(crate) mod cursor;
 mod customers;
 pub(crate) mod datasets;
+mod demographics;
 mod filter;
 mod histogram;
 mod info;
@@ -129,6 +130,9 @@ impl<'a> Lookup<'a> {
             }
             Part::Benchmark => Query::Benchmark(benchmark::Query::take(&mut parameters, self)?),
             Part::PaymentMix => Query::PaymentMix(payment_mix::Query::take(&mut parameters, self)?),
+            Part::Demographics => {
+                Query::Demographics(demographics::Query::take(&mut parameters, self)?)
+            }
             Part::SalesByDay => {
                 Query::SalesByDay(sales_by_day::Query::take(&mut parameters, self)?)
             }
@@ -156,6 +160,7 @@ impl<'a> Lookup<'a> {
             Query::Loyalty(query) => query.write(self, &series)?,
             Query::Benchmark(query) => query.write(self, &series)?,
             Query::PaymentMix(query) => query.write(self, &series)?,
+            Query::Demographics(query) => query.write(self, &series)?,
             Query::SalesByDay(query) => query.write(self, &series)?,
         }
         Ok(())
@@ -225,5 +230,6 @@ enum Query<'g> {
     Loyalty(loyalty::Query),
     Benchmark(benchmark::Query),
     PaymentMix(payment_mix::Query),
+    Demographics(demographics::Query),
     SalesByDay(sales_by_day::Query<'g>),
 }

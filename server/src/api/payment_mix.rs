@@ -50,7 +50,7 @@ impl Query {
             json.key(dimension.as_str()).begin_array();
             for (value, rows) in values {
                 check_length(json)?;
-                let [of_count, of_sum] = mix.shares(*rows);
+                let [of_count, of_sum] = rows.shares_of(mix.all);
                 json.begin_object();
                 write_value(json.key("value"), *value);
                 json.key("count").integer(rows.count);

@@ -80,13 +80,15 @@ pub(crate) enum Part {
     Benchmark,
     /// How payments divide, of stores.
     PaymentMix,
+    /// Who pays, of stores.
+    Demographics,
     /// Sales beside a side series.
     SalesByDay,
 }
 
 impl Part {
     /// All parts.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Profile,
         Self::Statistics,
         Self::Histogram,
@@ -96,6 +98,7 @@ impl Part {
         Self::Loyalty,
         Self::Benchmark,
         Self::PaymentMix,
+        Self::Demographics,
         Self::SalesByDay,
     ];
 
@@ -111,6 +114,7 @@ impl Part {
             Self::Loyalty => Some("loyalty"),
             Self::Benchmark => Some("benchmark"),
             Self::PaymentMix => Some("payment_mix"),
+            Self::Demographics => Some("demographics"),
             Self::SalesByDay => Some("sales_by_day"),
         }
     }
@@ -119,7 +123,7 @@ impl Part {
     pub(crate) fn is_of(self, dataset: &str) -> bool {
         match self {
             Self::Loyalty => dataset != MARKETS,
-            Self::Benchmark | Self::PaymentMix => dataset == STORES,
+            Self::Benchmark | Self::PaymentMix | Self::Demographics => dataset == STORES,
             _ => true,
         }
     }

@@ -6,6 +6,7 @@ mod catalog;
 mod comparison;
 mod consumption_pattern;
 mod cors;
+pub(crate) mod demographics;
 mod envelope;
 mod histogram;
 mod loyalty;

@@ -8,11 +8,12 @@ use std::{
     },
 };
 
-use nightshard_format::{calendar::Day, manifest::GenerationId};
+use nightshard_format::{calendar::Day, manifest::GenerationId, record::DEMOGRAPHICS};
 use nightshard_server::Config;
 use serde_json::{Value, json};
 
 use crate::{
+    api::demographics,
     client::{Client, Reply},
     fixture::{Fixture, Payment, Shop, replace},
     harness::{Harness, config},
@@ -236,8 +237,16 @@ fn a_generation_that_lacks_any_shard_is_never_served() {
     fixture.select(1, &current);
     let harness = Harness::ready(keeping(1), fixture.clone(), 1);
     let mut client = harness.connect();
-    let lacking = fixture.lacking_one(&whole);
+    let mut lacking = fixture.lacking_one(&whole);
     assert!(lacking.len() > 15);
+    let told = fixture.write_demographics(&shops, &payments, &demographics::records());
+    let lacking_told = fixture.lacking_one(&told).into_iter();
+    lacking.extend(lacking_told.filter(|(shard, _)| shard.dataset == DEMOGRAPHICS));
+    assert!(
+        lacking
+            .iter()
+            .any(|(shard, _)| shard.dataset == DEMOGRAPHICS)
+    );
     for (number, (shard, id)) in (2..).zip(lacking) {
         let failed = metric(&mut client, "nightshard_candidates_failed_total");
         fixture.select(number, &id);

@@ -5,8 +5,9 @@ use std::fmt::Write;
 use nightshard_format::{
     calendar::Month,
     record::{
-        ATOMS, BENCHMARKS, CATALOG, CUSTOMERS, LEAVES, LOYALTY, MonthRecord, Postings, RANKINGS,
-        Ranking, SEARCH, SERIES, SERIES_OF_DAYS, SideSeries, StoreProfile, Summary,
+        ATOMS, BENCHMARKS, CATALOG, CUSTOMERS, DEMOGRAPHICS, LEAVES, LOYALTY, MonthRecord,
+        Postings, RANKINGS, Ranking, SEARCH, SERIES, SERIES_OF_DAYS, SideSeries, StoreProfile,
+        Summary,
     },
     shard::{Identity, Span},
     statistics::Statistics,
@@ -18,6 +19,7 @@ use super::{
     atoms::{AtomMonthFacts, AtomSummaryFacts},
     benchmark::{BenchmarkFacts, benchmarks},
     customer::CustomerFacts,
+    demographics::{CellFacts, MarketFacts, cells, cells_text},
     leaves::LeafFacts,
     loyalty::{VisitsFacts, loyalty},
     mixes::{MixFacts, mixes, mixes_text},
@@ -51,6 +53,8 @@ enum ValueFacts {
     Leaf(LeafFacts),
     Benchmarks(Vec<BenchmarkFacts>),
     Customer(CustomerFacts),
+    Demographics(Vec<CellFacts>),
+    MarketDemographics(MarketFacts),
     /// Bytes in hexadecimal, of a dataset unknown to this release.
     Unknown(String),
 }
@@ -122,6 +126,10 @@ impl RecordFacts {
             (SERIES, Span::Current) => ValueFacts::Series(series(value)?),
             (BENCHMARKS, Span::Month(month)) => ValueFacts::Benchmarks(benchmarks(month, value)?),
             (CUSTOMERS, Span::Current) => ValueFacts::Customer(CustomerFacts::of(value)?),
+            (DEMOGRAPHICS, Span::Current) => {
+                ValueFacts::MarketDemographics(MarketFacts::of(value)?)
+            }
+            (DEMOGRAPHICS, Span::Month(_)) => ValueFacts::Demographics(cells(value)?),
             (LOYALTY, span) => ValueFacts::Loyalty(loyalty(span, value)?),
             (ATOMS, Span::Current) => {
                 ValueFacts::AtomSummary(Box::new(AtomSummaryFacts::of(value)?))
@@ -246,6 +254,8 @@ impl Shown for RecordFacts {
             ValueFacts::Leaf(leaf) => leaf.write(&mut text),
             ValueFacts::Benchmarks(periods) => periods.iter().for_each(|it| it.write(&mut text)),
             ValueFacts::Customer(customer) => customer.write(&mut text),
+            ValueFacts::Demographics(cells) => text += &cells_text(cells),
+            ValueFacts::MarketDemographics(market) => market.write(&mut text),
             ValueFacts::Ids(ids) => {
                 text.push('\n');
                 for (position, id) in ids.iter().enumerate() {

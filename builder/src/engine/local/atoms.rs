@@ -9,7 +9,7 @@ use nightshard_format::{
 
 use super::{
     Engine,
-    told::{Stores, Told},
+    told::{Stores, Told, merchants},
 };
 use crate::{
     Result,
@@ -136,19 +136,14 @@ impl Engine<'_> {
     }
 }
 
-/// Lists the stores of each leaf, and whose they are: one who says of none is a merchant of its own.
+/// Lists the stores of each leaf, and whose they are.
 fn stores_of_leaves<'a>(
     stores: &Stores<'a>,
     frozen: Option<&Frozen<'_>>,
 ) -> Vec<Vec<LeafStore<'a>>> {
-    let mut merchants = HashMap::<&str, u32>::new();
+    let merchants = merchants(stores.facts);
     let mut of_leaves = vec![Vec::new(); stores.places.leaves()];
-    for (ordinal, store) in (0_u32..).zip(stores.facts) {
-        // The first of its stores stands for a merchant.
-        let merchant = match &store.merchant_id {
-            Some(id) => *merchants.entry(id).or_insert(ordinal),
-            None => ordinal,
-        };
+    for ((ordinal, store), merchant) in (0_u32..).zip(stores.facts).zip(merchants) {
         let mut add = |leaf: Leaf, stay| {
             of_leaves[leaf as usize].push(LeafStore {
                 id: &store.id,

@@ -1,5 +1,7 @@
 //! What is told of places and the market, exactly or by atoms.
 
+use std::collections::HashMap;
+
 use nightshard_format::calendar::Day;
 
 use crate::{
@@ -29,4 +31,16 @@ pub(super) struct Stores<'a> {
     pub(super) staged: &'a [Staged],
     /// Months that end later have not ended.
     pub(super) as_of: Day,
+}
+
+/// Returns whose each store is, by number: one that says of none is a merchant of its own.
+pub(super) fn merchants(stores: &[StoreFacts]) -> Vec<u32> {
+    let mut merchants = HashMap::<&str, u32>::new();
+    let merchant_of = |(number, store): (u32, _)| match store {
+        // The first of its stores stands for a merchant.
+        Some(id) => *merchants.entry(id).or_insert(number),
+        None => number,
+    };
+    let named = stores.iter().map(|store| store.merchant_id.as_deref());
+    (0..).zip(named).map(merchant_of).collect()
 }

@@ -21,6 +21,7 @@ type Row = (String, [u16; 4], [u16; 4]);
 
 /// What a store has, and places have not.
 const BENCHMARK: &str = "benchmark?period=2018-02";
+const OF_STORES: [&str; 3] = ["payment_mix", "demographics", BENCHMARK];
 
 /// A customer, of whom this server holds none.
 const CUSTOMER: &str = "/v1/customers/00112233445566778899aabbccddeeff";
@@ -36,6 +37,7 @@ fn parts(base: &str, without: &[&str]) -> Vec<String> {
         "loyalty",
         BENCHMARK,
         "payment_mix",
+        "demographics",
         "sales_by_day?series=rain",
     ];
     let has = |part: &&str| !without.contains(part);
@@ -115,13 +117,13 @@ fn table() -> Vec<Row> {
         rows.extend(paths.into_iter().map(|path| (path, hiding, open)));
     }
     for (base, without) in [
-        ("/v1/regions/leeds", &["payment_mix", BENCHMARK][..]),
-        ("/v1/categories/food", &["payment_mix", BENCHMARK]),
+        ("/v1/regions/leeds", &OF_STORES[..]),
+        ("/v1/categories/food", &OF_STORES),
+        ("/v1/regions/leeds/categories/food", &OF_STORES),
         (
-            "/v1/regions/leeds/categories/food",
-            &["payment_mix", BENCHMARK],
+            "/v1/markets/all",
+            &["payment_mix", "demographics", "loyalty", BENCHMARK],
         ),
-        ("/v1/markets/all", &["payment_mix", "loyalty", BENCHMARK]),
     ] {
         let paths = parts(base, without);
         rows.extend(paths.into_iter().map(|path| (path, market, all)));

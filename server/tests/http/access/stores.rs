@@ -23,6 +23,7 @@ fn a_store_that_is_not_covered_answers_like_one_that_there_is_not() {
             "/unit_price",
             "/loyalty",
             "/payment_mix",
+            "/demographics",
             "/nothing",
         ] {
             for (method, headers) in [

@@ -3,14 +3,12 @@
 use std::collections::HashMap;
 
 use hashbrown::HashTable;
-use nightshard_format::record::DIMENSIONS;
 
-use super::mix::{MixTable, UNSAID, Value, values_of};
-use crate::transaction::Transaction;
+use super::combinations::{Combinations, UNSAID, Value};
 
 /// The ordinals that one worker has met.
-pub(super) struct KnownMixes<'a> {
-    table: &'a MixTable,
+pub(super) struct KnownCombinations<'a, const N: usize> {
+    table: &'a Combinations<N>,
     by_hash: HashTable<ByHash>,
     /// Where dimensions are left out: a hash is of all that a row says, which may be another for each.
     by_values: HashMap<Vec<Value>, u32>,
@@ -23,8 +21,8 @@ struct ByHash {
     ordinal: u32,
 }
 
-impl<'a> KnownMixes<'a> {
-    pub(super) fn new(table: &'a MixTable) -> Self {
+impl<'a, const N: usize> KnownCombinations<'a, N> {
+    pub(super) fn new(table: &'a Combinations<N>) -> Self {
         Self {
             table,
             by_hash: HashTable::new(),
@@ -32,24 +30,29 @@ impl<'a> KnownMixes<'a> {
         }
     }
 
-    /// Returns the ordinal of what a row says of how it was paid.
+    /// Returns the ordinal of what a row says, by its hash, or 0 if it says nothing; `values_of` returns the
+    /// values of its first dimensions.
     #[inline]
-    pub(super) fn ordinal(&mut self, row: &Transaction<'_>) -> u32 {
-        if row.mix == 0 {
+    pub(super) fn ordinal(
+        &mut self,
+        hash: u64,
+        values_of: impl FnOnce(usize) -> Vec<Value>,
+    ) -> u32 {
+        if hash == 0 {
             return UNSAID;
         }
-        let is_same = |known: &ByHash| known.hash == row.mix;
-        match self.by_hash.find(row.mix, is_same) {
+        let is_same = |known: &ByHash| known.hash == hash;
+        match self.by_hash.find(hash, is_same) {
             Some(known) => known.ordinal,
-            None => self.learn(row),
+            None => self.learn(hash, values_of),
         }
     }
 
     #[cold]
-    fn learn(&mut self, row: &Transaction<'_>) -> u32 {
+    fn learn(&mut self, hash: u64, values_of: impl FnOnce(usize) -> Vec<Value>) -> u32 {
         let dimensions = self.table.dimensions();
-        let values = values_of(row, dimensions);
-        if dimensions < DIMENSIONS {
+        let values = values_of(dimensions);
+        if dimensions < N {
             if let Some(ordinal) = self.by_values.get(&values) {
                 return *ordinal;
             }
@@ -58,7 +61,6 @@ impl<'a> KnownMixes<'a> {
             return ordinal;
         }
         let ordinal = self.table.ordinal_of(values);
-        let hash = row.mix;
         self.by_hash
             .insert_unique(hash, ByHash { hash, ordinal }, |known| known.hash);
         ordinal

@@ -1,0 +1,110 @@
+//! `GET /v1/stores/{id}/demographics`: who pays at a store.
+
+use nightshard_format::{
+    calendar::Period,
+    record::{Attribute, Label, Labels},
+};
+
+use super::{
+    Lookup,
+    asked_period::AskedPeriod,
+    check_length,
+    parameters::Parameters,
+    places::write_id,
+    protected::{write_covered, write_suppressed},
+};
+use crate::{
+    demographics::{Cell, Demographics},
+    json::Json,
+    problem::{Problem, Result},
+    series::Series,
+};
+
+/// What a request for demographics asks.
+#[derive(Debug)]
+pub(super) struct Query {
+    asked: AskedPeriod,
+}
+
+impl Query {
+    /// Takes the parameters.
+    pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
+        let days = lookup.served.transactions()?.days;
+        let asked = AskedPeriod::take(parameters, days)?;
+        if asked.window.cuts_months() {
+            let name = match asked.period {
+                Period::Range(_) => "min_date",
+                _ => "period",
+            };
+            let detail = "demographics are of whole months: of one, a quarter, a year or all";
+            return Err(Problem::parameter(name, detail).into());
+        }
+        Ok(Self { asked })
+    }
+
+    /// Writes the answer.
+    pub(super) fn write(&self, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
+        let transactions = lookup.served.transactions()?;
+        let (window, privacy) = (&self.asked.window, transactions.privacy);
+        let found = Demographics::of(series, window, privacy, lookup.work)?;
+        let json = &mut *lookup.json;
+        json.begin_object();
+        write_id(json, series.subject());
+        self.asked.write(json);
+        json.members(&transactions.currency);
+        write_covered(json, found.covered);
+        json.key("count").integer(found.all.count);
+        json.key("sum").integer(found.all.sum);
+        json.key("rows").begin_array();
+        for (labels, cell) in &found.cells {
+            check_length(json)?;
+            json.begin_object();
+            write_labels(json, labels);
+            write_cell(json, cell, &found);
+            json.end_object();
+        }
+        json.end_array();
+        json.end_object();
+        Ok(())
+    }
+}
+
+/// Writes the attributes of a cell, and which of them are null because it has any value of them.
+fn write_labels(json: &mut Json, labels: &Labels<&[u8]>) {
+    let mut merged = Vec::new();
+    for (attribute, label) in Attribute::ALL.into_iter().zip(labels) {
+        let name = attribute.as_str();
+        json.key(name);
+        match label {
+            Label::Text(text) => json.bytes(text),
+            Label::Unknown => json.null(),
+            Label::Merged => {
+                json.null();
+                merged.push(name);
+            }
+        }
+    }
+    if !merged.is_empty() {
+        json.key("merged").begin_array();
+        merged.into_iter().for_each(|name| json.string(name));
+        json.end_array();
+    }
+}
+
+fn write_cell(json: &mut Json, cell: &Cell, all: &Demographics<'_>) {
+    let [of_count, of_sum] = cell.rows.shares_of(all.all);
+    json.key("count").integer(cell.rows.count);
+    json.key("sum").integer(cell.rows.sum);
+    json.key("mean").float(cell.rows.mean());
+    json.key("cards").optional_integer(cell.cards);
+    json.key("count_share").float(of_count);
+    json.key("sum_share").float(of_sum);
+    json.key("market_count_share").float(cell.market_share);
+    write_suppressed(
+        json,
+        &[
+            ("cards", cell.cards.is_none()),
+            ("market_count_share", cell.market_share.is_none()),
+        ],
+    );
+}
