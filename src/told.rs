@@ -40,7 +40,8 @@ pub(crate) fn describe(report: &AtomsReport) -> String {
         }
         (Some(id), None) if report.are_input => {
             format!(
-                "atoms of generation {id} are kept; of rows that came late some are in no protected answer"
+                "atoms of generation {id} are kept: rows that came late, were taken back or moved since are in \
+                 protected answers as they were"
             )
         }
         (Some(id), None) => format!("atoms of generation {id} are kept"),
@@ -71,6 +72,6 @@ mod tests {
         );
         let kept = "atoms of generation 2018-01-31-0123456789ab are kept";
         assert_eq!(said(true, None, false), kept);
-        assert!(said(true, None, true).starts_with(&format!("{kept}; ")));
+        assert!(said(true, None, true).starts_with(&format!("{kept}: ")));
     }
 }

@@ -350,7 +350,7 @@ async fn told_before(
     let Some(uri) = &args.atoms_from else {
         return told::read(repository, base).await;
     };
-    let other = Repository::open(uri, &config.storage).await?;
+    let other = Repository::open_or_create(uri, &config.storage).await?;
     let base = other.base().await?;
     told::read(&other, &base).await
 }

@@ -170,6 +170,37 @@ fn late_rows_change_no_atom_that_was_told_and_the_manifest_says_what_was_kept() 
 }
 
 #[test]
+fn months_that_had_ended_are_not_forgotten() {
+    let nights = Nights::new();
+    for last in [28, 3] {
+        let january = until(0).chain((1..=last).map(|day| (2, day)));
+        nights.build_json(&rows(january), &["--fresh-atoms"]);
+        let current = nights.repository.current();
+        let back = ["--as-of", "2018-01-20"];
+        let outcome = nights.build(&rows(until(3)), &back);
+        outcome.failed(
+            1,
+            &[
+                "--as-of: 2018-01-20 is before 2018-02",
+                &current,
+                "--fresh-atoms",
+            ],
+        );
+        assert_eq!(nights.repository.current(), current);
+    }
+    // Of a month that has just ended no atom is left to go on from.
+    nights.build_json(&rows(until(28)), &["--fresh-atoms"]);
+    let outcome = nights.build(&rows(until(28)), &["--as-of", "2018-02-20"]);
+    outcome.failed(2, &["--as-of: 2018-02-20 is before 2018-02-28"]);
+    nights.build_json(
+        &rows(until(28)),
+        &["--as-of", "2018-02-20", "--fresh-atoms"],
+    );
+    let earlier = nights.build_json(&rows(until(28)), &["--as-of", "2018-02-10"]);
+    assert_eq!(earlier["atoms"]["changed"], Value::Null);
+}
+
+#[test]
 fn a_build_says_whose_atoms_it_keeps_or_why_none() {
     let nights = Nights::new();
     let afresh = "protected answers start afresh";

@@ -21,7 +21,7 @@ PAID = """
         CASE WHEN count({foreign_rows}) > 0 THEN count(*) FILTER ({foreign_rows}) END AS foreign_count,
         count(*) FILTER ({flagged}) AS flagged_count,
     FROM payments JOIN stores USING (store)
-    WHERE card IS NOT NULL AND category IS DISTINCT FROM $sensitive
+    WHERE card IS NOT NULL AND stores.category IS DISTINCT FROM $sensitive
     GROUP BY card
 """
 FOREIGN = ("CASE WHEN lower(is_foreign) IN ('true', 't', 'yes', 'y', '1') THEN true "

@@ -13,7 +13,7 @@ use super::{
     places::{Leaf, Places},
     row::StoreOrdinal,
 };
-use crate::Result;
+use crate::{Error, Result};
 
 /// The months of a place or the market: their totals and their records.
 pub type Months = BTreeMap<Month, (AtomTotals, Vec<u8>)>;
@@ -35,13 +35,22 @@ impl<'a> Frozen<'a> {
     /// where they were: their rows of that month may be in atoms there.
     ///
     /// # Errors
-    /// [`crate::Error::Internal`] if a key is of no leaf.
+    /// [`crate::Error::Option`] if the build is for a day of a month that had ended when they were told, which
+    /// would be forgotten; [`crate::Error::Internal`] if a key is of no leaf.
     pub fn new<'s>(
         told: &'a ToldAtoms,
         (first, as_of): (Month, Day),
         places: &mut Places,
         stores: impl IntoIterator<Item = (&'s [u8], StoreOrdinal)>,
     ) -> Result<Self> {
+        if as_of < told.as_of && told.open_month() != Some(as_of.month()) {
+            let problem = format!(
+                "{as_of} is before {}, up to which generation {} tells whole months: they would be told \
+                 anew, with what came late; --fresh-atoms does that, at the price of privacy",
+                told.as_of, told.generation
+            );
+            return Err(Error::option("--as-of", problem));
+        }
         let mut frozen = Self {
             told,
             as_of,

@@ -156,7 +156,11 @@ impl Site for Machines {
         let note_of = |left: usize| if left == 0 { &note[..] } else { &[] };
         let packs = &self.config.pack;
         let mut own = [&["--as-of", &day], note_of(packs.len())].concat();
-        if let Some(served) = &self.config.publish_to {
+        let says_whose_atoms =
+            |given: &String| ["--atoms-from", "--fresh-atoms"].contains(&&**given);
+        if let Some(served) = &self.config.publish_to
+            && !self.config.build.iter().any(says_whose_atoms)
+        {
             // Nothing is ever current where builds go.
             own.extend(["--atoms-from", served]);
         }

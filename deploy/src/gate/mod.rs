@@ -78,6 +78,8 @@ impl Repository {
                 let good = (its, good);
                 match self.sample(candidate, good, &dataset, keys_max).await? {
                     Ok(sample) => samples.push(sample),
+                    // The shard may have been read before, for what it says of the market.
+                    Err(check) if unread.contains(&check) => {}
                     Err(check) => unread.push(check),
                 }
             }

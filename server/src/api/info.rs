@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use nightshard_format::{
+    manifest::InputRole,
     payer::is_about_customers,
-    record::{CATALOG, EntityKind, RankBy, Ranking},
+    record::{CATALOG, CUSTOMERS, EntityKind, RankBy, Ranking},
     shard::Span,
 };
 
@@ -43,7 +44,9 @@ pub(super) fn write_generation(parameters: Parameters<'_>, lookup: &mut Lookup<'
     if is_whole && !manifest.packed.is_empty() {
         json.key("packed").value(&manifest.packed);
     }
-    json.key("inputs").integer(manifest.inputs.len() as u64);
+    let inputs = manifest.inputs.iter();
+    let inputs = inputs.filter(|input| input.role() != Some(InputRole::Customers));
+    json.key("inputs").integer(inputs.count() as u64);
     let configuration = manifest.configuration.iter();
     // Which rows are flagged, say, is for who watches customers.
     let shown: BTreeMap<_, _> = configuration
@@ -53,9 +56,16 @@ pub(super) fn write_generation(parameters: Parameters<'_>, lookup: &mut Lookup<'
     if let Some(transactions) = &manifest.transactions {
         json.key("card_key").string(&transactions.card_key);
     }
-    json.key("shards").integer(manifest.shards.len() as u64);
+    // What came of customers in a night is for who watches them, too.
+    let shards = || {
+        manifest
+            .shards
+            .iter()
+            .filter(|shard| shard.dataset != CUSTOMERS)
+    };
+    json.key("shards").integer(shards().count() as u64);
     // No overflow: each is the length of a file that is mapped.
-    let size_bytes: u64 = manifest.shards.iter().map(|shard| shard.size_bytes).sum();
+    let size_bytes: u64 = shards().map(|shard| shard.size_bytes).sum();
     json.key("size_bytes").integer(size_bytes);
     json.end_object();
     Ok(())
