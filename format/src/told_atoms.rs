@@ -137,7 +137,9 @@ impl ToldAtoms {
         months.filter_map(|totals| Some((*totals, self.record(totals.month, key)?)))
     }
 
-    fn record(&self, month: Month, key: &[u8]) -> Option<&[u8]> {
+    /// Returns the record of a place or the market in a month, if it has one.
+    #[must_use]
+    pub fn record(&self, month: Month, key: &[u8]) -> Option<&[u8]> {
         self.months.get(&month)?.get(key).map(Vec::as_slice)
     }
 }

@@ -88,6 +88,11 @@ impl Nights {
 
     /// Returns the atoms of the market in a month.
     fn market(&self, span: &str) -> Value {
+        self.told(span)["groups"].take()
+    }
+
+    /// Returns what is told of the market in a month.
+    fn told(&self, span: &str) -> Value {
         let key = "6d61726b65747300616c6c";
         let record = [
             "--dataset",
@@ -99,8 +104,8 @@ impl Nights {
             "--span",
             span,
         ];
-        let shown = self.repository.run("inspect", &record).succeeded().json();
-        shown["value"]["atoms"]["groups"].clone()
+        let mut shown = self.repository.run("inspect", &record).succeeded().json();
+        shown["value"]["atoms"].take()
     }
 }
 
@@ -167,6 +172,27 @@ fn late_rows_change_no_atom_that_was_told_and_the_manifest_says_what_was_kept() 
     nights.build_json(&ended, &[]);
     assert_eq!(nights.market("2018-02").as_array().unwrap()[..7], now[..]);
     nights.repository.run("verify", &["--quiet"]).succeeded();
+}
+
+#[test]
+fn a_new_card_on_days_that_were_told_is_no_card_of_theirs() {
+    let nights = Nights::new();
+    nights.build_json(&rows(until(5)), &[]);
+    let cards = nights.told("2018-02")["cards"].take();
+    let late = row("late", 40, (2, 2)).replace(",s40,", ",s3,");
+    let second = nights.build_json(&(rows(until(5)) + &late), &[]);
+    assert_eq!(second["atoms"]["are_input"], true);
+    assert_eq!(nights.told("2018-02")["cards"], cards);
+    // Where it buys on days that were not told, too, it is a card of these no more than before.
+    let again = row("again", 40, (2, 7)).replace(",s40,", ",s3,");
+    nights.build_json(&(rows(until(8)) + &late + &again), &[]);
+    assert_eq!(nights.told("2018-02")["cards"], cards);
+    nights.repository.run("verify", &["--quiet"]).succeeded();
+    // Without what came late it is one of the new atom.
+    let fresh = Nights::new();
+    fresh.build_json(&rows(until(5)), &[]);
+    fresh.build_json(&(rows(until(8)) + &again), &[]);
+    assert_ne!(fresh.told("2018-02")["cards"], cards);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use super::shard_set::{ShardSet, Staged, Staging};
 use crate::{
     Result,
     kernel::{
+        atom_cards::{self, PlaceAtomCards},
         frozen::{Frozen, Months},
         leaf_month::Totals,
         place_atoms::PlaceAtoms,
@@ -29,8 +30,8 @@ pub struct ToTell<'a> {
     pub places: &'a Places,
     /// Their atoms.
     pub atoms: &'a PlaceAtoms,
-    /// The cards in these, of each place by day.
-    pub cards: &'a [Vec<AtomCards>],
+    /// The cards in these, of each place.
+    pub cards: &'a [PlaceAtomCards],
     /// What was told before.
     pub frozen: Option<&'a Frozen<'a>>,
 }
@@ -41,7 +42,7 @@ pub struct WrittenAtoms {
     pub staged: Vec<Staged>,
     /// What is told of each place in all, if anything.
     pub totals: Vec<Option<Totals>>,
-    /// Whether months that had ended are told otherwise than the rows alone would have it.
+    /// Whether something is told otherwise than the rows alone would have it.
     pub differs: bool,
 }
 
@@ -59,7 +60,7 @@ impl ToTell<'_> {
         let mut value = Vec::new();
         for (key, place) in self.keys() {
             let mut months = match place {
-                Some(place) => self.months(place)?,
+                Some(place) => self.months(&key, place, &mut differs)?,
                 None => Months::new(),
             };
             if let Some(frozen) = self.frozen {
@@ -119,24 +120,45 @@ impl ToTell<'_> {
         .unwrap_or_default()
     }
 
-    /// Returns the months of a place, as its rows have them.
-    fn months(&self, place: usize) -> Result<Months> {
-        let mut rest = &self.cards[place][..];
+    /// Returns the months of a place as its rows have them, but for cards of atoms that were told before.
+    fn months(&self, key: &[u8], place: usize, differs: &mut bool) -> Result<Months> {
+        let goes_on = self.frozen.and_then(Frozen::month);
+        let mut rest = &self.cards[place].all[..];
         let mut months = Months::new();
         for (month, groups) in self.atoms.months(place) {
             let of_month = rest.partition_point(|it| it.day <= month.days().last);
             let (of_month, later) = rest.split_at(of_month);
             rest = later;
-            let totals = totals(month, &groups, of_month);
-            let record = AtomMonth {
-                groups,
-                cards: of_month.to_vec(),
+            let cards = match self.frozen.filter(|_| goes_on == Some(month)) {
+                Some(frozen) => self.cards_beside(frozen, key, place, differs)?,
+                None => None,
             };
+            let cards = cards.unwrap_or_else(|| of_month.to_vec());
+            let totals = totals(month, &groups, &cards);
+            let record = AtomMonth { groups, cards };
             let mut value = Vec::new();
             record.encode(month, &mut value)?;
             months.insert(month, (totals, value));
         }
         Ok(months)
+    }
+
+    /// Returns the cards of the month that goes on, if atoms that were told before had others then: those, and
+    /// the cards that are in new atoms alone.
+    fn cards_beside(
+        &self,
+        frozen: &Frozen<'_>,
+        key: &[u8],
+        place: usize,
+        differs: &mut bool,
+    ) -> Result<Option<Vec<AtomCards>>> {
+        let told = frozen.cards_told(key)?;
+        let now = &self.cards[place];
+        if told == now.in_told {
+            return Ok(None);
+        }
+        *differs = true;
+        Ok(Some(atom_cards::sum(&told, &now.in_new)))
     }
 }
 

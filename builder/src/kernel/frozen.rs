@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use nightshard_format::{
     calendar::{Day, Month},
-    record::{AtomTotals, LeafAtom, LeafRecord},
+    record::{AtomCards, AtomMonth, AtomTotals, LeafAtom, LeafRecord},
     told_atoms::ToldAtoms,
 };
 
@@ -101,6 +101,33 @@ impl<'a> Frozen<'a> {
             .filter(|_| self.month() == Some(month));
         let atoms = record.into_iter().flat_map(|record| &record.atoms);
         atoms.map(atom).collect()
+    }
+
+    /// Returns whether an atom of a leaf was told that ends on a day of the month that goes on, or later.
+    #[must_use]
+    pub fn has_told(&self, leaf: Leaf, day: Day) -> bool {
+        let record = self.leaves.get(&leaf);
+        let record = record.filter(|_| self.month() == Some(day.month()));
+        let last = record.and_then(|record| record.atoms.last());
+        last.is_some_and(|atom| day <= atom.days.last)
+    }
+
+    /// Returns the cards that a key's atoms of the month that goes on were told to have, up to this build's last
+    /// business day.
+    ///
+    /// # Errors
+    /// [`crate::Error::Format`] if the record is damaged.
+    pub fn cards_told(&self, key: &[u8]) -> Result<Vec<AtomCards>> {
+        let Some(month) = self.month() else {
+            return Ok(Vec::new());
+        };
+        let record = self.told.record(month, key);
+        let record = record
+            .map(|bytes| AtomMonth::parse(month, bytes))
+            .transpose()?;
+        let mut cards = record.map_or(Vec::new(), |record| record.cards);
+        cards.retain(|cards| cards.day <= self.as_of);
+        Ok(cards)
     }
 
     /// Returns the stores whose rows of a month may be in what was told of a leaf.

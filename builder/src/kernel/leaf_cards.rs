@@ -162,8 +162,8 @@ impl PlaceCounts for LeavesCounts {
             PlaceCount::AloneInMarket => {
                 alone.entry(month).or_default().in_market += rows.unsigned_abs();
             }
-            // Leaves are asked for neither.
-            PlaceCount::Second | PlaceCount::Cohort => {}
+            // Leaves are asked for none of these.
+            PlaceCount::Second | PlaceCount::Cohort | PlaceCount::InTold | PlaceCount::InNew => {}
         }
     }
 

@@ -129,8 +129,11 @@ impl PlaceCounts for PlaceDistances {
             PlaceCount::BuyerLess => (CountKind::Buyers, -rows),
             PlaceCount::Second => (CountKind::Second, rows),
             PlaceCount::Cohort => (CountKind::Cohorts, rows),
-            // Only what makes atoms asks who bought nowhere else.
-            PlaceCount::AloneInRegion | PlaceCount::AloneInMarket => return,
+            // Only what makes atoms asks these.
+            PlaceCount::AloneInRegion
+            | PlaceCount::AloneInMarket
+            | PlaceCount::InTold
+            | PlaceCount::InNew => return,
         };
         counts.add_count(kind, row.at(), count);
     }

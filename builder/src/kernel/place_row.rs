@@ -25,10 +25,14 @@ pub(super) enum PlaceCount {
     AloneInRegion,
     /// Buyers of a month in no other leaf.
     AloneInMarket,
+    /// Cards in atoms that were told before, by the first of these in the month.
+    InTold,
+    /// Cards in atoms of the month of which none was told before.
+    InNew,
 }
 
 impl PlaceCount {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Card,
         Self::BuyerMore,
         Self::BuyerLess,
@@ -36,6 +40,8 @@ impl PlaceCount {
         Self::Cohort,
         Self::AloneInRegion,
         Self::AloneInMarket,
+        Self::InTold,
+        Self::InNew,
     ];
 }
 
@@ -48,8 +54,8 @@ impl PlaceCount {
 pub struct PlaceRow(u64);
 
 const COUNT_SHIFT: u32 = 32;
-const COUNT_MASK: u64 = 7;
-const PLACE_SHIFT: u32 = 35;
+const COUNT_MASK: u64 = 15;
+const PLACE_SHIFT: u32 = 36;
 const _: () = assert!(super::places::PLACES_MAX - 1 <= u64::MAX >> PLACE_SHIFT);
 
 impl PlaceRow {

@@ -60,7 +60,7 @@ pub enum Part {
 }
 
 /// There are fewer places than this.
-pub(super) const PLACES_MAX: u64 = 1 << 29;
+pub(super) const PLACES_MAX: u64 = 1 << 28;
 
 /// Stores of the same places.
 pub type Leaf = u32;
@@ -89,7 +89,7 @@ impl Places {
     /// Finds the places of stores, given with their region and category where these are known.
     ///
     /// # Errors
-    /// [`Error::Internal`] if there are 2^29 places.
+    /// [`Error::Internal`] if there are 2^28 places.
     pub fn of<'a>(
         stores: impl IntoIterator<Item = (StoreOrdinal, Option<&'a str>, Option<&'a str>)>,
     ) -> Result<Self> {
@@ -126,7 +126,7 @@ impl Places {
             places.add_up(leaf, stores);
         }
         if places.list.len() as u64 >= PLACES_MAX {
-            return Err(Error::Internal("there are 2^29 places".into()));
+            return Err(Error::Internal("there are 2^28 places".into()));
         }
         Ok(places)
     }

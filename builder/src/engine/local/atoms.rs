@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use nightshard_format::{
     calendar::{Day, Month},
-    record::{AtomCards, STORES},
+    record::STORES,
 };
 
 use super::{
@@ -17,7 +17,7 @@ use crate::{
     emit::{CellCards, LeafAtoms, LeafMonths, LeafStore, OpenMonth, Stay, ToTell, Written},
     exchange::Exchanged,
     kernel::{
-        atom_cards::{self, AtomCardsSink},
+        atom_cards::{self, AtomCardsSink, PlaceAtomCards},
         even_partitions::EvenPartitions,
         frozen::Frozen,
         hiding::Hiding,
@@ -63,7 +63,12 @@ impl Engine<'_> {
         let atoms = add_up(places, made, hiding, stores.as_of);
         let of_places = atom_cards::partitions(places);
         let sinks = self.each_card(card_days, places, true, || {
-            AtomCardsSink::new(places, &atoms.cells, self.place_outbox(of_places.count()))
+            AtomCardsSink::new(
+                places,
+                &atoms.cells,
+                frozen,
+                self.place_outbox(of_places.count()),
+            )
         })?;
         let of_atoms = sinks.into_iter().map(AtomCardsSink::finish).collect();
         let cards = self.cards_of_atoms(&Exchanged::new(of_atoms)?, of_places)?;
@@ -119,12 +124,12 @@ impl Engine<'_> {
         Ok((made, counted))
     }
 
-    /// Returns the cards of every place and the market, by day.
+    /// Returns the cards of every place and the market.
     fn cards_of_atoms(
         &self,
         cards: &Exchanged<PlaceRow>,
         partitions: EvenPartitions,
-    ) -> Result<Vec<Vec<AtomCards>>> {
+    ) -> Result<Vec<PlaceAtomCards>> {
         let mut of_places = Vec::new();
         let take =
             |partition: u16| atom_cards::take(cards, partition, partitions, self.shares.partition);
