@@ -27,6 +27,7 @@ mod search;
 pub mod seeds;
 pub mod shard_file;
 mod targets;
+mod values;
 
 pub use targets::{Outcome, TARGETS, Target};
 

@@ -7,8 +7,7 @@ use nightshard_format::{
     shard::{Identity, Samples, Shard, ShardWriter, Span},
 };
 
-/// How many kinds of value there are; the first byte of an input says which it is read as.
-pub const KINDS: u8 = 5;
+use crate::values::LEN_KINDS;
 
 /// Keys that seeds hold, to be looked for whatever has become of them.
 #[must_use]
@@ -157,8 +156,8 @@ pub fn values() -> Vec<Vec<u8>> {
         let shard = Shard::open(file).expect("golden files are right");
         for record in shard.iter() {
             let record = record.expect("golden files are right");
-            for kind in 0..KINDS {
-                let mut value = vec![kind];
+            for kind in 0..LEN_KINDS {
+                let mut value = vec![u8::try_from(kind).expect("there are few")];
                 value.extend_from_slice(record.value.stored());
                 values.push(value);
             }

@@ -4,14 +4,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use nightshard_format::{
     Error,
-    calendar::{Day, DayRange, Month},
-    histogram::FineHistogram,
     manifest::Manifest,
-    record::{MonthRecord, Postings, Ranking, SideSeries, Summary},
     shard::{Search, Searched, Shard, Value},
 };
 
-use crate::{mutate, rng::Rng, search, seeds};
+use crate::{mutate, rng::Rng, search, seeds, values};
 
 /// What became of an input, so that drivers without coverage know whether one is new.
 pub type Outcome = u64;
@@ -51,7 +48,7 @@ pub const TARGETS: [Target; 5] = [
     },
     Target {
         name: "values",
-        run: values,
+        run: values::run,
         seeds: seeds::values,
         mutate: mutate::bytes,
     },
@@ -182,75 +179,8 @@ fn manifest(data: &[u8]) -> Outcome {
     }
 }
 
-/// Reads a value as each of the kinds of record, and all that such a record can be asked.
-fn values(data: &[u8]) -> Outcome {
-    let Some((kind, value)) = data.split_first() else {
-        return 0;
-    };
-    let read = match kind % seeds::KINDS {
-        0 => month(value),
-        1 => Summary::parse(value).map(|summary| summary.statistics().count),
-        2 => Ranking::parse(value).map(|ranking| {
-            let ids = (0..=ranking.len().min(1_000)).map_while(|at| ranking.get(at));
-            ids.count() as u64
-        }),
-        3 => Postings::new(value).try_fold(0, |count, posting| posting.map(|_| count + 1)),
-        _ => side_series(value),
-    };
-    read.map_or_else(|error| outcome(&error), |read| read.leading_zeros().into())
-}
-
-fn month(value: &[u8]) -> Result<u64, Error> {
-    let month = Month::new(2018, 3).expect("there was such a month");
-    let days = month.days();
-    let record = MonthRecord::parse(month, value)?;
-    let is_right = record.verify();
-    let mut bins = FineHistogram::new();
-    let mut count = 0_u64;
-    let second = Day(days.first.0 + 1);
-    let part = DayRange {
-        first: second,
-        last: days.last,
-    };
-    let mut read = || -> Result<u64, Error> {
-        record.visit_days(days, |_day, totals| {
-            count = count.saturating_add(totals.count)
-        })?;
-        record.add_bins(days, &mut bins)?;
-        record.add_bins(part, &mut bins)?;
-        record.cards_since(part, second)?;
-        record.buyers_since(part, second)?;
-        record.visit_hours(part, |_day, _hour| ())?;
-        record.visit_mixes(|_row| ())?;
-        record.buyers_since(days, Day(days.first.0 - 7))?;
-        record.cards_since(days, Day(days.first.0 - 7))
-    };
-    let cards = read();
-    is_right?;
-    assert_eq!(
-        count,
-        record.statistics().count,
-        "a verified month does not add up"
-    );
-    cards.map(|cards| cards ^ record.cards())
-}
-
-/// Reads a side series; one that is right ascends.
-fn side_series(value: &[u8]) -> Result<u64, Error> {
-    let series = SideSeries::parse(value)?;
-    let mut days: Vec<Day> = Vec::new();
-    series.visit(|day, value| {
-        assert!(value.is_finite());
-        days.push(day);
-    })?;
-    assert_eq!(days.len(), series.len_values());
-    assert!(days.is_sorted_by(|before, day| before < day));
-    assert_eq!(days.last(), Some(&series.days()?.last));
-    Ok(days.len() as u64)
-}
-
 /// Tells errors apart by what they say, but not by the numbers in it.
-fn outcome(error: &Error) -> Outcome {
+pub(crate) fn outcome(error: &Error) -> Outcome {
     let mut hasher = DefaultHasher::new();
     let said = error.to_string();
     let words = said.chars().filter(|letter| !letter.is_ascii_hexdigit());
