@@ -12,18 +12,7 @@ import nightshard
 import pytest
 
 
-DATASETS = [
-    "benchmarks",
-    "catalog",
-    "categories",
-    "loyalty",
-    "markets",
-    "rankings",
-    "region_categories",
-    "regions",
-    "search",
-    "stores",
-]
+DATASETS = ["atoms", "benchmarks", "catalog", "loyalty", "rankings", "search", "stores"]
 
 
 def test_the_selected_generation_is_opened(repository: Path) -> None:
