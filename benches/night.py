@@ -76,7 +76,7 @@ class Scenario:
 
     def __init__(self, nightshard, folder, uri, name, year):
         self.nightshard, self.uri = nightshard, f"{uri}-{name}"
-        self.local = folder / "local"
+        self.local = folder / f"local-{name}"
         self.build([year])
         nightshard.run("publish", self.local, self.uri)
         self.caches = [folder / f"cache-{name}-{at}" for at in range(3)]

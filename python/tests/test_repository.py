@@ -12,19 +12,7 @@ import nightshard
 import pytest
 
 
-DATASETS = [
-    "benchmarks",
-    "catalog",
-    "categories",
-    "demographics",
-    "loyalty",
-    "markets",
-    "rankings",
-    "region_categories",
-    "regions",
-    "search",
-    "stores",
-]
+DATASETS = ["atoms", "benchmarks", "catalog", "demographics", "loyalty", "rankings", "search", "stores"]
 
 
 def test_the_selected_generation_is_opened(repository: Path) -> None:

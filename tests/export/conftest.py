@@ -46,6 +46,13 @@ def odd_rows():
     return rows
 
 
+def build(folder, k, repository):
+    """Builds the payments so that `k` cards hide each other in what is told of places and the market."""
+    (folder / "nightshard.toml").write_text(f"[privacy]\nk = {k}\n")
+    run("build", "--input", "payments.csv", "odd.csv", "--stores", "stores.csv", "--as-of", AS_OF,
+        "--config", "nightshard.toml", "--output", repository, "--quiet", cwd=folder)
+
+
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     """A folder with payments, what is known of stores, a table to pack, and their repository."""
@@ -69,8 +76,7 @@ def folder(tmp_path_factory):
         writer = csv.DictWriter(file, stores[0].keys())
         writer.writeheader()
         writer.writerows(stores)
-    run("build", "--input", "payments.csv", "odd.csv", "--stores", "stores.csv", "--as-of", AS_OF,
-        "--output", "repository", "--quiet", cwd=folder)
+    build(folder, 1, "repository")
     (folder / "prices.csv").write_bytes(
         b'sku,name\nsku-1,milk\n"a ""b"", c",\n,empty key\nsku-2,caf\xc3\xa9\n\xff\xfe,\xf0\x9f\n'
     )

@@ -154,10 +154,10 @@ def check(subject, dice, k, stores):
 
 
 def test_benchmarks_are_those_of_the_rows(subject, dice):
-    counted = check(subject, dice, 10, subject.stores[:120])
+    counted = check(subject, dice, 1, subject.stores[:120])
     assert counted["incomplete"] > 0
     if subject.query("FROM stores SELECT count(region) AS known")[0]["known"]:
-        assert counted["hidden"] > 0
+        assert counted["told"] > 0 or len(subject.stores) < 100
     else:
         assert set(counted) == {"no_region", "incomplete"}
 
