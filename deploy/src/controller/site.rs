@@ -156,10 +156,12 @@ impl Site for Machines {
         let note_of = |left: usize| if left == 0 { &note[..] } else { &[] };
         let packs = &self.config.pack;
         let mut own = [&["--as-of", &day], note_of(packs.len())].concat();
-        let says_whose_atoms =
-            |given: &String| ["--atoms-from", "--fresh-atoms"].contains(&&**given);
         if let Some(served) = &self.config.publish_to
-            && !self.config.build.iter().any(says_whose_atoms)
+            && !self
+                .config
+                .build
+                .iter()
+                .any(|given| says_whose_atoms(given))
         {
             // Nothing is ever current where builds go.
             own.extend(["--atoms-from", served]);
@@ -262,10 +264,42 @@ impl Site for Machines {
     }
 }
 
+/// Returns whether an argument of a build is an option, with or without its value, for the atoms to go on from.
+fn says_whose_atoms(argument: &str) -> bool {
+    let option = argument
+        .split_once('=')
+        .map_or(argument, |(option, _)| option);
+    ["--atoms-from", "--fresh-atoms"].contains(&option)
+}
+
 /// Returns what can be compared with: damage is no reason not to judge by what is left.
 fn usable<T>(read: Result<T>) -> Result<Option<T>> {
     match read {
         Err(error) if error.kind() == ErrorKind::Data => Ok(None),
         read => read.map(Some),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::says_whose_atoms;
+
+    #[test]
+    fn options_for_atoms_are_known_with_their_values_and_apart() {
+        for given in [
+            "--atoms-from",
+            "--atoms-from=s3://bucket/served",
+            "--fresh-atoms",
+        ] {
+            assert!(says_whose_atoms(given), "{given}");
+        }
+        for other in [
+            "--atoms",
+            "--atoms-from-elsewhere",
+            "s3://bucket/--atoms-from",
+            "--output",
+        ] {
+            assert!(!says_whose_atoms(other), "{other}");
+        }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn records() -> Vec<(&'static [u8], Span, Vec<u8>)> {
             "2018-01",
             &[cell(OTHERS, 4, 100, 2), cell(YOUNG, 10, 900, 3)],
         ),
-        ("2018-02", &[cell(OF_AGE, 1, -50, 1), cell(YOUNG, 5, 50, 4)]),
+        ("2018-02", &[cell(YOUNG, 5, 50, 4), cell(OF_AGE, 1, -50, 1)]),
     ];
     let mut records = Vec::new();
     for (month, cells) in months {
