@@ -6,6 +6,9 @@ use crate::{
     resource,
 };
 
+/// Something that may be an id as well as a number.
+const ANY: &str = "1";
+
 /// Returns a path with something in the place of each parameter.
 fn filled(path: &str, with: &str) -> String {
     let fill = |segment| match parameter_of(segment) {
@@ -22,7 +25,7 @@ fn paths_of_server() -> BTreeSet<String> {
     let of_server = OF_SERVER.iter().map(|(name, _)| format!("/{name}"));
     let paths = counted.chain(info).chain(of_server);
     paths
-        .filter(|path| Route::parse(&filled(path, "x")).is_some())
+        .filter(|path| Route::parse(&filled(path, ANY)).is_some())
         .map(|path| filled(&path, "{}"))
         .collect()
 }
@@ -32,7 +35,7 @@ fn the_document_has_the_paths_and_methods_of_the_server_and_no_others() {
     let document = compose().unwrap();
     let paths = document["paths"].as_object().unwrap();
     for (path, item) in paths {
-        let target = filled(path, "x");
+        let target = filled(path, ANY);
         let route = Route::parse(&target).unwrap_or_else(|| panic!("{path}"));
         let methods: Vec<_> = item.as_object().unwrap().keys().collect();
         let expected = match route.methods() {

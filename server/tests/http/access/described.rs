@@ -17,7 +17,12 @@ const PLACES: [(&str, &str); 4] = [
 fn filled(path: &str) -> String {
     let replace = |path: String, (from, to): (&str, &str)| path.replace(from, to);
     let path = PLACES.into_iter().fold(path.to_owned(), replace);
-    path.replace(['{', '}'], "")
+    // What it names is looked for after parameters are: it need not be there.
+    let any = |segment| match segment {
+        "{pseudonym}" | "{dataset}" | "{key}" => "1",
+        _ => segment,
+    };
+    path.split('/').map(any).collect::<Vec<_>>().join("/")
 }
 
 /// Returns what a reference names; anything else is itself.
