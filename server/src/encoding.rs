@@ -71,15 +71,21 @@ impl Encoding {
             return Ok((body, Self::Identity));
         }
         work.spend(body.len() as u64 * self.byte_ns())?;
-        let encoded = match self {
-            Self::Gzip => gzip(&body),
-            _ => zstd::bulk::compress(&body, 1),
-        };
-        // Compressing memory into memory fails for want of memory only.
-        Ok(match encoded {
-            Ok(encoded) if encoded.len() < body.len() => (encoded, self),
-            _ => (body, Self::Identity),
+        Ok(match self.compress(&body) {
+            Some(encoded) => (encoded, self),
+            None => (body, Self::Identity),
         })
+    }
+
+    /// Compresses a body, or returns `None` where that does not make it shorter.
+    pub(crate) fn compress(self, body: &[u8]) -> Option<Vec<u8>> {
+        // Compressing memory into memory fails for want of memory only.
+        let encoded = match self {
+            Self::Identity => None,
+            Self::Gzip => gzip(body).ok(),
+            Self::Zstd => zstd::bulk::compress(body, 1).ok(),
+        };
+        encoded.filter(|encoded| encoded.len() < body.len())
     }
 
     /// Estimates the time to encode a byte, in nanoseconds.

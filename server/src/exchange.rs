@@ -7,8 +7,8 @@ use hyper::{Method, StatusCode, header::ORIGIN, http::request::Parts};
 use crate::{
     access::Caller,
     api::{
-        ANSWER_BYTES_MAX, Lookup, batch, cursor::Cursor, datasets::Value, parameters::Parameters,
-        route::Route,
+        ANSWER_BYTES_MAX, Lookup, batch, cursor::Cursor, datasets::Value, openapi,
+        parameters::Parameters, route::Route,
     },
     at_least,
     config::Limits,
@@ -117,10 +117,9 @@ impl<'a> Exchange<'a> {
             return Err(Problem::method_not_allowed(route.methods()));
         }
         let mut parameters = Parameters::parse(self.parts.uri.query())?;
-        if matches!(route, Route::Health | Route::Ready | Route::Metrics) {
+        if let Some(answer) = self.tell_of_server(route) {
             parameters.finish()?;
-            let text = self.tell_operator(route)?;
-            return Ok(Decision::Answer(Answer::text(StatusCode::OK, text)));
+            return Ok(Decision::Answer(answer?));
         }
         let caller = caller.ok_or_else(Problem::unauthorized)?;
         let kept = self.kept()?;
@@ -140,8 +139,8 @@ impl<'a> Exchange<'a> {
         Ok(Decision::LookUp(served, parameters, caller))
     }
 
-    /// Checks that whoever asks may, and returns them; probes, preflight requests and this machine's
-    /// monitor need not say who they are.
+    /// Checks that whoever asks may, and returns them; probes, preflight requests, this machine's monitor
+    /// and who wants to know what the interface is need not say who they are.
     fn check_caller(&self, is_preflight: bool) -> Result<Option<&'a Caller>, Problem> {
         let names_loopback = host::names_loopback(self.parts)?;
         // Where tokens are shown, a page under another name has nothing to show.
@@ -149,7 +148,7 @@ impl<'a> Exchange<'a> {
             return Err(host::misdirected());
         }
         let is_open = match self.route {
-            Some(Route::Health | Route::Ready) => true,
+            Some(Route::Health | Route::Ready | Route::OpenApi | Route::Docs) => true,
             Some(Route::Metrics) => self.is_local && names_loopback && host::is_direct(self.parts),
             Some(_) => is_preflight,
             None => false,
@@ -164,18 +163,25 @@ impl<'a> Exchange<'a> {
         Ok(Some(caller))
     }
 
-    /// Returns what a resource of operations says of the server itself.
-    fn tell_operator(&self, route: &Route<'_>) -> Result<String, Problem> {
-        Ok(match route {
-            Route::Metrics => {
-                let serving = self.kept.map(|kept| &kept.current);
-                let unix_seconds = self.shared.clock.unix_seconds(self.started);
-                let outlook = &self.shared.outlook;
-                self.shared.metrics.render(serving, outlook, unix_seconds)
-            }
-            Route::Ready => self.tell_readiness(self.kept()?),
-            _ => "ok\n".to_owned(),
-        })
+    /// Answers where a resource says nothing of a generation, but of the server itself.
+    fn tell_of_server(&self, route: &Route<'_>) -> Option<Result<Answer, Problem>> {
+        let headers = &self.parts.headers;
+        let text = match route {
+            Route::Health => Ok("ok\n".to_owned()),
+            Route::Ready => self.kept().map(|kept| self.tell_readiness(kept)),
+            Route::Metrics => Ok(self.tell_metrics()),
+            Route::OpenApi => return Some(Ok(openapi::document(headers))),
+            Route::Docs => return Some(Ok(openapi::page(headers))),
+            _ => return None,
+        };
+        Some(text.map(|text| Answer::text(StatusCode::OK, text)))
+    }
+
+    fn tell_metrics(&self) -> String {
+        let serving = self.kept.map(|kept| &kept.current);
+        let unix_seconds = self.shared.clock.unix_seconds(self.started);
+        let outlook = &self.shared.outlook;
+        self.shared.metrics.render(serving, outlook, unix_seconds)
     }
 
     /// Says that something is served, and how late that is.

@@ -35,6 +35,7 @@ mod demographics;
 mod encoding;
 mod error;
 mod exchange;
+mod fixed;
 mod follow;
 mod generation;
 mod host;

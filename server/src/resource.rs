@@ -83,7 +83,9 @@ impl Resource {
             Route::Search => Self::Search,
             Route::Generation | Route::Quality | Route::Catalog(_) => Self::Info,
             Route::Batch => Self::Batch,
-            Route::Health | Route::Ready | Route::Metrics => Self::Operations,
+            Route::Health | Route::Ready | Route::Metrics | Route::OpenApi | Route::Docs => {
+                Self::Operations
+            }
         }
     }
 

@@ -10,8 +10,9 @@ use http_body_util::Full;
 use hyper::{
     Response, StatusCode,
     header::{
-        ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
-        HeaderValue, RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+        ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+        HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+        X_CONTENT_TYPE_OPTIONS,
     },
 };
 
@@ -28,6 +29,12 @@ const AGE: HeaderName = HeaderName::from_static("nightshard-age");
 /// How many selections after the one that is served are known.
 const BEHIND: HeaderName = HeaderName::from_static("nightshard-behind");
 
+/// A page has what it needs in itself, reads from this server alone, and is in no other's frame.
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
 const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
 
 /// What a body is.
@@ -39,6 +46,8 @@ enum Content {
     Value(HeaderValue),
     Problem,
     Text,
+    /// A page for browsers.
+    Page,
 }
 
 /// What an answer is made from, and how late that is.
@@ -129,6 +138,20 @@ impl Answer {
         Self::new(status, body, Content::Json)
     }
 
+    /// Makes the answer that says what the interface is.
+    pub(crate) fn document(body: Vec<u8>, encoding: Encoding, etag: u64) -> Self {
+        Self::data(body, encoding, Some(etag))
+    }
+
+    /// Makes the answer that is a page.
+    pub(crate) fn page(body: Vec<u8>, encoding: Encoding, etag: u64) -> Self {
+        Self {
+            encoding,
+            etag: Some(etag),
+            ..Self::new(StatusCode::OK, body, Content::Page)
+        }
+    }
+
     /// Makes an answer for people and probes.
     pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> Self {
         Self::new(status, text.into().into_bytes(), Content::Text)
@@ -180,6 +203,9 @@ impl Answer {
             // A value is of the type that it was packed with, whatever it looks like to a browser.
             headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         }
+        if self.content == Content::Page {
+            headers.insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
+        }
         match self.etag {
             Some(etag) => {
                 headers.insert(ETAG, etag_value(etag, self.encoding));
@@ -227,6 +253,7 @@ impl Content {
             Self::Json => "application/json",
             Self::Problem => "application/problem+json",
             Self::Text => "text/plain; charset=utf-8",
+            Self::Page => "text/html; charset=utf-8",
         }))
     }
 }

@@ -201,7 +201,9 @@ impl Shows {
             | Route::SideSeries
             | Route::Generation
             | Route::Catalog(_)
-            | Route::Batch => Self::Names,
+            | Route::Batch
+            | Route::OpenApi
+            | Route::Docs => Self::Names,
             Route::UnitPrices => Self::Stores,
             Route::Customer(_) => Self::Customers,
             Route::Places { .. } => Self::Places,

@@ -17,6 +17,7 @@ mod histogram;
 mod info;
 mod listed;
 mod loyalty;
+pub(crate) mod openapi;
 mod order;
 pub(crate) mod parameters;
 mod payment_mix;
@@ -109,7 +110,12 @@ impl<'a> Lookup<'a> {
             Route::Generation => info::write_generation(parameters, self),
             Route::Quality => quality::write(parameters, self),
             Route::Catalog(kind) => info::write_catalog(*kind, parameters, self),
-            Route::Batch | Route::Health | Route::Ready | Route::Metrics => {
+            Route::Batch
+            | Route::Health
+            | Route::Ready
+            | Route::Metrics
+            | Route::OpenApi
+            | Route::Docs => {
                 Err(Problem::not_found("this path has no data of a generation").into())
             }
         }

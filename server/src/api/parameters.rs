@@ -6,6 +6,7 @@ use hyper::StatusCode;
 use nightshard_format::calendar::{Day, DayRange, Period};
 use percent_encoding::percent_decode_str;
 
+use super::openapi;
 use crate::problem::{Problem, Result};
 
 /// How many rows a list has where no limit is given.
@@ -50,6 +51,7 @@ impl<'a> Parameters<'a> {
 
     /// Takes the text of a parameter.
     pub(crate) fn take(&mut self, name: &str) -> Option<Cow<'a, str>> {
+        debug_assert!(openapi::describes(name), "openapi/base.json lacks {name}");
         let index = self.pairs.iter().position(|(known, _)| known == name)?;
         Some(self.pairs.swap_remove(index).1)
     }

@@ -57,7 +57,28 @@ pub(crate) enum Route<'a> {
     Ready,
     /// Figures about the server.
     Metrics,
+    /// What the interface is, for programs.
+    OpenApi,
+    /// The same for people.
+    Docs,
 }
+
+/// What there is under `/v1/info`, by name.
+pub(super) static INFO: [(&str, Route<'static>); 4] = [
+    ("generation", Route::Generation),
+    ("quality", Route::Quality),
+    ("regions", Route::Catalog(EntityKind::Region)),
+    ("categories", Route::Catalog(EntityKind::Category)),
+];
+
+/// What says nothing of a generation, by name.
+pub(super) static OF_SERVER: [(&str, Route<'static>); 5] = [
+    ("healthz", Route::Health),
+    ("readyz", Route::Ready),
+    ("metrics", Route::Metrics),
+    ("openapi.json", Route::OpenApi),
+    ("docs", Route::Docs),
+];
 
 /// What of a store, market or place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,18 +178,15 @@ impl<'a> Route<'a> {
             ("v1", [Some("series"), None, ..]) => Some(Self::SideSeries),
             ("v1", [Some("search"), None, ..]) => Some(Self::Search),
             ("v1", [Some("batch"), None, ..]) => Some(Self::Batch),
-            ("v1", [Some("info"), Some(name), None, ..]) => match name {
-                "generation" => Some(Self::Generation),
-                "quality" => Some(Self::Quality),
-                "regions" => Some(Self::Catalog(EntityKind::Region)),
-                "categories" => Some(Self::Catalog(EntityKind::Category)),
-                _ => None,
-            },
-            ("healthz", [None, ..]) => Some(Self::Health),
-            ("readyz", [None, ..]) => Some(Self::Ready),
-            ("metrics", [None, ..]) => Some(Self::Metrics),
+            ("v1", [Some("info"), Some(name), None, ..]) => Self::named(name, &INFO),
+            (name, [None, ..]) => Self::named(name, &OF_SERVER),
             _ => None,
         }
+    }
+
+    fn named(name: &str, table: &[(&str, Route<'static>)]) -> Option<Self> {
+        let entry = table.iter().find(|(known, _)| *known == name);
+        entry.map(|(_, route)| route.clone())
     }
 
     /// Returns what the segments after `regions` name.

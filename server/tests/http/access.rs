@@ -2,6 +2,7 @@
 
 mod conditional;
 mod customers;
+mod described;
 mod interfaces;
 mod places;
 mod resources;

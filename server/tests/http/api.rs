@@ -10,6 +10,7 @@ pub(crate) mod demographics;
 mod envelope;
 mod histogram;
 mod loyalty;
+mod openapi;
 mod payment_mix;
 mod quality;
 mod readiness;

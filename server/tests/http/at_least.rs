@@ -232,7 +232,14 @@ fn operators_and_named_generations_are_not_asked_what_the_client_has_seen() {
     let (_source, harness, _next) = serving(0);
     let id = harness.wait_for(1);
     let pinned = format!("/v1/stores/a?generation={id}");
-    for target in ["/healthz", "/readyz", "/metrics", &*pinned] {
+    for target in [
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/openapi.json",
+        "/docs",
+        &*pinned,
+    ] {
         for number in ["9", "x"] {
             let headers = [("nightshard-at-least", number)];
             let reply = harness.connect().request("GET", target, &headers, b"");

@@ -97,6 +97,7 @@ fn wrong_requests_are_told_what_is_wrong() {
         ("/healthz?verbose=1", 400, Some("verbose")),
         ("/readyz?x=1&x=1", 400, Some("x")),
         ("/metrics?name=a", 400, Some("name")),
+        ("/openapi.json?version=3", 400, Some("version")),
     ] {
         let reply = client.get(target);
         assert_eq!(
@@ -169,6 +170,7 @@ fn methods_that_a_resource_has_not_are_refused_with_those_it_has() {
         ("OPTIONS", "/v1/stores", "GET, HEAD"),
         ("GET", "/v1/batch", "POST"),
         ("PUT", "/healthz", "GET, HEAD"),
+        ("POST", "/docs", "GET, HEAD"),
     ] {
         let reply = client.request(method, target, &[], b"");
         assert_eq!(reply.problem(), (405, None), "{method} {target}");
