@@ -14,6 +14,7 @@ mod generations;
 mod inputs;
 mod listener;
 mod options;
+mod regions;
 mod rejected;
 mod results;
 mod series;

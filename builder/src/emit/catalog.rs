@@ -17,6 +17,7 @@ use super::{
 use crate::{
     Result,
     kernel::{places::Places, row::StoreOrdinal},
+    regions::RegionTable,
     series::KnownSeries,
 };
 
@@ -55,7 +56,7 @@ pub fn write_catalog(
     staging: &Staging,
     stores: &[StoreFacts],
     (places, sizes): (&Places, PlaceSizes<'_>),
-    series: Option<&[KnownSeries<'_>]>,
+    (tree, series): (&RegionTable, Option<&[KnownSeries<'_>]>),
 ) -> Result<Vec<Staged>> {
     let mut rankings = Vec::new();
     let mut lists = Vec::new();
@@ -65,15 +66,16 @@ pub fn write_catalog(
         ranked.sort_unstable_by(|(a, size), (b, other)| {
             size.descending(other).then_with(|| a.id.cmp(&b.id))
         });
-        for (key, sized) in group(by, &ranked) {
+        for (key, sized) in group(by, &ranked, tree) {
             rankings.push(sized_record(key, &sized)?);
         }
-        for (key, sized) in sizes.rank(by, places) {
+        for (key, sized) in sizes.rank(by, places, tree) {
             lists.push(sized_record(key, &sized)?);
         }
     }
     let mut staged = staging.write_current(RANKINGS, rankings)?;
-    let regions = count(stores.iter().filter_map(|store| store.region.as_deref()));
+    let of_store = |store| regions_of(store, tree);
+    let regions = count(stores.iter().flat_map(of_store));
     let categories = count(stores.iter().filter_map(|store| store.category.as_deref()));
     let names = series.map(|series| (SERIES, names(series)));
     for (key, ids) in [(REGIONS, regions), (CATEGORIES, categories)]
@@ -118,14 +120,20 @@ fn names<'a>(series: &[KnownSeries<'a>]) -> Vec<&'a str> {
 }
 
 /// Lists ranked stores under every filter that selects them.
-fn group<'a>(by: RankBy, ranked: &[(&'a StoreFacts, Size)]) -> BTreeMap<Vec<u8>, Sized<'a>> {
+fn group<'a>(
+    by: RankBy,
+    ranked: &[(&'a StoreFacts, Size)],
+    tree: &RegionTable,
+) -> BTreeMap<Vec<u8>, Sized<'a>> {
     let mut groups = BTreeMap::<Vec<u8>, Sized<'_>>::new();
     for (store, size) in ranked {
-        let (region, category) = (store.region.as_deref(), store.category.as_deref());
+        let category = store.category.as_deref();
         let mut filters = vec![(None, None)];
-        filters.extend(region.map(|_| (region, None)));
         filters.extend(category.map(|_| (None, category)));
-        filters.extend(region.and(category).map(|_| (region, category)));
+        for region in regions_of(store, tree) {
+            filters.push((Some(region), None));
+            filters.extend(category.map(|_| (Some(region), category)));
+        }
         for (region, category) in filters {
             groups
                 .entry(ranking_key(by, region, category))
@@ -134,6 +142,16 @@ fn group<'a>(by: RankBy, ranked: &[(&'a StoreFacts, Size)]) -> BTreeMap<Vec<u8>,
         }
     }
     groups
+}
+
+/// Returns the regions that a store is in: its own, if that is known, and those above it.
+pub(super) fn regions_of<'a>(
+    store: &'a StoreFacts,
+    tree: &'a RegionTable,
+) -> impl Iterator<Item = &'a str> {
+    let own = store.region.as_deref();
+    let above = own.into_iter().flat_map(move |region| tree.above(region));
+    own.into_iter().chain(above)
 }
 
 /// Returns the distinct ids, most frequent first, ties alphabetically.

@@ -19,6 +19,7 @@ use crate::{
         store_days::{DayRows, DaysEncoder, EncodedRecords},
         store_partition::{Conflict, PartitionRecords},
     },
+    regions::RegionTable,
 };
 use nightshard_format::record::DayCards;
 
@@ -110,18 +111,19 @@ impl<'a> StoreShards<'a> {
         Ok(records)
     }
 
-    /// Returns the places of the stores.
+    /// Returns the places of the stores, and where a tree of regions is given, those that regions are parts of.
     ///
     /// # Errors
     /// [`crate::Error::Internal`] if there are 2^29 of them.
-    pub fn places(&self) -> Result<Places> {
-        Places::of(self.facts.iter().map(|store| {
+    pub fn places(&self, tree: Option<&RegionTable>) -> Result<Places> {
+        let stores = self.facts.iter().map(|store| {
             (
                 store.ordinal,
                 store.region.as_deref(),
                 store.category.as_deref(),
             )
-        }))
+        });
+        Places::of(stores, tree)
     }
 
     /// Ends the shards of the current run.

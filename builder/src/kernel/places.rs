@@ -12,7 +12,7 @@ use nightshard_format::{
 };
 
 use super::row::StoreOrdinal;
-use crate::{Error, Result};
+use crate::{Error, Result, regions::RegionTable};
 
 /// What kind of place it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,12 +86,14 @@ struct Held {
 }
 
 impl Places {
-    /// Finds the places of stores, given with their region and category where these are known.
+    /// Finds the places of stores, given with their region and category where these are known; where a tree is given, the
+    /// regions that others are parts of are places of their stores, too.
     ///
     /// # Errors
     /// [`Error::Internal`] if there are 2^28 places.
     pub fn of<'a>(
         stores: impl IntoIterator<Item = (StoreOrdinal, Option<&'a str>, Option<&'a str>)>,
+        tree: Option<&RegionTable>,
     ) -> Result<Self> {
         let mut places = Self::default();
         let mut by_leaf = BTreeMap::<(Option<&str>, Option<&str>), (Leaf, Vec<usize>)>::new();
@@ -105,7 +107,12 @@ impl Places {
         }
         let mut found = BTreeMap::<(PlaceKind, u64, Vec<u8>), (Place, Vec<Leaf>)>::new();
         for ((region, category), (leaf, _)) in &by_leaf {
-            for place in places_of(*region, *category) {
+            let above = region.zip(tree).map(|(region, tree)| tree.above(region));
+            let of_above = above
+                .into_iter()
+                .flatten()
+                .flat_map(|region| places_of_region(region, *category));
+            for place in places_of(*region, *category).into_iter().chain(of_above) {
                 let order = (place.kind, key::hash(&place.key), place.key.clone());
                 let (_, leaves) = found.entry(order).or_insert((place, Vec::new()));
                 leaves.push(*leaf);
@@ -116,14 +123,16 @@ impl Places {
         let keys =
             leaves.map(|((region, category), (leaf, _))| (leaf_key(*region, *category), *leaf));
         places.by_key = keys.collect();
+        let mut leaves_of = Vec::with_capacity(found.len());
         for (ordinal, (place, leaves)) in (0..).zip(found.into_values()) {
-            for leaf in leaves {
-                places.of_leaf[leaf as usize].push(ordinal);
+            for leaf in &leaves {
+                places.of_leaf[*leaf as usize].push(ordinal);
             }
             places.list.push(place);
+            leaves_of.push(leaves.len());
         }
         for (leaf, stores) in by_leaf.into_values() {
-            places.add_up(leaf, stores);
+            places.add_up(leaf, &stores, &leaves_of);
         }
         if places.list.len() as u64 >= PLACES_MAX {
             return Err(Error::Internal("there are 2^28 places".into()));
@@ -131,16 +140,22 @@ impl Places {
         Ok(places)
     }
 
-    /// Says of what the places of a leaf are the sum: the category of a region of its stores, its region and
-    /// its category of that; where only one is known, that of the stores.
-    fn add_up(&mut self, leaf: Leaf, stores: Vec<usize>) {
-        let Some((first, others)) = self.of_leaf[leaf as usize].split_first() else {
-            return;
+    /// Says of what the places of a leaf are the sum: categories of regions of its stores, all others of the category
+    /// of a region that is of this leaf alone; where there is none, of the stores, too. `leaves_of`: of how many leaves
+    /// each place is.
+    fn add_up(&mut self, leaf: Leaf, stores: &[usize], leaves_of: &[usize]) {
+        let of_leaf = &self.of_leaf[leaf as usize];
+        let is_whole = |ordinal: &u32| {
+            let at = *ordinal as usize;
+            self.list[at].kind == PlaceKind::RegionCategory && leaves_of[at] == 1
         };
-        let parts = &mut self.list[*first as usize].parts;
-        parts.extend(stores.into_iter().map(Part::Store));
-        for ordinal in others {
-            self.list[*ordinal as usize].parts.push(Part::Place(*first));
+        let whole = of_leaf.iter().copied().find(is_whole);
+        for ordinal in of_leaf {
+            let place = &mut self.list[*ordinal as usize];
+            match whole.filter(|_| place.kind != PlaceKind::RegionCategory) {
+                Some(whole) => place.parts.push(Part::Place(whole)),
+                None => place.parts.extend(stores.iter().copied().map(Part::Store)),
+            }
         }
     }
 
@@ -228,7 +243,7 @@ impl Places {
         self.of_leaf.len()
     }
 
-    /// Returns the ordinal of the region that a leaf is in, if it is known.
+    /// Returns the ordinal of the region that a leaf is in, if it is known, of places that were found without a tree.
     #[must_use]
     pub fn region_of(&self, leaf: Leaf) -> Option<u32> {
         // Regions come last.
@@ -242,6 +257,13 @@ impl Places {
     pub fn of_leaf(&self, leaf: Leaf) -> &[u32] {
         &self.of_leaf[leaf as usize]
     }
+}
+
+/// Returns the places of a region above that of a leaf, without parts.
+fn places_of_region(region: &str, category: Option<&str>) -> Vec<Place> {
+    let mut places = places_of(Some(region), category);
+    places.retain(|place| place.kind != PlaceKind::Category);
+    places
 }
 
 /// Returns the places of a region and category, without parts.
@@ -298,9 +320,11 @@ mod tests {
             StoreOrdinal::new(partition, number).unwrap()
         };
         let stores = given.iter().enumerate();
-        let places =
-            Places::of(stores.map(|(at, (region, category))| (ordinal(at), *region, *category)))
-                .unwrap();
+        let places = Places::of(
+            stores.map(|(at, (region, category))| (ordinal(at), *region, *category)),
+            None,
+        )
+        .unwrap();
         let mut named: Vec<_> = places
             .list()
             .iter()
@@ -345,7 +369,7 @@ mod tests {
             (ordinals[0], Some("north"), Some("bar")),
             (ordinals[1], Some("south"), None),
         ];
-        let mut places = Places::of(stores).unwrap();
+        let mut places = Places::of(stores, None).unwrap();
         let own = places.leaf_of(ordinals[0]);
         assert_eq!(places.leaf_of_key(b"north\0bar").unwrap(), own);
         let gone = places.leaf_of_key(b"south\0bar").unwrap();

@@ -24,6 +24,7 @@ mod month_roll_up;
 mod posting;
 mod quintiles;
 mod ranking;
+mod region;
 mod runs;
 mod side_series;
 mod summary;
@@ -56,6 +57,7 @@ pub use quintiles::{Quintiles, RecencyFrequency, SCORES, Score};
 pub use ranking::{
     RankBy, Ranking, encode_growth_ranking, encode_ranking, place_ranking_key, ranking_key,
 };
+pub use region::{REGION_LEVELS_MAX, RegionRecord};
 pub use runs::Run;
 pub use side_series::{SideSeries, encode_side_series};
 pub use summary::{MonthTotals, StoreProfile, Summary, SummaryBuilder};
@@ -76,7 +78,7 @@ pub const REGION_CATEGORIES: &str = "region_categories";
 /// Dataset of the words of names and of ids: [`Postings`] in `current`.
 pub const SEARCH: &str = "search";
 /// Dataset of lists: the ids of all `categories` and `regions`, these and the categories of each region by
-/// size under [`place_ranking_key`], and the names of all [`SERIES`], as a [`Ranking`] in `current`.
+/// size under [`place_ranking_key`], the parts of each region of a tree likewise, and the names of all [`SERIES`], as a [`Ranking`] in `current`.
 pub const CATALOG: &str = "catalog";
 /// Dataset of the orders of stores: a [`Ranking`] in `current`.
 pub const RANKINGS: &str = "rankings";
@@ -103,8 +105,11 @@ pub const CUSTOMERS: &str = "customers";
 /// [`MarketDemographics`] of all stores in `current` by month.
 pub const DEMOGRAPHICS: &str = "demographics";
 
+/// Dataset of the tree of regions, where a file of regions was read: a [`RegionRecord`] in `current`, by id.
+pub const REGION_TREE: &str = "region_tree";
+
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 16] = [
+pub const RESERVED_DATASETS: [&str; 17] = [
     STORES,
     MARKETS,
     SEARCH,
@@ -119,6 +124,7 @@ pub const RESERVED_DATASETS: [&str; 16] = [
     REGIONS,
     CATEGORIES,
     REGION_CATEGORIES,
+    REGION_TREE,
     CUSTOMERS,
     "tiles",
 ];

@@ -83,7 +83,8 @@ pub fn ranking_key(by: RankBy, region: Option<&str>, category: Option<&str>) -> 
 }
 
 /// Returns the key, in the catalog, of the ranking of the places of a dataset: of [`REGIONS`], of
-/// [`CATEGORIES`], or of [`REGION_CATEGORIES`] the categories of a region.
+/// [`CATEGORIES`], or of [`REGION_CATEGORIES`] the categories of a region; of [`REGIONS`] with a region, its parts, with
+/// an empty one the roots.
 ///
 /// [`REGIONS`]: super::REGIONS
 /// [`CATEGORIES`]: super::CATEGORIES

@@ -23,6 +23,7 @@ mod payment_mix;
 mod places;
 mod protected;
 mod quality;
+mod regions;
 pub(crate) mod route;
 mod sales_by_day;
 mod search;
@@ -168,7 +169,8 @@ impl<'a> Lookup<'a> {
 
     fn write_protected(&mut self, subject: Subject<'_>, query: &Query<'_>) -> Result<()> {
         let transactions = self.served.transactions()?;
-        let protected = Protected::find(self.served.generation(), transactions, subject)?;
+        let protected =
+            Protected::find(self.served.generation(), transactions, subject, self.work)?;
         let protected = protected.ok_or_else(|| subject.missing())?;
         match query {
             Query::Profile => protected::write_profile(self, &protected),

@@ -1,5 +1,7 @@
 //! `GET /v1/search`: stores, regions and categories by parts of their names and ids.
 
+use std::borrow::Cow;
+
 use nightshard_format::{
     generation::Generation,
     record::{EntityKind, Posting, Postings, SEARCH, STORES},
@@ -10,6 +12,7 @@ use nightshard_format::{
 use super::{Lookup, parameters::Parameters};
 use crate::{
     problem::{Failure, Problem, Result},
+    regions::RegionTree,
     work::Work,
 };
 
@@ -40,7 +43,7 @@ pub(super) fn write(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>) -> 
     let asked = parameters.take("q");
     let kind = parameters.take_word("kind", &KINDS)?;
     let served = lookup.served;
-    served.transactions()?;
+    let tree = &served.transactions()?.regions;
     let scope = [
         Some("search"),
         asked.as_deref(),
@@ -54,6 +57,7 @@ pub(super) fn write(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>) -> 
     }
     let mut finder = Finder {
         generation: served.generation(),
+        tree,
         kind,
         work: lookup.work,
     };
@@ -75,8 +79,9 @@ pub(super) fn write(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>) -> 
                 let name = summary.and_then(|summary| summary.profile.name);
                 json.optional_string(name.as_deref());
             }
-            // The sources name regions and categories by what serves as their ids.
-            EntityKind::Region | EntityKind::Category => json.bytes(posting.id),
+            EntityKind::Region => json.string(&region_name(tree, posting.id)),
+            // The sources name categories by what serves as their ids.
+            EntityKind::Category => json.bytes(posting.id),
         }
         json.end_object();
     }
@@ -113,6 +118,7 @@ fn seen<'g>(found: Vec<Posting<'g>>, lookup: &mut Lookup<'_>) -> Result<Vec<Post
 /// Finds postings within bounds.
 struct Finder<'a, 'w> {
     generation: &'a Generation<Mapped>,
+    tree: &'a RegionTree,
     kind: Option<EntityKind>,
     work: &'w mut Work,
 }
@@ -218,7 +224,8 @@ impl<'a> Finder<'a, '_> {
                 let summary = self.generation.summary(STORES, posting.id)?;
                 summary.and_then(|summary| summary.profile.name)
             }
-            EntityKind::Region | EntityKind::Category => Some(id.to_string()),
+            EntityKind::Region => Some(region_name(self.tree, posting.id).into_owned()),
+            EntityKind::Category => Some(id.to_string()),
         };
         let (id, name) = (fold(&id), fold(name.as_deref().unwrap_or_default()));
         Ok(asked.iter().all(|word| {
@@ -269,6 +276,12 @@ impl<'a> Finder<'a, '_> {
         }
         Ok(())
     }
+}
+
+/// Returns the name of a region: that of the file of regions, else what serves as its id.
+fn region_name<'a>(tree: &'a RegionTree, id: &'a [u8]) -> Cow<'a, str> {
+    let named = tree.get(id).and_then(|region| region.name.as_deref());
+    named.map_or_else(|| String::from_utf8_lossy(id), Cow::Borrowed)
 }
 
 /// Returns the words of a query, each once, the longest first: it is likely to match least.

@@ -1,6 +1,6 @@
 //! `GET /v1/stores/{id}`: who a store is, and `GET /v1/stores`: the stores in order of size or growth.
 
-use nightshard_format::record::STORES;
+use nightshard_format::record::{REGIONS, STORES};
 
 use super::{
     Lookup,
@@ -8,6 +8,7 @@ use super::{
     listed::Listed,
     order::Order,
     parameters::Parameters,
+    regions::write_parent,
     route::Part,
 };
 use crate::{generation::ServedGeneration, json::Json, problem::Result, series::Series};
@@ -24,21 +25,27 @@ pub(super) fn write_profile(lookup: &mut Lookup<'_>, series: &Series<'_>) -> Res
     let summary = series.summary();
     let profile = &summary.profile;
     let totals = summary.statistics();
+    let id = series.subject().id();
+    let is_region = series.subject().dataset == REGIONS;
+    let tree = Some(&transactions.regions).filter(|tree| is_region && !tree.is_empty());
+    let (name, location) = match tree.and_then(|tree| tree.get(id)) {
+        Some(region) => (region.name.as_deref(), region.location),
+        None => (profile.name.as_deref(), profile.location),
+    };
     let json = &mut *lookup.json;
     json.begin_object();
-    json.key("id").bytes(series.subject().id());
-    json.key("name").optional_string(profile.name.as_deref());
+    json.key("id").bytes(id);
+    json.key("name").optional_string(name);
     json.key("merchant_id")
         .optional_string(profile.merchant_id.as_deref());
     json.key("category")
         .optional_string(profile.category.as_deref());
     json.key("region")
         .optional_string(profile.region.as_deref());
-    let degrees = |units: i32| f64::from(units) / LOCATION_UNITS;
-    json.key("lat")
-        .float(profile.location.map(|(lat, _)| degrees(lat)));
-    json.key("lon")
-        .float(profile.location.map(|(_, lon)| degrees(lon)));
+    write_location(json, location);
+    if let Some(tree) = tree {
+        write_parent(json, tree.get(id));
+    }
     if lookup.caller.sees_names_only() {
         json.members(&transactions.currency);
         write_hidden(json, &["first_date", "last_date", "count", "sum", "cards"]);
@@ -63,6 +70,13 @@ pub(super) fn write_profile(lookup: &mut Lookup<'_>, series: &Series<'_>) -> Res
     json.end_array();
     json.end_object();
     Ok(())
+}
+
+/// Writes where something is, which may not be known.
+pub(super) fn write_location(json: &mut Json, location: Option<(i32, i32)>) {
+    let degrees = |units: i32| f64::from(units) / LOCATION_UNITS;
+    json.key("lat").float(location.map(|(lat, _)| degrees(lat)));
+    json.key("lon").float(location.map(|(_, lon)| degrees(lon)));
 }
 
 /// Writes null for figures that the caller may not see, and names them.
