@@ -15,7 +15,7 @@ use nightshard_format::{
         ATOMS, AtomSummary, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS, EntityKind, LOYALTY,
         MARKET_ALL, MARKETS, MarketDemographics, PROTECTED_DATASETS, Postings, RANKINGS,
         REGION_CATEGORIES, REGIONS, RankBy, Ranking, RegionRecord, SEARCH, SERIES_OF_DAYS, STORES,
-        Summary, atoms_key, benchmark_months, loyalty_spans, place_ranking_key, ranking_key,
+        Summary, TILES, atoms_key, benchmark_months, loyalty_spans, place_ranking_key, ranking_key,
         region_category_key,
     },
     shard::{Mapped, Search, Span},
@@ -49,6 +49,12 @@ enum Kept {
     Atoms,
 }
 
+/// What nothing protected is told of is not to be there where answers are.
+const NOT_PROTECTED: [&str; 5] = {
+    let [a, b, c, d] = PROTECTED_DATASETS;
+    [a, b, c, d, TILES]
+};
+
 impl Kept {
     fn of(generation: &Generation<Mapped>) -> Result<Self> {
         let privacy = Privacy::of(generation.manifest())?;
@@ -70,7 +76,7 @@ impl Kept {
     fn others(self) -> &'static [&'static str] {
         match self {
             Self::Days => &[ATOMS],
-            Self::Atoms => &PROTECTED_DATASETS,
+            Self::Atoms => &NOT_PROTECTED,
         }
     }
 
@@ -214,6 +220,7 @@ fn check_places(generation: &Generation<Mapped>, kept: Kept, by: RankBy) -> Resu
     for category in ranked_places(generation, by, CATEGORIES, None)? {
         has_summary(generation, kept, CATEGORIES, category.as_bytes())?;
     }
+    check_tiles(generation, by)?;
     let summaries = |dataset| len(generation, dataset, Span::Current);
     let regions = list(generation, REGIONS.as_bytes())?.len() as u64;
     let categories = list(generation, CATEGORIES.as_bytes())?.len() as u64;
@@ -232,6 +239,20 @@ fn check_places(generation: &Generation<Mapped>, kept: Kept, by: RankBy) -> Resu
         summaries(REGION_CATEGORIES),
         of_regions,
     )
+}
+
+/// Checks that the list of tiles, if there are any, names every one.
+fn check_tiles(generation: &Generation<Mapped>, by: RankBy) -> Result<()> {
+    let key = place_ranking_key(by, TILES, None);
+    let found = len(generation, TILES, Span::Current);
+    if found == 0 && generation.get(CATALOG, Span::Current, &key)?.is_none() {
+        return Ok(());
+    }
+    let listed = list(generation, &key)?;
+    for tile in &listed {
+        has_summary(generation, Kept::Days, TILES, tile.as_bytes())?;
+    }
+    expect("tiles", found, listed.len() as u64)
 }
 
 /// Checks that the lists of the parts of each region, and that of the roots, name every region once.

@@ -318,3 +318,43 @@ impl<'a> Protected<'a> {
         Ok(AtomMonth::parse(month, bytes)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(days: [i32; 2], atoms: u64, cards: Option<u64>) -> AtomGroup {
+        AtomGroup {
+            days: DayRange {
+                first: Day(days[0]),
+                last: Day(days[1]),
+            },
+            atoms,
+            cards,
+            count: 5,
+            sum: -70,
+        }
+    }
+
+    fn month(groups: &[AtomGroup]) -> AtomMonth {
+        AtomMonth {
+            groups: groups.to_vec(),
+            cards: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn atoms_of_parts_are_added_up_by_their_days_and_cards_of_one_atom_are_told() {
+        let parts = [
+            month(&[group([0, 3], 1, Some(4)), group([4, 9], 1, Some(3))]),
+            month(&[group([0, 3], 2, None), group([1, 3], 1, Some(5))]),
+        ];
+        let both = AtomGroup {
+            count: 10,
+            sum: -140,
+            ..group([0, 3], 3, None)
+        };
+        let expected = [both, group([1, 3], 1, Some(5)), group([4, 9], 1, Some(3))];
+        assert_eq!(add_up(&parts), month(&expected));
+    }
+}

@@ -13,6 +13,7 @@ mod gate;
 mod generations;
 mod inputs;
 mod listener;
+mod maps;
 mod options;
 mod regions;
 mod rejected;

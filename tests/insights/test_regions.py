@@ -168,3 +168,8 @@ def test_what_is_told_of_a_region_is_the_sum_of_what_is_told_of_its_parts(protec
     for row in listed:
         path = f"/v1/regions/{urllib.parse.quote(row['id'], safe='')}"
         assert (row["count"], row["sum"]) == tuple(protected.ask(path)[name] for name in ["count", "sum"])
+
+
+def test_nothing_is_told_of_tiles_where_answers_are_protected(protected):
+    for path in ["/v1/tiles", "/v1/tiles/8348/53978", "/v1/tiles/8348/53978/statistics"]:
+        assert protected.answer(path)[0] == 403

@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use nightshard_format::record::{
-    CATALOG, CATEGORIES, RANKINGS, REGIONS, RankBy, SERIES, encode_growth_ranking, encode_ranking,
-    ranking_key,
+use nightshard_format::{
+    record::{
+        CATALOG, CATEGORIES, RANKINGS, REGIONS, RankBy, SERIES, encode_growth_ranking,
+        encode_ranking, ranking_key, tile_ranking_key,
+    },
+    tile::Tile,
 };
 
 use super::{
@@ -34,6 +37,8 @@ pub struct StoreFacts {
     pub region: Option<String>,
     /// Its line of business.
     pub category: Option<String>,
+    /// Where it stands on the map, in 10^-7 degrees of latitude and longitude.
+    pub location: Option<(i32, i32)>,
     /// The chain or owner.
     pub merchant_id: Option<String>,
     /// Number of rows.
@@ -66,7 +71,9 @@ pub fn write_catalog(
         ranked.sort_unstable_by(|(a, size), (b, other)| {
             size.descending(other).then_with(|| a.id.cmp(&b.id))
         });
-        for (key, sized) in group(by, &ranked, tree) {
+        let of_tiles = (by == RankBy::Transactions && places.has_tiles()).then(|| by_tile(&ranked));
+        let groups = group(by, &ranked, tree).into_iter();
+        for (key, sized) in groups.chain(of_tiles.into_iter().flatten()) {
             rankings.push(sized_record(key, &sized)?);
         }
         for (key, sized) in sizes.rank(by, places, tree) {
@@ -139,6 +146,19 @@ fn group<'a>(
                 .entry(ranking_key(by, region, category))
                 .or_default()
                 .push((&store.id, *size));
+        }
+    }
+    groups
+}
+
+/// Lists ranked stores by the tile that they are in, so that it is known how many there are.
+fn by_tile<'a>(ranked: &[(&'a StoreFacts, Size)]) -> BTreeMap<Vec<u8>, Sized<'a>> {
+    let mut groups = BTreeMap::<Vec<u8>, Sized<'_>>::new();
+    for (store, size) in ranked {
+        if let Some(location) = store.location {
+            let tile = Tile::of(location).to_string();
+            let key = tile_ranking_key(RankBy::Transactions, &tile);
+            groups.entry(key).or_default().push((&store.id, *size));
         }
     }
     groups

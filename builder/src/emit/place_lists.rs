@@ -1,4 +1,4 @@
-//! Lists of regions, of categories and of the categories of each region, by size and growth.
+//! Lists of regions, of categories, of the categories of each region and of tiles, by size and growth.
 
 use std::collections::BTreeMap;
 
@@ -140,6 +140,7 @@ fn listed(place: &Place) -> Listed<'_> {
         PlaceKind::RegionCategory => (region, category),
         PlaceKind::Category => (None, category),
         PlaceKind::Region => (None, region),
+        PlaceKind::Tile => (None, std::str::from_utf8(&place.key).ok()),
     };
     (place.kind, of, id.unwrap_or_default())
 }

@@ -3,6 +3,7 @@
 use nightshard_format::{
     key::{hash, partition_of},
     record::{DEMOGRAPHICS, LOYALTY, MARKET_ALL, MARKETS, STORES, StoreProfile},
+    tile::Tile,
 };
 
 use super::{
@@ -103,6 +104,7 @@ impl<'a> StoreShards<'a> {
                 merchant_id: store.profile.merchant_id,
                 region: store.profile.region,
                 category: store.profile.category,
+                location: store.profile.location,
                 transactions: store.totals.count,
                 amount: store.totals.sum,
                 growth: StoreGrowth::default(),
@@ -111,7 +113,8 @@ impl<'a> StoreShards<'a> {
         Ok(records)
     }
 
-    /// Returns the places of the stores, and where a tree of regions is given, those that regions are parts of.
+    /// Returns the places of the stores; where a tree is given, since all is told exactly, also those that regions are
+    /// parts of, and tiles.
     ///
     /// # Errors
     /// [`crate::Error::Internal`] if there are 2^29 of them.
@@ -123,7 +126,15 @@ impl<'a> StoreShards<'a> {
                 store.category.as_deref(),
             )
         });
-        Places::of(stores, tree)
+        let mut places = Places::of(stores, tree)?;
+        if tree.is_some() {
+            let located = self.facts.iter().enumerate();
+            let tiles = located.filter_map(|(number, store)| {
+                Some((number, store.ordinal, Tile::of(store.location?)))
+            });
+            places.add_tiles(tiles)?;
+        }
+        Ok(places)
     }
 
     /// Ends the shards of the current run.

@@ -1,4 +1,4 @@
-//! Regions, categories, and the categories of each region, as sets of stores.
+//! Regions, categories, the categories of each region, and tiles of the map, as sets of stores.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,9 +6,10 @@ use nightshard_format::{
     calendar::{Day, DayRange},
     key,
     record::{
-        CATEGORIES, REGION_CATEGORIES, REGIONS, StoreProfile, leaf_key, region_category_key,
+        CATEGORIES, REGION_CATEGORIES, REGIONS, StoreProfile, TILES, leaf_key, region_category_key,
         split_leaf_key,
     },
+    tile::Tile,
 };
 
 use super::row::StoreOrdinal;
@@ -23,6 +24,8 @@ pub enum PlaceKind {
     Category,
     /// A region.
     Region,
+    /// A tile of the map.
+    Tile,
 }
 
 impl PlaceKind {
@@ -33,6 +36,7 @@ impl PlaceKind {
             Self::Category => CATEGORIES,
             Self::RegionCategory => REGION_CATEGORIES,
             Self::Region => REGIONS,
+            Self::Tile => TILES,
         }
     }
 }
@@ -138,6 +142,57 @@ impl Places {
             return Err(Error::Internal("there are 2^28 places".into()));
         }
         Ok(places)
+    }
+
+    /// Adds the tiles of stores, given by number and tile, as places of the stores in them. Stores of a leaf that are in
+    /// different tiles are of different leaves then.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if there are 2^28 places.
+    pub fn add_tiles(
+        &mut self,
+        stores: impl IntoIterator<Item = (usize, StoreOrdinal, Tile)>,
+    ) -> Result<()> {
+        let mut tiles = BTreeMap::<(u64, Vec<u8>), Vec<(usize, StoreOrdinal)>>::new();
+        for (number, ordinal, tile) in stores {
+            let key = tile.to_string().into_bytes();
+            let stores = tiles.entry((key::hash(&key), key)).or_default();
+            stores.push((number, ordinal));
+        }
+        for ((_, key), stores) in tiles {
+            let place = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+            let mut leaves = BTreeMap::<Leaf, Leaf>::new();
+            for (_, ordinal) in &stores {
+                let own = self.leaf_of(*ordinal);
+                let next = Leaf::try_from(self.of_leaf.len()).unwrap_or(Leaf::MAX);
+                let leaf = *leaves.entry(own).or_insert(next);
+                if leaf == next {
+                    let mut of_leaf = self.of_leaf(own).to_vec();
+                    of_leaf.push(place);
+                    self.of_leaf.push(of_leaf);
+                }
+                self.note(*ordinal, leaf);
+            }
+            let parts = stores.into_iter().map(|(number, _)| Part::Store(number));
+            self.list.push(Place {
+                kind: PlaceKind::Tile,
+                key,
+                profile: StoreProfile::default(),
+                parts: parts.collect(),
+            });
+        }
+        if self.list.len() as u64 >= PLACES_MAX {
+            return Err(Error::Internal("there are 2^28 places".into()));
+        }
+        Ok(())
+    }
+
+    /// Returns whether there are tiles.
+    #[must_use]
+    pub fn has_tiles(&self) -> bool {
+        self.list
+            .last()
+            .is_some_and(|it| it.kind == PlaceKind::Tile)
     }
 
     /// Says of what the places of a leaf are the sum: categories of regions of its stores, all others of the category
@@ -359,6 +414,76 @@ mod tests {
                     "{place:?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_store_is_in_its_tile_beside_the_places_of_its_leaf() {
+        let ordinals = [0, 1, 2].map(|index| StoreOrdinal::new(3, index).unwrap());
+        let stores = ordinals.map(|ordinal| (ordinal, Some("north"), Some("bar")));
+        let mut places = Places::of(stores, None).unwrap();
+        assert!(!places.has_tiles());
+        let before = places.list().len();
+        // Of the third store nobody knows where it is.
+        let [here, there] = [(525_000_000, 0), (-10, 10)].map(Tile::of);
+        places
+            .add_tiles([(0, ordinals[0], here), (1, ordinals[1], there)])
+            .unwrap();
+        assert!(places.has_tiles());
+        let tiles_of = |store: usize| {
+            let of_leaf = places.of_leaf(places.leaf_of(ordinals[store]));
+            let (own, tiles) = of_leaf.split_at(before);
+            assert_eq!(own, [0, 1, 2]);
+            let tiles = tiles.iter().map(|it| &places.list()[*it as usize]);
+            tiles.map(|it| it.key.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(tiles_of(0), [here.to_string().into_bytes()]);
+        assert_eq!(tiles_of(1), [there.to_string().into_bytes()]);
+        assert!(tiles_of(2).is_empty());
+        let [.., a, b] = places.list() else {
+            panic!("there are two tiles");
+        };
+        for tile in [a, b] {
+            let is_here = tile.key == here.to_string().as_bytes();
+            assert_eq!(tile.parts, [Part::Store(usize::from(!is_here))]);
+        }
+    }
+
+    #[test]
+    fn regions_above_others_are_sums_of_whole_categories_of_regions_and_else_of_stores() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("regions.csv");
+        std::fs::write(&path, "region,parent\ncity,\nnorth,city\n").unwrap();
+        let tree = RegionTable::read(&path).unwrap();
+        let given = [
+            (Some("north"), Some("bar")),
+            (Some("city"), Some("bar")),
+            (Some("north"), None),
+            (Some("else"), Some("bar")),
+        ];
+        let ordinal = |number| StoreOrdinal::new(1, number).unwrap();
+        let stores = given.iter().enumerate();
+        let stores = stores.map(|(at, (region, category))| (ordinal(at), *region, *category));
+        let places = Places::of(stores, Some(&tree)).unwrap();
+        let mut named: Vec<_> = places.list().iter().collect();
+        named.sort_by_key(|it| (it.kind, it.key.clone()));
+        let expected: [(&str, &[usize]); 7] = [
+            ("city\0bar", &[0, 1]),
+            ("else\0bar", &[3]),
+            ("north\0bar", &[0]),
+            ("bar", &[0, 1, 3]),
+            ("city", &[0, 1, 2]),
+            ("else", &[3]),
+            ("north", &[0, 2]),
+        ];
+        assert_eq!(named.len(), expected.len());
+        for (place, (key, stores)) in named.into_iter().zip(expected) {
+            let mut found = stores_of(&places, place);
+            found.sort_unstable();
+            assert_eq!(
+                (&*String::from_utf8_lossy(&place.key), &*found),
+                (key, stores)
+            );
         }
     }
 

@@ -56,6 +56,7 @@ pub use posting::{EntityKind, Posting, Postings, encode_postings};
 pub use quintiles::{Quintiles, RecencyFrequency, SCORES, Score};
 pub use ranking::{
     RankBy, Ranking, encode_growth_ranking, encode_ranking, place_ranking_key, ranking_key,
+    tile_ranking_key,
 };
 pub use region::{REGION_LEVELS_MAX, RegionRecord};
 pub use runs::Run;
@@ -75,6 +76,9 @@ pub const REGIONS: &str = "regions";
 pub const CATEGORIES: &str = "categories";
 /// Dataset of the categories of each region, likewise, by [`region_category_key`].
 pub const REGION_CATEGORIES: &str = "region_categories";
+/// Dataset of the tiles of the map, likewise, by [`crate::tile::Tile`] as it is written; where answers are protected
+/// nothing is told of them.
+pub const TILES: &str = "tiles";
 /// Dataset of the words of names and of ids: [`Postings`] in `current`.
 pub const SEARCH: &str = "search";
 /// Dataset of lists: the ids of all `categories` and `regions`, these and the categories of each region by
@@ -126,13 +130,20 @@ pub const RESERVED_DATASETS: [&str; 17] = [
     REGION_CATEGORIES,
     REGION_TREE,
     CUSTOMERS,
-    "tiles",
+    TILES,
 ];
 
 /// The datasets whose keys have days: a [`Summary`] in `current`, a [`MonthRecord`] in each month.
-pub const SERIES_OF_DAYS: [&str; 5] = [STORES, MARKETS, REGIONS, CATEGORIES, REGION_CATEGORIES];
+pub const SERIES_OF_DAYS: [&str; 6] = [
+    STORES,
+    MARKETS,
+    REGIONS,
+    CATEGORIES,
+    REGION_CATEGORIES,
+    TILES,
+];
 
-/// Those of them that are of many stores together: where answers are protected, [`ATOMS`] is in their place.
+/// Those of them that are of many stores together, but for [`TILES`]: where answers are protected, [`ATOMS`] is in their place.
 pub const PROTECTED_DATASETS: [&str; 4] = [MARKETS, REGIONS, CATEGORIES, REGION_CATEGORIES];
 
 /// Returns the key of a category in a region: both ids with a zero byte between, which no id has.

@@ -19,6 +19,7 @@ use super::{
     parameters::Parameters,
     protected::{not_told, write_suppressed},
     regions::write_region,
+    shape::{Geometry, Shape},
 };
 use crate::{
     generation::ServedGeneration,
@@ -58,8 +59,17 @@ pub(super) fn write_list(
         REGIONS => parameters.take("parent"),
         _ => None,
     };
+    let shape = match dataset {
+        REGIONS => Shape::take(&mut parameters)?,
+        _ => Shape::Rows,
+    };
     let of = region.or(parent.as_deref());
-    let scope = [Some(dataset), Some(order.by.as_str()), of];
+    let scope = [
+        Some(dataset),
+        Some(order.by.as_str()),
+        of,
+        Some(shape.as_str()),
+    ];
     let page = lookup.page(&mut parameters, &scope)?;
     parameters.finish()?;
     if transactions.privacy.is_protecting() && order.is_growth() {
@@ -77,7 +87,7 @@ pub(super) fn write_list(
     order.write(json);
     json.members(&transactions.currency);
     json.key("total").integer(len as u64);
-    json.key("rows").begin_array();
+    shape.begin_rows(json);
     for (position, ranking) in positions.filter_map(|position| Some((position, ranking?))) {
         let id = ranking.get(position).unwrap_or_default();
         let place = Place {
@@ -85,10 +95,12 @@ pub(super) fn write_list(
             region,
             id: String::from_utf8_lossy(id),
         };
-        json.begin_object();
+        let known = transactions.regions.get(id).filter(|_| dataset == REGIONS);
+        let location = known.and_then(|region| region.location);
+        shape.begin_row(json, id, Geometry::Point(location));
         place.write(json, served, lookup.work)?;
         order.write_growth(json, &ranking, position)?;
-        json.end_object();
+        shape.end_row(json);
     }
     json.end_array();
     if let Some(cursor) = page.next(len) {
@@ -99,7 +111,7 @@ pub(super) fn write_list(
 }
 
 /// Finds a list of places, or `None` if there is none.
-fn find_list<'g>(
+pub(super) fn find_list<'g>(
     served: &'g ServedGeneration,
     by: RankBy,
     dataset: &str,
