@@ -67,9 +67,9 @@ impl RegionTable {
     ///
     /// # Errors
     /// [`Error::File`] naming the line at fault: what the dimension file is refused for
-    /// ([`crate::stores::StoreTable::read`]), a region that stands twice, a parent that stands nowhere, one that is a part
-    /// of itself, and one of a deeper level than [`REGION_LEVELS_MAX`]; and a file without rows. [`Error::Source`] for what
-    /// cannot be read.
+    /// ([`crate::stores::StoreTable::read`]), a region that stands twice, a parent that stands nowhere, one that is a
+    /// part of itself, and one of a deeper level than [`REGION_LEVELS_MAX`]; and a file without rows.
+    /// [`Error::Source`] for what cannot be read.
     pub fn read(path: &Path) -> Result<Self> {
         let (bytes, summary) = source::read_whole(path)?;
         let digest = (summary.digest.to_hex().to_string(), summary.size_bytes);

@@ -15,7 +15,8 @@ const HALF_TURN_UNITS: i64 = 1_800_000_000;
 /// A tile of the grid: its row from the equator, and its column from the antimeridian eastwards.
 ///
 /// # Shape
-/// Written `row/column`, each in plain decimal. Rows are -20,000 to 19,999; how many columns there are depends on the row.
+/// Written `row/column`, each in plain decimal. Rows are -20,000 to 19,999; how many columns there are depends on the
+/// row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tile {
     row: i32,

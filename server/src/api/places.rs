@@ -123,7 +123,8 @@ pub(super) fn find_list<'g>(
     Ok(ranking.transpose()?)
 }
 
-/// Finds the list of the regions that are parts of one, or of none if its id is empty; there is no list if there are none.
+/// Finds the list of the regions that are parts of one, or of none if its id is empty; there is no list if there are
+/// none.
 ///
 /// # Errors
 /// A problem that names the parameter, if there is no such region.
