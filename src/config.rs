@@ -33,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) customers: Option<Customers>,
     /// How datasets are cut.
     pub(crate) shards: Shards,
+    /// The tree of regions.
+    pub(crate) regions: Regions,
     /// Daily series beside the rows.
     pub(crate) series: Series,
     /// What is said of every row.
@@ -129,6 +131,14 @@ impl Default for Shards {
     }
 }
 
+/// The table `[regions]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Regions {
+    /// The file of the tree of regions, for builds that name none themselves.
+    pub(crate) file: Option<PathBuf>,
+}
+
 /// The table `[series]`.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -211,6 +221,7 @@ mod tests {
             "privacy",
             "customers",
             "shards",
+            "regions",
             "series",
             "data_tests",
             "gate",

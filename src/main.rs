@@ -18,6 +18,7 @@ mod output;
 mod parent;
 mod progress;
 mod publication;
+mod regions;
 mod repository;
 mod server_token;
 mod size;

@@ -8,12 +8,15 @@ use crate::{
     Error, Result,
     emit::StoreShards,
     kernel::scan::ScanCounts,
+    regions::RegionTable,
     row_outcome::{Reason, Rule},
     stores::StoreTable,
 };
 
 /// The flag of stores whose coordinates are out of range.
 const STORES_OFF_THE_MAP: &str = "store_coordinate_out_of_range";
+/// Likewise of regions.
+const REGIONS_OFF_THE_MAP: &str = "region_coordinate_out_of_range";
 
 /// Adds up what became of every row.
 ///
@@ -60,12 +63,17 @@ pub(crate) fn rows_of_scan(counts: &ScanCounts) -> Rows {
 }
 
 /// Returns what is odd and kept, by name.
-pub(crate) fn flagged(counts: &ScanCounts, stores: &StoreTable) -> BTreeMap<String, u64> {
+pub(crate) fn flagged(
+    counts: &ScanCounts,
+    stores: &StoreTable,
+    regions: &RegionTable,
+) -> BTreeMap<String, u64> {
     let rows = counts.flagged.iter();
     let mut flagged: BTreeMap<String, u64> = rows
         .map(|(flag, count)| (flag.as_str().to_owned(), *count))
         .collect();
     add_unless_zero(&mut flagged, STORES_OFF_THE_MAP, stores.off_the_map());
+    add_unless_zero(&mut flagged, REGIONS_OFF_THE_MAP, regions.off_the_map());
     flagged
 }
 

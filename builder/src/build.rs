@@ -19,6 +19,7 @@ use crate::{
     emit::{CustomersReport, Staged},
     layout::Layout,
     pseudonym::CardKey,
+    regions::{Joined, RegionTable},
     series::{KnownSeries, SeriesTable},
     source::Inputs,
     stores::StoreTable,
@@ -38,6 +39,8 @@ pub struct BuildPlan {
     pub layout: Arc<Layout>,
     /// What is known of stores beside their rows.
     pub stores: StoreTable,
+    /// The tree of regions.
+    pub regions: RegionTable,
     /// Daily series beside the rows.
     pub series: SeriesTable,
     /// So many days before the last business day a series may not end; 0: it may end on any.
@@ -96,6 +99,9 @@ pub struct BuildReport {
     pub ignored: Vec<PathBuf>,
     /// CSV files that end without a line break, so that their last row may be cut.
     pub without_line_end: Vec<PathBuf>,
+    /// What was made of the file of regions, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regions: Option<RegionsReport>,
     /// What was made of each side series, by name.
     pub series: Vec<SeriesReport>,
     /// What became of the atoms that were told before, where answers are protected.
@@ -131,6 +137,38 @@ impl AtomsReport {
     #[must_use]
     pub fn kept_from(&self) -> Option<&GenerationId> {
         self.generation.as_ref().filter(|_| self.changed.is_none())
+    }
+}
+
+/// What was made of the file of regions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RegionsReport {
+    /// Regions of the file.
+    pub regions: u64,
+    /// What stores say for regions and no region of the file has for its id or name, and how many stores do.
+    pub unknown: BTreeMap<String, u64>,
+    /// Likewise, what several regions of the file have for their name.
+    pub ambiguous: BTreeMap<String, u64>,
+}
+
+impl RegionsReport {
+    pub(crate) fn of<'a>(
+        table: &RegionTable,
+        of_stores: impl Iterator<Item = &'a str>,
+    ) -> Option<Self> {
+        let mut report = Self {
+            regions: table.len() as u64,
+            ..Self::default()
+        };
+        for region in of_stores {
+            let counts = match table.join(region) {
+                Joined::Known(_) => continue,
+                Joined::Ambiguous => &mut report.ambiguous,
+                Joined::Unknown => &mut report.unknown,
+            };
+            *counts.entry(region.to_owned()).or_default() += 1;
+        }
+        (!table.is_empty()).then_some(report)
     }
 }
 

@@ -7,8 +7,9 @@ use nightshard_format::record::StoreProfile;
 
 use crate::{
     Error, Result,
+    location::Coordinates,
     small_table::{Columns, Fault},
-    source::{self, LAT_MAX, LON_MAX, Moment},
+    source::{self, Moment},
     transaction::Transaction,
 };
 
@@ -176,12 +177,10 @@ fn parse(fields: [&str; 9]) -> Result<Store, &'static str> {
         return Err("store_id is empty");
     }
     let text = |field: &str| (!field.is_empty()).then(|| field.to_owned());
-    let coordinates = match (lat, lon) {
-        ("", "") => None,
-        ("", _) | (_, "") => return Err("lat and lon must both be there, or neither"),
-        _ => Some((degrees(lat)?, degrees(lon)?)),
-    };
-    let location = coordinates.and_then(|(lat, lon)| Some((on(lat, LAT_MAX)?, on(lon, LON_MAX)?)));
+    let Coordinates {
+        location,
+        is_off_the_map,
+    } = Coordinates::parse(lat, lon)?;
     Ok(Store {
         profile: StoreProfile {
             name: text(name),
@@ -192,20 +191,9 @@ fn parse(fields: [&str; 9]) -> Result<Store, &'static str> {
         },
         cutoff_seconds: parse_cutoff(cutoff)?,
         zone: parse_zone(zone)?,
-        is_off_the_map: coordinates.is_some() && location.is_none(),
+        is_off_the_map,
         line: 0,
     })
-}
-
-fn degrees(field: &str) -> Result<f64, &'static str> {
-    source::degrees(field.as_bytes()).ok_or("lat or lon is not a number")
-}
-
-/// Returns a coordinate that is on the map in 10^-7 degrees.
-fn on(degrees: f64, limit: f64) -> Option<i32> {
-    #[expect(clippy::cast_possible_truncation, reason = "at most 1.8 * 10^9")]
-    let rounded = (degrees * 1e7).round() as i32;
-    (degrees.abs() <= limit).then_some(rounded)
 }
 
 fn parse_cutoff(field: &str) -> Result<u32, &'static str> {

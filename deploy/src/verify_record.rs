@@ -6,7 +6,8 @@ use nightshard_format::{
     record::{
         self, AtomMonth, AtomSummary, BenchmarkRecord, CustomerRecord, DemographicsRecord, Growth,
         LeafRecord, LoyaltyRecord, MarketDemographics, MonthRecord, Postings, RankBy, Ranking,
-        SERIES_OF_DAYS, SideSeries, Summary, is_customer_key, split_atoms_key, split_leaf_key,
+        RegionRecord, SERIES_OF_DAYS, SideSeries, Summary, is_customer_key, split_atoms_key,
+        split_leaf_key,
     },
     shard::{Identity, Record, Span},
 };
@@ -28,6 +29,9 @@ pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()
             value.and_then(|value| check_ranking(value, is_growth))
         }
         (record::SEARCH, Span::Current) => value.and_then(check_postings),
+        (record::REGION_TREE, Span::Current) => {
+            value.and_then(RegionRecord::parse).map(|_region| ())
+        }
         (record::SERIES, Span::Current) => value
             .and_then(SideSeries::parse)
             .and_then(|series| series.visit(|_day, _value| ())),

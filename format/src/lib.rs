@@ -25,6 +25,7 @@ pub mod staleness;
 pub mod statistics;
 pub mod table;
 pub mod text;
+pub mod tile;
 pub mod told_atoms;
 
 pub use error::{Error, Result};

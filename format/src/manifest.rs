@@ -121,6 +121,8 @@ pub enum InputRole {
     Transactions,
     /// What is known of stores beside their rows.
     Stores,
+    /// The tree of regions.
+    Regions,
     /// Daily series beside the rows.
     Series,
     /// What is known of customers beside their rows.

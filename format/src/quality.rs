@@ -117,7 +117,7 @@ impl QualityReport {
 /// Returns the digest of what a manifest's transactions were read from.
 ///
 /// # Shape
-/// BLAKE3 in hexadecimal over a line for each file of transactions and stores, in the manifest's
+/// BLAKE3 in hexadecimal over a line for each file of transactions, stores and regions, in the manifest's
 /// order. What was packed on top does not count, nor do atoms that were kept.
 #[must_use]
 pub fn inputs_digest(manifest: &Manifest) -> String {
@@ -129,6 +129,7 @@ pub fn inputs_digest(manifest: &Manifest) -> String {
         let role = match role {
             InputRole::Transactions => "transactions",
             InputRole::Stores => "stores",
+            InputRole::Regions => "regions",
             _ => continue,
         };
         hasher.update(format!("{role} {blake3}\n").as_bytes());

@@ -6,7 +6,7 @@ use nightshard_format::{
     histogram::FineHistogram,
     record::{
         AtomMonth, AtomSummary, BenchmarkRecord, CustomerRecord, DemographicsRecord, LeafRecord,
-        LoyaltyRecord, MarketDemographics, MonthRecord, Postings, Ranking, SideSeries, Summary,
+        LoyaltyRecord, MarketDemographics, MonthRecord, Postings, Ranking, RegionRecord, SideSeries, Summary,
         benchmark_periods, encode_customer, encode_demographics, loyalty_periods,
     },
     shard::Span,
@@ -18,7 +18,7 @@ use crate::targets::{Outcome, outcome};
 type Read = fn(&[u8]) -> Result<u64, Error>;
 
 /// How each kind is read; the first byte of an input says which.
-const KINDS: [Read; 14] = [
+const KINDS: [Read; 15] = [
     month_of_store,
     |value| Summary::parse(value).map(|summary| summary.statistics().count),
     ranking,
@@ -33,6 +33,7 @@ const KINDS: [Read; 14] = [
     customer,
     demographics,
     demographics_of_market,
+    region,
 ];
 
 /// How many kinds there are.
@@ -131,6 +132,15 @@ fn atoms(value: &[u8]) -> Result<u64, Error> {
     atoms.encode(month(), &mut again)?;
     assert_eq!(AtomMonth::parse(month(), &again)?, atoms);
     Ok(cards)
+}
+
+/// Reads a region; one that is right is written and read alike.
+fn region(value: &[u8]) -> Result<u64, Error> {
+    let region = RegionRecord::parse(value)?;
+    let mut again = Vec::new();
+    region.encode(&mut again)?;
+    assert_eq!(RegionRecord::parse(&again)?, region);
+    Ok(region.children.len() as u64)
 }
 
 fn summary_of_atoms(value: &[u8]) -> Result<u64, Error> {

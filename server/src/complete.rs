@@ -14,13 +14,15 @@ use nightshard_format::{
     record::{
         ATOMS, AtomSummary, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS, EntityKind, LOYALTY,
         MARKET_ALL, MARKETS, MarketDemographics, PROTECTED_DATASETS, Postings, RANKINGS,
-        REGION_CATEGORIES, REGIONS, RankBy, Ranking, SEARCH, SERIES_OF_DAYS, STORES, Summary,
-        atoms_key, benchmark_months, loyalty_spans, place_ranking_key, ranking_key,
+        REGION_CATEGORIES, REGIONS, RankBy, Ranking, RegionRecord, SEARCH, SERIES_OF_DAYS, STORES,
+        Summary, TILES, atoms_key, benchmark_months, loyalty_spans, place_ranking_key, ranking_key,
         region_category_key,
     },
     shard::{Mapped, Search, Span},
     text::{TermKind, term_key},
 };
+
+use crate::regions::RegionTree;
 
 /// Checks that no dataset, run of partitions or month is missing.
 ///
@@ -47,6 +49,12 @@ enum Kept {
     Atoms,
 }
 
+/// What nothing protected is told of is not to be there where answers are.
+const NOT_PROTECTED: [&str; 5] = {
+    let [a, b, c, d] = PROTECTED_DATASETS;
+    [a, b, c, d, TILES]
+};
+
 impl Kept {
     fn of(generation: &Generation<Mapped>) -> Result<Self> {
         let privacy = Privacy::of(generation.manifest())?;
@@ -68,7 +76,7 @@ impl Kept {
     fn others(self) -> &'static [&'static str] {
         match self {
             Self::Days => &[ATOMS],
-            Self::Atoms => &PROTECTED_DATASETS,
+            Self::Atoms => &NOT_PROTECTED,
         }
     }
 
@@ -185,11 +193,26 @@ fn list(generation: &Generation<Mapped>, name: &[u8]) -> Result<Vec<String>> {
 
 /// Checks that the lists of places name every place, and that each has a summary.
 fn check_places(generation: &Generation<Mapped>, kept: Kept, by: RankBy) -> Result<()> {
-    let mut of_regions = 0;
-    for region in ranked_places(generation, by, REGIONS, None)? {
-        has_summary(generation, kept, REGIONS, region.as_bytes())?;
-        for category in ranked_places(generation, by, REGION_CATEGORIES, Some(&region))? {
-            let key = region_category_key(&region, &category);
+    let tree = RegionTree::read(generation)?;
+    let (mut with_summary, mut of_regions) = (0, 0);
+    let ranked = ranked_places(generation, by, REGIONS, None)?;
+    if !tree.is_empty() {
+        check_parts(generation, by, &ranked)?;
+    }
+    for region in &ranked {
+        // Of one that others are parts of, these have what is told of it.
+        let is_sum = kept == Kept::Atoms && tree.has_parts(region);
+        let has_stores = |region: &RegionRecord| region.stores > 0;
+        if !is_sum || tree.get(region.as_bytes()).is_some_and(has_stores) {
+            has_summary(generation, kept, REGIONS, region.as_bytes())?;
+            with_summary += 1;
+        }
+        for category in ranked_places(generation, by, REGION_CATEGORIES, Some(region))? {
+            let key = region_category_key(region, &category);
+            let own = atoms_key(REGION_CATEGORIES, &key);
+            if is_sum && generation.get(ATOMS, Span::Current, &own)?.is_none() {
+                continue;
+            }
             has_summary(generation, kept, REGION_CATEGORIES, &key)?;
             of_regions += 1;
         }
@@ -197,11 +220,12 @@ fn check_places(generation: &Generation<Mapped>, kept: Kept, by: RankBy) -> Resu
     for category in ranked_places(generation, by, CATEGORIES, None)? {
         has_summary(generation, kept, CATEGORIES, category.as_bytes())?;
     }
+    check_tiles(generation, by)?;
     let summaries = |dataset| len(generation, dataset, Span::Current);
     let regions = list(generation, REGIONS.as_bytes())?.len() as u64;
     let categories = list(generation, CATEGORIES.as_bytes())?.len() as u64;
     if kept == Kept::Atoms {
-        let of_all = 1 + regions + categories + of_regions;
+        let of_all = 1 + with_summary + categories + of_regions;
         let found = summaries(ATOMS);
         // Those of places that are none any more are kept.
         let are_enough = generation.manifest().keeps_atoms() && found > of_all;
@@ -215,6 +239,40 @@ fn check_places(generation: &Generation<Mapped>, kept: Kept, by: RankBy) -> Resu
         summaries(REGION_CATEGORIES),
         of_regions,
     )
+}
+
+/// Checks that the list of tiles, if there are any, names every one.
+fn check_tiles(generation: &Generation<Mapped>, by: RankBy) -> Result<()> {
+    let key = place_ranking_key(by, TILES, None);
+    let found = len(generation, TILES, Span::Current);
+    if found == 0 && generation.get(CATALOG, Span::Current, &key)?.is_none() {
+        return Ok(());
+    }
+    let listed = list(generation, &key)?;
+    for tile in &listed {
+        has_summary(generation, Kept::Days, TILES, tile.as_bytes())?;
+    }
+    expect("tiles", found, listed.len() as u64)
+}
+
+/// Checks that the lists of the parts of each region, and that of the roots, name every region once.
+fn check_parts(generation: &Generation<Mapped>, by: RankBy, regions: &[String]) -> Result<()> {
+    let mut named = list(generation, &place_ranking_key(by, REGIONS, Some("")))?;
+    for region in regions {
+        let key = place_ranking_key(by, REGIONS, Some(region));
+        if generation.get(CATALOG, Span::Current, &key)?.is_some() {
+            named.extend(list(generation, &key)?);
+        }
+    }
+    named.sort_unstable();
+    let mut regions = regions.to_vec();
+    regions.sort_unstable();
+    if named == regions {
+        return Ok(());
+    }
+    Err(missing(
+        "its regions are not those of the lists of parts".to_owned(),
+    ))
 }
 
 fn ranked_places(

@@ -21,6 +21,7 @@ use crate::{
     complete,
     json::Json,
     problem::Problem,
+    regions::RegionTree,
     side_series::{SeriesHead, read_heads},
 };
 
@@ -69,6 +70,8 @@ pub(crate) struct TransactionFacts {
     pub(crate) privacy: Privacy,
     /// The members that name the currency.
     pub(crate) currency: Vec<u8>,
+    /// The tree of regions.
+    pub(crate) regions: RegionTree,
     /// The side series, by name.
     pub(crate) series: Vec<SeriesHead>,
 }
@@ -97,6 +100,7 @@ impl TransactionFacts {
             regular: RegularRule::of(manifest)?,
             privacy: Privacy::of(manifest)?,
             currency: currency.into_bytes(),
+            regions: RegionTree::read(generation)?,
             series: read_heads(generation)?,
         }))
     }

@@ -51,6 +51,7 @@ mod pattern;
 mod payment_mix;
 mod problem;
 mod protected;
+mod regions;
 mod resource;
 mod respond;
 mod rows;

@@ -1,14 +1,20 @@
 //! What may be told of a market, a region or a category over any days: sums of atoms
 //! (docs/privacy.md).
 //!
-//! An atom counts where all its days lie in the period and in the window, else not at all.
+//! An atom counts where all its days lie in the period and in the window, else not at all. No atom is in two regions, so
+//! what is told of a region that others are parts of is the sum of what is told of these.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use nightshard_format::{
     Error,
-    calendar::{DayRange, Month, Period, PeriodKind},
+    calendar::{Day, DayRange, Month, Period, PeriodKind},
     generation::Generation,
     privacy::Privacy,
-    record::{ATOMS, AtomGroup, AtomMonth, AtomSummary, atoms_key},
+    record::{
+        ATOMS, AtomGroup, AtomMonth, AtomSummary, REGION_CATEGORIES, REGIONS, atoms_key,
+        region_category_key,
+    },
     shard::{Mapped, Span},
     statistics::Statistics,
 };
@@ -16,11 +22,14 @@ use nightshard_format::{
 use crate::{
     generation::TransactionFacts,
     problem::Result,
+    regions::RegionTree,
     series::{OfPeriod, Window, row_of},
     subject::Subject,
     work::Work,
 };
 
+/// The time to find and read a summary, in nanoseconds.
+const PART_NS: u64 = 1_000;
 /// The time to find the record of a month, in nanoseconds.
 const MONTH_NS: u64 = 1_000;
 /// The time to read a byte of it, in nanoseconds.
@@ -120,15 +129,73 @@ fn union(a: Option<DayRange>, b: Option<DayRange>) -> Option<DayRange> {
     })
 }
 
-/// Finds the summary of a subject's atoms, or `None` if there is no such subject.
-pub(crate) fn find_atoms(
+/// What has atoms of its own: a market or place, but for what is told of other regions that are parts of it.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// Its key among the atoms.
+    key: Vec<u8>,
+    summary: AtomSummary,
+}
+
+impl Part {
+    /// Returns the rows of all atoms of some parts and their net sum, or `None` without atoms.
+    pub(crate) fn total(parts: &[Self]) -> Option<(u64, i128)> {
+        let totals = parts.iter().filter_map(|part| part.summary.total());
+        totals.reduce(|a, b| (a.0.saturating_add(b.0), a.1.saturating_add(b.1)))
+    }
+}
+
+/// Finds what has atoms that are told of a subject: of a region and of a category of one, also those of all regions that
+/// are parts of it. There is none if there is no such subject.
+pub(crate) fn find_parts(
     generation: &Generation<Mapped>,
+    tree: &RegionTree,
     subject: Subject<'_>,
-) -> Result<Option<AtomSummary>> {
-    let key = atoms_key(subject.dataset, subject.key);
-    let found = generation.get(ATOMS, Span::Current, &key)?;
-    let summary = found.map(|value| AtomSummary::parse(value.in_place()?));
-    Ok(summary.transpose()?)
+    work: &mut Work,
+) -> Result<Vec<Part>> {
+    let keys: Vec<Vec<u8>> = match (subject.dataset, subject.region()) {
+        (REGIONS, _) => tree
+            .at_or_below(subject.key)
+            .into_iter()
+            .map(|id| atoms_key(REGIONS, id))
+            .collect(),
+        (REGION_CATEGORIES, Some(region)) => tree
+            .at_or_below(region)
+            .into_iter()
+            .map(|id| atoms_key(REGION_CATEGORIES, region_category_key(id, subject.id())))
+            .collect(),
+        _ => vec![atoms_key(subject.dataset, subject.key)],
+    };
+    let mut parts = Vec::new();
+    for key in keys {
+        work.spend(PART_NS)?;
+        let found = generation.get(ATOMS, Span::Current, &key)?;
+        let summary = found.map(|value| AtomSummary::parse(value.in_place()?));
+        if let Some(summary) = summary.transpose()? {
+            parts.push(Part { key, summary });
+        }
+    }
+    Ok(parts)
+}
+
+/// Adds up the atoms of parts in one month. Of cards is told what one atom has: whoever is in two parts would count twice.
+fn add_up(parts: &[AtomMonth]) -> AtomMonth {
+    let mut groups = BTreeMap::<(Day, Day), AtomGroup>::new();
+    for group in parts.iter().flat_map(|part| &part.groups) {
+        let of_days = groups.entry((group.days.last, group.days.first));
+        of_days
+            .and_modify(|sum| {
+                sum.atoms = sum.atoms.saturating_add(group.atoms);
+                sum.cards = None;
+                sum.count = sum.count.saturating_add(group.count);
+                sum.sum = sum.sum.saturating_add(group.sum);
+            })
+            .or_insert(*group);
+    }
+    AtomMonth {
+        groups: groups.into_values().collect(),
+        cards: Vec::new(),
+    }
 }
 
 /// One market or place in one generation whose answers are protected.
@@ -136,9 +203,10 @@ pub(crate) fn find_atoms(
 pub(crate) struct Protected<'a> {
     generation: &'a Generation<Mapped>,
     subject: Subject<'a>,
-    /// Its key among the atoms.
-    key: Vec<u8>,
-    summary: AtomSummary,
+    /// At least one.
+    parts: Vec<Part>,
+    /// The months in which a part has atoms, ascending.
+    months: Vec<Month>,
     privacy: Privacy,
     /// From the first day that has rows to the last business day, of the whole generation.
     data: DayRange,
@@ -150,13 +218,16 @@ impl<'a> Protected<'a> {
         generation: &'a Generation<Mapped>,
         transactions: &TransactionFacts,
         subject: Subject<'a>,
+        work: &mut Work,
     ) -> Result<Option<Self>> {
-        let summary = find_atoms(generation, subject)?;
-        Ok(summary.map(|summary| Self {
+        let parts = find_parts(generation, &transactions.regions, subject, work)?;
+        let totals = parts.iter().flat_map(|part| &part.summary.months);
+        let months: BTreeSet<Month> = totals.map(|totals| totals.month).collect();
+        Ok((!parts.is_empty()).then(|| Self {
             generation,
-            key: atoms_key(subject.dataset, subject.key),
             subject,
-            summary,
+            parts,
+            months: months.into_iter().collect(),
             privacy: transactions.privacy,
             data: transactions.days,
         }))
@@ -165,11 +236,6 @@ impl<'a> Protected<'a> {
     /// Returns whom it is of.
     pub(crate) fn subject(&self) -> Subject<'a> {
         self.subject
-    }
-
-    /// Returns the summary.
-    pub(crate) fn summary(&self) -> &AtomSummary {
-        &self.summary
     }
 
     /// Returns what is told of the periods of one kind that have atoms in the window, in order.
@@ -183,15 +249,19 @@ impl<'a> Protected<'a> {
         work: &mut Work,
     ) -> Result<Vec<Told>> {
         let mut rows: Vec<Told> = Vec::new();
-        for totals in window.touched_of(&self.summary.months, |totals| totals.month) {
-            let record = self.month(totals.month, work)?;
+        for month in window
+            .touched_of(&self.months, |month| *month)
+            .iter()
+            .copied()
+        {
+            let record = self.month(month, work)?;
             // A week may have begun in the month before.
             let begun = rows.len().saturating_sub(1);
             add_groups(&mut rows, &record, kind, window);
             for row in &mut rows[begun..] {
                 let days = window.atom_days_of(row.period);
                 if let Some(since) = self.since(days) {
-                    let of_month = record.cards_since(totals.month, since, days.last);
+                    let of_month = record.cards_since(month, since, days.last);
                     let distinct = row.distinct.unwrap_or(0).saturating_add(of_month);
                     row.distinct = Some(distinct);
                 }
@@ -211,16 +281,34 @@ impl<'a> Protected<'a> {
     }
 
     /// Returns the month with which some days begin, if no atom is cut there: they begin with its first
-    /// day, or before all data. Distinct cards are told of such days alone.
+    /// day, or before all data. Distinct cards are told of such days alone, and of a single part.
     fn since(&self, days: DayRange) -> Option<Month> {
         let month = days.first.month();
         let cuts_none = days.first <= self.data.first || days.first == month.first_day();
-        cuts_none.then_some(month)
+        (cuts_none && self.parts.len() == 1).then_some(month)
     }
 
     /// Reads the atoms of a month that has some.
     fn month(&self, month: Month, work: &mut Work) -> Result<AtomMonth> {
-        let found = self.generation.get(ATOMS, Span::Month(month), &self.key)?;
+        let has_some = |part: &&Part| {
+            let months = &part.summary.months;
+            months.binary_search_by_key(&month, |it| it.month).is_ok()
+        };
+        let parts = self.parts.iter().filter(has_some);
+        let months: Result<Vec<AtomMonth>> =
+            parts.map(|part| self.month_of(part, month, work)).collect();
+        let mut months = months?;
+        match months.pop() {
+            Some(only) if months.is_empty() => Ok(only),
+            last => {
+                months.extend(last);
+                Ok(add_up(&months))
+            }
+        }
+    }
+
+    fn month_of(&self, part: &Part, month: Month, work: &mut Work) -> Result<AtomMonth> {
+        let found = self.generation.get(ATOMS, Span::Month(month), &part.key)?;
         let missing = || Error::Corrupt {
             structure: "atoms",
             problem: format!("the summary names {month}, of which there is no record"),
@@ -228,5 +316,45 @@ impl<'a> Protected<'a> {
         let bytes = found.ok_or_else(missing)?.in_place()?;
         work.spend(MONTH_NS + bytes.len() as u64 * BYTE_NS)?;
         Ok(AtomMonth::parse(month, bytes)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(days: [i32; 2], atoms: u64, cards: Option<u64>) -> AtomGroup {
+        AtomGroup {
+            days: DayRange {
+                first: Day(days[0]),
+                last: Day(days[1]),
+            },
+            atoms,
+            cards,
+            count: 5,
+            sum: -70,
+        }
+    }
+
+    fn month(groups: &[AtomGroup]) -> AtomMonth {
+        AtomMonth {
+            groups: groups.to_vec(),
+            cards: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn atoms_of_parts_are_added_up_by_their_days_and_cards_of_one_atom_are_told() {
+        let parts = [
+            month(&[group([0, 3], 1, Some(4)), group([4, 9], 1, Some(3))]),
+            month(&[group([0, 3], 2, None), group([1, 3], 1, Some(5))]),
+        ];
+        let both = AtomGroup {
+            count: 10,
+            sum: -140,
+            ..group([0, 3], 3, None)
+        };
+        let expected = [both, group([1, 3], 1, Some(5)), group([4, 9], 1, Some(3))];
+        assert_eq!(add_up(&parts), month(&expected));
     }
 }

@@ -1,6 +1,6 @@
 //! What requests are counted by.
 
-use nightshard_format::record::{CATEGORIES, MARKETS, REGION_CATEGORIES, REGIONS, STORES};
+use nightshard_format::record::{CATEGORIES, MARKETS, REGION_CATEGORIES, REGIONS, STORES, TILES};
 
 use crate::api::route::{Part, Route};
 
@@ -25,19 +25,21 @@ pub(crate) enum Resource {
 }
 
 /// The paths of what has days, by dataset.
-const SERIES: [(&str, &str); 5] = [
+const SERIES: [(&str, &str); 6] = [
     (STORES, "/v1/stores/{id}"),
     (MARKETS, "/v1/markets/{id}"),
     (REGIONS, "/v1/regions/{id}"),
     (CATEGORIES, "/v1/categories/{id}"),
     (REGION_CATEGORIES, "/v1/regions/{id}/categories/{id}"),
+    (TILES, "/v1/tiles/{lat}/{lon}"),
 ];
 
 /// The paths of lists of places, by dataset.
-const LISTS: [(&str, &str); 3] = [
+const LISTS: [(&str, &str); 4] = [
     (REGIONS, "/v1/regions"),
     (CATEGORIES, "/v1/categories"),
     (REGION_CATEGORIES, "/v1/regions/{id}/categories"),
+    (TILES, "/v1/tiles"),
 ];
 
 /// The names of the others, in the order of [`Resource`].
@@ -144,6 +146,8 @@ mod tests {
                 "/v1/regions/{id}/categories/{id}/loyalty",
             ),
             ("/v1/categories", "/v1/categories"),
+            ("/v1/tiles", "/v1/tiles"),
+            ("/v1/tiles/1/2/loyalty", "/v1/tiles/{lat}/{lon}/loyalty"),
             ("/v1/regions/a/categories", "/v1/regions/{id}/categories"),
             ("/v1/stores", "/v1/stores"),
             ("/v1/customers/a", "/v1/customers/{id}"),

@@ -1,10 +1,10 @@
 //! Whom figures are of: a store, a market or a place.
 
-use nightshard_format::record::{CATEGORIES, REGION_CATEGORIES, REGIONS, STORES};
+use nightshard_format::record::{CATEGORIES, REGION_CATEGORIES, REGIONS, STORES, TILES};
 
 use crate::problem::Problem;
 
-/// A store, market, region, category, or category of a region, whether or not there is such a one.
+/// A store, market, region, category, category of a region, or tile, whether or not there is such a one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject<'a> {
     /// The dataset that it is of.
@@ -40,6 +40,7 @@ impl<'a> Subject<'a> {
             REGIONS => "region",
             CATEGORIES => "category",
             REGION_CATEGORIES => "category in such a region",
+            TILES => "tile with a store",
             _ => "market",
         };
         Problem::not_found(format!("there is no such {kind}"))

@@ -35,7 +35,7 @@ use crate::{
     exit::UsageError,
     progress::Shown,
     publication::{Then, publish},
-    size,
+    regions, size,
     staging::StagingFolder,
     told,
 };
@@ -53,6 +53,9 @@ pub(crate) struct BuildArgs {
     /// day_cutoff, zone.
     #[arg(long, value_name = "FILE")]
     pub(crate) stores: Option<PathBuf>,
+    /// The tree of regions: region, name, parent, lat, lon [default: that of the configuration].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) regions: Option<PathBuf>,
     /// Daily series beside sales: date, name, value [default: those of the configuration]. May be
     /// repeated.
     #[arg(long, value_name = "FILE", num_args = 1..)]
@@ -274,6 +277,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         inputs,
         layout: Arc::new(layout),
         stores,
+        regions: regions::read(args.regions.as_deref().or(config.regions.file.as_deref()))?,
         series: SeriesTable::read(match &args.series[..] {
             [] => &config.series.files,
             given => given,
@@ -296,6 +300,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
     };
     let built = engine::build(&plan, shown).map_err(data_tests::explain)?;
     warn_of_cut_rows(&built.report.without_line_end, shown);
+    regions::warn(built.report.regions.as_ref(), shown);
     warn_of_series(&built.report.series, &built.manifest.as_of, shown);
     let transactions = built.manifest.transactions.as_ref();
     if let Some(transactions) = transactions {

@@ -10,6 +10,7 @@ mod loyalty;
 mod mixes;
 mod month;
 mod record;
+mod region;
 mod shard;
 
 use std::{path::Path, process::ExitCode};

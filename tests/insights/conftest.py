@@ -125,10 +125,10 @@ class Subject:
         self.rows.execute("SET VARIABLE currency = ?", [currency])
         self.rows.execute((FOLDER / "payments.sql").read_text())
         self.rows.execute(
-            "CREATE TABLE dimension (store_id TEXT, merchant_id TEXT, region TEXT, category TEXT)")
+            "CREATE TABLE dimension (store_id TEXT, merchant_id TEXT, region TEXT, category TEXT, lat TEXT, lon TEXT)")
         if stores:
             self.rows.execute("INSERT INTO dimension BY NAME SELECT COLUMNS(lambda name: name IN "
-                              "('store_id', 'merchant_id', 'region', 'category')) "
+                              "('store_id', 'merchant_id', 'region', 'category', 'lat', 'lon')) "
                               "FROM read_csv(?, all_varchar = true, header = true)", [str(stores)])
         self.rows.execute((FOLDER / "stores.sql").read_text())
         [[self.first, self.last]] = self.rows.execute(

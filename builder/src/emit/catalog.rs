@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use nightshard_format::record::{
-    CATALOG, CATEGORIES, RANKINGS, REGIONS, RankBy, SERIES, encode_growth_ranking, encode_ranking,
-    ranking_key,
+use nightshard_format::{
+    record::{
+        CATALOG, CATEGORIES, RANKINGS, REGIONS, RankBy, SERIES, encode_growth_ranking,
+        encode_ranking, ranking_key, tile_ranking_key,
+    },
+    tile::Tile,
 };
 
 use super::{
@@ -17,6 +20,7 @@ use super::{
 use crate::{
     Result,
     kernel::{places::Places, row::StoreOrdinal},
+    regions::RegionTable,
     series::KnownSeries,
 };
 
@@ -33,6 +37,8 @@ pub struct StoreFacts {
     pub region: Option<String>,
     /// Its line of business.
     pub category: Option<String>,
+    /// Where it stands on the map, in 10^-7 degrees of latitude and longitude.
+    pub location: Option<(i32, i32)>,
     /// The chain or owner.
     pub merchant_id: Option<String>,
     /// Number of rows.
@@ -55,7 +61,7 @@ pub fn write_catalog(
     staging: &Staging,
     stores: &[StoreFacts],
     (places, sizes): (&Places, PlaceSizes<'_>),
-    series: Option<&[KnownSeries<'_>]>,
+    (tree, series): (&RegionTable, Option<&[KnownSeries<'_>]>),
 ) -> Result<Vec<Staged>> {
     let mut rankings = Vec::new();
     let mut lists = Vec::new();
@@ -65,15 +71,18 @@ pub fn write_catalog(
         ranked.sort_unstable_by(|(a, size), (b, other)| {
             size.descending(other).then_with(|| a.id.cmp(&b.id))
         });
-        for (key, sized) in group(by, &ranked) {
+        let of_tiles = (by == RankBy::Transactions && places.has_tiles()).then(|| by_tile(&ranked));
+        let groups = group(by, &ranked, tree).into_iter();
+        for (key, sized) in groups.chain(of_tiles.into_iter().flatten()) {
             rankings.push(sized_record(key, &sized)?);
         }
-        for (key, sized) in sizes.rank(by, places) {
+        for (key, sized) in sizes.rank(by, places, tree) {
             lists.push(sized_record(key, &sized)?);
         }
     }
     let mut staged = staging.write_current(RANKINGS, rankings)?;
-    let regions = count(stores.iter().filter_map(|store| store.region.as_deref()));
+    let of_store = |store| regions_of(store, tree);
+    let regions = count(stores.iter().flat_map(of_store));
     let categories = count(stores.iter().filter_map(|store| store.category.as_deref()));
     let names = series.map(|series| (SERIES, names(series)));
     for (key, ids) in [(REGIONS, regions), (CATEGORIES, categories)]
@@ -118,14 +127,20 @@ fn names<'a>(series: &[KnownSeries<'a>]) -> Vec<&'a str> {
 }
 
 /// Lists ranked stores under every filter that selects them.
-fn group<'a>(by: RankBy, ranked: &[(&'a StoreFacts, Size)]) -> BTreeMap<Vec<u8>, Sized<'a>> {
+fn group<'a>(
+    by: RankBy,
+    ranked: &[(&'a StoreFacts, Size)],
+    tree: &RegionTable,
+) -> BTreeMap<Vec<u8>, Sized<'a>> {
     let mut groups = BTreeMap::<Vec<u8>, Sized<'_>>::new();
     for (store, size) in ranked {
-        let (region, category) = (store.region.as_deref(), store.category.as_deref());
+        let category = store.category.as_deref();
         let mut filters = vec![(None, None)];
-        filters.extend(region.map(|_| (region, None)));
         filters.extend(category.map(|_| (None, category)));
-        filters.extend(region.and(category).map(|_| (region, category)));
+        for region in regions_of(store, tree) {
+            filters.push((Some(region), None));
+            filters.extend(category.map(|_| (Some(region), category)));
+        }
         for (region, category) in filters {
             groups
                 .entry(ranking_key(by, region, category))
@@ -134,6 +149,29 @@ fn group<'a>(by: RankBy, ranked: &[(&'a StoreFacts, Size)]) -> BTreeMap<Vec<u8>,
         }
     }
     groups
+}
+
+/// Lists ranked stores by the tile that they are in, so that it is known how many there are.
+fn by_tile<'a>(ranked: &[(&'a StoreFacts, Size)]) -> BTreeMap<Vec<u8>, Sized<'a>> {
+    let mut groups = BTreeMap::<Vec<u8>, Sized<'_>>::new();
+    for (store, size) in ranked {
+        if let Some(location) = store.location {
+            let tile = Tile::of(location).to_string();
+            let key = tile_ranking_key(RankBy::Transactions, &tile);
+            groups.entry(key).or_default().push((&store.id, *size));
+        }
+    }
+    groups
+}
+
+/// Returns the regions that a store is in: its own, if that is known, and those above it.
+pub(super) fn regions_of<'a>(
+    store: &'a StoreFacts,
+    tree: &'a RegionTable,
+) -> impl Iterator<Item = &'a str> {
+    let own = store.region.as_deref();
+    let above = own.into_iter().flat_map(move |region| tree.above(region));
+    own.into_iter().chain(above)
 }
 
 /// Returns the distinct ids, most frequent first, ties alphabetically.

@@ -111,6 +111,8 @@ fn inputs(plan: &BuildPlan, read: &[InputSummary], told: Option<&Input>) -> Vec<
     });
     let stores = plan.stores.digest().cloned();
     let stores = stores.map(|(digest, size_bytes)| (InputRole::Stores, digest, size_bytes));
+    let regions = plan.regions.digest().cloned();
+    let regions = regions.map(|(digest, size_bytes)| (InputRole::Regions, digest, size_bytes));
     let series = plan.series.files().iter().map(|file| {
         let digest = file.digest.to_hex().to_string();
         (InputRole::Series, digest, file.size_bytes)
@@ -121,6 +123,7 @@ fn inputs(plan: &BuildPlan, read: &[InputSummary], told: Option<&Input>) -> Vec<
         customers.map(|(digest, size_bytes)| (InputRole::Customers, digest, size_bytes));
     let mut inputs: Vec<Input> = transactions
         .chain(stores)
+        .chain(regions)
         .chain(series)
         .chain(customers)
         .map(|(role, blake3, size_bytes)| Input::File {

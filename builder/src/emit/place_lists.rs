@@ -1,4 +1,4 @@
-//! Lists of regions, of categories and of the categories of each region, by size and growth.
+//! Lists of regions, of categories, of the categories of each region and of tiles, by size and growth.
 
 use std::collections::BTreeMap;
 
@@ -10,25 +10,36 @@ use super::{
     catalog::{Sized, StoreFacts},
     size::Size,
 };
-use crate::kernel::{
-    leaf_month::Totals,
-    places::{Place, PlaceKind, Places},
+use crate::{
+    kernel::{
+        leaf_month::Totals,
+        places::{Place, PlaceKind, Places},
+    },
+    regions::RegionTable,
 };
 
 /// By what places are listed.
 #[derive(Debug, Clone, Copy)]
 pub enum PlaceSizes<'a> {
-    /// By the sums of these stores.
+    /// By the sums of these stores; regions above others are places, too.
     Exact(&'a [StoreFacts]),
-    /// By what is told of each place, which nothing may be.
+    /// By what is told of each place, which nothing may be; of regions above others, by what is told of these together.
     Told(&'a [Option<Totals>]),
 }
+
+/// A place of a list: of which kind, the region that it is listed under, and its id.
+type Listed<'a> = (PlaceKind, Option<&'a str>, &'a str);
 
 impl PlaceSizes<'_> {
     /// Returns all lists in one order, the largest first, ties by id. How places grew is told of none but
     /// exactly.
-    pub(super) fn rank(self, by: RankBy, places: &Places) -> BTreeMap<Vec<u8>, Sized<'_>> {
-        let Some(sizes) = self.of_places(by, places) else {
+    pub(super) fn rank<'a>(
+        self,
+        by: RankBy,
+        places: &'a Places,
+        tree: &'a RegionTable,
+    ) -> BTreeMap<Vec<u8>, Sized<'a>> {
+        let Some(sizes) = self.of_places(by, places, tree) else {
             return BTreeMap::new();
         };
         let mut lists = BTreeMap::<Vec<u8>, BTreeMap<&[u8], Size>>::new();
@@ -37,14 +48,16 @@ impl PlaceSizes<'_> {
             let key = place_ranking_key(by, dataset, None);
             lists.entry(key).or_default();
         }
-        for (place, size) in places.list().iter().zip(sizes) {
-            if let (PlaceKind::Region, Some(region)) = (place.kind, &place.profile.region) {
-                let key = place_ranking_key(by, REGION_CATEGORIES, Some(region));
-                lists.entry(key).or_default();
+        for ((kind, of, id), size) in sizes {
+            let mut keys = vec![place_ranking_key(by, kind.dataset(), of)];
+            if kind == PlaceKind::Region {
+                let of_region = place_ranking_key(by, REGION_CATEGORIES, Some(id));
+                lists.entry(of_region).or_default();
+                keys.extend(parent_of(tree, id).map(|it| place_ranking_key(by, REGIONS, Some(it))));
             }
-            let (of, id) = name(place);
-            let list = lists.entry(place_ranking_key(by, place.kind.dataset(), of));
-            list.or_default().insert(id.as_bytes(), size);
+            for key in keys {
+                lists.entry(key).or_default().insert(id.as_bytes(), size);
+            }
         }
         let ranked = |(key, sizes): (_, BTreeMap<_, _>)| {
             let mut sized: Sized<'_> = sizes.into_iter().collect();
@@ -56,7 +69,12 @@ impl PlaceSizes<'_> {
     }
 
     /// Returns the size of each place, or nothing if that is not told.
-    fn of_places(self, by: RankBy, places: &Places) -> Option<Vec<Size>> {
+    fn of_places<'a>(
+        self,
+        by: RankBy,
+        places: &'a Places,
+        tree: &'a RegionTable,
+    ) -> Option<Vec<(Listed<'a>, Size)>> {
         match self {
             Self::Exact(stores) => {
                 let mut sizes = vec![Size::default(); places.list().len()];
@@ -65,22 +83,126 @@ impl PlaceSizes<'_> {
                         sizes[*place as usize].add(Size::of(by, store));
                     }
                 }
-                Some(sizes)
+                let listed = places.list().iter().map(listed);
+                Some(listed.zip(sizes).collect())
             }
-            Self::Told(totals) => totals.iter().map(|it| Size::told(by, *it)).collect(),
+            Self::Told(totals) => {
+                let told = told(places, totals, tree).into_iter();
+                told.map(|(place, totals)| Some((place, Size::told(by, totals)?)))
+                    .collect()
+            }
         }
     }
 }
 
-/// Returns the region that a place is listed under, and its id.
-fn name(place: &Place) -> (Option<&str>, &str) {
+/// Returns what is told of each place, and of the regions above them and their categories.
+fn told<'a>(
+    places: &'a Places,
+    totals: &[Option<Totals>],
+    tree: &'a RegionTable,
+) -> BTreeMap<Listed<'a>, Option<Totals>> {
+    let mut told = BTreeMap::<Listed<'_>, Option<Totals>>::new();
+    let mut add = |place, totals: Option<Totals>| {
+        let of_place = told.entry(place).or_default();
+        if let Some(totals) = totals {
+            of_place.get_or_insert_default().add(totals);
+        }
+    };
+    for (place, totals) in places.list().iter().zip(totals) {
+        let own = listed(place);
+        add(own, *totals);
+        match own {
+            (PlaceKind::Region, of, id) => tree
+                .above(id)
+                .for_each(|above| add((PlaceKind::Region, of, above), *totals)),
+            (PlaceKind::RegionCategory, Some(of), id) => tree
+                .above(of)
+                .for_each(|above| add((PlaceKind::RegionCategory, Some(above), id), *totals)),
+            _ => {}
+        }
+    }
+    told
+}
+
+/// Returns the region that one is listed under as a part: nothing but a tree has such lists, of which that of the roots
+/// is empty.
+fn parent_of<'a>(tree: &'a RegionTable, id: &str) -> Option<&'a str> {
+    (!tree.is_empty()).then(|| tree.above(id).next().unwrap_or_default())
+}
+
+/// Returns as what a place is listed.
+fn listed(place: &Place) -> Listed<'_> {
     let StoreProfile {
         region, category, ..
     } = &place.profile;
     let [region, category] = [region, category].map(Option::as_deref);
-    match place.kind {
-        PlaceKind::RegionCategory => (region, category.unwrap_or_default()),
-        PlaceKind::Category => (None, category.unwrap_or_default()),
-        PlaceKind::Region => (None, region.unwrap_or_default()),
+    let (of, id) = match place.kind {
+        PlaceKind::RegionCategory => (region, category),
+        PlaceKind::Category => (None, category),
+        PlaceKind::Region => (None, region),
+        PlaceKind::Tile => (None, std::str::from_utf8(&place.key).ok()),
+    };
+    (place.kind, of, id.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::row::StoreOrdinal;
+
+    #[test]
+    fn what_is_told_of_a_region_is_told_of_those_above_it_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("regions.csv");
+        std::fs::write(&path, "region,parent\ncity,\nnorth,city\nsouth,city\n").unwrap();
+        let tree = RegionTable::read(&path).unwrap();
+        let stores = [
+            ("north", "bar"),
+            ("south", "bar"),
+            ("south", "shop"),
+            ("else", "bar"),
+        ];
+        let stores = stores.iter().enumerate().map(|(at, (region, category))| {
+            let ordinal = StoreOrdinal::new(0, at).unwrap();
+            (ordinal, Some(*region), Some(*category))
+        });
+        let places = Places::of(stores, None).unwrap();
+        let totals = places.list().iter().map(|place| {
+            let count = match listed(place) {
+                (PlaceKind::Region, _, "north") => 3,
+                (PlaceKind::Region, _, "south") => 5,
+                (PlaceKind::RegionCategory, Some("north"), "bar") => 2,
+                _ => return None,
+            };
+            Some(Totals {
+                count,
+                sum: i128::from(count) * 10,
+            })
+        });
+        let totals: Vec<Option<Totals>> = totals.collect();
+        let lists = PlaceSizes::Told(&totals).rank(RankBy::Transactions, &places, &tree);
+        let ids = |dataset, of| {
+            let key = place_ranking_key(RankBy::Transactions, dataset, of);
+            let ids = lists[&key].iter().map(|(id, _)| *id);
+            ids.map(|id| std::str::from_utf8(id).unwrap())
+                .collect::<Vec<_>>()
+        };
+        // Of what nothing is told comes last.
+        assert_eq!(ids(REGIONS, None), ["city", "south", "north", "else"]);
+        assert_eq!(ids(REGIONS, Some("")), ["city", "else"]);
+        assert_eq!(ids(REGIONS, Some("city")), ["south", "north"]);
+        assert_eq!(ids(REGION_CATEGORIES, Some("city")), ["bar", "shop"]);
+        assert!(!lists.contains_key(&place_ranking_key(
+            RankBy::Transactions,
+            REGIONS,
+            Some("north")
+        )));
+        let told = told(&places, &totals, &tree);
+        let of = |kind, of, id| told[&(kind, of, id)];
+        let city = of(PlaceKind::Region, None, "city").unwrap();
+        assert_eq!((city.count, city.sum), (8, 80));
+        let bars = of(PlaceKind::RegionCategory, Some("city"), "bar").unwrap();
+        assert_eq!(bars.count, 2);
+        assert!(of(PlaceKind::RegionCategory, Some("city"), "shop").is_none());
     }
 }

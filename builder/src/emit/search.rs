@@ -9,28 +9,31 @@ use nightshard_format::{
 };
 
 use super::{
-    catalog::StoreFacts,
+    catalog::{StoreFacts, regions_of},
     shard_set::{CurrentRecord, Staged, Staging},
 };
-use crate::Result;
+use crate::{Result, regions::RegionTable};
 
 /// Longest word that is found by its parts; what is longer is no word of a language.
 const WORD_LEN_MAX: usize = 128;
 
 type Terms<'a> = BTreeMap<(u8, String), BTreeSet<Posting<'a>>>;
 
-/// Writes what finds stores by id and name, and regions and categories by id.
+/// Writes what finds stores by id and name, categories by id, and regions, those above others included, by both.
 ///
 /// # Errors
 /// [`crate::Error::File`] if the staging folder takes no more.
-pub fn write_search(staging: &Staging, stores: &[StoreFacts]) -> Result<Vec<Staged>> {
+pub fn write_search(
+    staging: &Staging,
+    stores: &[StoreFacts],
+    tree: &RegionTable,
+) -> Result<Vec<Staged>> {
     let mut terms = Terms::new();
+    let mut regions = BTreeSet::new();
     for store in stores {
         let name = store.name.as_deref().unwrap_or_default();
         add(&mut terms, EntityKind::Store, &store.id, name);
-        if let Some(region) = &store.region {
-            add(&mut terms, EntityKind::Region, region.as_bytes(), region);
-        }
+        regions.extend(regions_of(store, tree));
         if let Some(category) = &store.category {
             add(
                 &mut terms,
@@ -39,6 +42,11 @@ pub fn write_search(staging: &Staging, stores: &[StoreFacts]) -> Result<Vec<Stag
                 category,
             );
         }
+    }
+    for region in regions {
+        let named = tree.get(region).and_then(|known| known.name.as_deref());
+        let name = named.unwrap_or(region);
+        add(&mut terms, EntityKind::Region, region.as_bytes(), name);
     }
     let records = terms.into_iter().map(|((kind, text), postings)| {
         let mut value = Vec::new();

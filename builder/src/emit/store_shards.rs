@@ -3,6 +3,7 @@
 use nightshard_format::{
     key::{hash, partition_of},
     record::{DEMOGRAPHICS, LOYALTY, MARKET_ALL, MARKETS, STORES, StoreProfile},
+    tile::Tile,
 };
 
 use super::{
@@ -19,6 +20,7 @@ use crate::{
         store_days::{DayRows, DaysEncoder, EncodedRecords},
         store_partition::{Conflict, PartitionRecords},
     },
+    regions::RegionTable,
 };
 use nightshard_format::record::DayCards;
 
@@ -102,6 +104,7 @@ impl<'a> StoreShards<'a> {
                 merchant_id: store.profile.merchant_id,
                 region: store.profile.region,
                 category: store.profile.category,
+                location: store.profile.location,
                 transactions: store.totals.count,
                 amount: store.totals.sum,
                 growth: StoreGrowth::default(),
@@ -110,18 +113,28 @@ impl<'a> StoreShards<'a> {
         Ok(records)
     }
 
-    /// Returns the places of the stores.
+    /// Returns the places of the stores; where a tree is given, since all is told exactly, also those that regions are
+    /// parts of, and tiles.
     ///
     /// # Errors
     /// [`crate::Error::Internal`] if there are 2^29 of them.
-    pub fn places(&self) -> Result<Places> {
-        Places::of(self.facts.iter().map(|store| {
+    pub fn places(&self, tree: Option<&RegionTable>) -> Result<Places> {
+        let stores = self.facts.iter().map(|store| {
             (
                 store.ordinal,
                 store.region.as_deref(),
                 store.category.as_deref(),
             )
-        }))
+        });
+        let mut places = Places::of(stores, tree)?;
+        if tree.is_some() {
+            let located = self.facts.iter().enumerate();
+            let tiles = located.filter_map(|(number, store)| {
+                Some((number, store.ordinal, Tile::of(store.location?)))
+            });
+            places.add_tiles(tiles)?;
+        }
+        Ok(places)
     }
 
     /// Ends the shards of the current run.

@@ -29,11 +29,13 @@ use self::{demographics::OfCardholders, told::Stores};
 use crate::{
     Error, Result,
     accounting::{account, describe_nothing, flagged, rows_of_scan},
-    build::{BuildPlan, BuildReport, Built, MEMORY_MIN, Progress, SeriesReport, Stage},
+    build::{
+        BuildPlan, BuildReport, Built, MEMORY_MIN, Progress, RegionsReport, SeriesReport, Stage,
+    },
     data_tests::{self, RowTests, Tested, TestedScan},
     emit::{
         self, Facts, OrderedSink, PlaceSizes, Staged, Staging, StoreFacts, StoreShards,
-        write_catalog, write_search, write_side_series,
+        write_catalog, write_region_tree, write_search, write_side_series,
     },
     exchange::{Exchanged, Outbox, Scratch},
     kernel::{
@@ -200,7 +202,9 @@ impl Engine<'_> {
         let of_market =
             self.write_demographics(&reduced.of_cardholders, &stores.facts, &mut shards, as_of)?;
         self.measure_growth(&mut stores.facts, &shards, dates)?;
-        let mut places = stores.places()?;
+        let hiding = Hiding::of(plan.privacy_k);
+        // What is told of a region of which others are parts is added up from what is told of these.
+        let mut places = stores.places(hiding.is_none().then_some(&plan.regions))?;
         let (kept, mut kept_report) = self.told(&currency);
         let frozen = kept
             .map(|told| {
@@ -214,7 +218,7 @@ impl Engine<'_> {
             staged: &shards,
             as_of,
         };
-        let told = match Hiding::of(plan.privacy_k) {
+        let told = match hiding {
             Some(hiding) => {
                 self.write_atoms(&reduced.card_days, &of_stores, hiding, frozen.as_ref())?
             }
@@ -263,7 +267,7 @@ impl Engine<'_> {
         let manifest = emit::manifest(plan, facts, &shards)?;
         let quality = QualityReport {
             inputs: quality::inputs_digest(&manifest),
-            flagged: flagged(&scanned.counts, &plan.stores),
+            flagged: flagged(&scanned.counts, &plan.stores, &plan.regions),
             tests: scanned.tested.results,
         };
         lap(Stage::Finish);
@@ -276,6 +280,7 @@ impl Engine<'_> {
             inputs: plan.inputs.files().to_vec(),
             ignored: plan.inputs.ignored().to_vec(),
             without_line_end: open_ended.map(|input| input.path.clone()).collect(),
+            regions: RegionsReport::of(&plan.regions, regions_of(&stores.facts)),
             series: series.iter().map(of_series).collect(),
             atoms: kept_report,
             customers,
@@ -294,21 +299,23 @@ impl Engine<'_> {
         })
     }
 
-    /// Writes lists, search words and side series.
+    /// Writes lists, search words, side series and the tree of regions.
     fn write_rest(
         &self,
         stores: &[StoreFacts],
         places: (&Places, PlaceSizes<'_>),
         series: &[KnownSeries<'_>],
     ) -> Result<Vec<Staged>> {
-        self.progress.begin(Stage::Finish, 3);
+        self.progress.begin(Stage::Finish, 4);
         let loaded = (!self.plan.series.is_empty()).then_some(series);
-        let catalog = || write_catalog(&self.staging, stores, places, loaded);
-        let search = || write_search(&self.staging, stores);
+        let tree = &self.plan.regions;
+        let catalog = || write_catalog(&self.staging, stores, places, (tree, loaded));
+        let search = || write_search(&self.staging, stores, tree);
         let (catalog, search) = self.pool.install(|| rayon::join(catalog, search));
         let series = write_side_series(&self.staging, series);
+        let regions = write_region_tree(&self.staging, tree, regions_of(stores));
         let mut shards = Vec::new();
-        for written in [catalog, search, series] {
+        for written in [catalog, search, series, regions] {
             shards.extend(written?);
             self.progress.advance(1);
         }
@@ -474,6 +481,7 @@ impl Engine<'_> {
     fn store_context<'a>(&'a self, currency: &'a str) -> StoreContext<'a> {
         StoreContext {
             stores: &self.plan.stores,
+            regions: &self.plan.regions,
             base_currency: currency.as_bytes(),
             regular: self.plan.regular,
             hiding: Hiding::of(self.plan.privacy_k),
@@ -559,6 +567,11 @@ impl Engine<'_> {
             },
         })
     }
+}
+
+/// Returns the region of each store of which it is known.
+fn regions_of(stores: &[StoreFacts]) -> impl Iterator<Item = &str> {
+    stores.iter().filter_map(|store| store.region.as_deref())
 }
 
 /// Takes the next block from a reader that all threads share, which goes when one of them fails.

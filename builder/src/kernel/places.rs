@@ -1,4 +1,4 @@
-//! Regions, categories, and the categories of each region, as sets of stores.
+//! Regions, categories, the categories of each region, and tiles of the map, as sets of stores.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,13 +6,14 @@ use nightshard_format::{
     calendar::{Day, DayRange},
     key,
     record::{
-        CATEGORIES, REGION_CATEGORIES, REGIONS, StoreProfile, leaf_key, region_category_key,
+        CATEGORIES, REGION_CATEGORIES, REGIONS, StoreProfile, TILES, leaf_key, region_category_key,
         split_leaf_key,
     },
+    tile::Tile,
 };
 
 use super::row::StoreOrdinal;
-use crate::{Error, Result};
+use crate::{Error, Result, regions::RegionTable};
 
 /// What kind of place it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +24,8 @@ pub enum PlaceKind {
     Category,
     /// A region.
     Region,
+    /// A tile of the map.
+    Tile,
 }
 
 impl PlaceKind {
@@ -33,6 +36,7 @@ impl PlaceKind {
             Self::Category => CATEGORIES,
             Self::RegionCategory => REGION_CATEGORIES,
             Self::Region => REGIONS,
+            Self::Tile => TILES,
         }
     }
 }
@@ -86,12 +90,14 @@ struct Held {
 }
 
 impl Places {
-    /// Finds the places of stores, given with their region and category where these are known.
+    /// Finds the places of stores, given with their region and category where these are known; where a tree is given, the
+    /// regions that others are parts of are places of their stores, too.
     ///
     /// # Errors
     /// [`Error::Internal`] if there are 2^28 places.
     pub fn of<'a>(
         stores: impl IntoIterator<Item = (StoreOrdinal, Option<&'a str>, Option<&'a str>)>,
+        tree: Option<&RegionTable>,
     ) -> Result<Self> {
         let mut places = Self::default();
         let mut by_leaf = BTreeMap::<(Option<&str>, Option<&str>), (Leaf, Vec<usize>)>::new();
@@ -105,7 +111,12 @@ impl Places {
         }
         let mut found = BTreeMap::<(PlaceKind, u64, Vec<u8>), (Place, Vec<Leaf>)>::new();
         for ((region, category), (leaf, _)) in &by_leaf {
-            for place in places_of(*region, *category) {
+            let above = region.zip(tree).map(|(region, tree)| tree.above(region));
+            let of_above = above
+                .into_iter()
+                .flatten()
+                .flat_map(|region| places_of_region(region, *category));
+            for place in places_of(*region, *category).into_iter().chain(of_above) {
                 let order = (place.kind, key::hash(&place.key), place.key.clone());
                 let (_, leaves) = found.entry(order).or_insert((place, Vec::new()));
                 leaves.push(*leaf);
@@ -116,14 +127,16 @@ impl Places {
         let keys =
             leaves.map(|((region, category), (leaf, _))| (leaf_key(*region, *category), *leaf));
         places.by_key = keys.collect();
+        let mut leaves_of = Vec::with_capacity(found.len());
         for (ordinal, (place, leaves)) in (0..).zip(found.into_values()) {
-            for leaf in leaves {
-                places.of_leaf[leaf as usize].push(ordinal);
+            for leaf in &leaves {
+                places.of_leaf[*leaf as usize].push(ordinal);
             }
             places.list.push(place);
+            leaves_of.push(leaves.len());
         }
         for (leaf, stores) in by_leaf.into_values() {
-            places.add_up(leaf, stores);
+            places.add_up(leaf, &stores, &leaves_of);
         }
         if places.list.len() as u64 >= PLACES_MAX {
             return Err(Error::Internal("there are 2^28 places".into()));
@@ -131,16 +144,73 @@ impl Places {
         Ok(places)
     }
 
-    /// Says of what the places of a leaf are the sum: the category of a region of its stores, its region and
-    /// its category of that; where only one is known, that of the stores.
-    fn add_up(&mut self, leaf: Leaf, stores: Vec<usize>) {
-        let Some((first, others)) = self.of_leaf[leaf as usize].split_first() else {
-            return;
+    /// Adds the tiles of stores, given by number and tile, as places of the stores in them. Stores of a leaf that are in
+    /// different tiles are of different leaves then.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if there are 2^28 places.
+    pub fn add_tiles(
+        &mut self,
+        stores: impl IntoIterator<Item = (usize, StoreOrdinal, Tile)>,
+    ) -> Result<()> {
+        let mut tiles = BTreeMap::<(u64, Vec<u8>), Vec<(usize, StoreOrdinal)>>::new();
+        for (number, ordinal, tile) in stores {
+            let key = tile.to_string().into_bytes();
+            let stores = tiles.entry((key::hash(&key), key)).or_default();
+            stores.push((number, ordinal));
+        }
+        for ((_, key), stores) in tiles {
+            let place = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+            let mut leaves = BTreeMap::<Leaf, Leaf>::new();
+            for (_, ordinal) in &stores {
+                let own = self.leaf_of(*ordinal);
+                let next = Leaf::try_from(self.of_leaf.len()).unwrap_or(Leaf::MAX);
+                let leaf = *leaves.entry(own).or_insert(next);
+                if leaf == next {
+                    let mut of_leaf = self.of_leaf(own).to_vec();
+                    of_leaf.push(place);
+                    self.of_leaf.push(of_leaf);
+                }
+                self.note(*ordinal, leaf);
+            }
+            let parts = stores.into_iter().map(|(number, _)| Part::Store(number));
+            self.list.push(Place {
+                kind: PlaceKind::Tile,
+                key,
+                profile: StoreProfile::default(),
+                parts: parts.collect(),
+            });
+        }
+        if self.list.len() as u64 >= PLACES_MAX {
+            return Err(Error::Internal("there are 2^28 places".into()));
+        }
+        Ok(())
+    }
+
+    /// Returns whether there are tiles.
+    #[must_use]
+    pub fn has_tiles(&self) -> bool {
+        self.list
+            .last()
+            .is_some_and(|it| it.kind == PlaceKind::Tile)
+    }
+
+    /// Says of what the places of a leaf are the sum: categories of regions of its stores, all others of the category
+    /// of a region that is of this leaf alone; where there is none, of the stores, too. `leaves_of`: of how many leaves
+    /// each place is.
+    fn add_up(&mut self, leaf: Leaf, stores: &[usize], leaves_of: &[usize]) {
+        let of_leaf = &self.of_leaf[leaf as usize];
+        let is_whole = |ordinal: &u32| {
+            let at = *ordinal as usize;
+            self.list[at].kind == PlaceKind::RegionCategory && leaves_of[at] == 1
         };
-        let parts = &mut self.list[*first as usize].parts;
-        parts.extend(stores.into_iter().map(Part::Store));
-        for ordinal in others {
-            self.list[*ordinal as usize].parts.push(Part::Place(*first));
+        let whole = of_leaf.iter().copied().find(is_whole);
+        for ordinal in of_leaf {
+            let place = &mut self.list[*ordinal as usize];
+            match whole.filter(|_| place.kind != PlaceKind::RegionCategory) {
+                Some(whole) => place.parts.push(Part::Place(whole)),
+                None => place.parts.extend(stores.iter().copied().map(Part::Store)),
+            }
         }
     }
 
@@ -228,7 +298,7 @@ impl Places {
         self.of_leaf.len()
     }
 
-    /// Returns the ordinal of the region that a leaf is in, if it is known.
+    /// Returns the ordinal of the region that a leaf is in, if it is known, of places that were found without a tree.
     #[must_use]
     pub fn region_of(&self, leaf: Leaf) -> Option<u32> {
         // Regions come last.
@@ -242,6 +312,13 @@ impl Places {
     pub fn of_leaf(&self, leaf: Leaf) -> &[u32] {
         &self.of_leaf[leaf as usize]
     }
+}
+
+/// Returns the places of a region above that of a leaf, without parts.
+fn places_of_region(region: &str, category: Option<&str>) -> Vec<Place> {
+    let mut places = places_of(Some(region), category);
+    places.retain(|place| place.kind != PlaceKind::Category);
+    places
 }
 
 /// Returns the places of a region and category, without parts.
@@ -298,9 +375,11 @@ mod tests {
             StoreOrdinal::new(partition, number).unwrap()
         };
         let stores = given.iter().enumerate();
-        let places =
-            Places::of(stores.map(|(at, (region, category))| (ordinal(at), *region, *category)))
-                .unwrap();
+        let places = Places::of(
+            stores.map(|(at, (region, category))| (ordinal(at), *region, *category)),
+            None,
+        )
+        .unwrap();
         let mut named: Vec<_> = places
             .list()
             .iter()
@@ -339,13 +418,83 @@ mod tests {
     }
 
     #[test]
+    fn a_store_is_in_its_tile_beside_the_places_of_its_leaf() {
+        let ordinals = [0, 1, 2].map(|index| StoreOrdinal::new(3, index).unwrap());
+        let stores = ordinals.map(|ordinal| (ordinal, Some("north"), Some("bar")));
+        let mut places = Places::of(stores, None).unwrap();
+        assert!(!places.has_tiles());
+        let before = places.list().len();
+        // Of the third store nobody knows where it is.
+        let [here, there] = [(525_000_000, 0), (-10, 10)].map(Tile::of);
+        places
+            .add_tiles([(0, ordinals[0], here), (1, ordinals[1], there)])
+            .unwrap();
+        assert!(places.has_tiles());
+        let tiles_of = |store: usize| {
+            let of_leaf = places.of_leaf(places.leaf_of(ordinals[store]));
+            let (own, tiles) = of_leaf.split_at(before);
+            assert_eq!(own, [0, 1, 2]);
+            let tiles = tiles.iter().map(|it| &places.list()[*it as usize]);
+            tiles.map(|it| it.key.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(tiles_of(0), [here.to_string().into_bytes()]);
+        assert_eq!(tiles_of(1), [there.to_string().into_bytes()]);
+        assert!(tiles_of(2).is_empty());
+        let [.., a, b] = places.list() else {
+            panic!("there are two tiles");
+        };
+        for tile in [a, b] {
+            let is_here = tile.key == here.to_string().as_bytes();
+            assert_eq!(tile.parts, [Part::Store(usize::from(!is_here))]);
+        }
+    }
+
+    #[test]
+    fn regions_above_others_are_sums_of_whole_categories_of_regions_and_else_of_stores() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("regions.csv");
+        std::fs::write(&path, "region,parent\ncity,\nnorth,city\n").unwrap();
+        let tree = RegionTable::read(&path).unwrap();
+        let given = [
+            (Some("north"), Some("bar")),
+            (Some("city"), Some("bar")),
+            (Some("north"), None),
+            (Some("else"), Some("bar")),
+        ];
+        let ordinal = |number| StoreOrdinal::new(1, number).unwrap();
+        let stores = given.iter().enumerate();
+        let stores = stores.map(|(at, (region, category))| (ordinal(at), *region, *category));
+        let places = Places::of(stores, Some(&tree)).unwrap();
+        let mut named: Vec<_> = places.list().iter().collect();
+        named.sort_by_key(|it| (it.kind, it.key.clone()));
+        let expected: [(&str, &[usize]); 7] = [
+            ("city\0bar", &[0, 1]),
+            ("else\0bar", &[3]),
+            ("north\0bar", &[0]),
+            ("bar", &[0, 1, 3]),
+            ("city", &[0, 1, 2]),
+            ("else", &[3]),
+            ("north", &[0, 2]),
+        ];
+        assert_eq!(named.len(), expected.len());
+        for (place, (key, stores)) in named.into_iter().zip(expected) {
+            let mut found = stores_of(&places, place);
+            found.sort_unstable();
+            assert_eq!(
+                (&*String::from_utf8_lossy(&place.key), &*found),
+                (key, stores)
+            );
+        }
+    }
+
+    #[test]
     fn a_store_is_held_for_some_days_in_a_leaf_that_may_have_no_others() {
         let ordinals = [0, 1].map(|index| StoreOrdinal::new(5, index).unwrap());
         let stores = [
             (ordinals[0], Some("north"), Some("bar")),
             (ordinals[1], Some("south"), None),
         ];
-        let mut places = Places::of(stores).unwrap();
+        let mut places = Places::of(stores, None).unwrap();
         let own = places.leaf_of(ordinals[0]);
         assert_eq!(places.leaf_of_key(b"north\0bar").unwrap(), own);
         let gone = places.leaf_of_key(b"south\0bar").unwrap();

@@ -7,7 +7,12 @@ use nightshard_format::{key::order, record::StoreProfile};
 use super::{
     profile::RowProfile, row::PartitionRow, sent_rows::SentRow, store_partition::Conflict,
 };
-use crate::{Result, exchange::Visitor, stores::StoreTable};
+use crate::{
+    Result,
+    exchange::Visitor,
+    regions::{Joined, RegionTable},
+    stores::StoreTable,
+};
 
 /// Loads the rows of a partition, giving profiles ordinals of the partition's own.
 #[derive(Debug, Default)]
@@ -147,21 +152,26 @@ impl Profiles {
         &self,
         store: usize,
         profile_rows: &[u64],
-        table: &StoreTable,
+        (table, regions): (&StoreTable, &RegionTable),
     ) -> StoreProfile {
         let mut categories = BTreeMap::<&[u8], u64>::new();
-        let mut regions = BTreeMap::<&[u8], u64>::new();
+        let mut said = BTreeMap::<&[u8], u64>::new();
         for ((entry, (of, _)), rows) in self.entries.iter().zip(&self.by_profile).zip(profile_rows)
         {
             if *of as usize == store {
                 let profile = RowProfile::decode(entry);
                 *categories.entry(profile.category).or_default() += rows;
-                *regions.entry(profile.region).or_default() += rows;
+                *said.entry(profile.region).or_default() += rows;
             }
         }
         let mut profile = table.profile(&self.stores[store]);
         profile.category = profile.category.or_else(|| most_rows(&categories));
-        profile.region = profile.region.or_else(|| most_rows(&regions));
+        profile.region = profile.region.or_else(|| most_rows(&said));
+        if let Some(region) = &mut profile.region
+            && let Joined::Known(id) = regions.join(region)
+        {
+            id.clone_into(region);
+        }
         profile
     }
 }

@@ -63,7 +63,11 @@ pub(super) fn reduce(
         days.for_each(|day| day.rows.sort());
         worker.begin_store(store, &exchanged.mixes);
         worker.encode_counted(&of_store.days, &of_store.distances, &mut out.records);
-        let profile = profiles.store_profile(store, &counted.profile_rows, context.stores);
+        let profile = profiles.store_profile(
+            store,
+            &counted.profile_rows,
+            (context.stores, context.regions),
+        );
         let ordinal = StoreOrdinal::new(partition, store)?;
         worker.tell_cardholders((store, ordinal), &exchanged.cardholders, context, &mut out)?;
         let id = &profiles.stores[store];

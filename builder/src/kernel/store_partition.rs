@@ -36,6 +36,7 @@ use super::{
 use crate::{
     Result,
     exchange::{Outbox, Scratch},
+    regions::RegionTable,
     stores::StoreTable,
 };
 
@@ -51,6 +52,8 @@ const ROWS_MAX: usize = u32::MAX as usize;
 pub struct StoreContext<'a> {
     /// What the dimension file says of stores.
     pub stores: &'a StoreTable,
+    /// What the file of regions says.
+    pub regions: &'a RegionTable,
     /// Rows in other currencies are left out.
     pub base_currency: &'a [u8],
     /// Who is a regular.
@@ -236,7 +239,11 @@ pub fn reduce(
         let rows = order.unordered(store);
         worker.visits.each(rows, |visits| loyalty.add(visits));
         worker.tell_cardholders((store, ordinal), &exchanged.cardholders, context, &mut out)?;
-        let profile = profiles.store_profile(store, &order.profile_rows, context.stores);
+        let profile = profiles.store_profile(
+            store,
+            &order.profile_rows,
+            (context.stores, context.regions),
+        );
         worker.finish(ordinal, &profiles.stores[store], profile, loyalty, &mut out)?;
     }
     worker.order = order;

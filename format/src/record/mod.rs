@@ -24,6 +24,7 @@ mod month_roll_up;
 mod posting;
 mod quintiles;
 mod ranking;
+mod region;
 mod runs;
 mod side_series;
 mod summary;
@@ -55,7 +56,9 @@ pub use posting::{EntityKind, Posting, Postings, encode_postings};
 pub use quintiles::{Quintiles, RecencyFrequency, SCORES, Score};
 pub use ranking::{
     RankBy, Ranking, encode_growth_ranking, encode_ranking, place_ranking_key, ranking_key,
+    tile_ranking_key,
 };
+pub use region::{REGION_LEVELS_MAX, RegionRecord};
 pub use runs::Run;
 pub use side_series::{SideSeries, encode_side_series};
 pub use summary::{MonthTotals, StoreProfile, Summary, SummaryBuilder};
@@ -73,10 +76,13 @@ pub const REGIONS: &str = "regions";
 pub const CATEGORIES: &str = "categories";
 /// Dataset of the categories of each region, likewise, by [`region_category_key`].
 pub const REGION_CATEGORIES: &str = "region_categories";
+/// Dataset of the tiles of the map, likewise, by [`crate::tile::Tile`] as it is written; where answers are protected
+/// nothing is told of them.
+pub const TILES: &str = "tiles";
 /// Dataset of the words of names and of ids: [`Postings`] in `current`.
 pub const SEARCH: &str = "search";
 /// Dataset of lists: the ids of all `categories` and `regions`, these and the categories of each region by
-/// size under [`place_ranking_key`], and the names of all [`SERIES`], as a [`Ranking`] in `current`.
+/// size under [`place_ranking_key`], the parts of each region of a tree likewise, and the names of all [`SERIES`], as a [`Ranking`] in `current`.
 pub const CATALOG: &str = "catalog";
 /// Dataset of the orders of stores: a [`Ranking`] in `current`.
 pub const RANKINGS: &str = "rankings";
@@ -103,8 +109,11 @@ pub const CUSTOMERS: &str = "customers";
 /// [`MarketDemographics`] of all stores in `current` by month.
 pub const DEMOGRAPHICS: &str = "demographics";
 
+/// Dataset of the tree of regions, where a file of regions was read: a [`RegionRecord`] in `current`, by id.
+pub const REGION_TREE: &str = "region_tree";
+
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 16] = [
+pub const RESERVED_DATASETS: [&str; 17] = [
     STORES,
     MARKETS,
     SEARCH,
@@ -119,14 +128,22 @@ pub const RESERVED_DATASETS: [&str; 16] = [
     REGIONS,
     CATEGORIES,
     REGION_CATEGORIES,
+    REGION_TREE,
     CUSTOMERS,
-    "tiles",
+    TILES,
 ];
 
 /// The datasets whose keys have days: a [`Summary`] in `current`, a [`MonthRecord`] in each month.
-pub const SERIES_OF_DAYS: [&str; 5] = [STORES, MARKETS, REGIONS, CATEGORIES, REGION_CATEGORIES];
+pub const SERIES_OF_DAYS: [&str; 6] = [
+    STORES,
+    MARKETS,
+    REGIONS,
+    CATEGORIES,
+    REGION_CATEGORIES,
+    TILES,
+];
 
-/// Those of them that are of many stores together: where answers are protected, [`ATOMS`] is in their place.
+/// Those of them that are of many stores together, but for [`TILES`]: where answers are protected, [`ATOMS`] is in their place.
 pub const PROTECTED_DATASETS: [&str; 4] = [MARKETS, REGIONS, CATEGORIES, REGION_CATEGORIES];
 
 /// Returns the key of a category in a region: both ids with a zero byte between, which no id has.

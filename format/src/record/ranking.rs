@@ -82,12 +82,23 @@ pub fn ranking_key(by: RankBy, region: Option<&str>, category: Option<&str>) -> 
     key
 }
 
+/// Returns the key of the ranking of the stores of a tile.
+#[must_use]
+pub fn tile_ranking_key(by: RankBy, tile: &str) -> Vec<u8> {
+    let mut key = ranking_key(by, None, None);
+    key.extend_from_slice(&[0, 1]);
+    key.extend_from_slice(tile.as_bytes());
+    key
+}
+
 /// Returns the key, in the catalog, of the ranking of the places of a dataset: of [`REGIONS`], of
-/// [`CATEGORIES`], or of [`REGION_CATEGORIES`] the categories of a region.
+/// [`CATEGORIES`], of [`TILES`], or of [`REGION_CATEGORIES`] the categories of a region; of [`REGIONS`] with a region, its parts, with
+/// an empty one the roots.
 ///
 /// [`REGIONS`]: super::REGIONS
 /// [`CATEGORIES`]: super::CATEGORIES
 /// [`REGION_CATEGORIES`]: super::REGION_CATEGORIES
+/// [`TILES`]: super::TILES
 ///
 /// # Examples
 /// ```

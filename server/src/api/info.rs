@@ -9,7 +9,9 @@ use nightshard_format::{
     shard::Span,
 };
 
-use super::{Lookup, filter::find, parameters::Parameters, stores::write_hidden};
+use super::{
+    Lookup, filter::find, parameters::Parameters, regions::write_region, stores::write_hidden,
+};
 use crate::problem::Result;
 
 /// The time to read and write a row of a catalogue, in nanoseconds.
@@ -78,7 +80,7 @@ pub(super) fn write_catalog(
     lookup: &mut Lookup<'_>,
 ) -> Result<()> {
     let served = lookup.served;
-    served.transactions()?;
+    let tree = &served.transactions()?.regions;
     let name: &[u8] = match kind {
         EntityKind::Region => b"regions",
         _ => b"categories",
@@ -104,6 +106,9 @@ pub(super) fn write_catalog(
         let stores = find(served, RankBy::Transactions, region, category)?;
         json.begin_object();
         json.key("id").string(&text);
+        if kind == EntityKind::Region {
+            write_region(json, tree, id);
+        }
         json.key("stores")
             .integer(stores.map_or(0, |stores| stores.len()) as u64);
         json.end_object();

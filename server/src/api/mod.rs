@@ -24,16 +24,19 @@ mod payment_mix;
 mod places;
 mod protected;
 mod quality;
+mod regions;
 pub(crate) mod route;
 mod sales_by_day;
 mod search;
+mod shape;
 mod side_series;
 mod statistics;
 mod stores;
+mod tiles;
 mod unit_price;
 mod visits;
 
-use nightshard_format::record::STORES;
+use nightshard_format::record::{STORES, TILES};
 
 use self::{
     cursor::Page,
@@ -100,6 +103,9 @@ impl<'a> Lookup<'a> {
             }
             Route::Packed { dataset, key } => datasets::write(dataset, key, parameters, self),
             Route::Stores => stores::write_list(parameters, self),
+            Route::Places { dataset, .. } if *dataset == TILES => {
+                tiles::write_list(parameters, self)
+            }
             Route::Places { dataset, region } => {
                 places::write_list(dataset, region.as_deref(), parameters, self)
             }
@@ -174,7 +180,11 @@ impl<'a> Lookup<'a> {
 
     fn write_protected(&mut self, subject: Subject<'_>, query: &Query<'_>) -> Result<()> {
         let transactions = self.served.transactions()?;
-        let protected = Protected::find(self.served.generation(), transactions, subject)?;
+        if subject.dataset == TILES {
+            return Err(protected::not_told(transactions.privacy.k()).into());
+        }
+        let protected =
+            Protected::find(self.served.generation(), transactions, subject, self.work)?;
         let protected = protected.ok_or_else(|| subject.missing())?;
         match query {
             Query::Profile => protected::write_profile(self, &protected),

@@ -1,8 +1,11 @@
 //! What protected answers have in common: which days they cover, and what they hide.
 
-use nightshard_format::calendar::DayRange;
+use nightshard_format::{
+    calendar::DayRange,
+    record::{CATEGORIES, REGION_CATEGORIES, REGIONS},
+};
 
-use super::{Lookup, route::Part};
+use super::{Lookup, regions::write_parent, route::Part, stores::write_location};
 use crate::{
     json::Json,
     problem::{Problem, Result},
@@ -61,18 +64,33 @@ pub(super) fn write_profile(lookup: &mut Lookup<'_>, protected: &Protected<'_>) 
     let transactions = lookup.served.transactions()?;
     let everything = Window::new(None, transactions.days);
     let told = protected.total(&everything, lookup.work)?;
-    let profile = &protected.summary().profile;
+    let subject = protected.subject();
+    let (category, of_region) = match subject.dataset {
+        REGIONS => (None, Some(subject.id())),
+        CATEGORIES | REGION_CATEGORIES => (Some(subject.id()), subject.region()),
+        _ => (None, None),
+    };
+    let is_region = subject.dataset == REGIONS;
+    let tree = Some(&transactions.regions).filter(|tree| is_region && !tree.is_empty());
+    let region = tree.and_then(|tree| tree.get(subject.id()));
     let json = &mut *lookup.json;
     json.begin_object();
-    json.key("id").bytes(protected.subject().id());
-    json.key("name").optional_string(profile.name.as_deref());
-    json.key("merchant_id")
-        .optional_string(profile.merchant_id.as_deref());
-    json.key("category")
-        .optional_string(profile.category.as_deref());
-    json.key("region")
-        .optional_string(profile.region.as_deref());
-    for unknown in ["lat", "lon", "first_date", "last_date"] {
+    json.key("id").bytes(subject.id());
+    json.key("name")
+        .optional_string(region.and_then(|region| region.name.as_deref()));
+    json.key("merchant_id").null();
+    for (name, id) in [("category", category), ("region", of_region)] {
+        json.key(name);
+        match id {
+            Some(id) => json.bytes(id),
+            None => json.null(),
+        }
+    }
+    write_location(json, region.and_then(|region| region.location));
+    if tree.is_some() {
+        write_parent(json, region);
+    }
+    for unknown in ["first_date", "last_date"] {
         json.key(unknown).null();
     }
     write_covered(json, told.covered);

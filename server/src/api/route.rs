@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 
 use nightshard_format::record::{
-    CATEGORIES, EntityKind, MARKETS, REGION_CATEGORIES, REGIONS, STORES, region_category_key,
+    CATEGORIES, EntityKind, MARKETS, REGION_CATEGORIES, REGIONS, STORES, TILES, region_category_key,
 };
 use percent_encoding::percent_decode_str;
 
 /// What a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
-    /// One store, market, region, category, or category of a region.
+    /// One store, market, region, category, category of a region, or tile.
     Series {
         /// The dataset that has it.
         dataset: &'static str,
@@ -167,6 +167,12 @@ impl<'a> Route<'a> {
             ("v1", [Some("categories"), Some(id), part, None, ..]) => {
                 Self::series(CATEGORIES, id, part)
             }
+            ("v1", [Some("tiles"), None, ..]) => Some(Self::places(TILES, None)),
+            ("v1", [Some("tiles"), Some(row), Some(column), part, None, ..]) => {
+                let decoded = |part| Cow::<[u8]>::from(percent_decode_str(part));
+                let key = [&*decoded(row), b"/", &*decoded(column)].concat();
+                Self::series_of(TILES, key.into(), part)
+            }
             ("v1", [Some("datasets"), Some(dataset), Some(key), None, ..]) => Some(Self::Packed {
                 dataset: percent_decode_str(dataset).into(),
                 key: percent_decode_str(key).into(),
@@ -281,6 +287,15 @@ mod tests {
         for (path, expected) in [
             ("/v1/regions", list(REGIONS, None)),
             ("/v1/categories", list(CATEGORIES, None)),
+            ("/v1/tiles", list(TILES, None)),
+            (
+                "/v1/tiles/-8/53978",
+                series(TILES, b"-8/53978", Part::Profile),
+            ),
+            (
+                "/v1/tiles/8348/53978/histogram",
+                series(TILES, b"8348/53978", Part::Histogram),
+            ),
             (
                 "/v1/regions/a%2Fb/categories",
                 list(REGION_CATEGORIES, Some(b"a/b")),
@@ -332,6 +347,9 @@ mod tests {
             "/v1/datasets",
             "/v1/datasets/prices",
             "/v1/datasets/prices/a/b",
+            "/v1/tiles/1",
+            "/v1/tiles/1/2/benchmark",
+            "/v1/tiles/1/2/statistics/x",
             "/v1/info",
             "/v1/info/passwords",
             "/healthz/",

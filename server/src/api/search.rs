@@ -1,8 +1,12 @@
 //! `GET /v1/search`: stores, regions and categories by parts of their names and ids.
 
+use std::{borrow::Cow, collections::HashSet};
+
 use nightshard_format::{
     generation::Generation,
-    record::{EntityKind, Posting, Postings, SEARCH, STORES},
+    record::{
+        EntityKind, Posting, Postings, RANKINGS, RankBy, Ranking, SEARCH, STORES, ranking_key,
+    },
     shard::{Mapped, Search, Span},
     text::{TermKind, fold, is_whole_word, term_key, words},
 };
@@ -10,6 +14,7 @@ use nightshard_format::{
 use super::{Lookup, parameters::Parameters};
 use crate::{
     problem::{Failure, Problem, Result},
+    regions::RegionTree,
     work::Work,
 };
 
@@ -40,7 +45,7 @@ pub(super) fn write(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>) -> 
     let asked = parameters.take("q");
     let kind = parameters.take_word("kind", &KINDS)?;
     let served = lookup.served;
-    served.transactions()?;
+    let tree = &served.transactions()?.regions;
     let scope = [
         Some("search"),
         asked.as_deref(),
@@ -54,6 +59,7 @@ pub(super) fn write(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>) -> 
     }
     let mut finder = Finder {
         generation: served.generation(),
+        tree,
         kind,
         work: lookup.work,
     };
@@ -75,8 +81,9 @@ pub(super) fn write(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>) -> 
                 let name = summary.and_then(|summary| summary.profile.name);
                 json.optional_string(name.as_deref());
             }
-            // The sources name regions and categories by what serves as their ids.
-            EntityKind::Region | EntityKind::Category => json.bytes(posting.id),
+            EntityKind::Region => json.string(&region_name(tree, posting.id)),
+            // The sources name categories by what serves as their ids.
+            EntityKind::Category => json.bytes(posting.id),
         }
         json.end_object();
     }
@@ -113,6 +120,7 @@ fn seen<'g>(found: Vec<Posting<'g>>, lookup: &mut Lookup<'_>) -> Result<Vec<Post
 /// Finds postings within bounds.
 struct Finder<'a, 'w> {
     generation: &'a Generation<Mapped>,
+    tree: &'a RegionTree,
     kind: Option<EntityKind>,
     work: &'w mut Work,
 }
@@ -146,14 +154,18 @@ impl<'a> Found<'a> {
 }
 
 impl<'a> Finder<'a, '_> {
-    /// Returns what matches every word of `folded`, and ids that begin with the whole of it,
-    /// ascending, each once; and whether something may be missing.
+    /// Returns what matches every word of `folded`, stores of which some words match the region, and ids that begin with
+    /// the whole of it, ascending, each once; and whether something may be missing.
     fn find(&mut self, folded: &str) -> Result<(Vec<Posting<'a>>, bool)> {
-        let (common, mut truncated) = self.matching_all(&distinct_words(folded)?)?;
+        let words = distinct_words(folded)?;
+        let (common, mut truncated) = self.matching_all(&words)?;
+        let (in_regions, is_cut) = self.in_regions(&words)?;
+        truncated |= is_cut;
         let mut found = Found::new();
         self.collect(&term_key(TermKind::Id, folded), |_term| true, &mut found)?;
         truncated |= found.is_cut();
         found.postings.extend(common);
+        found.postings.extend(in_regions);
         found.sort();
         Ok((found.postings, truncated))
     }
@@ -192,6 +204,58 @@ impl<'a> Finder<'a, '_> {
         Ok((matching, truncated))
     }
 
+    /// Returns the stores that some of the words match, in regions that all the others match; and whether some may be
+    /// missing.
+    fn in_regions(&mut self, words: &[&str]) -> Result<(Vec<Posting<'a>>, bool)> {
+        let (mut of_stores, mut of_regions) = (Vec::new(), Vec::new());
+        if words.len() > 1 && self.kind.is_none_or(|kind| kind == EntityKind::Store) {
+            for word in words {
+                let regions = self.of_kind(EntityKind::Region).matches(word)?.postings;
+                if regions.is_empty() {
+                    of_stores.push(*word);
+                } else {
+                    of_regions.push(regions);
+                }
+            }
+        }
+        if of_stores.is_empty() || of_regions.is_empty() {
+            return Ok((Vec::new(), false));
+        }
+        let mut finder = self.of_kind(EntityKind::Store);
+        let (mut stores, truncated) = finder.matching_all(&of_stores)?;
+        for regions in of_regions {
+            let within = self.stores_of(&regions)?;
+            stores.retain(|store| within.contains(store.id));
+        }
+        Ok((stores, truncated))
+    }
+
+    /// Returns one that finds a kind alone.
+    fn of_kind(&mut self, kind: EntityKind) -> Finder<'a, '_> {
+        Finder {
+            generation: self.generation,
+            tree: self.tree,
+            kind: Some(kind),
+            work: &mut *self.work,
+        }
+    }
+
+    /// Returns the stores of some regions.
+    fn stores_of(&mut self, regions: &[Posting<'_>]) -> Result<HashSet<&'a [u8]>> {
+        let mut stores = HashSet::new();
+        for region in regions {
+            let id = String::from_utf8_lossy(region.id);
+            let key = ranking_key(RankBy::Transactions, Some(&id), None);
+            let found = self.generation.get(RANKINGS, Span::Current, &key)?;
+            let ranking = found.map(|ranking| Ranking::parse(ranking.in_place()?));
+            if let Some(ranking) = ranking.transpose()? {
+                self.work.spend(ranking.len() as u64 * POSTING_NS)?;
+                stores.extend((0..ranking.len()).filter_map(|position| ranking.get(position)));
+            }
+        }
+        Ok(stores)
+    }
+
     /// Returns what one word matches, ascending.
     fn matches(&mut self, word: &str) -> Result<Found<'a>> {
         let mut found = Found::new();
@@ -218,7 +282,8 @@ impl<'a> Finder<'a, '_> {
                 let summary = self.generation.summary(STORES, posting.id)?;
                 summary.and_then(|summary| summary.profile.name)
             }
-            EntityKind::Region | EntityKind::Category => Some(id.to_string()),
+            EntityKind::Region => Some(region_name(self.tree, posting.id).into_owned()),
+            EntityKind::Category => Some(id.to_string()),
         };
         let (id, name) = (fold(&id), fold(name.as_deref().unwrap_or_default()));
         Ok(asked.iter().all(|word| {
@@ -269,6 +334,12 @@ impl<'a> Finder<'a, '_> {
         }
         Ok(())
     }
+}
+
+/// Returns the name of a region: that of the file of regions, else what serves as its id.
+fn region_name<'a>(tree: &'a RegionTree, id: &'a [u8]) -> Cow<'a, str> {
+    let named = tree.get(id).and_then(|region| region.name.as_deref());
+    named.map_or_else(|| String::from_utf8_lossy(id), Cow::Borrowed)
 }
 
 /// Returns the words of a query, each once, the longest first: it is likely to match least.

@@ -1,6 +1,6 @@
 //! `GET /v1/stores/{id}`: who a store is, and `GET /v1/stores`: the stores in order of size or growth.
 
-use nightshard_format::record::STORES;
+use nightshard_format::record::{REGIONS, STORES, Summary, TILES};
 
 use super::{
     Lookup,
@@ -8,9 +8,12 @@ use super::{
     listed::Listed,
     order::Order,
     parameters::Parameters,
+    regions::write_parent,
     route::Part,
+    shape::{Geometry, Shape},
+    tiles::write_bounds,
 };
-use crate::{generation::ServedGeneration, json::Json, problem::Result, series::Series};
+use crate::{json::Json, problem::Result, series::Series};
 
 /// The time to read and write a store of a list, in nanoseconds.
 const STORE_NS: u64 = 2_500;
@@ -24,21 +27,30 @@ pub(super) fn write_profile(lookup: &mut Lookup<'_>, series: &Series<'_>) -> Res
     let summary = series.summary();
     let profile = &summary.profile;
     let totals = summary.statistics();
+    let id = series.subject().id();
+    let is_region = series.subject().dataset == REGIONS;
+    let tree = Some(&transactions.regions).filter(|tree| is_region && !tree.is_empty());
+    let (name, location) = match tree.and_then(|tree| tree.get(id)) {
+        Some(region) => (region.name.as_deref(), region.location),
+        None => (profile.name.as_deref(), profile.location),
+    };
     let json = &mut *lookup.json;
     json.begin_object();
-    json.key("id").bytes(series.subject().id());
-    json.key("name").optional_string(profile.name.as_deref());
+    json.key("id").bytes(id);
+    json.key("name").optional_string(name);
     json.key("merchant_id")
         .optional_string(profile.merchant_id.as_deref());
     json.key("category")
         .optional_string(profile.category.as_deref());
     json.key("region")
         .optional_string(profile.region.as_deref());
-    let degrees = |units: i32| f64::from(units) / LOCATION_UNITS;
-    json.key("lat")
-        .float(profile.location.map(|(lat, _)| degrees(lat)));
-    json.key("lon")
-        .float(profile.location.map(|(_, lon)| degrees(lon)));
+    write_location(json, location);
+    if let Some(tree) = tree {
+        write_parent(json, tree.get(id));
+    }
+    if series.subject().dataset == TILES {
+        write_bounds(json, &String::from_utf8_lossy(id));
+    }
     if lookup.caller.sees_names_only() {
         json.members(&transactions.currency);
         write_hidden(json, &["first_date", "last_date", "count", "sum", "cards"]);
@@ -65,6 +77,17 @@ pub(super) fn write_profile(lookup: &mut Lookup<'_>, series: &Series<'_>) -> Res
     Ok(())
 }
 
+/// Returns degrees of 10^-7 degrees.
+pub(super) fn degrees(units: i32) -> f64 {
+    f64::from(units) / LOCATION_UNITS
+}
+
+/// Writes where something is, which may not be known.
+pub(super) fn write_location(json: &mut Json, location: Option<(i32, i32)>) {
+    json.key("lat").float(location.map(|(lat, _)| degrees(lat)));
+    json.key("lon").float(location.map(|(_, lon)| degrees(lon)));
+}
+
 /// Writes null for figures that the caller may not see, and names them.
 pub(super) fn write_hidden(json: &mut Json, names: &[&str]) {
     names.iter().for_each(|name| json.key(name).null());
@@ -83,11 +106,13 @@ pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>
     let transactions = served.transactions()?;
     let order = Order::take(&mut parameters, transactions.last_row)?;
     let filter = Filter::take(&mut parameters);
+    let shape = Shape::take(&mut parameters)?;
     let scope = [
         Some("stores"),
         Some(order.by.as_str()),
         filter.region(),
         filter.category(),
+        Some(shape.as_str()),
     ];
     let page = lookup.page(&mut parameters, &scope)?;
     parameters.finish()?;
@@ -105,14 +130,16 @@ pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>
     }
     json.members(&transactions.currency);
     json.key("total").integer(len as u64);
-    json.key("rows").begin_array();
+    shape.begin_rows(json);
     for (position, id) in positions.filter_map(|position| listed.get(position)) {
-        json.begin_object();
-        write_store(json, served, id, names_only)?;
+        let summary = served.generation().summary(STORES, id)?;
+        let summary = summary.ok_or_else(missing_store)?;
+        shape.begin_row(json, id, Geometry::Point(summary.profile.location));
+        write_store(json, id, &summary, names_only);
         if let Some(ranking) = &ranking {
             order.write_growth(json, ranking, position)?;
         }
-        json.end_object();
+        shape.end_row(json);
     }
     json.end_array();
     if let Some(cursor) = page.next(len) {
@@ -123,14 +150,7 @@ pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>
 }
 
 /// Writes the members that say who a store of a list is.
-fn write_store(
-    json: &mut Json,
-    served: &ServedGeneration,
-    id: &[u8],
-    names_only: bool,
-) -> Result<()> {
-    let summary = served.generation().summary(STORES, id)?;
-    let summary = summary.ok_or_else(missing_store)?;
+fn write_store(json: &mut Json, id: &[u8], summary: &Summary, names_only: bool) {
     let totals = summary.statistics();
     json.key("id").bytes(id);
     json.key("name")
@@ -145,5 +165,4 @@ fn write_store(
         json.key("count").integer(totals.count);
         json.key("sum").integer(totals.sum);
     }
-    Ok(())
 }

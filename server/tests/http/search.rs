@@ -94,23 +94,69 @@ fn names_are_found_by_words_prefixes_and_infixes_in_any_case_and_form() {
     );
 }
 
+#[test]
+fn words_of_a_region_narrow_what_the_others_find() {
+    let harness = server(&[
+        Shop::new("1", "커피나무", "강남", "food"),
+        Shop::new("2", "커피 역", "종로", "food"),
+        Shop::new("3", "강남 커피", "종로", "food"),
+        Shop::new("4", "서점", "강남", "food"),
+    ]);
+    let mut client = harness.connect();
+    for (query, expected) in [
+        ("커피", &["1", "2", "3"][..]),
+        ("강남", &["3"]),
+        ("커피 강남", &["1", "3"]),
+        ("강남 커피", &["1", "3"]),
+        ("커피 종로", &["2", "3"]),
+        ("커피 강남 종로", &[]),
+        ("강남 종로", &[]),
+        ("커피 부산", &[]),
+    ] {
+        let target = format!("/v1/search?kind=store&q={}", encoded(query));
+        let ids: Vec<String> = found(&client.get(&target).data())
+            .into_iter()
+            .map(|(_, id)| id)
+            .collect();
+        assert_eq!(ids, expected, "{query}");
+    }
+    let target = format!("/v1/search?kind=region&q={}", encoded("커피 강남"));
+    assert_eq!(client.get(&target).data()["rows"], json!([]));
+}
+
 /// Returns what should be found, by reading every name.
 fn naive(shops: &[Shop], query: &str) -> Vec<(String, String)> {
     let query = fold(query);
-    let matches = |id: &str, name: &str| {
+    let word_matches = |id: &str, name: &str, word: &str| {
         let (id, name) = (fold(id), fold(name));
-        let word_matches = |word: &str| {
-            let any_part = word.chars().count() >= 2;
-            id.starts_with(word)
-                || words(&name).any(|own| own.starts_with(word) || (any_part && own.contains(word)))
-        };
-        id.starts_with(&query)
-            || (words(&query).next().is_some() && words(&query).all(word_matches))
+        let any_part = word.chars().count() >= 2;
+        id.starts_with(word)
+            || words(&name).any(|own| own.starts_with(word) || (any_part && own.contains(word)))
+    };
+    let matches = |id: &str, name: &str| {
+        fold(id).starts_with(&query)
+            || (words(&query).next().is_some()
+                && words(&query).all(|word| word_matches(id, name, word)))
+    };
+    // Words that match a region may be those of a store's region, where others match no region.
+    let regions = || shops.iter().filter_map(|shop| shop.region.as_deref());
+    let (of_regions, of_stores): (Vec<&str>, Vec<&str>) =
+        words(&query).partition(|word| regions().any(|id| word_matches(id, id, word)));
+    let matches_in_region = |shop: &Shop, name: &str| {
+        let region = shop.region.as_deref().unwrap_or_default();
+        !of_regions.is_empty()
+            && !of_stores.is_empty()
+            && of_stores
+                .iter()
+                .all(|word| word_matches(&shop.id, name, word))
+            && of_regions
+                .iter()
+                .all(|word| word_matches(region, region, word))
     };
     let mut found = BTreeSet::new();
     for shop in shops {
         let name = shop.name.as_deref().unwrap_or_default();
-        if matches(&shop.id, name) {
+        if matches(&shop.id, name) || matches_in_region(shop, name) {
             found.insert((0, shop.id.clone()));
         }
         for (kind, id) in [(1, &shop.region), (2, &shop.category)] {

@@ -224,6 +224,9 @@ fn inputs_text(inputs: &[Input]) -> String {
     if len_of(InputRole::Stores) > 0 {
         known += ", one of them about stores";
     }
+    if len_of(InputRole::Regions) > 0 {
+        known += ", one about regions";
+    }
     if len_of(InputRole::Customers) > 0 {
         known += ", one about customers";
     }

@@ -6,8 +6,8 @@ use nightshard_format::{
     calendar::Month,
     record::{
         ATOMS, BENCHMARKS, CATALOG, CUSTOMERS, DEMOGRAPHICS, LEAVES, LOYALTY, MonthRecord,
-        Postings, RANKINGS, Ranking, SEARCH, SERIES, SERIES_OF_DAYS, SideSeries, StoreProfile,
-        Summary,
+        Postings, RANKINGS, REGION_TREE, Ranking, SEARCH, SERIES, SERIES_OF_DAYS, SideSeries,
+        StoreProfile, Summary,
     },
     shard::{Identity, Span},
     statistics::Statistics,
@@ -24,6 +24,7 @@ use super::{
     loyalty::{VisitsFacts, loyalty},
     mixes::{MixFacts, mixes, mixes_text},
     month::MoreOfMonth,
+    region::RegionFacts,
     shard::labelled,
 };
 use crate::output::{Column, Table};
@@ -46,6 +47,7 @@ enum ValueFacts {
     Month(Box<MonthFacts>),
     Ids(Vec<String>),
     Postings(Vec<PostingFacts>),
+    Region(RegionFacts),
     Series(Vec<DayValue>),
     Loyalty(Vec<VisitsFacts>),
     AtomSummary(Box<AtomSummaryFacts>),
@@ -123,6 +125,7 @@ impl RecordFacts {
             }
             (RANKINGS | CATALOG, Span::Current) => ValueFacts::Ids(ids(value)?),
             (SEARCH, Span::Current) => ValueFacts::Postings(postings(value)?),
+            (REGION_TREE, Span::Current) => ValueFacts::Region(RegionFacts::of(value)?),
             (SERIES, Span::Current) => ValueFacts::Series(series(value)?),
             (BENCHMARKS, Span::Month(month)) => ValueFacts::Benchmarks(benchmarks(month, value)?),
             (CUSTOMERS, Span::Current) => ValueFacts::Customer(CustomerFacts::of(value)?),
@@ -252,6 +255,7 @@ impl Shown for RecordFacts {
             ValueFacts::AtomSummary(summary) => summary.write(&mut text),
             ValueFacts::Atoms(atoms) => atoms.write(&mut text),
             ValueFacts::Leaf(leaf) => leaf.write(&mut text),
+            ValueFacts::Region(region) => region.write(&mut text),
             ValueFacts::Benchmarks(periods) => periods.iter().for_each(|it| it.write(&mut text)),
             ValueFacts::Customer(customer) => customer.write(&mut text),
             ValueFacts::Demographics(cells) => text += &cells_text(cells),
