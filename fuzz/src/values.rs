@@ -6,8 +6,9 @@ use nightshard_format::{
     histogram::FineHistogram,
     record::{
         AtomMonth, AtomSummary, BenchmarkRecord, CustomerRecord, DemographicsRecord, LeafRecord,
-        LoyaltyRecord, MarketDemographics, MonthRecord, Postings, Ranking, SideSeries, Summary,
-        benchmark_periods, encode_customer, encode_demographics, loyalty_periods,
+        LoyaltyRecord, MarketDemographics, MonthRecord, PlacePattern, Postings, Ranking,
+        SideSeries, Summary, benchmark_periods, encode_customer, encode_demographics,
+        loyalty_periods,
     },
     shard::Span,
 };
@@ -18,7 +19,7 @@ use crate::targets::{Outcome, outcome};
 type Read = fn(&[u8]) -> Result<u64, Error>;
 
 /// How each kind is read; the first byte of an input says which.
-const KINDS: [Read; 14] = [
+const KINDS: [Read; 15] = [
     month_of_store,
     |value| Summary::parse(value).map(|summary| summary.statistics().count),
     ranking,
@@ -33,6 +34,7 @@ const KINDS: [Read; 14] = [
     customer,
     demographics,
     demographics_of_market,
+    pattern,
 ];
 
 /// How many kinds there are.
@@ -147,6 +149,15 @@ fn leaf(value: &[u8]) -> Result<u64, Error> {
     leaf.encode(month(), &mut again)?;
     assert_eq!(LeafRecord::parse(month(), &again)?, leaf);
     Ok(leaf.stores.len() as u64)
+}
+
+fn pattern(value: &[u8]) -> Result<u64, Error> {
+    let pattern = PlacePattern::parse(value)?;
+    let mut again = Vec::new();
+    pattern.encode(&mut again)?;
+    assert_eq!(PlacePattern::parse(&again)?, pattern);
+    assert!(!pattern.is_empty());
+    Ok(again.len() as u64)
 }
 
 fn customer(value: &[u8]) -> Result<u64, Error> {
