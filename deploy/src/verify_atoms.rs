@@ -1,4 +1,5 @@
-//! Atoms checked against one another: summaries against months, places against the market, and it against leaves.
+//! Atoms checked against one another: summaries against months, places against the market, it against leaves, and
+//! patterns against months.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +9,15 @@ use nightshard_format::{
     generation::Generation,
     record::{
         ATOMS, AtomMonth, AtomSummary, AtomTotals, LEAVES, LeafRecord, MARKET_ALL, MARKETS,
-        atoms_key, split_atoms_key,
+        PATTERNS, atoms_key, split_atoms_key,
     },
     shard::{Mapped, Record, Shard, Span},
 };
 use rayon::prelude::*;
 
 /// Checks that every summary of atoms says of its months what their records say, that there is no month of
-/// which no summary knows, that no places have together what the market has not, and that leaves have what it has.
+/// which no summary knows, that no places have together what the market has not, that leaves have what it has,
+/// and that patterns are of what is told.
 ///
 /// # Errors
 /// [`Error::Corrupt`] naming the key of what does not agree.
@@ -38,7 +40,30 @@ pub(crate) fn check_atoms(generation: &Generation<Mapped>) -> Result<()> {
         return Err(damaged(problem.into()));
     }
     counted.fits_the_market()?;
-    check_leaves(generation)
+    check_leaves(generation)?;
+    check_patterns(generation)
+}
+
+/// Checks that patterns are of months that have ended and of which there are atoms.
+fn check_patterns(generation: &Generation<Mapped>) -> Result<()> {
+    let as_of: Day = generation.manifest().as_of.parse()?;
+    for shard in generation.shards() {
+        let identity = shard.identity();
+        if identity.dataset != PATTERNS {
+            continue;
+        }
+        let span = identity.span;
+        let has_ended = matches!(span, Span::Month(month) if month.days().last <= as_of);
+        for record in shard.iter() {
+            let key = record?.key;
+            if !has_ended || generation.get(ATOMS, span, key)?.is_none() {
+                let key = String::from_utf8_lossy(key);
+                let problem = format!("{key:?} has a pattern of {span}, of which nothing is told");
+                return Err(damaged(problem));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Checks that what the next generation keeps of leaves is what is told of the market.

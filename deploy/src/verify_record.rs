@@ -5,8 +5,9 @@ use nightshard_format::{
     calendar::{Month, quarter_of},
     record::{
         self, AtomMonth, AtomSummary, BenchmarkRecord, CustomerRecord, DemographicsRecord, Growth,
-        LeafRecord, LoyaltyRecord, MarketDemographics, MonthRecord, Postings, RankBy, Ranking,
-        RegionRecord, SERIES_OF_DAYS, SideSeries, Summary, is_customer_key, split_atoms_key,
+        LeafRecord, LoyaltyRecord, MarketDemographics, MonthRecord, PlacePattern, Postings, RankBy,
+        Ranking, RegionRecord, SERIES_OF_DAYS, SideSeries, Summary, is_customer_key,
+        split_atoms_key,
         split_leaf_key,
     },
     shard::{Identity, Record, Span},
@@ -60,6 +61,10 @@ pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()
                 Span::Current => AtomSummary::parse(value).map(|_summary| ()),
                 Span::Month(month) => AtomMonth::parse(month, value).map(|_atoms| ()),
             }
+        }),
+        (record::PATTERNS, Span::Month(_)) => value.and_then(|value| {
+            check_atoms_key(record.key)?;
+            PlacePattern::parse(value).map(|_pattern| ())
         }),
         (record::LEAVES, Span::Month(month)) => value.and_then(|value| {
             check_leaf_key(record.key)?;
@@ -198,8 +203,8 @@ mod tests {
         key::PartitionRun,
         record::{
             AtomCards, AtomGroup, DayCards, EntityKind, LeafAtom, MonthBuilder, MonthTotals,
-            Posting, Run, StoreProfile, SummaryBuilder, encode_growth_ranking, encode_postings,
-            encode_ranking, encode_side_series,
+            PatternCell, Posting, Run, StoreProfile, SummaryBuilder, encode_growth_ranking,
+            encode_postings, encode_ranking, encode_side_series,
         },
     };
 
@@ -449,6 +454,24 @@ mod tests {
         ] {
             assert_key_found(key, Span::Current, &value, problem);
         }
+    }
+
+    #[test]
+    fn patterns_of_nothing_are_found() {
+        let month = Month::new(2018, 3).unwrap();
+        let mut pattern = PlacePattern::default();
+        pattern.hours[12] = PatternCell::of([4, 2]);
+        pattern.weekdays[0] = pattern.hours[12];
+        let mut value = Vec::new();
+        pattern.encode(&mut value).unwrap();
+        let check = |key: &[u8], value: &[u8], problem| {
+            assert_record_found(record::PATTERNS, Span::Month(month), (key, value), problem);
+        };
+        check(b"regions\0leeds", &value, "");
+        check(b"markets\0all", &value, "");
+        check(b"stores\0a", &value, "of no market or place");
+        value.push(0);
+        check(b"regions\0leeds", &value, "left over");
     }
 
     #[test]

@@ -7,7 +7,10 @@ use crate::{
     calendar::{Day, Month},
     manifest::{GenerationId, Input, Manifest, ShardEntry},
     privacy::Privacy,
-    record::{ATOMS, AtomSummary, AtomTotals, LEAVES, LeafRecord, MARKET_ALL, MARKETS, atoms_key},
+    record::{
+        ATOMS, AtomSummary, AtomTotals, LEAVES, LeafRecord, MARKET_ALL, MARKETS, PATTERNS,
+        PlacePattern, atoms_key,
+    },
     shard::{Shard, Span},
 };
 
@@ -32,6 +35,8 @@ pub struct ToldAtoms {
     /// What is known of each place and the market, by key.
     pub summaries: BTreeMap<Vec<u8>, AtomSummary>,
     months: BTreeMap<Month, Records>,
+    /// When places were visited in months that had ended.
+    patterns: BTreeMap<Month, Records>,
     /// The leaves of the month that had not ended, by key.
     pub leaves: BTreeMap<Vec<u8>, LeafRecord>,
 }
@@ -58,13 +63,14 @@ impl ToldAtoms {
             },
             summaries: BTreeMap::new(),
             months: BTreeMap::new(),
+            patterns: BTreeMap::new(),
             leaves: BTreeMap::new(),
         }))
     }
 
     /// Returns the shards that have them.
     pub fn shards(manifest: &Manifest) -> impl Iterator<Item = &ShardEntry> {
-        [ATOMS, LEAVES]
+        [ATOMS, LEAVES, PATTERNS]
             .into_iter()
             .flat_map(|dataset| manifest.shards_of(dataset))
     }
@@ -84,6 +90,11 @@ impl ToldAtoms {
                 }
                 (ATOMS, Span::Month(month)) => {
                     let records = self.months.entry(month).or_default();
+                    records.insert(key, value.into_owned());
+                }
+                (PATTERNS, Span::Month(month)) => {
+                    PlacePattern::parse(&value)?;
+                    let records = self.patterns.entry(month).or_default();
                     records.insert(key, value.into_owned());
                 }
                 (LEAVES, Span::Month(month)) if Some(month) == self.open_month() => {
@@ -137,6 +148,22 @@ impl ToldAtoms {
         months.filter_map(|totals| Some((*totals, self.record(totals.month, key)?)))
     }
 
+    /// Returns when a place or the market was visited in the months before `end`, or `None` if the generation says
+    /// that of nothing: no later one contradicts it.
+    #[must_use]
+    pub fn patterns_before(
+        &self,
+        key: &[u8],
+        end: Month,
+    ) -> Option<impl Iterator<Item = (Month, &[u8])>> {
+        let months = self.patterns.range(..end);
+        let records = months.filter_map(move |(month, records)| {
+            let record = records.get(key)?;
+            Some((*month, record.as_slice()))
+        });
+        (!self.patterns.is_empty()).then_some(records)
+    }
+
     /// Returns the record of a place or the market in a month, if it has one.
     #[must_use]
     pub fn record(&self, month: Month, key: &[u8]) -> Option<&[u8]> {
@@ -166,7 +193,7 @@ mod tests {
         key::{self, PartitionRun},
         manifest::{MANIFEST_VERSION, Rows, Transactions},
         privacy::PRIVACY_K_KEY,
-        record::{AtomGroup, AtomMonth, LeafAtom, REGIONS, leaf_key},
+        record::{AtomGroup, AtomMonth, LeafAtom, PatternCell, REGIONS, leaf_key},
         shard::{Identity, ShardWriter},
     };
 
@@ -297,6 +324,33 @@ mod tests {
             assert_eq!(before(4).count(), 2);
         }
         assert_eq!(told.months_before(b"regions\0york", month(4)).count(), 0);
+    }
+
+    #[test]
+    fn patterns_are_kept_of_months_before_one_where_there_are_any() {
+        let mut told = ToldAtoms::of(&manifest(10)).unwrap().unwrap();
+        let [key, other] = keys();
+        assert!(told.patterns_before(&key, month(3)).is_none());
+        let mut pattern = PlacePattern::default();
+        pattern.hours[9] = PatternCell::of([12]);
+        pattern.weekdays[0] = PatternCell::of([12]);
+        let mut value = Vec::new();
+        pattern.encode(&mut value).unwrap();
+        let records = [(key.clone(), value.clone())];
+        told.add(&shard(PATTERNS, Span::Month(month(2)), &records))
+            .unwrap();
+        let before = |key: &[u8], end| {
+            let patterns = told.patterns_before(key, month(end)).unwrap();
+            patterns.map(|(of, _)| of).collect::<Vec<_>>()
+        };
+        assert_eq!(before(&key, 3), [month(2)]);
+        assert_eq!(before(&key, 2), []);
+        assert_eq!(before(&other, 3), []);
+        let damaged = [(key, value[1..].to_vec())];
+        assert!(
+            told.add(&shard(PATTERNS, Span::Month(month(2)), &damaged))
+                .is_err()
+        );
     }
 
     #[test]

@@ -6,8 +6,9 @@ use nightshard_format::{
     histogram::FineHistogram,
     record::{
         AtomMonth, AtomSummary, BenchmarkRecord, CustomerRecord, DemographicsRecord, LeafRecord,
-        LoyaltyRecord, MarketDemographics, MonthRecord, Postings, Ranking, RegionRecord, SideSeries, Summary,
-        benchmark_periods, encode_customer, encode_demographics, loyalty_periods,
+        LoyaltyRecord, MarketDemographics, MonthRecord, PlacePattern, Postings, Ranking,
+        RegionRecord, SideSeries, Summary, benchmark_periods, encode_customer, encode_demographics,
+        loyalty_periods,
     },
     shard::Span,
 };
@@ -18,7 +19,7 @@ use crate::targets::{Outcome, outcome};
 type Read = fn(&[u8]) -> Result<u64, Error>;
 
 /// How each kind is read; the first byte of an input says which.
-const KINDS: [Read; 15] = [
+const KINDS: [Read; 16] = [
     month_of_store,
     |value| Summary::parse(value).map(|summary| summary.statistics().count),
     ranking,
@@ -34,6 +35,7 @@ const KINDS: [Read; 15] = [
     demographics,
     demographics_of_market,
     region,
+    pattern,
 ];
 
 /// How many kinds there are.
@@ -157,6 +159,15 @@ fn leaf(value: &[u8]) -> Result<u64, Error> {
     leaf.encode(month(), &mut again)?;
     assert_eq!(LeafRecord::parse(month(), &again)?, leaf);
     Ok(leaf.stores.len() as u64)
+}
+
+fn pattern(value: &[u8]) -> Result<u64, Error> {
+    let pattern = PlacePattern::parse(value)?;
+    let mut again = Vec::new();
+    pattern.encode(&mut again)?;
+    assert_eq!(PlacePattern::parse(&again)?, pattern);
+    assert!(!pattern.is_empty());
+    Ok(again.len() as u64)
 }
 
 fn customer(value: &[u8]) -> Result<u64, Error> {

@@ -13,7 +13,7 @@ use nightshard_format::{
     privacy::Privacy,
     record::{
         ATOMS, AtomSummary, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS, EntityKind, LOYALTY,
-        MARKET_ALL, MARKETS, MarketDemographics, PROTECTED_DATASETS, Postings, RANKINGS,
+        MARKET_ALL, MARKETS, MarketDemographics, PATTERNS, PROTECTED_DATASETS, Postings, RANKINGS,
         REGION_CATEGORIES, REGIONS, RankBy, Ranking, RegionRecord, SEARCH, SERIES_OF_DAYS, STORES,
         Summary, TILES, atoms_key, benchmark_months, loyalty_spans, place_ranking_key, ranking_key,
         region_category_key,
@@ -75,7 +75,7 @@ impl Kept {
     /// Returns the datasets that are not to be there.
     fn others(self) -> &'static [&'static str] {
         match self {
-            Self::Days => &[ATOMS],
+            Self::Days => &[ATOMS, PATTERNS],
             Self::Atoms => &NOT_PROTECTED,
         }
     }

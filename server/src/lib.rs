@@ -25,6 +25,7 @@ mod access;
 mod admin;
 mod api;
 mod at_least;
+mod best_time;
 mod clock;
 mod comparison;
 mod complete;
@@ -63,6 +64,7 @@ mod side_series;
 mod source;
 mod subject;
 mod switch;
+mod told_pattern;
 mod waiting;
 mod work;
 

@@ -55,6 +55,12 @@ impl Pattern {
         (0..HALF_HOURS_LEN).map(over_weekdays)
     }
 
+    /// Returns the rows of each hour, over all weekdays.
+    pub(crate) fn hours(&self) -> impl Iterator<Item = Rows> {
+        let halves: Vec<Rows> = self.half_hours().collect();
+        (0..HOURS).map(move |hour| total(halves[2 * hour..2 * hour + 2].iter()))
+    }
+
     /// Returns the rows of each weekday whose time is known.
     pub(crate) fn weekdays(&self) -> impl Iterator<Item = Rows> {
         self.half_hours

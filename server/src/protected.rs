@@ -12,8 +12,8 @@ use nightshard_format::{
     generation::Generation,
     privacy::Privacy,
     record::{
-        ATOMS, AtomGroup, AtomMonth, AtomSummary, REGION_CATEGORIES, REGIONS, atoms_key,
-        region_category_key,
+        ATOMS, AtomGroup, AtomMonth, AtomSummary, PATTERNS, PlacePattern, REGION_CATEGORIES,
+        REGIONS, atoms_key, region_category_key,
     },
     shard::{Mapped, Span},
     statistics::Statistics,
@@ -278,6 +278,41 @@ impl<'a> Protected<'a> {
         let rows = self.rows(PeriodKind::All, window, work)?;
         let row = rows.first().copied();
         Ok(row.unwrap_or_else(|| Told::empty(window.period())))
+    }
+
+    /// Returns when a place was visited in a period of months that has ended, and from the first to the last day of the
+    /// months of which that is told, if there are any.
+    pub(crate) fn pattern(
+        &self,
+        period: Period,
+        window: &Window,
+        work: &mut Work,
+    ) -> Result<Option<(DayRange, PlacePattern)>> {
+        if period.days().is_none_or(|days| days.last > self.data.last) {
+            return Ok(None);
+        }
+        let mut told: Option<(DayRange, PlacePattern)> = None;
+        let months = window.touched_of(&self.months, |month| *month);
+        let of_parts = |month| self.parts.iter().map(move |part| (month, part));
+        for (month, part) in months.iter().flat_map(of_parts) {
+            let span = Span::Month(*month);
+            let Some(value) = self.generation.get(PATTERNS, span, &part.key)? else {
+                continue;
+            };
+            let bytes = value.in_place()?;
+            work.spend(MONTH_NS + bytes.len() as u64 * BYTE_NS)?;
+            let of_month = PlacePattern::parse(bytes)?;
+            let days = month.days();
+            let (covered, pattern) = told.get_or_insert_with(|| (days, PlacePattern::default()));
+            covered.last = days.last;
+            pattern.add(&of_month);
+        }
+        Ok(told)
+    }
+
+    /// Returns how many cards hide one another.
+    pub(crate) fn k(&self) -> u64 {
+        self.privacy.k()
     }
 
     /// Returns the month with which some days begin, if no atom is cut there: they begin with its first

@@ -1,5 +1,7 @@
 //! Rows as far as their number and their sum matter.
 
+use std::cmp::Ordering;
+
 use nightshard_format::statistics::nearest_quotient;
 
 /// Some rows.
@@ -27,6 +29,20 @@ impl Rows {
         Some(if self.sum < 0 { -magnitude } else { magnitude })
     }
 
+    /// Compares mean amounts exactly; both have rows.
+    pub(crate) fn compare_means(self, other: Self) -> Ordering {
+        let parts = |rows: Self| {
+            let count = i128::from(rows.count.max(1));
+            (rows.sum.div_euclid(count), rows.sum.rem_euclid(count))
+        };
+        let ((whole, rest), (other_whole, other_rest)) = (parts(self), parts(other));
+        // Each is below 2^64, and so is a count.
+        let [rest, other_rest] = [rest, other_rest].map(i128::unsigned_abs);
+        let [count, other_count] = [self, other].map(|rows| u128::from(rows.count.max(1)));
+        let by_rest = (rest * other_count).cmp(&(other_rest * count));
+        whole.cmp(&other_whole).then(by_rest)
+    }
+
     /// Returns which share of all rows, and of their sum, these have; none of a sum that is not above
     /// zero.
     pub(crate) fn shares_of(self, all: Self) -> [Option<f64>; 2] {
@@ -49,6 +65,21 @@ mod tests {
 
     fn rows(count: u64, sum: i128) -> Rows {
         Rows { count, sum }
+    }
+
+    #[test]
+    fn means_are_compared_exactly() {
+        let huge = u64::MAX;
+        for (a, b, expected) in [
+            (rows(3, 10), rows(6, 20), Ordering::Equal),
+            (rows(3, -10), rows(3, -9), Ordering::Less),
+            (rows(1, 0), rows(huge, 1), Ordering::Less),
+            (rows(huge, 7), rows(huge - 1, 7), Ordering::Less),
+            (rows(huge, i128::MAX), rows(1, -1), Ordering::Greater),
+        ] {
+            assert_eq!(a.compare_means(b), expected, "{a:?} {b:?}");
+            assert_eq!(b.compare_means(a), expected.reverse());
+        }
     }
 
     #[test]

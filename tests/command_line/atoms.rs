@@ -80,10 +80,15 @@ impl Nights {
 
     /// Returns the blob of the atoms of a span in the current generation.
     fn blob(&self, span: &str) -> String {
+        self.blob_of("atoms", span).unwrap()
+    }
+
+    /// Returns the blob of a span of a dataset in the current generation, if there is one.
+    fn blob_of(&self, dataset: &str, span: &str) -> Option<String> {
         let manifest = self.repository.manifest(&self.repository.current());
         let mut shards = manifest["shards"].as_array().unwrap().iter();
-        let shard = shards.find(|it| it["dataset"] == "atoms" && it["span"] == span);
-        shard.unwrap()["blob"].as_str().unwrap().to_owned()
+        let shard = shards.find(|it| it["dataset"] == dataset && it["span"] == span);
+        shard.map(|shard| shard["blob"].as_str().unwrap().to_owned())
     }
 
     /// Returns the atoms of the market in a month.
@@ -172,6 +177,25 @@ fn late_rows_change_no_atom_that_was_told_and_the_manifest_says_what_was_kept() 
     nights.build_json(&ended, &[]);
     assert_eq!(nights.market("2018-02").as_array().unwrap()[..7], now[..]);
     nights.repository.run("verify", &["--quiet"]).succeeded();
+}
+
+#[test]
+fn the_hours_of_a_month_that_had_ended_stay_though_rows_get_other_times() {
+    let nights = Nights::new();
+    nights.build_json(&rows(until(5)), &[]);
+    let january = nights.blob_of("patterns", "2018-01");
+    assert!(january.is_some());
+    assert_eq!(nights.blob_of("patterns", "2018-02"), None);
+    let changed = rows(until(5)).replacen("2018-01-30T12", "2018-01-30T20", 3);
+    let second = nights.build_json(&changed, &[]);
+    assert_eq!(nights.blob_of("patterns", "2018-01"), january);
+    // The atoms are those of the rows, and the hours are not.
+    assert_eq!(second["atoms"]["are_input"], true);
+    nights.repository.run("verify", &["--quiet"]).succeeded();
+    let alone = Nights::new();
+    alone.build_json(&changed, &[]);
+    assert_eq!(alone.blob("2018-01"), nights.blob("2018-01"));
+    assert_ne!(alone.blob_of("patterns", "2018-01"), january);
 }
 
 #[test]

@@ -11,13 +11,14 @@ from itertools import groupby
 
 import pytest
 from conftest import BINARY, Subject, configured, generated
+from patterns import Slots
 
 K = 10
 OTHERS = 5
 DAY = datetime.timedelta(days=1)
 
 ROWS = """
-    SELECT payments.store, card, day, amount, coalesce('merchant ' || merchant, 'store ' || store) AS merchant,
+    SELECT payments.store, card, day, hour(ts) AS hour, amount, coalesce('merchant ' || merchant, 'store ' || store) AS merchant,
         stores.region, stores.category
     FROM payments JOIN stores USING (store)
     ORDER BY day
@@ -42,10 +43,10 @@ def is_enough(buyers, parts):
 
 
 class Cell:
-    """Rows of a leaf on days of a month."""
+    """Rows of a leaf, or of leaves that are put together, on days of a month."""
 
-    def __init__(self, first, last, rows):
-        self.first, self.last, self.rows = first, last, rows
+    def __init__(self, first, last, rows, is_folded=False):
+        self.first, self.last, self.rows, self.is_folded = first, last, rows, is_folded
         sales = [row for row in rows if row["amount"] > 0]
         self.buyers = {row["card"] for row in sales} - {None}
         of_stores = defaultdict(set)
@@ -102,7 +103,7 @@ def fold(rests, month_rows, within, first):
     if not is_enough(buyers, parts.values()):
         return None
     rows = [row for _, cell in rests for row in cell.rows]
-    return Cell(min(cell.first for _, cell in rests), rests[0][1].last, rows)
+    return Cell(min(cell.first for _, cell in rests), rests[0][1].last, rows, is_folded=True)
 
 
 def leaf_of(row):
@@ -283,6 +284,68 @@ def test_months_and_days_are_those_of_the_atoms_in_them(subject):
     days = sum(compare(subject, subject.path(place, "statistics"), place, subject.atoms)
                for place in subject.places)
     assert days > 100 or len(subject.stores) < 100
+
+
+def ended_periods(first, last):
+    """The first and last day and the label of the months, quarters and years that end between two dates."""
+    for year in range(first.year, last.year + 1):
+        for months in [1, 3, 12]:
+            for number in range(12 // months):
+                begin = datetime.date(year, number * months + 1, 1)
+                end = month_end(datetime.date(year, (number + 1) * months, 1))
+                if first <= end <= last:
+                    label = {1: f"{year}-{number + 1:02}", 3: f"{year}-Q{number + 1}", 12: f"{year}"}[months]
+                    yield begin, end, label
+
+
+def check_pattern(answer, found, begin, end, k):
+    """Compares the pattern of a place in a period with its atoms; returns how many of its hours are told."""
+    cells = [cell for cell in found if begin <= cell.first and cell.last <= end]
+    hours = Slots(cells, range(24), lambda row: row["hour"], leaf_of)
+    weekdays = Slots(cells, range(1, 8), lambda row: row["day"].isoweekday(), leaf_of)
+    hidden = []
+    for name, kind, others, slots in [("hours", "hour", "other_hours_share", hours),
+                                      ("weekdays", "weekday", "other_weekdays_share", weekdays)]:
+        shares = slots.shares(k)
+        if shares is None:
+            assert answer[name] is answer[others] is None
+            hidden += [name, others]
+            continue
+        each, together = shares
+        assert answer[name] == [{kind: number, "share": share / 100} for number, share in each.items()]
+        assert answer[others] == together / 100
+    assert answer.get("suppressed", []) == hidden
+    firsts = [cell.first.replace(day=1) for cell in cells]
+    days = {"min_date": str(min(firsts)), "max_date": str(month_end(max(firsts)))} if firsts else None
+    assert answer["covered"] == days
+    return len(answer["hours"] or [])
+
+
+def check_best_time(subject, best, pattern, begin, end):
+    """Compares the quietest times with the shares that are told."""
+    for kind, name in [("hour", "quietest_hour"), ("weekday", "quietest_weekday")]:
+        shares = {row[kind]: row["share"] for row in pattern[f"{kind}s"] or [] if row["share"]}
+        days = [begin + DAY * number for number in range((end - begin).days + 1)]
+        if pattern["covered"]:
+            first, last = (datetime.date.fromisoformat(day) for day in pattern["covered"].values())
+            days = [day for day in days if max(first, subject.first) <= day <= last]
+        such = {number: sum(kind == "hour" or day.isoweekday() == number for day in days) for number in shares}
+        quietest = min(shares, key=lambda number: (round(shares[number] * 100) / such[number], number), default=None)
+        expected = {kind: quietest, "days": such.get(quietest), "share": shares.get(quietest)}
+        assert best[name] == (None if quietest is None else expected), (name, begin)
+        assert best[f"cheapest_{kind}"] is None
+
+
+def test_hours_and_weekdays_are_rounded_shares_of_the_atoms(subject):
+    told = 0
+    for place in subject.places:
+        found = [cell for places, cell in subject.atoms if place in places]
+        for begin, end, period in ended_periods(subject.first, subject.last):
+            pattern = subject.ask(subject.path(place, "consumption_pattern"), period=period)
+            told += check_pattern(pattern, found, begin, end, K)
+            best = subject.ask(subject.path(place, "best_time"), period=period)
+            check_best_time(subject, best, pattern, begin, end)
+    assert told > 100 or len(subject.stores) < 100
 
 
 # A small case: every transaction is marked, and found again in every answer.

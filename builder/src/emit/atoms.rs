@@ -1,4 +1,4 @@
-//! The shards of atoms.
+//! The shards of atoms, and of when their rows were.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use nightshard_format::{
     key::{self, PartitionRun},
     record::{
         ATOMS, AtomCards, AtomGroup, AtomMonth, AtomSummary, AtomTotals, MARKET_ALL, MARKETS,
-        StoreProfile, atoms_key,
+        PATTERNS, StoreProfile, atoms_key,
     },
     shard::Span,
 };
@@ -20,6 +20,7 @@ use crate::{
         frozen::{Frozen, Months},
         leaf_month::Totals,
         place_atoms::PlaceAtoms,
+        place_patterns::PlacePatterns,
         places::Places,
     },
 };
@@ -32,6 +33,8 @@ pub struct ToTell<'a> {
     pub atoms: &'a PlaceAtoms,
     /// The cards in these, of each place.
     pub cards: &'a [PlaceAtomCards],
+    /// When their rows were.
+    pub patterns: &'a PlacePatterns,
     /// What was told before.
     pub frozen: Option<&'a Frozen<'a>>,
 }
@@ -55,6 +58,7 @@ impl ToTell<'_> {
     pub fn write(&self, staging: &Staging) -> Result<WrittenAtoms> {
         // There are few places: one shard of a span has them all.
         let mut set = ShardSet::new(staging, ATOMS, PartitionRun::ALL);
+        let mut of_patterns = ShardSet::new(staging, PATTERNS, PartitionRun::ALL);
         let mut totals = vec![None; self.places.list().len()];
         let mut differs = false;
         let mut value = Vec::new();
@@ -68,6 +72,9 @@ impl ToTell<'_> {
             }
             if place.is_none() && months.is_empty() {
                 continue;
+            }
+            for (month, record) in self.patterns_of(&key, place, &months, &mut differs) {
+                of_patterns.append(Span::Month(month), &key, &record)?;
             }
             for (month, (_, record)) in &months {
                 set.append(Span::Month(*month), &key, record)?;
@@ -83,8 +90,10 @@ impl ToTell<'_> {
                 *total = summary.total().map(|(count, sum)| Totals { count, sum });
             }
         }
+        let mut staged = set.finish()?;
+        staged.extend(of_patterns.finish()?);
         Ok(WrittenAtoms {
-            staged: set.finish()?,
+            staged,
             totals,
             differs,
         })
@@ -141,6 +150,22 @@ impl ToTell<'_> {
             months.insert(month, (totals, value));
         }
         Ok(months)
+    }
+
+    /// Returns the patterns of a place, in months that are told of.
+    fn patterns_of(
+        &self,
+        key: &[u8],
+        place: Option<usize>,
+        told: &Months,
+        differs: &mut bool,
+    ) -> BTreeMap<Month, Vec<u8>> {
+        let mut months = place.map_or_else(BTreeMap::new, |place| self.patterns.months(place));
+        if let Some(frozen) = self.frozen {
+            *differs |= frozen.keep_patterns(key, &mut months);
+        }
+        months.retain(|month, _| told.contains_key(month));
+        months
     }
 
     /// Returns the cards of the month that goes on, if atoms that were told before had others then: those, and

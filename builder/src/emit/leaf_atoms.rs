@@ -16,6 +16,7 @@ use crate::{
         hiding::Hiding,
         leaf_cards::LeafCounts,
         leaf_month::{Atom, LeafMonth, Rest, Store, StoreDay, Totals},
+        leaf_pattern::LeafPattern,
         places::Leaf,
     },
 };
@@ -33,6 +34,8 @@ pub struct LeafAtoms {
     pub differs: bool,
     /// The stores that have rows, by number, until the month has ended.
     pub stores: Vec<u32>,
+    /// When the rows of the atoms were, once the month has ended: a record of patterns, empty without such rows.
+    pub pattern: Vec<u8>,
 }
 
 /// A store of a leaf.
@@ -120,10 +123,12 @@ impl LeafMonths<'_> {
                 of_month.add_cards(day, &seen, of_day.buyers);
             }
             let alone = counts.alone.get(&month).copied().unwrap_or_default();
-            made.push(LeafAtoms {
+            let mut of_month = LeafAtoms {
                 stores: present,
                 ..self.atoms_of(leaf, month, &of_month, alone)
-            });
+            };
+            self.add_pattern(&mut of_month, stores)?;
+            made.push(of_month);
         }
         Ok(made)
     }
@@ -148,7 +153,48 @@ impl LeafMonths<'_> {
             rest: rest.map(|rest| (rest, alone)),
             differs,
             stores: Vec::new(),
+            pattern: Vec::new(),
         }
+    }
+
+    /// Finds out when the rows of a month were that are in atoms of the leaf, once it has ended.
+    fn add_pattern(&self, made: &mut LeafAtoms, stores: &[LeafStore<'_>]) -> Result<()> {
+        let days = made.month.days();
+        let Some(last) = made.atoms.last().filter(|_| days.last <= self.as_of) else {
+            return Ok(());
+        };
+        // Atoms follow one another from the month's first day on.
+        let in_atoms = DayRange {
+            last: last.days.last,
+            ..days
+        };
+        let mut rows = LeafPattern::default();
+        self.add_rows(made.month, in_atoms, stores, &mut rows)?;
+        let pattern = rows.finish();
+        if !pattern.is_empty() {
+            pattern.encode(&mut made.pattern)?;
+        }
+        Ok(())
+    }
+
+    /// Adds when the rows of a leaf were on some days of a month, as far as their time is known.
+    ///
+    /// # Errors
+    /// [`crate::Error::Format`] if a shard that was just written cannot be read.
+    pub fn add_rows(
+        &self,
+        month: Month,
+        days: DayRange,
+        stores: &[LeafStore<'_>],
+        rows: &mut LeafPattern,
+    ) -> Result<()> {
+        for store in stores.iter().filter(|store| store.stay.has(month)) {
+            if let Some(record) = self.of_stores.month(month, store.id)? {
+                let merchant = store.store.merchant;
+                record.visit_hours(days, |day, hour| rows.add(merchant, day, &hour))?;
+            }
+        }
+        Ok(())
     }
 }
 

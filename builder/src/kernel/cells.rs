@@ -5,7 +5,7 @@ use nightshard_format::calendar::{Day, DayRange};
 use super::places::Leaf;
 
 /// Of what an atom is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
     /// Of a leaf alone.
     Leaf,

@@ -155,6 +155,23 @@ impl<'a> Frozen<'a> {
         differs
     }
 
+    /// Does with the patterns of a key what [`Frozen::keep`] does with its atoms. A generation that told of no pattern
+    /// at all has none that stay.
+    pub fn keep_patterns(&self, key: &[u8], months: &mut BTreeMap<Month, Vec<u8>>) -> bool {
+        let Some(kept) = self.told.patterns_before(key, self.end()) else {
+            return false;
+        };
+        let later = months.split_off(&self.end());
+        let kept = kept.filter(|(month, _)| *month >= self.first);
+        let kept: BTreeMap<Month, Vec<u8>> = kept
+            .map(|(month, record)| (month, record.to_vec()))
+            .collect();
+        let differs = *months != kept;
+        *months = kept;
+        months.extend(later);
+        differs
+    }
+
     /// Returns the first month that had not ended, then or by now.
     fn end(&self) -> Month {
         Day(self.as_of.min(self.told.as_of).0 + 1).month()

@@ -4,7 +4,8 @@ use nightshard_format::{
     calendar::Month,
     record::{
         ATOMS, AtomCards, AtomGroup, AtomMonth, AtomSummary, LEAVES, LeafAtom, LeafRecord,
-        MARKET_ALL, MARKETS, REGIONS, Run, atoms_key, leaf_key,
+        MARKET_ALL, MARKETS, PATTERNS, PatternCell, PlacePattern, REGIONS, Run, atoms_key,
+        leaf_key,
     },
     shard::Span,
 };
@@ -135,12 +136,23 @@ fn put_leaves(tables: &mut Tables, count: u64) {
     table.insert(leaf_key(Some("leeds"), None), value);
 }
 
+/// Writes when york was visited in a month.
+fn put_pattern(tables: &mut Tables, number: u32) {
+    let mut pattern = PlacePattern::default();
+    pattern.hours[12] = PatternCell::of([11, 9]);
+    pattern.weekdays[0] = pattern.hours[12];
+    let mut value = Vec::new();
+    pattern.encode(&mut value).unwrap();
+    let table = tables.entry((PATTERNS, Span::Month(month(number))));
+    table.or_default().insert(atoms_key(REGIONS, "york"), value);
+}
+
 /// A forgery of records, and what is to be found of it.
 type Forgery = (fn(&mut Tables), &'static str);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn atoms_that_contradict_one_another_are_found() {
-    let forgeries: [Forgery; 11] = [
+    let forgeries: [Forgery; 13] = [
         (|tables| put_with_york(tables, |_right| ()), ""),
         (
             |tables| put_with_york(tables, |york| york.months[1].count += 1),
@@ -202,6 +214,20 @@ async fn atoms_that_contradict_one_another_are_found() {
                 put_leaves(tables, 61);
             },
             "leaves of 2018-02 have together what the market has not",
+        ),
+        (
+            |tables| {
+                put_with_york(tables, |_right| ());
+                put_pattern(tables, 1);
+            },
+            "",
+        ),
+        (
+            |tables| {
+                put_with_york(tables, |_right| ());
+                put_pattern(tables, 3);
+            },
+            "\"regions\\0york\" has a pattern of 2018-03, of which nothing is told",
         ),
     ];
     for (forge, problem) in forgeries {

@@ -21,6 +21,7 @@ mod month;
 mod month_builder;
 mod month_check;
 mod month_roll_up;
+mod patterns;
 mod posting;
 mod quintiles;
 mod ranking;
@@ -52,6 +53,7 @@ pub use loyalty_record::{
 pub use mixes::{DIMENSIONS, Dimension, EncodedMixes, MixRow, MixValue};
 pub use month::{DayPart, MonthRecord};
 pub use month_builder::{DAY_AMOUNTS_MAX, DayCards, MonthBuilder};
+pub use patterns::{HOURS, PatternCell, PlacePattern, WEEKDAYS};
 pub use posting::{EntityKind, Posting, Postings, encode_postings};
 pub use quintiles::{Quintiles, RecencyFrequency, SCORES, Score};
 pub use ranking::{
@@ -99,6 +101,9 @@ pub const ATOMS: &str = "atoms";
 /// Dataset of what the next generation keeps of the month that has not ended: a [`LeafRecord`] in that month, by
 /// [`leaf_key`]. Nothing is answered from it.
 pub const LEAVES: &str = "leaves";
+/// Dataset of when places are visited, where answers are protected: a [`PlacePattern`] in each month that has ended
+/// and is told of, by [`atoms_key`].
+pub const PATTERNS: &str = "patterns";
 /// Dataset of stores beside the others of their region and category: a [`BenchmarkRecord`] in each month with
 /// which a period ends that the store has a sale in.
 pub const BENCHMARKS: &str = "benchmarks";
@@ -123,6 +128,7 @@ pub const RESERVED_DATASETS: [&str; 17] = [
     LOYALTY,
     ATOMS,
     LEAVES,
+    PATTERNS,
     BENCHMARKS,
     DEMOGRAPHICS,
     REGIONS,

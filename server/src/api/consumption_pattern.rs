@@ -1,14 +1,22 @@
 //! `GET /v1/stores/{id}/consumption_pattern`: rows by weekday and hour.
 
-use nightshard_format::record::HALF_HOURS;
+use nightshard_format::{record::HALF_HOURS, statistics::nearest_quotient};
 
-use super::{Lookup, asked_period::AskedPeriod, parameters::Parameters, places::write_id};
+use super::{
+    Lookup,
+    asked_period::AskedPeriod,
+    parameters::Parameters,
+    places::write_id,
+    protected::{ToldPattern, write_covered, write_suppressed},
+};
 use crate::{
     json::Json,
     pattern::{HourOfWeekday, Pattern},
     problem::Result,
+    protected::Protected,
     rows::Rows,
     series::Series,
+    told_pattern::Shares,
 };
 
 /// The time to add up and write a pattern, in nanoseconds.
@@ -60,6 +68,66 @@ impl Query {
         Ok(())
     }
 
+    /// Writes the answer where it is protected.
+    pub(super) fn write_protected(
+        &self,
+        lookup: &mut Lookup<'_>,
+        protected: &Protected<'_>,
+    ) -> Result<()> {
+        let told = ToldPattern::read(lookup, protected, &self.asked)?;
+        let json = &mut *lookup.json;
+        json.begin_object();
+        write_id(json, protected.subject());
+        self.asked.write(json);
+        write_covered(json, told.covered);
+        let tables = [
+            ("hours", "hour", "other_hours_share", &told.hours),
+            (
+                "weekdays",
+                "weekday",
+                "other_weekdays_share",
+                &told.weekdays,
+            ),
+        ];
+        let mut hidden = Vec::new();
+        for ((name, kind, others, shares), first) in tables.into_iter().zip(0..) {
+            hidden.extend([(name, shares.is_none()), (others, shares.is_none())]);
+            match shares {
+                Some(shares) => {
+                    json.key(name);
+                    self.write_shares(json, (kind, first), shares);
+                    write_share(json.key(others), shares.together);
+                }
+                None => {
+                    json.key(name).null();
+                    json.key(others).null();
+                }
+            }
+        }
+        write_suppressed(json, &hidden);
+        json.end_object();
+        Ok(())
+    }
+
+    /// Writes the shares of what is numbered from `first` on.
+    fn write_shares(&self, json: &mut Json, (kind, first): (&str, u64), shares: &Shares) {
+        json.begin_array();
+        for (number, share) in (first..).zip(&shares.each) {
+            if share.is_none() && !self.fills {
+                continue;
+            }
+            json.begin_object();
+            json.key(kind).integer(number);
+            json.key("share");
+            match share {
+                Some(share) => write_share(json, *share),
+                None => json.null(),
+            }
+            json.end_object();
+        }
+        json.end_array();
+    }
+
     fn write_tables(&self, json: &mut Json, pattern: &Pattern) {
         let is_shown = |rows: Rows| self.fills || rows.count > 0;
         json.key("rows").begin_array();
@@ -90,6 +158,11 @@ impl Query {
         }
         json.end_array();
     }
+}
+
+/// Writes whole percents as a share.
+pub(super) fn write_share(json: &mut Json, percents: u64) {
+    json.float(nearest_quotient(percents.into(), 100));
 }
 
 fn write_hour(json: &mut Json, hour: HourOfWeekday) {

@@ -6,6 +6,7 @@
 mod asked_period;
 pub(crate) mod batch;
 mod benchmark;
+mod best_time;
 mod comparison;
 mod consumption_pattern;
 pub(crate) mod cursor;
@@ -140,6 +141,7 @@ impl<'a> Lookup<'a> {
             Part::ConsumptionPattern => {
                 Query::ConsumptionPattern(consumption_pattern::Query::take(&mut parameters, self)?)
             }
+            Part::BestTime => Query::BestTime(best_time::Query::take(&mut parameters, self)?),
             Part::Benchmark => Query::Benchmark(benchmark::Query::take(&mut parameters, self)?),
             Part::PaymentMix => Query::PaymentMix(payment_mix::Query::take(&mut parameters, self)?),
             Part::Demographics => {
@@ -169,6 +171,7 @@ impl<'a> Lookup<'a> {
             Query::UnitPrice(query) => query.write(self, &series)?,
             Query::Comparison(query) => query.write(self, &series)?,
             Query::ConsumptionPattern(query) => query.write(self, &series)?,
+            Query::BestTime(query) => query.write(self, &series)?,
             Query::Loyalty(query) => query.write(self, &series)?,
             Query::Benchmark(query) => query.write(self, &series)?,
             Query::PaymentMix(query) => query.write(self, &series)?,
@@ -190,6 +193,8 @@ impl<'a> Lookup<'a> {
             Query::Profile => protected::write_profile(self, &protected),
             Query::Statistics(query) => query.write_protected(self, &protected),
             Query::Comparison(query) => query.write_protected(self, &protected),
+            Query::ConsumptionPattern(query) => query.write_protected(self, &protected),
+            Query::BestTime(query) => query.write_protected(self, &protected),
             _ => Err(protected::not_told(transactions.privacy.k()).into()),
         }
     }
@@ -243,6 +248,7 @@ enum Query<'g> {
     UnitPrice(unit_price::Query),
     Comparison(comparison::Query),
     ConsumptionPattern(consumption_pattern::Query),
+    BestTime(best_time::Query),
     Loyalty(loyalty::Query),
     Benchmark(benchmark::Query),
     PaymentMix(payment_mix::Query),

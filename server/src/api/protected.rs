@@ -1,26 +1,79 @@
 //! What protected answers have in common: which days they cover, and what they hide.
 
 use nightshard_format::{
-    calendar::DayRange,
-    record::{CATEGORIES, REGION_CATEGORIES, REGIONS},
+    calendar::{DayRange, Period},
+    record::{CATEGORIES, PatternCell, PlacePattern, REGION_CATEGORIES, REGIONS},
 };
 
-use super::{Lookup, regions::write_parent, route::Part, stores::write_location};
+use super::{
+    Lookup, asked_period::AskedPeriod, regions::write_parent, route::Part, stores::write_location,
+};
 use crate::{
     json::Json,
     problem::{Problem, Result},
     protected::{Protected, Told},
     series::Window,
+    told_pattern::Shares,
 };
 
 /// What is told of markets and places where answers are protected, besides who they are.
-const TOLD: [Part; 2] = [Part::Statistics, Part::Comparison];
+const TOLD: [Part; 4] = [
+    Part::Statistics,
+    Part::Comparison,
+    Part::ConsumptionPattern,
+    Part::BestTime,
+];
 
 /// Returns the problem of what is not told of markets and places where answers are protected.
 pub(super) fn not_told(k: u64) -> Problem {
     Problem::forbidden(format!(
         "this is told of stores alone: privacy.k is {k}, and above 1"
     ))
+}
+
+/// When a place was visited in a period, as far as it may be told.
+pub(super) struct ToldPattern {
+    /// From the first to the last day of the months that count; `None` if there are none.
+    pub(super) covered: Option<DayRange>,
+    /// Shares of the hours.
+    pub(super) hours: Option<Shares>,
+    /// Shares of the weekdays.
+    pub(super) weekdays: Option<Shares>,
+}
+
+impl ToldPattern {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// A problem with the period unless it is a month, a quarter or a year.
+    pub(super) fn read(
+        lookup: &mut Lookup<'_>,
+        protected: &Protected<'_>,
+        asked: &AskedPeriod,
+    ) -> Result<Self> {
+        let name = match asked.period {
+            Period::Month(_) | Period::Quarter(_) | Period::Year(_) => None,
+            Period::Range(_) => Some("min_date"),
+            _ => Some("period"),
+        };
+        if let Some(name) = name {
+            let k = protected.k();
+            let detail = format!(
+                "this is told of a month, a quarter or a year: privacy.k is {k}, and above 1"
+            );
+            return Err(Problem::parameter(name, detail).into());
+        }
+        let (covered, pattern) = protected
+            .pattern(asked.period, &asked.window, lookup.work)?
+            .unzip();
+        let pattern = pattern.as_ref();
+        let shares = |cells: &[PatternCell]| Shares::of(cells, protected.k());
+        Ok(Self {
+            covered,
+            hours: pattern.and_then(|it: &PlacePattern| shares(&it.hours)),
+            weekdays: pattern.and_then(|it| shares(&it.weekdays)),
+        })
+    }
 }
 
 /// Writes the member `covered`: from the first to the last day of the atoms that were added up.

@@ -95,6 +95,8 @@ pub(crate) enum Part {
     Comparison,
     /// Rows by weekday and hour.
     ConsumptionPattern,
+    /// The quietest and the cheapest hour and weekday.
+    BestTime,
     /// Who comes back, but of markets.
     Loyalty,
     /// Beside the others of its region and category, of stores.
@@ -109,13 +111,14 @@ pub(crate) enum Part {
 
 impl Part {
     /// All parts.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Profile,
         Self::Statistics,
         Self::Histogram,
         Self::UnitPrice,
         Self::Comparison,
         Self::ConsumptionPattern,
+        Self::BestTime,
         Self::Loyalty,
         Self::Benchmark,
         Self::PaymentMix,
@@ -132,6 +135,7 @@ impl Part {
             Self::UnitPrice => Some("unit_price"),
             Self::Comparison => Some("comparison"),
             Self::ConsumptionPattern => Some("consumption_pattern"),
+            Self::BestTime => Some("best_time"),
             Self::Loyalty => Some("loyalty"),
             Self::Benchmark => Some("benchmark"),
             Self::PaymentMix => Some("payment_mix"),

@@ -2,6 +2,7 @@
 
 mod batch;
 mod benchmark;
+mod best_time;
 mod catalog;
 mod comparison;
 mod consumption_pattern;

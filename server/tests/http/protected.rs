@@ -1,6 +1,7 @@
 //! Protected answers of markets and places, against figures worked out by hand.
 
 mod oracle;
+mod patterns;
 
 use std::sync::Arc;
 
@@ -107,7 +108,7 @@ pub(crate) fn fixture() -> Arc<Fixture> {
 }
 
 fn write(fixture: &Fixture, k: u64) -> GenerationId {
-    fixture.write_protected(day("2018-03-10"), &shops(), &payments(), &atoms(), k)
+    fixture.write_protected(day("2018-03-10"), &shops(), &payments(), &atoms(), k, &[])
 }
 
 fn server() -> Harness {
@@ -243,7 +244,7 @@ fn profiles_have_what_is_told_of_all_days() {
             "lat": null, "lon": null, "first_date": null, "last_date": null,
             "covered": covered("2018-02-01", "2018-02-28"), "currency": "GBP",
             "currency_exponent": 2, "count": 5, "sum": 600, "cards": 4,
-            "available": ["statistics", "comparison"], "suppressed": ["first_date", "last_date"],
+            "available": ["statistics", "comparison", "consumption_pattern", "best_time"], "suppressed": ["first_date", "last_date"],
         })
     );
     let hull = client.get("/v1/regions/hull").data();
@@ -309,12 +310,7 @@ fn comparisons_have_both_sides_and_the_growth_of_whole_months() {
 fn what_is_not_told_is_forbidden_once_the_question_is_right() {
     let harness = server();
     let mut client = harness.connect();
-    let parts = [
-        "histogram",
-        "unit_price",
-        "consumption_pattern",
-        "sales_by_day?series=rain",
-    ];
+    let parts = ["histogram", "unit_price", "sales_by_day?series=rain"];
     let places = [
         "markets/all",
         "regions/leeds",
@@ -348,6 +344,7 @@ fn what_is_not_told_is_forbidden_once_the_question_is_right() {
             Some("group_by"),
         ),
         ("/v1/regions/leeds/comparison", 400, Some("period")),
+        ("/v1/regions/leeds/best_time", 400, Some("period")),
         (
             "/v1/regions/leeds/sales_by_day?series=sun",
             404,

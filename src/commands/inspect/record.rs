@@ -6,7 +6,8 @@ use nightshard_format::{
     calendar::Month,
     record::{
         ATOMS, BENCHMARKS, CATALOG, CUSTOMERS, DEMOGRAPHICS, LEAVES, LOYALTY, MonthRecord,
-        Postings, RANKINGS, REGION_TREE, Ranking, SEARCH, SERIES, SERIES_OF_DAYS, SideSeries,
+        PATTERNS, Postings, RANKINGS, REGION_TREE, Ranking, SEARCH, SERIES, SERIES_OF_DAYS,
+        SideSeries,
         StoreProfile, Summary,
     },
     shard::{Identity, Span},
@@ -24,6 +25,7 @@ use super::{
     loyalty::{VisitsFacts, loyalty},
     mixes::{MixFacts, mixes, mixes_text},
     month::MoreOfMonth,
+    patterns::PatternFacts,
     region::RegionFacts,
     shard::labelled,
 };
@@ -53,6 +55,7 @@ enum ValueFacts {
     AtomSummary(Box<AtomSummaryFacts>),
     Atoms(AtomMonthFacts),
     Leaf(LeafFacts),
+    Pattern(PatternFacts),
     Benchmarks(Vec<BenchmarkFacts>),
     Customer(CustomerFacts),
     Demographics(Vec<CellFacts>),
@@ -138,6 +141,7 @@ impl RecordFacts {
                 ValueFacts::AtomSummary(Box::new(AtomSummaryFacts::of(value)?))
             }
             (ATOMS, Span::Month(at)) => ValueFacts::Atoms(AtomMonthFacts::of(at, value)?),
+            (PATTERNS, Span::Month(_)) => ValueFacts::Pattern(PatternFacts::of(value)?),
             (LEAVES, Span::Month(at)) => ValueFacts::Leaf(LeafFacts::of(at, value)?),
             _ => ValueFacts::Unknown(hexadecimal(value)),
         };
@@ -256,6 +260,7 @@ impl Shown for RecordFacts {
             ValueFacts::Atoms(atoms) => atoms.write(&mut text),
             ValueFacts::Leaf(leaf) => leaf.write(&mut text),
             ValueFacts::Region(region) => region.write(&mut text),
+            ValueFacts::Pattern(pattern) => pattern.write(&mut text),
             ValueFacts::Benchmarks(periods) => periods.iter().for_each(|it| it.write(&mut text)),
             ValueFacts::Customer(customer) => customer.write(&mut text),
             ValueFacts::Demographics(cells) => text += &cells_text(cells),

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use nightshard_format::{
-    calendar::{Day, Month},
-    record::STORES,
+    calendar::Month,
+    record::{PlacePattern, STORES},
 };
 
 use super::{
@@ -18,13 +18,16 @@ use crate::{
     exchange::Exchanged,
     kernel::{
         atom_cards::{self, AtomCardsSink, PlaceAtomCards},
+        cells::Reach,
         even_partitions::EvenPartitions,
         frozen::Frozen,
         hiding::Hiding,
         leaf_cards::{self, LeafCards},
         leaf_month::Store,
+        leaf_pattern::LeafPattern,
         period_cards::PeriodCards,
         place_atoms::{LeafRest, PlaceAtoms},
+        place_patterns::PlacePatterns,
         place_row::PlaceRow,
         places::{Leaf, PlaceKind, Places},
         row::CardRow,
@@ -60,7 +63,7 @@ impl Engine<'_> {
             OpenMonth::of(month, &made, (places, stores.facts), frozen)
         });
         let of_leaves_differ = made.iter().flatten().any(|it| it.differs);
-        let atoms = add_up(places, made, hiding, stores.as_of);
+        let (atoms, patterns) = add_up(places, made, &months, &of_stores)?;
         let of_places = atom_cards::partitions(places);
         let sinks = self.each_card(card_days, places, true, || {
             AtomCardsSink::new(
@@ -76,6 +79,7 @@ impl Engine<'_> {
             places,
             atoms: &atoms,
             cards: &cards,
+            patterns: &patterns,
             frozen,
         };
         let mut told = to_tell.write(&self.staging)?;
@@ -196,8 +200,14 @@ fn cards_of_cells(
     cells
 }
 
-/// Adds up the atoms of leaves that have ended, month by month, and puts together what is in none.
-fn add_up(places: &Places, made: Vec<Vec<LeafAtoms>>, hiding: Hiding, as_of: Day) -> PlaceAtoms {
+/// Adds up the atoms of leaves that have ended, month by month, and puts together what is in none; and when the rows
+/// of these atoms were.
+fn add_up(
+    places: &Places,
+    made: Vec<Vec<LeafAtoms>>,
+    months: &LeafMonths<'_>,
+    of_stores: &[Vec<LeafStore<'_>>],
+) -> Result<(PlaceAtoms, PlacePatterns)> {
     let mut by_month = BTreeMap::<Month, Vec<(Leaf, LeafAtoms)>>::new();
     for (leaf, of_leaf) in (0..).zip(made) {
         for of_month in of_leaf {
@@ -208,18 +218,60 @@ fn add_up(places: &Places, made: Vec<Vec<LeafAtoms>>, hiding: Hiding, as_of: Day
         }
     }
     let mut atoms = PlaceAtoms::new(places);
+    let mut patterns = PlacePatterns::new(places);
     for (month, of_leaves) in by_month {
         let mut rests = Vec::new();
         for (leaf, of_leaf) in of_leaves {
-            let ended = of_leaf.atoms.into_iter().filter(|it| it.days.last <= as_of);
-            for atom in ended {
+            let ended = of_leaf.atoms.into_iter();
+            for atom in ended.filter(|it| it.days.last <= months.as_of) {
                 atoms.add(places, leaf, atom);
+            }
+            if !of_leaf.pattern.is_empty() {
+                let pattern = PlacePattern::parse(&of_leaf.pattern)?;
+                patterns.add(places, (leaf, Reach::Leaf), &pattern);
             }
             if let Some((rest, alone)) = of_leaf.rest {
                 rests.push(LeafRest { leaf, rest, alone });
             }
         }
-        atoms.fold(places, &rests, month, hiding);
+        atoms.fold(places, &rests, month, months.hiding);
+        let folded = folded_rows(places, &atoms, &rests, |rest, rows| {
+            let stores = &of_stores[rest.leaf as usize];
+            months.add_rows(month, rest.rest.days, stores, rows)
+        })?;
+        for (leaf, reach, rows) in folded {
+            patterns.add(places, (leaf, reach), &rows.finish());
+        }
+        patterns.end_month(month)?;
     }
-    atoms
+    Ok((atoms, patterns))
+}
+
+/// Adds up by `add` when the rows of what is left of leaves were, for each atom that is made of such: returns one of
+/// its leaves, its reach and its rows.
+fn folded_rows(
+    places: &Places,
+    atoms: &PlaceAtoms,
+    rests: &[LeafRest],
+    mut add: impl FnMut(&LeafRest, &mut LeafPattern) -> Result<()>,
+) -> Result<Vec<(Leaf, Reach, LeafPattern)>> {
+    let mut folded = BTreeMap::<(Reach, Option<u32>), (Leaf, LeafPattern)>::new();
+    for rest in rests {
+        // What was not enough even for an atom of the market is in no pattern, either.
+        let Some(cell) = atoms.cells.find(rest.leaf, rest.rest.days.last) else {
+            continue;
+        };
+        let region = match cell.reach {
+            Reach::Market => None,
+            _ => places.region_of(rest.leaf),
+        };
+        let (_, rows) = folded
+            .entry((cell.reach, region))
+            .or_insert_with(|| (rest.leaf, LeafPattern::default()));
+        add(rest, rows)?;
+    }
+    let folded = folded.into_iter();
+    Ok(folded
+        .map(|((reach, _), (leaf, rows))| (leaf, reach, rows))
+        .collect())
 }

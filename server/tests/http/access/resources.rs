@@ -34,6 +34,7 @@ fn parts(base: &str, without: &[&str]) -> Vec<String> {
         "unit_price",
         "comparison?period=2018-02",
         "consumption_pattern",
+        "best_time",
         "loyalty",
         BENCHMARK,
         "payment_mix",

@@ -258,7 +258,7 @@ fn random_windows_equal_a_sum_of_the_atoms_in_them() {
         .collect();
     let atoms = all_atoms(&mut random, data);
     let fixture = Arc::new(Fixture::new());
-    let id = fixture.write_protected(data.last, &shops, &payments, &atoms, K);
+    let id = fixture.write_protected(data.last, &shops, &payments, &atoms, K, &[]);
     fixture.select(1, &id);
     let harness = Harness::ready(config(), fixture, 1);
     let mut client = harness.connect();
