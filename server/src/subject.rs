@@ -1,10 +1,12 @@
-//! Whom figures are of: a store, a market or a place.
+//! Whom figures are of: a store, a market, a place or a merchant.
 
-use nightshard_format::record::{CATEGORIES, REGION_CATEGORIES, REGIONS, STORES};
+use nightshard_format::record::{
+    CATEGORIES, MERCHANTS, PROTECTED_DATASETS, REGION_CATEGORIES, REGIONS, STORES,
+};
 
 use crate::problem::Problem;
 
-/// A store, market, region, category, or category of a region, whether or not there is such a one.
+/// A store, market, region, category, category of a region, or merchant, whether or not there is such a one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject<'a> {
     /// The dataset that it is of.
@@ -25,6 +27,12 @@ impl<'a> Subject<'a> {
         self.ids_of_both().map(|(region, _)| region)
     }
 
+    /// Returns whether it is of the stores of many merchants, so that it may be protected: all others are
+    /// somebody's own books.
+    pub(crate) fn is_of_many(self) -> bool {
+        PROTECTED_DATASETS.contains(&self.dataset)
+    }
+
     fn ids_of_both(self) -> Option<(&'a [u8], &'a [u8])> {
         if self.dataset != REGION_CATEGORIES {
             return None;
@@ -40,6 +48,7 @@ impl<'a> Subject<'a> {
             REGIONS => "region",
             CATEGORIES => "category",
             REGION_CATEGORIES => "category in such a region",
+            MERCHANTS => "merchant of several stores",
             _ => "market",
         };
         Problem::not_found(format!("there is no such {kind}"))

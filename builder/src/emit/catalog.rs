@@ -1,5 +1,5 @@
-//! Lists: stores by size and growth, whole and by region and category, and the regions and categories
-//! likewise.
+//! Lists: stores by size and growth, whole and by region and category, and the regions, categories and
+//! merchants likewise.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +10,11 @@ use nightshard_format::record::{
 
 use super::{
     growth::StoreGrowth,
-    place_lists::PlaceSizes,
+    place_lists::PlaceLists,
     shard_set::{CurrentRecord, Staged, Staging},
     size::Size,
 };
-use crate::{
-    Result,
-    kernel::{places::Places, row::StoreOrdinal},
-    series::KnownSeries,
-};
+use crate::{Result, kernel::row::StoreOrdinal, series::KnownSeries};
 
 /// What lists, search and places need of a store.
 #[derive(Debug, Clone)]
@@ -46,7 +42,7 @@ pub struct StoreFacts {
 /// Ids in their order, each with what it is ordered by.
 pub(super) type Sized<'a> = Vec<(&'a [u8], Size)>;
 
-/// Writes the rankings of stores and of places, the lists of regions and categories, and that of side
+/// Writes the rankings of stores, of places and of merchants, the lists of regions and categories, and that of side
 /// series where some were loaded.
 ///
 /// # Errors
@@ -54,7 +50,7 @@ pub(super) type Sized<'a> = Vec<(&'a [u8], Size)>;
 pub fn write_catalog(
     staging: &Staging,
     stores: &[StoreFacts],
-    (places, sizes): (&Places, PlaceSizes<'_>),
+    places: [PlaceLists<'_>; 2],
     series: Option<&[KnownSeries<'_>]>,
 ) -> Result<Vec<Staged>> {
     let mut rankings = Vec::new();
@@ -68,7 +64,7 @@ pub fn write_catalog(
         for (key, sized) in group(by, &ranked) {
             rankings.push(sized_record(key, &sized)?);
         }
-        for (key, sized) in sizes.rank(by, places) {
+        for (key, sized) in places.iter().flat_map(|places| places.rank(by)) {
             lists.push(sized_record(key, &sized)?);
         }
     }

@@ -30,7 +30,7 @@ pub use leaf_atoms::{LeafAtoms, LeafMonths, LeafStore, Stay};
 pub use leaves::OpenMonth;
 pub use manifest::{Facts, manifest};
 pub use ordered::OrderedSink;
-pub use place_lists::PlaceSizes;
+pub use place_lists::{PlaceLists, PlaceSizes};
 pub use places::{PlaceRecords, PlaceShards, encode as encode_places};
 pub use search::write_search;
 pub(crate) use shard_set::ShardSet;

@@ -1,4 +1,4 @@
-//! Lists of regions, of categories and of the categories of each region, by size and growth.
+//! Lists of regions, of categories, of the categories of each region and of merchants, by size and growth.
 
 use std::collections::BTreeMap;
 
@@ -24,16 +24,46 @@ pub enum PlaceSizes<'a> {
     Told(&'a [Option<Totals>]),
 }
 
-impl PlaceSizes<'_> {
+/// Places that are listed.
+#[derive(Debug, Clone, Copy)]
+pub struct PlaceLists<'a> {
+    places: &'a Places,
+    sizes: PlaceSizes<'a>,
+    /// Datasets that have a list even where there is no such place.
+    always: &'a [&'static str],
+}
+
+impl<'a> PlaceLists<'a> {
+    /// Lists regions, categories and the categories of regions.
+    #[must_use]
+    pub fn of_places(places: &'a Places, sizes: PlaceSizes<'a>) -> Self {
+        Self {
+            places,
+            sizes,
+            always: &[REGIONS, CATEGORIES],
+        }
+    }
+
+    /// Lists merchants of several of these stores, if there are any: what they sold is their own.
+    #[must_use]
+    pub fn of_merchants(merchants: &'a Places, stores: &'a [StoreFacts]) -> Self {
+        Self {
+            places: merchants,
+            sizes: PlaceSizes::Exact(stores),
+            always: &[],
+        }
+    }
+
     /// Returns all lists in one order, the largest first, ties by id. How places grew is told of none but
     /// exactly.
-    pub(super) fn rank(self, by: RankBy, places: &Places) -> BTreeMap<Vec<u8>, Sized<'_>> {
-        let Some(sizes) = self.of_places(by, places) else {
+    pub(super) fn rank(&self, by: RankBy) -> BTreeMap<Vec<u8>, Sized<'a>> {
+        let places = self.places;
+        let Some(sizes) = self.sizes.of_places(by, places) else {
             return BTreeMap::new();
         };
         let mut lists = BTreeMap::<Vec<u8>, BTreeMap<&[u8], Size>>::new();
         // There may be no region or category at all, and no category in a region: lists say so.
-        for dataset in [REGIONS, CATEGORIES] {
+        for dataset in self.always {
             let key = place_ranking_key(by, dataset, None);
             lists.entry(key).or_default();
         }
@@ -54,7 +84,9 @@ impl PlaceSizes<'_> {
         };
         lists.into_iter().map(ranked).collect()
     }
+}
 
+impl PlaceSizes<'_> {
     /// Returns the size of each place, or nothing if that is not told.
     fn of_places(self, by: RankBy, places: &Places) -> Option<Vec<Size>> {
         match self {
@@ -75,12 +107,16 @@ impl PlaceSizes<'_> {
 /// Returns the region that a place is listed under, and its id.
 fn name(place: &Place) -> (Option<&str>, &str) {
     let StoreProfile {
-        region, category, ..
+        region,
+        category,
+        merchant_id,
+        ..
     } = &place.profile;
-    let [region, category] = [region, category].map(Option::as_deref);
+    let [region, category, merchant] = [region, category, merchant_id].map(Option::as_deref);
     match place.kind {
         PlaceKind::RegionCategory => (region, category.unwrap_or_default()),
         PlaceKind::Category => (None, category.unwrap_or_default()),
         PlaceKind::Region => (None, region.unwrap_or_default()),
+        PlaceKind::Merchant => (None, merchant.unwrap_or_default()),
     }
 }

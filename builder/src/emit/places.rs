@@ -1,5 +1,5 @@
-//! The shards of regions, categories, and the categories of each region: sums of what the shards of
-//! their stores say.
+//! The shards of regions, categories, the categories of each region, and merchants: sums of what the shards
+//! of their stores say.
 
 use nightshard_format::key::PartitionRun;
 

@@ -6,6 +6,7 @@ mod cards;
 mod customers;
 mod demographics;
 mod freezing;
+mod merchants;
 mod told;
 
 use std::{
@@ -32,7 +33,7 @@ use crate::{
     build::{BuildPlan, BuildReport, Built, MEMORY_MIN, Progress, SeriesReport, Stage},
     data_tests::{self, RowTests, Tested, TestedScan},
     emit::{
-        self, Facts, OrderedSink, PlaceSizes, Staged, Staging, StoreFacts, StoreShards,
+        self, Facts, OrderedSink, PlaceLists, PlaceSizes, Staged, Staging, StoreFacts, StoreShards,
         write_catalog, write_search, write_side_series,
     },
     exchange::{Exchanged, Outbox, Scratch},
@@ -48,7 +49,6 @@ use crate::{
         market::MarketDays,
         market_cardholders::CELL_PARTITIONS,
         mix::MixTable,
-        places::Places,
         row::CardRow,
         scan::{ScanCounts, StoreScan},
         sent_rows::{RowOutbox, SentRows},
@@ -200,6 +200,14 @@ impl Engine<'_> {
         let of_market =
             self.write_demographics(&reduced.of_cardholders, &stores.facts, &mut shards, as_of)?;
         self.measure_growth(&mut stores.facts, &shards, dates)?;
+        let merchants = stores.merchants()?;
+        let of_merchants = Stores {
+            facts: &stores.facts,
+            places: &merchants,
+            staged: &shards,
+            as_of,
+        };
+        let of_merchants = self.write_merchants(&reduced.card_days, &of_merchants)?;
         let mut places = stores.places()?;
         let (kept, mut kept_report) = self.told(&currency);
         let frozen = kept
@@ -241,10 +249,15 @@ impl Engine<'_> {
             Some(totals) => PlaceSizes::Told(totals),
             None => PlaceSizes::Exact(&stores.facts),
         };
-        let rest = self.write_rest(&stores.facts, (&places, sizes), &series)?;
+        let lists = [
+            PlaceLists::of_places(&places, sizes),
+            PlaceLists::of_merchants(&merchants, &stores.facts),
+        ];
+        let rest = self.write_rest(&stores.facts, lists, &series)?;
         if let Some(report) = &mut kept_report {
             report.are_input = told.differs;
         }
+        shards.extend(of_merchants);
         shards.extend(of_market);
         shards.extend(compared);
         shards.extend(told.staged);
@@ -298,7 +311,7 @@ impl Engine<'_> {
     fn write_rest(
         &self,
         stores: &[StoreFacts],
-        places: (&Places, PlaceSizes<'_>),
+        places: [PlaceLists<'_>; 2],
         series: &[KnownSeries<'_>],
     ) -> Result<Vec<Staged>> {
         self.progress.begin(Stage::Finish, 3);

@@ -1,4 +1,6 @@
-//! Regions, categories, and the categories of each region, as sets of stores.
+//! Regions, categories, the categories of each region, and merchants, as sets of stores.
+
+mod merchants;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,8 +8,8 @@ use nightshard_format::{
     calendar::{Day, DayRange},
     key,
     record::{
-        CATEGORIES, REGION_CATEGORIES, REGIONS, StoreProfile, leaf_key, region_category_key,
-        split_leaf_key,
+        CATEGORIES, MERCHANTS, REGION_CATEGORIES, REGIONS, StoreProfile, leaf_key,
+        region_category_key, split_leaf_key,
     },
 };
 
@@ -23,6 +25,8 @@ pub enum PlaceKind {
     Category,
     /// A region.
     Region,
+    /// A merchant of several stores.
+    Merchant,
 }
 
 impl PlaceKind {
@@ -33,6 +37,7 @@ impl PlaceKind {
             Self::Category => CATEGORIES,
             Self::RegionCategory => REGION_CATEGORIES,
             Self::Region => REGIONS,
+            Self::Merchant => MERCHANTS,
         }
     }
 }
@@ -44,7 +49,7 @@ pub struct Place {
     pub kind: PlaceKind,
     /// Its key in the dataset of its kind.
     pub key: Vec<u8>,
-    /// Its region and category.
+    /// Its region and category, or which merchant it is.
     pub profile: StoreProfile,
     /// What it is the sum of.
     pub parts: Vec<Part>,
@@ -125,10 +130,15 @@ impl Places {
         for (leaf, stores) in by_leaf.into_values() {
             places.add_up(leaf, stores);
         }
-        if places.list.len() as u64 >= PLACES_MAX {
+        places.check_len()?;
+        Ok(places)
+    }
+
+    fn check_len(&self) -> Result<()> {
+        if self.list.len() as u64 >= PLACES_MAX {
             return Err(Error::Internal("there are 2^28 places".into()));
         }
-        Ok(places)
+        Ok(())
     }
 
     /// Says of what the places of a leaf are the sum: the category of a region of its stores, its region and

@@ -73,10 +73,12 @@ pub const REGIONS: &str = "regions";
 pub const CATEGORIES: &str = "categories";
 /// Dataset of the categories of each region, likewise, by [`region_category_key`].
 pub const REGION_CATEGORIES: &str = "region_categories";
+/// Dataset of the merchants of several stores, likewise, by id: their stores together.
+pub const MERCHANTS: &str = "merchants";
 /// Dataset of the words of names and of ids: [`Postings`] in `current`.
 pub const SEARCH: &str = "search";
-/// Dataset of lists: the ids of all `categories` and `regions`, these and the categories of each region by
-/// size under [`place_ranking_key`], and the names of all [`SERIES`], as a [`Ranking`] in `current`.
+/// Dataset of lists: the ids of all `categories` and `regions`, these, the categories of each region and the
+/// merchants by size under [`place_ranking_key`], and the names of all [`SERIES`], as a [`Ranking`] in `current`.
 pub const CATALOG: &str = "catalog";
 /// Dataset of the orders of stores: a [`Ranking`] in `current`.
 pub const RANKINGS: &str = "rankings";
@@ -104,7 +106,7 @@ pub const CUSTOMERS: &str = "customers";
 pub const DEMOGRAPHICS: &str = "demographics";
 
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 16] = [
+pub const RESERVED_DATASETS: [&str; 17] = [
     STORES,
     MARKETS,
     SEARCH,
@@ -119,14 +121,22 @@ pub const RESERVED_DATASETS: [&str; 16] = [
     REGIONS,
     CATEGORIES,
     REGION_CATEGORIES,
+    MERCHANTS,
     CUSTOMERS,
     "tiles",
 ];
 
 /// The datasets whose keys have days: a [`Summary`] in `current`, a [`MonthRecord`] in each month.
-pub const SERIES_OF_DAYS: [&str; 5] = [STORES, MARKETS, REGIONS, CATEGORIES, REGION_CATEGORIES];
+pub const SERIES_OF_DAYS: [&str; 6] = [
+    STORES,
+    MARKETS,
+    REGIONS,
+    CATEGORIES,
+    REGION_CATEGORIES,
+    MERCHANTS,
+];
 
-/// Those of them that are of many stores together: where answers are protected, [`ATOMS`] is in their place.
+/// Those of them that are of the stores of many merchants together: where answers are protected, [`ATOMS`] is in their place.
 pub const PROTECTED_DATASETS: [&str; 4] = [MARKETS, REGIONS, CATEGORIES, REGION_CATEGORIES];
 
 /// Returns the key of a category in a region: both ids with a zero byte between, which no id has.

@@ -83,10 +83,11 @@ pub fn ranking_key(by: RankBy, region: Option<&str>, category: Option<&str>) -> 
 }
 
 /// Returns the key, in the catalog, of the ranking of the places of a dataset: of [`REGIONS`], of
-/// [`CATEGORIES`], or of [`REGION_CATEGORIES`] the categories of a region.
+/// [`CATEGORIES`], of [`MERCHANTS`], or of [`REGION_CATEGORIES`] the categories of a region.
 ///
 /// [`REGIONS`]: super::REGIONS
 /// [`CATEGORIES`]: super::CATEGORIES
+/// [`MERCHANTS`]: super::MERCHANTS
 /// [`REGION_CATEGORIES`]: super::REGION_CATEGORIES
 ///
 /// # Examples

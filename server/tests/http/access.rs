@@ -3,6 +3,7 @@
 mod conditional;
 mod customers;
 mod interfaces;
+mod merchants;
 mod places;
 mod resources;
 mod stores;
