@@ -10,6 +10,8 @@ import pytest
 from conftest import BINARY, Subject, configured, generated
 from test_loyalty import check as check_loyalty
 from test_loyalty import prepare as prepare_loyalty
+from test_payment_mix import check as check_mix
+from test_payment_mix import dimensions_of, periods_of
 
 # A merchant has books of its own where two stores or more are its.
 MERCHANTS = """
@@ -20,7 +22,7 @@ MERCHANTS = """
 # Rows of each merchant, as rows of a store of that name.
 ROWS = """
     CREATE OR REPLACE TABLE payments AS
-    SELECT merchant AS store, card, ts, day, amount FROM payments JOIN merchants USING (store)
+    SELECT payments.* REPLACE (merchant AS store) FROM payments JOIN merchants ON merchants.store = payments.store
 """
 STATISTICS = """
     SELECT count(*) AS count, CAST(coalesce(sum(amount), 0) AS BIGINT) AS sum, min(amount) AS min,
@@ -122,6 +124,16 @@ def test_loyalty_of_any_range_is_that_of_the_rows(subject, dice):
     for _ in range(QUESTIONS // 4):
         first, last = subject.random_range(dice)
         check_loyalty(subject, dice.choice(subject.stores), first, last, min_date=first, max_date=last)
+
+
+def test_mixes_of_named_periods_are_those_of_the_rows(subject, dice):
+    present = dimensions_of(subject)
+    assert len(present) > 5
+    for merchant in subject.stores:
+        # What a store does not say of a month is not said of its rows.
+        assert check_mix(subject, present, merchant, subject.first, subject.last) > 5
+        for first, last, period in periods_of(subject.random_range(dice)[0]):
+            check_mix(subject, present, merchant, first, last, period=period)
 
 
 @pytest.mark.parametrize(("order", "by"), [("transactions", "count"), ("amount", "sum")])

@@ -81,7 +81,7 @@ pub(crate) enum Part {
     Loyalty,
     /// Beside the others of its region and category, of stores.
     Benchmark,
-    /// How payments divide, of stores.
+    /// How payments divide, of stores and merchants.
     PaymentMix,
     /// Who pays, of stores.
     Demographics,
@@ -126,7 +126,8 @@ impl Part {
     pub(crate) fn is_of(self, dataset: &str) -> bool {
         match self {
             Self::Loyalty => dataset != MARKETS,
-            Self::Benchmark | Self::PaymentMix | Self::Demographics => dataset == STORES,
+            Self::PaymentMix => matches!(dataset, STORES | MERCHANTS),
+            Self::Benchmark | Self::Demographics => dataset == STORES,
             _ => true,
         }
     }

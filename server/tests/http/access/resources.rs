@@ -136,7 +136,7 @@ fn table() -> Vec<Row> {
         let paths = parts(base, without);
         rows.extend(paths.into_iter().map(|path| (path, market, all)));
     }
-    let of_merchant = parts("/v1/merchants/m", &OF_STORES).into_iter();
+    let of_merchant = parts("/v1/merchants/m", &["demographics", BENCHMARK]).into_iter();
     rows.extend(of_merchant.map(|path| (path, [404, 200, 403, 200], [404, 200, 200, 200])));
     rows
 }
