@@ -7,8 +7,7 @@ use nightshard_format::{
         self, AtomMonth, AtomSummary, BenchmarkRecord, CustomerRecord, DemographicsRecord, Growth,
         LeafRecord, LoyaltyRecord, MarketDemographics, MonthRecord, PlacePattern, Postings, RankBy,
         Ranking, RegionRecord, SERIES_OF_DAYS, SideSeries, Summary, is_customer_key,
-        split_atoms_key,
-        split_leaf_key,
+        split_atoms_key, split_leaf_key,
     },
     shard::{Identity, Record, Span},
 };

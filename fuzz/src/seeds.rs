@@ -148,19 +148,22 @@ pub fn manifests() -> Vec<Vec<u8>> {
     golden("json")
 }
 
-/// Returns the values of all golden shards, with the byte before that says what they are.
+/// Returns the values of all golden shards, and those by themselves, with the byte before that says what they are.
 #[must_use]
 pub fn values() -> Vec<Vec<u8>> {
     let mut values = Vec::new();
+    let mut put = |stored: &[u8]| {
+        for kind in 0..LEN_KINDS {
+            let kind = u8::try_from(kind).expect("there are few");
+            values.push([&[kind][..], stored].concat());
+        }
+    };
+    golden("value").iter().for_each(|value| put(value));
     for file in golden("shard") {
         let shard = Shard::open(file).expect("golden files are right");
         for record in shard.iter() {
             let record = record.expect("golden files are right");
-            for kind in 0..LEN_KINDS {
-                let mut value = vec![u8::try_from(kind).expect("there are few")];
-                value.extend_from_slice(record.value.stored());
-                values.push(value);
-            }
+            put(record.value.stored());
         }
     }
     values

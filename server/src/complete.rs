@@ -13,10 +13,10 @@ use nightshard_format::{
     privacy::Privacy,
     record::{
         ATOMS, AtomSummary, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS, EntityKind, LOYALTY,
-        MARKET_ALL, MARKETS, MarketDemographics, PATTERNS, PROTECTED_DATASETS, Postings, RANKINGS,
-        REGION_CATEGORIES, REGIONS, RankBy, Ranking, RegionRecord, SEARCH, SERIES_OF_DAYS, STORES,
-        Summary, TILES, atoms_key, benchmark_months, loyalty_spans, place_ranking_key, ranking_key,
-        region_category_key,
+        MARKET_ALL, MARKETS, MERCHANTS, MarketDemographics, PATTERNS, PROTECTED_DATASETS, Postings,
+        RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, Ranking, RegionRecord, SEARCH,
+        SERIES_OF_DAYS, STORES, Summary, TILES, atoms_key, benchmark_months, loyalty_spans,
+        place_ranking_key, ranking_key, region_category_key,
     },
     shard::{Mapped, Search, Span},
     text::{TermKind, term_key},
@@ -64,11 +64,11 @@ impl Kept {
         })
     }
 
-    /// Returns the datasets that have months, stores included.
+    /// Returns the datasets that have months, stores and merchants included.
     fn datasets(self) -> &'static [&'static str] {
         match self {
             Self::Days => &SERIES_OF_DAYS,
-            Self::Atoms => &[STORES, ATOMS],
+            Self::Atoms => &[STORES, ATOMS, MERCHANTS],
         }
     }
 
@@ -140,6 +140,7 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
         for id in list(generation, CATEGORIES.as_bytes())? {
             has_ranking(generation, by, None, Some(&id))?;
         }
+        check_merchants(generation, by)?;
         // How places grew is told of none but exactly.
         if kept == Kept::Days || matches!(by, RankBy::Transactions | RankBy::Amount) {
             check_places(generation, kept, by)?;
@@ -273,6 +274,17 @@ fn check_parts(generation: &Generation<Mapped>, by: RankBy, regions: &[String]) 
     Err(missing(
         "its regions are not those of the lists of parts".to_owned(),
     ))
+}
+
+/// Checks that there are as many merchants as a list of them says; there is none where no merchant has several
+/// stores.
+fn check_merchants(generation: &Generation<Mapped>, by: RankBy) -> Result<()> {
+    let key = place_ranking_key(by, MERCHANTS, None);
+    let list = generation.get(CATALOG, Span::Current, &key)?;
+    let list = list.map(|list| Ranking::parse(list.in_place()?));
+    let listed = list.transpose()?.map_or(0, |list| list.len() as u64);
+    let what = format!("merchants by {}", by.as_str());
+    expect(&what, len(generation, MERCHANTS, Span::Current), listed)
 }
 
 fn ranked_places(

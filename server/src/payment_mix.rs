@@ -1,4 +1,4 @@
-//! How the payments of a store divide (docs/definitions.md, "Payment mix").
+//! How the payments of a store or merchant divide (docs/definitions.md, "Payment mix").
 
 use std::{cmp::Reverse, collections::BTreeMap};
 

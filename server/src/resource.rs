@@ -1,15 +1,17 @@
 //! What requests are counted by.
 
-use nightshard_format::record::{CATEGORIES, MARKETS, REGION_CATEGORIES, REGIONS, STORES, TILES};
+use nightshard_format::record::{
+    CATEGORIES, MARKETS, MERCHANTS, REGION_CATEGORIES, REGIONS, STORES, TILES,
+};
 
 use crate::api::route::{Part, Route};
 
 /// What requests are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Resource {
-    /// A part of what a dataset of stores, markets or places has.
+    /// A part of what a dataset of stores, markets, places or merchants has.
     Series(&'static str, Part),
-    /// The list of the places of a dataset.
+    /// The list of the places or merchants of a dataset.
     Places(&'static str),
     Stores,
     UnitPrices,
@@ -25,21 +27,23 @@ pub(crate) enum Resource {
 }
 
 /// The paths of what has days, by dataset.
-const SERIES: [(&str, &str); 6] = [
+const SERIES: [(&str, &str); 7] = [
     (STORES, "/v1/stores/{id}"),
     (MARKETS, "/v1/markets/{id}"),
     (REGIONS, "/v1/regions/{id}"),
     (CATEGORIES, "/v1/categories/{id}"),
     (REGION_CATEGORIES, "/v1/regions/{id}/categories/{id}"),
     (TILES, "/v1/tiles/{lat}/{lon}"),
+    (MERCHANTS, "/v1/merchants/{id}"),
 ];
 
-/// The paths of lists of places, by dataset.
-const LISTS: [(&str, &str); 4] = [
+/// The paths of lists of places and merchants, by dataset.
+const LISTS: [(&str, &str); 5] = [
     (REGIONS, "/v1/regions"),
     (CATEGORIES, "/v1/categories"),
     (REGION_CATEGORIES, "/v1/regions/{id}/categories"),
     (TILES, "/v1/tiles"),
+    (MERCHANTS, "/v1/merchants"),
 ];
 
 /// The names of the others, in the order of [`Resource`].
@@ -77,6 +81,7 @@ impl Resource {
         match route {
             Route::Series { dataset, part, .. } => Self::Series(dataset, *part),
             Route::Places { dataset, .. } => Self::Places(dataset),
+            Route::Merchants => Self::Places(MERCHANTS),
             Route::Stores => Self::Stores,
             Route::UnitPrices => Self::UnitPrices,
             Route::Customer(_) => Self::Customers,
@@ -148,6 +153,8 @@ mod tests {
             ("/v1/categories", "/v1/categories"),
             ("/v1/tiles", "/v1/tiles"),
             ("/v1/tiles/1/2/loyalty", "/v1/tiles/{lat}/{lon}/loyalty"),
+            ("/v1/merchants", "/v1/merchants"),
+            ("/v1/merchants/a/loyalty", "/v1/merchants/{id}/loyalty"),
             ("/v1/regions/a/categories", "/v1/regions/{id}/categories"),
             ("/v1/stores", "/v1/stores"),
             ("/v1/customers/a", "/v1/customers/{id}"),

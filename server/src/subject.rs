@@ -1,10 +1,10 @@
-//! Whom figures are of: a store, a market or a place.
+//! Whom figures are of: a store, a market, a place or a merchant.
 
-use nightshard_format::record::{CATEGORIES, REGION_CATEGORIES, REGIONS, STORES, TILES};
+use nightshard_format::record::{CATEGORIES, MERCHANTS, REGION_CATEGORIES, REGIONS, STORES, TILES};
 
 use crate::problem::Problem;
 
-/// A store, market, region, category, category of a region, or tile, whether or not there is such a one.
+/// A store, market, region, category, category of a region, tile, or merchant, whether or not there is such a one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject<'a> {
     /// The dataset that it is of.
@@ -25,6 +25,12 @@ impl<'a> Subject<'a> {
         self.ids_of_both().map(|(region, _)| region)
     }
 
+    /// Returns whether it is of the stores of many merchants, so that it may be protected: what is of a store or a
+    /// merchant is somebody's own books.
+    pub(crate) fn is_of_many(self) -> bool {
+        ![STORES, MERCHANTS].contains(&self.dataset)
+    }
+
     fn ids_of_both(self) -> Option<(&'a [u8], &'a [u8])> {
         if self.dataset != REGION_CATEGORIES {
             return None;
@@ -41,6 +47,7 @@ impl<'a> Subject<'a> {
             CATEGORIES => "category",
             REGION_CATEGORIES => "category in such a region",
             TILES => "tile with a store",
+            MERCHANTS => "merchant of several stores",
             _ => "market",
         };
         Problem::not_found(format!("there is no such {kind}"))

@@ -1,15 +1,20 @@
 //! `nightshard export`: the aggregates of a generation as Parquet and CSV.
 
 mod atoms;
+mod benchmarks;
 mod catalog;
 mod csv;
+mod demographics;
 mod error;
 mod facts;
 mod folder;
 mod key_rows;
+mod loyalty;
+mod mixes;
 mod packed;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod record_tables;
 mod rows;
 mod schema;
 mod series;
@@ -23,7 +28,9 @@ use nightshard_format::{
     calendar::DayRange,
     generation::Generation,
     manifest::{GenerationId, Manifest},
-    record::{ATOMS, CATALOG, MARKETS, RANKINGS, STORES},
+    record::{
+        ATOMS, BENCHMARKS, CATALOG, DEMOGRAPHICS, LOYALTY, MARKETS, MERCHANTS, RANKINGS, STORES,
+    },
     shard::{Mapped, Span},
 };
 use nightshard_storage::Location;
@@ -33,6 +40,7 @@ use self::{
     error::{Error, Result},
     folder::{Contents, OutputFolder, Written},
     key_rows::Source,
+    record_tables::RecordTable,
     writer::{FileFormat, Target},
 };
 use super::get::manifest_of;
@@ -43,7 +51,7 @@ use crate::{
     repository::RepositoryArgs,
 };
 
-/// Write statistics, histograms and packed datasets as tables, in Parquet and CSV.
+/// Write figures of stores, merchants and markets, and packed datasets, as tables, in Parquet and CSV.
 ///
 /// Every shard is verified first. An earlier export in the folder is replaced whole; docs/export.md
 /// has the tables and their columns.
@@ -58,7 +66,8 @@ pub(crate) struct ExportArgs {
     /// What the files are.
     #[arg(long, value_enum, default_value_t = Formats::DEFAULT)]
     format: Formats,
-    /// Only these datasets: stores, markets or atoms, catalog (regions and categories) and packed ones.
+    /// Only these datasets: stores, markets or atoms, merchants, loyalty, benchmarks, demographics, catalog
+    /// (regions and categories) and packed ones.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     dataset: Vec<String>,
     /// The generation [default: the current one].
@@ -159,24 +168,43 @@ fn export(
         let shards = generation.table(dataset, Span::Current).shards();
         let records = shards.iter().map(|shard| shard.len()).sum();
         shown.start(dataset, records, "{pos} of {len}");
-        let series = |dataset| {
+        let source = |dataset| {
             let data = days_of(manifest).map_err(Error::of("the manifest"))?;
-            let source = Source {
+            Ok::<_, Error>(Source {
                 generation,
                 dataset,
                 data,
-            };
-            series::export(source, target, advance)
+            })
         };
+        let series = |dataset| series::export(source(dataset)?, target, advance);
         written.extend(match *dataset {
             STORES => series(STORES),
             MARKETS => series(MARKETS),
+            MERCHANTS => series(MERCHANTS),
             ATOMS => atoms::export(generation, target, advance),
             CATALOG => catalog::export(generation, target),
+            LOYALTY | BENCHMARKS | DEMOGRAPHICS => Ok(Vec::new()),
             packed => packed::export(generation, packed, target, advance),
         }?);
+        if let Some((dataset, tables)) = record_tables_of(dataset) {
+            let records = record_tables::records_of(generation, dataset);
+            shown.start(dataset, records, "{pos} of {len}");
+            let source = source(dataset)?;
+            written.extend(record_tables::export(source, tables, target, advance)?);
+        }
     }
     Ok(written)
+}
+
+/// Returns the tables of the records of a dataset, if it has such.
+fn record_tables_of(dataset: &str) -> Option<(&'static str, &'static [RecordTable])> {
+    const TABLES: [(&str, &[RecordTable]); 4] = [
+        (STORES, &mixes::TABLES),
+        (LOYALTY, &loyalty::TABLES),
+        (BENCHMARKS, &benchmarks::TABLES),
+        (DEMOGRAPHICS, &demographics::TABLES),
+    ];
+    TABLES.into_iter().find(|(known, _)| *known == dataset)
 }
 
 /// Returns the days that the data has rows on, or is known to have none on.
@@ -198,11 +226,14 @@ fn exportable(manifest: &Manifest) -> Vec<&str> {
     // What may not be told of the market exactly is there as atoms.
     let has_atoms = manifest.shards_of(ATOMS).next().is_some();
     let together = if has_atoms { ATOMS } else { MARKETS };
-    let of_transactions = of_transactions.map(|_| [STORES, together, CATALOG]);
+    let of_transactions = of_transactions.map(|_| [STORES, together]);
+    let is_there = |dataset: &&str| manifest.shards_of(dataset).next().is_some();
+    let others = [MERCHANTS, LOYALTY, BENCHMARKS, DEMOGRAPHICS, CATALOG];
     let packed = manifest.packed.keys().map(String::as_str);
     of_transactions
         .into_iter()
         .flatten()
+        .chain(others.into_iter().filter(is_there))
         .chain(packed)
         .collect()
 }
@@ -212,14 +243,18 @@ fn tables_of(datasets: &[&str]) -> Vec<String> {
     let mut tables = vec![facts::TABLE.to_owned()];
     for dataset in datasets {
         match *dataset {
-            STORES | MARKETS => {
+            STORES | MARKETS | MERCHANTS => {
                 let schemas = series::schemas(dataset).into_iter();
                 tables.extend(schemas.map(|schema| schema.name));
             }
             ATOMS => tables.push(atoms::TABLE.to_owned()),
             CATALOG => tables.extend(catalog::TABLES.map(str::to_owned)),
+            LOYALTY | BENCHMARKS | DEMOGRAPHICS => {}
             packed => tables.push(packed::table_name(packed)),
         }
+        let of_records = record_tables_of(dataset).map(|(_, tables)| tables);
+        let of_records = of_records.into_iter().flatten();
+        tables.extend(of_records.map(|table| table.name.to_owned()));
     }
     tables
 }

@@ -128,7 +128,8 @@ fn what_is_chosen_is_exported_and_nothing_else() {
         (&built.into(), &true.into())
     );
     let files = told["files"].as_array().unwrap();
-    assert_eq!(files.len(), 2 * (1 + 8 + 8 + 2));
+    // The generation; stores and their mixes; markets; what takes cards as a whole; the catalog.
+    assert_eq!(files.len(), 2 * (1 + 9 + 8 + 3 + 2));
     let stores = files.iter().find(|file| file["name"] == "stores.parquet");
     assert_eq!(stores.unwrap()["rows"], 101);
 }
@@ -190,7 +191,10 @@ fn what_cannot_be_exported_is_named_and_nothing_is_written() {
         (
             2,
             &[path, "--output", to, "--dataset", "prices", "dreams"],
-            &["--dataset dreams", "stores, markets, catalog, prices"],
+            &[
+                "--dataset dreams",
+                "stores, markets, loyalty, catalog, prices",
+            ],
         ),
         (
             2,

@@ -67,6 +67,9 @@ def folder(tmp_path_factory):
     # Of some nothing is known beside their rows, of others not all; bars close late.
     for number, store in enumerate(stores):
         store["day_cutoff"] = "04:00" if number % 3 == 0 else ""
+        # Two merchants have several stores.
+        if number % 10 in (1, 2):
+            store["merchant_id"] = ["one, two", "three"][number % 10 - 1]
         if number % 5 == 0:
             store.update(category="", region="", lat="", lon="")
     stores = [store for number, store in enumerate(stores) if number % 7 != 6]

@@ -8,9 +8,9 @@ import duckdb
 import polars
 import pytest
 from conftest import ROOT
-from test_tables import TABLES
+from test_tables import SERVED, TABLES
 
-ALL = [*TABLES, "generation", "packed_prices"]
+ALL = [*TABLES, *SERVED, "generation", "packed_prices"]
 
 
 def of_parquet(database, table):

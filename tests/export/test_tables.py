@@ -22,9 +22,22 @@ PERIODS = {
 }
 
 
+# Merchants of two stores or more that have rows.
+CHAINS = """
+    SELECT store_id, merchant_id FROM known
+    WHERE merchant_id IS NOT NULL AND store_id IN (SELECT id FROM used)
+    QUALIFY count(*) OVER (PARTITION BY merchant_id) > 1"""
+
+
 def rows(kind):
-    """The rows that a store or the market has, by id."""
-    return "used" if kind == "store" else "(SELECT * REPLACE ('all' AS id) FROM used)"
+    """The rows that a store, a merchant or the market has, by id."""
+    match kind:
+        case "store":
+            return "used"
+        case "merchant":
+            return f"(SELECT used.* REPLACE (merchant_id AS id) FROM used JOIN ({CHAINS}) ON store_id = used.id)"
+        case _:
+            return "(SELECT * REPLACE ('all' AS id) FROM used)"
 
 
 def period_sql(kind, part):
@@ -81,6 +94,11 @@ MARKETS = f"""
         max(date) AS last_date, {STATISTICS}
     FROM used"""
 
+MERCHANTS = f"""
+    SELECT id, NULL::VARCHAR AS name, id AS merchant_id, NULL::VARCHAR AS category, NULL::VARCHAR AS region,
+        NULL::DOUBLE AS lat, NULL::DOUBLE AS lon, min(date) AS first_date, max(date) AS last_date, {STATISTICS}
+    FROM {rows("merchant")} GROUP BY id"""
+
 
 def expected_sql(table):
     """What a table should be."""
@@ -90,6 +108,8 @@ def expected_sql(table):
             return STORES
         case "markets":
             return MARKETS
+        case "merchants":
+            return MERCHANTS
         case "regions":
             return f"SELECT region AS id, count(*) AS stores FROM ({STORES}) WHERE region IS NOT NULL GROUP BY region"
         case "categories":
@@ -104,9 +124,12 @@ def expected_sql(table):
             return period_sql(kind, part)
 
 
-TABLES = ["stores", "markets", "regions", "categories"] + [
-    f"{kind}_{part}" for kind in ["store", "market"] for part in ["days", *PERIODS, "histograms", "hours"]
+TABLES = ["stores", "markets", "merchants", "regions", "categories"] + [
+    f"{kind}_{part}"
+    for kind in ["store", "market", "merchant"] for part in ["days", *PERIODS, "histograms", "hours"]
 ]
+# What is beside the API in test_served.py.
+SERVED = ["store_mixes", "store_loyalty", "store_visits", "store_scores", "store_benchmarks", "store_demographics"]
 
 
 def same(left, right):
@@ -133,7 +156,7 @@ def test_a_table_is_what_sql_says(database, table):
 
 
 def test_every_table_is_tested_and_told(database, folder, told):
-    tables = {*TABLES, "generation", "packed_prices"}
+    tables = {*TABLES, *SERVED, "generation", "packed_prices"}
     names = {f"{table}.{ending}" for table in tables for ending in ["parquet", "csv"]}
     assert {file["name"] for file in told["files"]} == names
     assert {path.name for path in (folder / "export").iterdir()} == names | {"export.json"}
@@ -167,7 +190,7 @@ def test_packed_values_that_are_no_text_are_in_base64(database):
 
 
 def test_files_say_what_they_are_of(database, told):
-    for table in [*TABLES, "generation", "packed_prices"]:
+    for table in [*TABLES, *SERVED, "generation", "packed_prices"]:
         path = f"export/{table}.parquet"
         facts = database.sql(f"SELECT key::VARCHAR, value::VARCHAR FROM parquet_kv_metadata('{path}')")
         assert dict(facts.fetchall()) == {

@@ -1,5 +1,5 @@
-//! Lists: stores by size and growth, whole and by region and category, and the regions and categories
-//! likewise.
+//! Lists: stores by size and growth, whole and by region and category, and the regions, categories and
+//! merchants likewise.
 
 use std::collections::BTreeMap;
 
@@ -13,16 +13,11 @@ use nightshard_format::{
 
 use super::{
     growth::StoreGrowth,
-    place_lists::PlaceSizes,
+    place_lists::PlaceLists,
     shard_set::{CurrentRecord, Staged, Staging},
     size::Size,
 };
-use crate::{
-    Result,
-    kernel::{places::Places, row::StoreOrdinal},
-    regions::RegionTable,
-    series::KnownSeries,
-};
+use crate::{Result, kernel::row::StoreOrdinal, regions::RegionTable, series::KnownSeries};
 
 /// What lists, search and places need of a store.
 #[derive(Debug, Clone)]
@@ -52,7 +47,7 @@ pub struct StoreFacts {
 /// Ids in their order, each with what it is ordered by.
 pub(super) type Sized<'a> = Vec<(&'a [u8], Size)>;
 
-/// Writes the rankings of stores and of places, the lists of regions and categories, and that of side
+/// Writes the rankings of stores, of places and of merchants, the lists of regions and categories, and that of side
 /// series where some were loaded.
 ///
 /// # Errors
@@ -60,7 +55,7 @@ pub(super) type Sized<'a> = Vec<(&'a [u8], Size)>;
 pub fn write_catalog(
     staging: &Staging,
     stores: &[StoreFacts],
-    (places, sizes): (&Places, PlaceSizes<'_>),
+    places: [PlaceLists<'_>; 2],
     (tree, series): (&RegionTable, Option<&[KnownSeries<'_>]>),
 ) -> Result<Vec<Staged>> {
     let mut rankings = Vec::new();
@@ -76,7 +71,7 @@ pub fn write_catalog(
         for (key, sized) in groups.chain(of_tiles.into_iter().flatten()) {
             rankings.push(sized_record(key, &sized)?);
         }
-        for (key, sized) in sizes.rank(by, places, tree) {
+        for (key, sized) in places.iter().flat_map(|places| places.rank(by)) {
             lists.push(sized_record(key, &sized)?);
         }
     }

@@ -31,7 +31,7 @@ pub use leaf_atoms::{LeafAtoms, LeafMonths, LeafStore, Stay};
 pub use leaves::OpenMonth;
 pub use manifest::{Facts, manifest};
 pub use ordered::OrderedSink;
-pub use place_lists::PlaceSizes;
+pub use place_lists::{PlaceLists, PlaceSizes};
 pub use places::{PlaceRecords, PlaceShards, encode as encode_places};
 pub use region_tree::write_region_tree;
 pub use search::write_search;

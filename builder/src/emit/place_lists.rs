@@ -1,4 +1,4 @@
-//! Lists of regions, of categories, of the categories of each region and of tiles, by size and growth.
+//! Lists of regions, of categories, of the categories of each region, of tiles and of merchants, by size and growth.
 
 use std::collections::BTreeMap;
 
@@ -30,21 +30,54 @@ pub enum PlaceSizes<'a> {
 /// A place of a list: of which kind, the region that it is listed under, and its id.
 type Listed<'a> = (PlaceKind, Option<&'a str>, &'a str);
 
-impl PlaceSizes<'_> {
+/// Places that are listed.
+#[derive(Debug, Clone, Copy)]
+pub struct PlaceLists<'a> {
+    places: &'a Places,
+    sizes: PlaceSizes<'a>,
+    /// The regions that others are parts of, where there may be some.
+    tree: Option<&'a RegionTable>,
+    /// Datasets that have a list even where there is no such place.
+    always: &'a [&'static str],
+}
+
+impl<'a> PlaceLists<'a> {
+    /// Lists regions, categories, the categories of regions and tiles.
+    #[must_use]
+    pub fn of_places(places: &'a Places, sizes: PlaceSizes<'a>, tree: &'a RegionTable) -> Self {
+        Self {
+            places,
+            sizes,
+            tree: (!tree.is_empty()).then_some(tree),
+            always: &[REGIONS, CATEGORIES],
+        }
+    }
+
+    /// Lists merchants of several of these stores, if there are any: what they sold is their own.
+    #[must_use]
+    pub fn of_merchants(merchants: &'a Places, stores: &'a [StoreFacts]) -> Self {
+        Self {
+            places: merchants,
+            sizes: PlaceSizes::Exact(stores),
+            tree: None,
+            always: &[],
+        }
+    }
+
+    /// Returns whether there are tiles.
+    pub(super) fn has_tiles(&self) -> bool {
+        self.places.has_tiles()
+    }
+
     /// Returns all lists in one order, the largest first, ties by id. How places grew is told of none but
     /// exactly.
-    pub(super) fn rank<'a>(
-        self,
-        by: RankBy,
-        places: &'a Places,
-        tree: &'a RegionTable,
-    ) -> BTreeMap<Vec<u8>, Sized<'a>> {
-        let Some(sizes) = self.of_places(by, places, tree) else {
+    pub(super) fn rank(&self, by: RankBy) -> BTreeMap<Vec<u8>, Sized<'a>> {
+        let Some(sizes) = self.sizes.of_places(by, self.places, self.tree) else {
             return BTreeMap::new();
         };
         let mut lists = BTreeMap::<Vec<u8>, BTreeMap<&[u8], Size>>::new();
         // There may be no region or category at all, and no category in a region: lists say so.
-        for dataset in [REGIONS, CATEGORIES] {
+        for dataset in self.always {
             let key = place_ranking_key(by, dataset, None);
             lists.entry(key).or_default();
         }
@@ -53,7 +86,10 @@ impl PlaceSizes<'_> {
             if kind == PlaceKind::Region {
                 let of_region = place_ranking_key(by, REGION_CATEGORIES, Some(id));
                 lists.entry(of_region).or_default();
-                keys.extend(parent_of(tree, id).map(|it| place_ranking_key(by, REGIONS, Some(it))));
+                keys.extend(
+                    self.parent_of(id)
+                        .map(|it| place_ranking_key(by, REGIONS, Some(it))),
+                );
             }
             for key in keys {
                 lists.entry(key).or_default().insert(id.as_bytes(), size);
@@ -68,12 +104,26 @@ impl PlaceSizes<'_> {
         lists.into_iter().map(ranked).collect()
     }
 
+    /// Returns the region that one is listed under as a part: nothing but a tree has such lists, of which that of the
+    /// roots is empty.
+    fn parent_of(&self, id: &str) -> Option<&'a str> {
+        self.tree
+            .map(|tree| tree.above(id).next().unwrap_or_default())
+    }
+}
+
+/// Returns the regions that one is a part of.
+fn above<'a>(tree: Option<&'a RegionTable>, id: &str) -> impl Iterator<Item = &'a str> {
+    tree.into_iter().flat_map(move |tree| tree.above(id))
+}
+
+impl PlaceSizes<'_> {
     /// Returns the size of each place, or nothing if that is not told.
     fn of_places<'a>(
         self,
         by: RankBy,
         places: &'a Places,
-        tree: &'a RegionTable,
+        tree: Option<&'a RegionTable>,
     ) -> Option<Vec<(Listed<'a>, Size)>> {
         match self {
             Self::Exact(stores) => {
@@ -99,7 +149,7 @@ impl PlaceSizes<'_> {
 fn told<'a>(
     places: &'a Places,
     totals: &[Option<Totals>],
-    tree: &'a RegionTable,
+    tree: Option<&'a RegionTable>,
 ) -> BTreeMap<Listed<'a>, Option<Totals>> {
     let mut told = BTreeMap::<Listed<'_>, Option<Totals>>::new();
     let mut add = |place, totals: Option<Totals>| {
@@ -112,11 +162,10 @@ fn told<'a>(
         let own = listed(place);
         add(own, *totals);
         match own {
-            (PlaceKind::Region, of, id) => tree
-                .above(id)
-                .for_each(|above| add((PlaceKind::Region, of, above), *totals)),
-            (PlaceKind::RegionCategory, Some(of), id) => tree
-                .above(of)
+            (PlaceKind::Region, of, id) => {
+                above(tree, id).for_each(|above| add((PlaceKind::Region, of, above), *totals))
+            }
+            (PlaceKind::RegionCategory, Some(of), id) => above(tree, of)
                 .for_each(|above| add((PlaceKind::RegionCategory, Some(above), id), *totals)),
             _ => {}
         }
@@ -124,22 +173,20 @@ fn told<'a>(
     told
 }
 
-/// Returns the region that one is listed under as a part: nothing but a tree has such lists, of which that of the roots
-/// is empty.
-fn parent_of<'a>(tree: &'a RegionTable, id: &str) -> Option<&'a str> {
-    (!tree.is_empty()).then(|| tree.above(id).next().unwrap_or_default())
-}
-
 /// Returns as what a place is listed.
 fn listed(place: &Place) -> Listed<'_> {
     let StoreProfile {
-        region, category, ..
+        region,
+        category,
+        merchant_id,
+        ..
     } = &place.profile;
-    let [region, category] = [region, category].map(Option::as_deref);
+    let [region, category, merchant] = [region, category, merchant_id].map(Option::as_deref);
     let (of, id) = match place.kind {
         PlaceKind::RegionCategory => (region, category),
         PlaceKind::Category => (None, category),
         PlaceKind::Region => (None, region),
+        PlaceKind::Merchant => (None, merchant),
         PlaceKind::Tile => (None, std::str::from_utf8(&place.key).ok()),
     };
     (place.kind, of, id.unwrap_or_default())
@@ -180,7 +227,8 @@ mod tests {
             })
         });
         let totals: Vec<Option<Totals>> = totals.collect();
-        let lists = PlaceSizes::Told(&totals).rank(RankBy::Transactions, &places, &tree);
+        let lists = PlaceLists::of_places(&places, PlaceSizes::Told(&totals), &tree);
+        let lists = lists.rank(RankBy::Transactions);
         let ids = |dataset, of| {
             let key = place_ranking_key(RankBy::Transactions, dataset, of);
             let ids = lists[&key].iter().map(|(id, _)| *id);
@@ -197,7 +245,7 @@ mod tests {
             REGIONS,
             Some("north")
         )));
-        let told = told(&places, &totals, &tree);
+        let told = told(&places, &totals, Some(&tree));
         let of = |kind, of, id| told[&(kind, of, id)];
         let city = of(PlaceKind::Region, None, "city").unwrap();
         assert_eq!((city.count, city.sum), (8, 80));

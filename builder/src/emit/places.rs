@@ -1,5 +1,5 @@
-//! The shards of regions, categories, and the categories of each region: sums of what the shards of
-//! their stores say.
+//! The shards of regions, categories, the categories of each region, and merchants: sums of what the shards
+//! of their stores say.
 
 use nightshard_format::key::PartitionRun;
 
@@ -45,7 +45,10 @@ pub fn encode(
     let mut encoder = DaysEncoder::default();
     let list = places.list();
     for (place, counts) in list[distances.first..].iter().zip(&distances.counts) {
-        let mut days = PlaceDays::default();
+        let mut days = match place.kind {
+            PlaceKind::Merchant => PlaceDays::with_mixes(),
+            _ => PlaceDays::default(),
+        };
         for part in &place.parts {
             match part {
                 Part::Store(store) => add(of_stores, &stores[*store].id, &mut days)?,

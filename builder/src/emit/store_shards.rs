@@ -137,6 +137,15 @@ impl<'a> StoreShards<'a> {
         Ok(places)
     }
 
+    /// Returns the merchants of several stores.
+    ///
+    /// # Errors
+    /// [`crate::Error::Internal`] if there are 2^28 of them.
+    pub fn merchants(&self) -> Result<Places> {
+        let stores = self.facts.iter();
+        Places::of_merchants(stores.map(|store| (store.ordinal, store.merchant_id.as_deref())))
+    }
+
     /// Ends the shards of the current run.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ mod cards;
 mod customers;
 mod demographics;
 mod freezing;
+mod merchants;
 mod told;
 
 use std::{
@@ -34,7 +35,7 @@ use crate::{
     },
     data_tests::{self, RowTests, Tested, TestedScan},
     emit::{
-        self, Facts, OrderedSink, PlaceSizes, Staged, Staging, StoreFacts, StoreShards,
+        self, Facts, OrderedSink, PlaceLists, PlaceSizes, Staged, Staging, StoreFacts, StoreShards,
         write_catalog, write_region_tree, write_search, write_side_series,
     },
     exchange::{Exchanged, Outbox, Scratch},
@@ -50,7 +51,6 @@ use crate::{
         market::MarketDays,
         market_cardholders::CELL_PARTITIONS,
         mix::MixTable,
-        places::Places,
         row::CardRow,
         scan::{ScanCounts, StoreScan},
         sent_rows::{RowOutbox, SentRows},
@@ -202,6 +202,14 @@ impl Engine<'_> {
         let of_market =
             self.write_demographics(&reduced.of_cardholders, &stores.facts, &mut shards, as_of)?;
         self.measure_growth(&mut stores.facts, &shards, dates)?;
+        let merchants = stores.merchants()?;
+        let of_merchants = Stores {
+            facts: &stores.facts,
+            places: &merchants,
+            staged: &shards,
+            as_of,
+        };
+        let of_merchants = self.write_merchants(&reduced.card_days, &of_merchants)?;
         let hiding = Hiding::of(plan.privacy_k);
         // What is told of a region of which others are parts is added up from what is told of these.
         let mut places = stores.places(hiding.is_none().then_some(&plan.regions))?;
@@ -245,10 +253,15 @@ impl Engine<'_> {
             Some(totals) => PlaceSizes::Told(totals),
             None => PlaceSizes::Exact(&stores.facts),
         };
-        let rest = self.write_rest(&stores.facts, (&places, sizes), &series)?;
+        let lists = [
+            PlaceLists::of_places(&places, sizes, &plan.regions),
+            PlaceLists::of_merchants(&merchants, &stores.facts),
+        ];
+        let rest = self.write_rest(&stores.facts, lists, &series)?;
         if let Some(report) = &mut kept_report {
             report.are_input = told.differs;
         }
+        shards.extend(of_merchants);
         shards.extend(of_market);
         shards.extend(compared);
         shards.extend(told.staged);
@@ -303,7 +316,7 @@ impl Engine<'_> {
     fn write_rest(
         &self,
         stores: &[StoreFacts],
-        places: (&Places, PlaceSizes<'_>),
+        places: [PlaceLists<'_>; 2],
         series: &[KnownSeries<'_>],
     ) -> Result<Vec<Staged>> {
         self.progress.begin(Stage::Finish, 4);

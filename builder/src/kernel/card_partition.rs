@@ -206,7 +206,7 @@ impl<'a> ExactCards<'a> {
 impl CardSink for ExactCards<'_> {
     fn card(&mut self, visits: &[CardVisit]) -> Result<()> {
         self.market.count(self.days, visits);
-        self.of_places.count(visits)
+        self.of_places.card(visits)
     }
 }
 

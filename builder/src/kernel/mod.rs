@@ -6,6 +6,7 @@
 //! of cards to the market's counts, and with [`place_cards`] to those of [`places`]. [`currency_count`] and [`conflict_scan`] look a second time
 //! where there are several currencies, or tx_ids with different content.
 
+mod added_mixes;
 pub mod admission;
 pub mod atom_cards;
 pub mod benchmark;

@@ -3,6 +3,7 @@
 use super::{
     card_days::{CountKind, DayDistance, DistanceCounts},
     card_memory::{Before, CardMemory},
+    card_partition::CardSink,
     place_partitions::PlacePartitions,
     place_row::{self, PlaceCount, PlaceCounts, PlaceRow},
     places::Places,
@@ -32,24 +33,6 @@ impl<'a> PlaceCards<'a> {
             memory: CardMemory::default(),
             outbox,
         }
-    }
-
-    /// Counts all days of a card.
-    ///
-    /// # Errors
-    /// [`crate::Error::File`] if the scratch folder takes no more.
-    pub fn count(&mut self, visits: &[CardVisit]) -> Result<()> {
-        if self.places.list().is_empty() {
-            return Ok(());
-        }
-        self.memory.forget(visits.len());
-        for visit in visits {
-            for place in self.places.of_leaf(visit.leaf()) {
-                self.see(*place, *visit)?;
-            }
-        }
-        self.outbox.spill_if_full()?;
-        Ok(())
     }
 
     fn see(&mut self, place: u32, visit: CardVisit) -> Result<()> {
@@ -89,6 +72,22 @@ impl<'a> PlaceCards<'a> {
     #[must_use]
     pub fn finish(self) -> Outbox<PlaceRow> {
         self.outbox
+    }
+}
+
+impl CardSink for PlaceCards<'_> {
+    fn card(&mut self, visits: &[CardVisit]) -> Result<()> {
+        if self.places.list().is_empty() {
+            return Ok(());
+        }
+        self.memory.forget(visits.len());
+        for visit in visits {
+            for place in self.places.of_leaf(visit.leaf()) {
+                self.see(*place, *visit)?;
+            }
+        }
+        self.outbox.spill_if_full()?;
+        Ok(())
     }
 }
 

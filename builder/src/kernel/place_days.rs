@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use nightshard_format::record::{DayPart, MonthRecord};
+use nightshard_format::{
+    calendar::Month,
+    record::{DayPart, MonthRecord},
+};
 
 use super::{
+    added_mixes::AddedMixes,
     card_days::DistanceCounts,
     counted_rows::CountedRows,
     market::Hours,
@@ -20,16 +24,29 @@ struct PlaceDay {
 
 /// The days of one place.
 #[derive(Debug, Default)]
-pub struct PlaceDays(BTreeMap<i32, PlaceDay>);
+pub struct PlaceDays {
+    days: BTreeMap<i32, PlaceDay>,
+    /// How its months were paid, where that is asked.
+    mixes: Option<BTreeMap<Month, AddedMixes>>,
+}
 
 impl PlaceDays {
+    /// Begins a place of which it is told how its rows were paid.
+    #[must_use]
+    pub fn with_mixes() -> Self {
+        Self {
+            mixes: Some(BTreeMap::new()),
+            ..Self::default()
+        }
+    }
+
     /// Adds the days of a store's month.
     ///
     /// # Errors
     /// [`crate::Error::Format`] if the record is damaged.
     pub fn add(&mut self, month: &MonthRecord<'_>) -> Result<()> {
         month.visit_rows(|day, part| {
-            let rows = &mut self.0.entry(day.0).or_default().rows;
+            let rows = &mut self.days.entry(day.0).or_default().rows;
             match part {
                 DayPart::Amount(amount) => rows.add(amount),
                 DayPart::Totals(totals) => rows.add_totals(&totals),
@@ -37,8 +54,12 @@ impl PlaceDays {
             }
         })?;
         month.visit_hours(month.days(), |day, hour| {
-            self.0.entry(day.0).or_default().hours.add(&hour);
+            self.days.entry(day.0).or_default().hours.add(&hour);
         })?;
+        if let Some(mixes) = &mut self.mixes {
+            let of_month = mixes.entry(month.days().first.month()).or_default();
+            of_month.add(month)?;
+        }
         Ok(())
     }
 
@@ -49,8 +70,11 @@ impl PlaceDays {
         encoder: &mut DaysEncoder,
         out: &mut EncodedRecords,
     ) {
+        let mixes = self.mixes.unwrap_or_default().into_iter();
+        let mixes = mixes.map(|(month, mixes)| (month, mixes.encode()));
+        encoder.mixes(mixes.filter(|(_, mixes)| !mixes.is_empty()).collect());
         let mut cards = distances.days();
-        for (day, mut of_day) in self.0 {
+        for (day, mut of_day) in self.days {
             of_day.rows.sort();
             let hours: Vec<_> = of_day.hours.iter().collect();
             let rows = of_day.rows.as_rows();

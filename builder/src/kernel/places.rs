@@ -1,4 +1,6 @@
-//! Regions, categories, the categories of each region, and tiles of the map, as sets of stores.
+//! Regions, categories, the categories of each region, tiles of the map, and merchants, as sets of stores.
+
+mod merchants;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,8 +8,8 @@ use nightshard_format::{
     calendar::{Day, DayRange},
     key,
     record::{
-        CATEGORIES, REGION_CATEGORIES, REGIONS, StoreProfile, TILES, leaf_key, region_category_key,
-        split_leaf_key,
+        CATEGORIES, MERCHANTS, REGION_CATEGORIES, REGIONS, StoreProfile, TILES, leaf_key,
+        region_category_key, split_leaf_key,
     },
     tile::Tile,
 };
@@ -26,6 +28,8 @@ pub enum PlaceKind {
     Region,
     /// A tile of the map.
     Tile,
+    /// A merchant of several stores.
+    Merchant,
 }
 
 impl PlaceKind {
@@ -37,6 +41,7 @@ impl PlaceKind {
             Self::RegionCategory => REGION_CATEGORIES,
             Self::Region => REGIONS,
             Self::Tile => TILES,
+            Self::Merchant => MERCHANTS,
         }
     }
 }
@@ -48,7 +53,7 @@ pub struct Place {
     pub kind: PlaceKind,
     /// Its key in the dataset of its kind.
     pub key: Vec<u8>,
-    /// Its region and category.
+    /// Its region and category, or which merchant it is.
     pub profile: StoreProfile,
     /// What it is the sum of.
     pub parts: Vec<Part>,
@@ -138,10 +143,15 @@ impl Places {
         for (leaf, stores) in by_leaf.into_values() {
             places.add_up(leaf, &stores, &leaves_of);
         }
-        if places.list.len() as u64 >= PLACES_MAX {
+        places.check_len()?;
+        Ok(places)
+    }
+
+    fn check_len(&self) -> Result<()> {
+        if self.list.len() as u64 >= PLACES_MAX {
             return Err(Error::Internal("there are 2^28 places".into()));
         }
-        Ok(places)
+        Ok(())
     }
 
     /// Adds the tiles of stores, given by number and tile, as places of the stores in them. Stores of a leaf that are in
@@ -181,10 +191,7 @@ impl Places {
                 parts: parts.collect(),
             });
         }
-        if self.list.len() as u64 >= PLACES_MAX {
-            return Err(Error::Internal("there are 2^28 places".into()));
-        }
-        Ok(())
+        self.check_len()
     }
 
     /// Returns whether there are tiles.

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// All is told, and what is told of places and the market is protected.
-const KS: [NonZeroU32; 2] = [NonZeroU32::MIN, NonZeroU32::new(10).unwrap()];
+pub(crate) const KS: [NonZeroU32; 2] = [NonZeroU32::MIN, NonZeroU32::new(10).unwrap()];
 
 #[test]
 fn threads_memory_and_the_order_and_splitting_of_files_change_no_shard() {

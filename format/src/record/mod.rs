@@ -81,9 +81,11 @@ pub const REGION_CATEGORIES: &str = "region_categories";
 /// Dataset of the tiles of the map, likewise, by [`crate::tile::Tile`] as it is written; where answers are protected
 /// nothing is told of them.
 pub const TILES: &str = "tiles";
+/// Dataset of the merchants of several stores, likewise, by id: their stores together.
+pub const MERCHANTS: &str = "merchants";
 /// Dataset of the words of names and of ids: [`Postings`] in `current`.
 pub const SEARCH: &str = "search";
-/// Dataset of lists: the ids of all `categories` and `regions`, these and the categories of each region by
+/// Dataset of lists: the ids of all `categories` and `regions`, these, the categories of each region and the merchants by
 /// size under [`place_ranking_key`], the parts of each region of a tree likewise, and the names of all [`SERIES`], as a [`Ranking`] in `current`.
 pub const CATALOG: &str = "catalog";
 /// Dataset of the orders of stores: a [`Ranking`] in `current`.
@@ -118,7 +120,7 @@ pub const DEMOGRAPHICS: &str = "demographics";
 pub const REGION_TREE: &str = "region_tree";
 
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 17] = [
+pub const RESERVED_DATASETS: [&str; 19] = [
     STORES,
     MARKETS,
     SEARCH,
@@ -135,21 +137,23 @@ pub const RESERVED_DATASETS: [&str; 17] = [
     CATEGORIES,
     REGION_CATEGORIES,
     REGION_TREE,
+    MERCHANTS,
     CUSTOMERS,
     TILES,
 ];
 
 /// The datasets whose keys have days: a [`Summary`] in `current`, a [`MonthRecord`] in each month.
-pub const SERIES_OF_DAYS: [&str; 6] = [
+pub const SERIES_OF_DAYS: [&str; 7] = [
     STORES,
     MARKETS,
     REGIONS,
     CATEGORIES,
     REGION_CATEGORIES,
     TILES,
+    MERCHANTS,
 ];
 
-/// Those of them that are of many stores together, but for [`TILES`]: where answers are protected, [`ATOMS`] is in their place.
+/// Those of them that are of the stores of many merchants together, but for [`TILES`]: where answers are protected, [`ATOMS`] is in their place.
 pub const PROTECTED_DATASETS: [&str; 4] = [MARKETS, REGIONS, CATEGORIES, REGION_CATEGORIES];
 
 /// Returns the key of a category in a region: both ids with a zero byte between, which no id has.

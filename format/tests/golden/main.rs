@@ -13,6 +13,7 @@ mod content;
 mod customer;
 mod loyalty;
 mod plain;
+mod told;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 

@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use nightshard_format::{
     privacy::Privacy,
-    record::{STORES, StoreProfile},
+    record::{MERCHANTS, STORES, StoreProfile},
 };
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -26,7 +26,7 @@ pub(crate) struct Caller {
 enum Shows {
     /// What is no figure of a store: who, where, which.
     Names,
-    /// Figures of single stores, of which the caller's own are shown.
+    /// Figures of single stores and merchants, of which the caller's own are shown.
     Stores,
     /// Figures of many stores together, which may be protected.
     Places,
@@ -148,6 +148,16 @@ impl Caller {
         }
     }
 
+    /// Returns whether the caller sees the books of a merchant of several stores, by its id. One of its stores does
+    /// not make them one's own.
+    pub(crate) fn sees_merchant(&self, id: &[u8]) -> bool {
+        match &self.scope {
+            Scope::Analyst | Scope::App => true,
+            Scope::Merchant(own) => own.as_bytes() == id,
+            Scope::Store(_) | Scope::Customers | Scope::Customer(_) | Scope::Admin => false,
+        }
+    }
+
     /// Returns whether the caller sees a customer, by the key of its record.
     pub(crate) fn sees_customer(&self, key: &[u8]) -> bool {
         match &self.scope {
@@ -193,7 +203,7 @@ impl Shows {
         match route {
             Route::Series { dataset, part, .. } => match (*dataset, *part) {
                 (STORES, Part::Profile) => Self::Names,
-                (STORES, _) => Self::Stores,
+                (STORES | MERCHANTS, _) => Self::Stores,
                 _ => Self::Places,
             },
             Route::Stores
@@ -204,7 +214,7 @@ impl Shows {
             | Route::Batch
             | Route::OpenApi
             | Route::Docs => Self::Names,
-            Route::UnitPrices => Self::Stores,
+            Route::UnitPrices | Route::Merchants => Self::Stores,
             Route::Customer(_) => Self::Customers,
             Route::Places { .. } => Self::Places,
             Route::Packed { .. } | Route::Quality => Self::Data,
@@ -263,6 +273,24 @@ mod tests {
             let is_shown = caller(scope, k).check_places(Privacy::new(told).unwrap());
             assert_eq!(is_shown.is_ok(), expected, "{scope} {k} {told}");
         }
+    }
+
+    #[test]
+    fn the_books_of_a_merchant_are_seen_by_its_own_token_and_by_who_sees_all() {
+        for (scope, sees) in [
+            ("merchant:m", [true, false]),
+            ("store:m", [false, false]),
+            ("analyst", [true, true]),
+            ("admin", [false, false]),
+        ] {
+            let caller = caller(scope, 10);
+            let seen = ["m", "n"].map(|id| caller.sees_merchant(id.as_bytes()));
+            assert_eq!(seen, sees, "{scope}");
+        }
+        // What an app sees of them is asked before: nothing, unless nothing is hidden.
+        let route = Route::parse("/v1/merchants/m").unwrap();
+        assert!(caller("app", 10).check(&route).is_err());
+        assert!(caller("app", 1).check(&route).is_ok());
     }
 
     #[test]

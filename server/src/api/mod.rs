@@ -18,6 +18,7 @@ mod histogram;
 mod info;
 mod listed;
 mod loyalty;
+mod merchants;
 pub(crate) mod openapi;
 mod order;
 pub(crate) mod parameters;
@@ -37,7 +38,7 @@ mod tiles;
 mod unit_price;
 mod visits;
 
-use nightshard_format::record::{STORES, TILES};
+use nightshard_format::record::{MERCHANTS, STORES, TILES};
 
 use self::{
     cursor::Page,
@@ -110,6 +111,7 @@ impl<'a> Lookup<'a> {
             Route::Places { dataset, region } => {
                 places::write_list(dataset, region.as_deref(), parameters, self)
             }
+            Route::Merchants => merchants::write_list(parameters, self),
             Route::UnitPrices => unit_price::write_list(parameters, self),
             Route::Customer(key) => customers::write(key, parameters, self),
             Route::SideSeries => side_series::write_list(parameters, self),
@@ -157,7 +159,7 @@ impl<'a> Lookup<'a> {
 
     fn write_query(&mut self, subject: Subject<'_>, query: &Query<'_>) -> Result<()> {
         let transactions = self.served.transactions()?;
-        if subject.dataset != STORES {
+        if subject.is_of_many() {
             self.caller.check_places(transactions.privacy)?;
             if transactions.privacy.is_protecting() {
                 return self.write_protected(subject, query);
@@ -199,13 +201,16 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    /// Finds a store, market or place. A store that the caller does not see is not found, and where
-    /// its id says so, not looked for.
+    /// Finds a store, market, place or merchant. A store or merchant that the caller does not see is not found, and
+    /// where its id says so, not looked for.
     fn find_series<'k>(&self, subject: Subject<'k>) -> Result<Series<'k>>
     where
         'a: 'k,
     {
         let days = self.served.transactions()?.days;
+        if subject.dataset == MERCHANTS && !self.caller.sees_merchant(subject.key) {
+            return Err(subject.missing().into());
+        }
         let covered = self.caller.stores().filter(|_| subject.dataset == STORES);
         if covered.is_some_and(|covered| covered.has_id(subject.key) == Some(false)) {
             return Err(subject.missing().into());
@@ -240,7 +245,7 @@ fn take_numbers(parameters: &mut Parameters<'_>) -> Result<bool, Problem> {
     Ok(quoted.unwrap_or(false))
 }
 
-/// What a request asks of a store, market or place.
+/// What a request asks of a store, market, place or merchant.
 enum Query<'g> {
     Profile,
     Statistics(statistics::Query),

@@ -1,4 +1,4 @@
-//! `GET /v1/stores/{id}/payment_mix`: how a store's payments divide.
+//! `GET /v1/stores/{id}/payment_mix`, and of merchants: how their payments divide.
 
 use nightshard_format::{calendar::Period, record::MixValue};
 

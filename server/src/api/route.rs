@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 
 use nightshard_format::record::{
-    CATEGORIES, EntityKind, MARKETS, REGION_CATEGORIES, REGIONS, STORES, TILES, region_category_key,
+    CATEGORIES, EntityKind, MARKETS, MERCHANTS, REGION_CATEGORIES, REGIONS, STORES, TILES,
+    region_category_key,
 };
 use percent_encoding::percent_decode_str;
 
 /// What a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
-    /// One store, market, region, category, category of a region, or tile.
+    /// One store, market, region, category, category of a region, tile, or merchant.
     Series {
         /// The dataset that has it.
         dataset: &'static str,
@@ -35,6 +36,8 @@ pub(crate) enum Route<'a> {
         /// The region whose categories they are.
         region: Option<Cow<'a, [u8]>>,
     },
+    /// The merchants of several stores in order of size.
+    Merchants,
     /// A customer, by the key of its record.
     Customer(Cow<'a, [u8]>),
     /// The unit prices of all stores.
@@ -80,7 +83,7 @@ pub(super) static OF_SERVER: [(&str, Route<'static>); 5] = [
     ("docs", Route::Docs),
 ];
 
-/// What of a store, market or place.
+/// What of a store, market, place or merchant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     /// Who it is.
@@ -101,7 +104,7 @@ pub(crate) enum Part {
     Loyalty,
     /// Beside the others of its region and category, of stores.
     Benchmark,
-    /// How payments divide, of stores.
+    /// How payments divide, of stores and merchants.
     PaymentMix,
     /// Who pays, of stores.
     Demographics,
@@ -148,7 +151,8 @@ impl Part {
     pub(crate) fn is_of(self, dataset: &str) -> bool {
         match self {
             Self::Loyalty => dataset != MARKETS,
-            Self::Benchmark | Self::PaymentMix | Self::Demographics => dataset == STORES,
+            Self::PaymentMix => matches!(dataset, STORES | MERCHANTS),
+            Self::Benchmark | Self::Demographics => dataset == STORES,
             _ => true,
         }
     }
@@ -176,6 +180,10 @@ impl<'a> Route<'a> {
                 let decoded = |part| Cow::<[u8]>::from(percent_decode_str(part));
                 let key = [&*decoded(row), b"/", &*decoded(column)].concat();
                 Self::series_of(TILES, key.into(), part)
+            }
+            ("v1", [Some("merchants"), None, ..]) => Some(Self::Merchants),
+            ("v1", [Some("merchants"), Some(id), part, None, ..]) => {
+                Self::series(MERCHANTS, id, part)
             }
             ("v1", [Some("datasets"), Some(dataset), Some(key), None, ..]) => Some(Self::Packed {
                 dataset: percent_decode_str(dataset).into(),
@@ -279,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn categories_of_a_region_are_named_by_both() {
+    fn places_and_merchants_are_named_by_ids_and_categories_of_a_region_by_both() {
         let series = |dataset, key: &'static [u8], part| {
             let key = Cow::Borrowed(key);
             Some(Route::Series { dataset, key, part })
@@ -317,6 +325,11 @@ mod tests {
                 "/v1/regions/a/categories/c/histogram",
                 series(REGION_CATEGORIES, b"a\0c", Part::Histogram),
             ),
+            ("/v1/merchants", Some(Route::Merchants)),
+            (
+                "/v1/merchants/a%2Fb/loyalty",
+                series(MERCHANTS, b"a/b", Part::Loyalty),
+            ),
             // A zero byte is part of a region's id here, which none has.
             (
                 "/v1/regions/a%00c/histogram",
@@ -343,6 +356,8 @@ mod tests {
             "/v1/regions/a/stores/b",
             "/v1/categories/a/categories",
             "/v1/markets/all/payment_mix",
+            "/v1/merchants/a/benchmark",
+            "/v1/merchants/a/stores/b",
             "/v1/search/x",
             "/v1/series/",
             "/v1/series/kospi",

@@ -4,6 +4,7 @@ mod conditional;
 mod customers;
 mod described;
 mod interfaces;
+mod merchants;
 mod places;
 mod resources;
 mod stores;

@@ -3,6 +3,7 @@
 mod atoms;
 mod benchmark;
 mod customers;
+mod merchants;
 mod places;
 mod random;
 mod ranking;
@@ -297,7 +298,7 @@ fn put(spans: &mut Spans, dataset: &'static str, span: Span, key: &[u8], value: 
     records.insert((hash, key.to_vec()), value);
 }
 
-/// Writes all that is of stores alone.
+/// Writes all that is of stores and merchants alone.
 fn put_stores(spans: &mut Spans, shops: &[Shop], payments: &[Payment]) {
     for (index, shop) in shops.iter().enumerate() {
         let own = payments.iter().filter(|payment| payment.store == index);
@@ -316,6 +317,7 @@ fn put_stores(spans: &mut Spans, shops: &[Shop], payments: &[Payment]) {
     }
     ranking::put_rankings(spans, shops, payments);
     benchmark::put_benchmarks(spans, shops, payments);
+    merchants::put_merchants(spans, shops, payments);
 }
 
 /// Writes the months and the summary of one key.

@@ -35,8 +35,8 @@ const PROFILE: [Field; 9] = [
 ];
 /// Columns of a day, before [`STATISTICS`].
 const DAY: [Field; 2] = [required("id", Kind::Text), required("date", Kind::Date)];
-/// Columns of a longer period, before [`STATISTICS`].
-const PERIOD: [Field; 5] = [
+/// Columns of a longer period, before [`STATISTICS`] and what else is told of it.
+pub(super) const PERIOD: [Field; 5] = [
     required("id", Kind::Text),
     required("period", Kind::Text),
     required("first_date", Kind::Date),

@@ -7,8 +7,7 @@ use nightshard_format::{
     record::{
         ATOMS, BENCHMARKS, CATALOG, CUSTOMERS, DEMOGRAPHICS, LEAVES, LOYALTY, MonthRecord,
         PATTERNS, Postings, RANKINGS, REGION_TREE, Ranking, SEARCH, SERIES, SERIES_OF_DAYS,
-        SideSeries,
-        StoreProfile, Summary,
+        SideSeries, StoreProfile, Summary,
     },
     shard::{Identity, Span},
     statistics::Statistics,

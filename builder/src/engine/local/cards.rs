@@ -125,7 +125,7 @@ impl Engine<'_> {
     }
 
     /// Writes the records of places, from those of their stores.
-    fn write_places(
+    pub(super) fn write_places(
         &self,
         cards: &Exchanged<PlaceRow>,
         stores: &Stores<'_>,

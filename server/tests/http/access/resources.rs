@@ -83,6 +83,14 @@ fn table() -> Vec<Row> {
         [404, 404, 200, 200],
         [404, 404, 200, 200],
     );
+    // Its books are a merchant's own, and those of one store are the store's.
+    put(&["/v1/merchants"], app_not, all);
+    put(
+        &["/v1/merchants/m"],
+        [404, 200, 403, 200],
+        [404, 200, 200, 200],
+    );
+    put(&["/v1/merchants/n"], [404, 404, 403, 404], none);
     put(&["/v1/stores/nobody"], none, none);
     put(&["/v1/nothing"], none, none);
     put(&[CUSTOMER], [403; 4], [403; 4]);
@@ -135,6 +143,8 @@ fn table() -> Vec<Row> {
         let paths = parts(base, without);
         rows.extend(paths.into_iter().map(|path| (path, market, all)));
     }
+    let of_merchant = parts("/v1/merchants/m", &["demographics", BENCHMARK]).into_iter();
+    rows.extend(of_merchant.map(|path| (path, [404, 200, 403, 200], [404, 200, 200, 200])));
     rows
 }
 

@@ -1,0 +1,116 @@
+"""Tables of what is told of stores beside totals, and what the API says of the same store and period."""
+
+import http.client
+import json
+import random
+import subprocess
+import urllib.parse
+
+import pytest
+from conftest import BINARY
+
+# Stores that are asked about, of each kind of period.
+STORES = 25
+# What stores are compared by.
+FIGURES = ["net_sales", "sales_count", "ticket"]
+
+
+@pytest.fixture(scope="module")
+def ask(folder, told):
+    """What asks a server of the repository."""
+    server = subprocess.Popen(
+        [BINARY, "serve", "--from", folder / "repository", "--listen", "127.0.0.1:0"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )
+    address = next(line for line in server.stdout if line.startswith("listening on http://"))
+    next(line for line in server.stdout if line.startswith("serving generation"))
+    connection = http.client.HTTPConnection(address.strip().removeprefix("listening on http://"))
+
+    def ask(store, resource, period):
+        store = urllib.parse.quote(store, safe="")
+        connection.request("GET", f"/v1/stores/{store}/{resource}?period={period}")
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+        assert answer.status == 200, body
+        return body["data"]
+
+    yield ask
+    connection.close()
+    server.terminate()
+    assert server.wait() == 0
+
+
+def questions(database, periods):
+    """Some stores, each with a period."""
+    stores = [store for (store,) in database.sql("SELECT id FROM 'export/stores.parquet' ORDER BY id").fetchall()]
+    dice = random.Random(2018)
+    return [(store, period) for period in periods for store in dice.sample(stores, STORES)]
+
+
+def exported(database, table, columns, store, period):
+    query = f"SELECT {columns} FROM 'export/{table}.parquet' WHERE id = ? AND period = ?"
+    return sorted(database.execute(query, [store, period]).fetchall(), key=str)
+
+
+def test_mixes_are_those_of_the_api(database, ask):
+    asked = 0
+    for store, period in questions(database, ["2018-03", "2018-12", "2019-01"]):
+        found = exported(database, "store_mixes", "dimension, value, count, sum::BIGINT", store, period)
+        # Flags and months are texts in a column of texts.
+        text = {bool: lambda it: str(it).lower(), type(None): lambda it: it}
+        served = [(dimension, text.get(type(row["value"]), str)(row["value"]), row["count"], row["sum"])
+                  for dimension, values in ask(store, "payment_mix", period)["mix"].items() for row in values]
+        assert found == sorted(served, key=str), (store, period)
+        asked += bool(found)
+    assert asked > STORES
+
+
+def test_demographics_are_those_of_the_api(database, ask):
+    asked = 0
+    columns = "age_band, gender, segment, merged, count, sum::BIGINT, cards"
+    for store, period in questions(database, ["2018-03", "2018-12"]):
+        found = exported(database, "store_demographics", columns, store, period)
+        served = [(row["age_band"], row["gender"], row["segment"], len(row.get("merged", [])), row["count"],
+                   row["sum"], row["cards"]) for row in ask(store, "demographics", period)["rows"]]
+        assert found == sorted(served, key=str), (store, period)
+        asked += bool(found)
+    assert asked > STORES
+
+
+def test_loyalty_is_that_of_the_api(database, ask):
+    counted = dict.fromkeys(["loyalty", "visits", "scores"], 0)
+    for store, period in questions(database, ["2018-03", "2018-Q3", "2018", "2019", "all"]):
+        served = ask(store, "loyalty", period)
+        regulars = served["regulars"]
+        expected = [(served["active"], regulars["cards"], regulars["sales_sum"])] if regulars else []
+        found = exported(database, "store_loyalty", "cards, regular_cards, regular_sales_sum::BIGINT", store, period)
+        assert found == expected, (store, period)
+        counted["loyalty"] += bool(found)
+        expected = [(row["from"], row["to"], row["cards"]) for row in served["cards_by_visits"]]
+        found = exported(database, "store_visits", '"from", "to", cards', store, period)
+        assert found == sorted(expected, key=str), (store, period)
+        counted["visits"] += bool(found)
+        cells = served["rfm"]["cells"] if served["rfm"] else []
+        expected = [(row["recency"], row["frequency"], row["cards"], row["sales_sum"]) for row in cells]
+        found = exported(database, "store_scores", "recency, frequency, cards, sales_sum::BIGINT", store, period)
+        assert found == sorted(expected, key=str), (store, period)
+        counted["scores"] += bool(found)
+    assert min(counted.values()) > STORES, counted
+
+
+def test_benchmarks_are_those_of_the_api(database, ask):
+    columns = ", ".join(["others", *(f"{figure}_{of}::BIGINT" for figure in FIGURES for of in ["index", "percentile"])])
+    asked = 0
+    for store, period in questions(database, ["2018-03", "2018-Q3", "2018", "2019-01"]):
+        served = ask(store, "benchmark", period)
+        found = exported(database, "store_benchmarks", columns, store, period)
+        if "reason" in served:
+            assert not found, (store, period)
+            continue
+        expected = [served["others"]]
+        for figure in FIGURES:
+            standing = served[figure] or {"index": None, "percentile": None}
+            expected += [standing["index"], standing["percentile"]]
+        assert found == [tuple(expected)], (store, period)
+        asked += 1
+    assert asked > STORES
