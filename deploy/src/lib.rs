@@ -71,6 +71,7 @@ mod verify;
 mod verify_atoms;
 mod verify_demographics;
 mod verify_loyalty;
+mod verify_origins;
 mod verify_record;
 mod verify_summaries;
 

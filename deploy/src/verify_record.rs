@@ -5,8 +5,9 @@ use nightshard_format::{
     calendar::{Month, quarter_of},
     record::{
         self, AtomMonth, AtomSummary, BenchmarkRecord, CustomerRecord, DemographicsRecord, Growth,
-        LeafRecord, LoyaltyRecord, MarketDemographics, MonthRecord, Postings, RankBy, Ranking,
-        SERIES_OF_DAYS, SideSeries, Summary, is_customer_key, split_atoms_key, split_leaf_key,
+        LeafRecord, LoyaltyRecord, MarketDemographics, MonthRecord, OriginsRecord, Postings,
+        RankBy, Ranking, SERIES_OF_DAYS, SideSeries, Summary, is_customer_key, parse_origin_stores,
+        split_atoms_key, split_leaf_key,
     },
     shard::{Identity, Record, Span},
 };
@@ -44,8 +45,13 @@ pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()
             value.and_then(DemographicsRecord::parse).map(|_record| ())
         }
         (record::DEMOGRAPHICS, Span::Current) => value.and_then(|value| {
-            check_month_key(record.key)?;
+            check_month_key(dataset, record.key)?;
             MarketDemographics::parse(value).map(|_record| ())
+        }),
+        (record::ORIGINS, Span::Month(_)) => value.and_then(OriginsRecord::parse).map(|_record| ()),
+        (record::ORIGINS, Span::Current) => value.and_then(|value| {
+            check_month_key(dataset, record.key)?;
+            parse_origin_stores(value).map(|_stores| ())
         }),
         (record::LOYALTY, span) => value
             .and_then(|value| LoyaltyRecord::parse(span, value))
@@ -152,11 +158,15 @@ fn check_customer(key: &[u8], value: &[u8]) -> Result<()> {
     CustomerRecord::parse(value).map(|_record| ())
 }
 
-fn check_month_key(key: &[u8]) -> Result<()> {
+fn check_month_key(dataset: &str, key: &[u8]) -> Result<()> {
     let month = String::from_utf8_lossy(key).parse::<Month>();
+    let structure = match dataset {
+        record::ORIGINS => "origins",
+        _ => "demographics",
+    };
     month
         .map(|_month| ())
-        .map_err(|_| damaged("demographics", "its key is no month"))
+        .map_err(|_| damaged(structure, "its key is no month"))
 }
 
 fn check_atoms_key(key: &[u8]) -> Result<()> {
@@ -553,6 +563,32 @@ mod tests {
         let mut more = market;
         more[1] = 9;
         found(b"2018-03", &more, "more rows than there are");
+    }
+
+    #[test]
+    fn origins_of_what_cannot_be_are_found() {
+        let march = Span::Month(Month::new(2018, 3).unwrap());
+        // Two cards that are merged, and ten of a region.
+        let right = [2, 0, 1, 2, b'f', 9];
+        assert_found(record::ORIGINS, march, &right, "");
+        for (at, byte, problem) in [
+            (0, 1, "left over"),
+            (0, 3, "ends early"),
+            (4, 255, "a region is not UTF-8"),
+        ] {
+            let mut value = right;
+            value[at] = byte;
+            assert_found(record::ORIGINS, march, &value, problem);
+        }
+        let out_of_order = [2, 2, b'f', 9, 1, 1];
+        assert_found(record::ORIGINS, march, &out_of_order, "do not ascend");
+        assert_found(record::ORIGINS, march, &[0], "it has no cell");
+        let found = |key: &[u8], value: &[u8], problem| {
+            assert_record_found(record::ORIGINS, Span::Current, (key, value), problem);
+        };
+        found(b"2018-03", &[4], "");
+        found(b"2018-03", &[4, 1], "left over");
+        found(b"a store", &[4], "its key is no month");
     }
 
     #[test]

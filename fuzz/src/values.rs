@@ -6,8 +6,9 @@ use nightshard_format::{
     histogram::FineHistogram,
     record::{
         AtomMonth, AtomSummary, BenchmarkRecord, CustomerRecord, DemographicsRecord, LeafRecord,
-        LoyaltyRecord, MarketDemographics, MonthRecord, Postings, Ranking, SideSeries, Summary,
-        benchmark_periods, encode_customer, encode_demographics, loyalty_periods,
+        LoyaltyRecord, MarketDemographics, MonthRecord, OriginsRecord, Postings, Ranking,
+        SideSeries, Summary, benchmark_periods, encode_customer, encode_demographics,
+        encode_origin_stores, encode_origins, loyalty_periods, parse_origin_stores,
     },
     shard::Span,
 };
@@ -18,7 +19,7 @@ use crate::targets::{Outcome, outcome};
 type Read = fn(&[u8]) -> Result<u64, Error>;
 
 /// How each kind is read; the first byte of an input says which.
-const KINDS: [Read; 14] = [
+const KINDS: [Read; 16] = [
     month_of_store,
     |value| Summary::parse(value).map(|summary| summary.statistics().count),
     ranking,
@@ -33,6 +34,8 @@ const KINDS: [Read; 14] = [
     customer,
     demographics,
     demographics_of_market,
+    origins,
+    stores_of_origins,
 ];
 
 /// How many kinds there are.
@@ -172,4 +175,20 @@ fn demographics_of_market(value: &[u8]) -> Result<u64, Error> {
     market.encode(&mut again);
     assert_eq!(MarketDemographics::parse(&again)?, market);
     Ok(again.len() as u64)
+}
+
+fn origins(value: &[u8]) -> Result<u64, Error> {
+    let record = OriginsRecord::parse(value)?;
+    let mut again = Vec::new();
+    encode_origins(&record.cells, &mut again);
+    assert_eq!(OriginsRecord::parse(&again)?, record);
+    Ok(record.cards())
+}
+
+fn stores_of_origins(value: &[u8]) -> Result<u64, Error> {
+    let stores = parse_origin_stores(value)?;
+    let mut again = Vec::new();
+    encode_origin_stores(stores, &mut again);
+    assert_eq!(parse_origin_stores(&again)?, stores);
+    Ok(stores)
 }

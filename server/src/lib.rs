@@ -44,6 +44,7 @@ mod listen;
 mod loyalty;
 mod metrics;
 mod opener;
+mod origins;
 mod outlook;
 mod pace;
 mod pattern;

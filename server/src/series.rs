@@ -7,6 +7,7 @@
 mod benchmark;
 mod demographics;
 mod loyalty;
+mod origins;
 
 use nightshard_format::{
     Error,

@@ -9,6 +9,7 @@ mod leaves;
 mod loyalty;
 mod mixes;
 mod month;
+mod origins;
 mod record;
 mod shard;
 

@@ -11,6 +11,7 @@ from itertools import groupby
 
 import pytest
 from conftest import BINARY, Subject, configured, generated
+from test_origins import check_named_periods
 
 K = 10
 OTHERS = 5
@@ -283,6 +284,10 @@ def test_months_and_days_are_those_of_the_atoms_in_them(subject):
     days = sum(compare(subject, subject.path(place, "statistics"), place, subject.atoms)
                for place in subject.places)
     assert days > 100 or len(subject.stores) < 100
+
+
+def test_origins_of_stores_are_merged_until_each_hides_its_cards(subject, dice):
+    assert check_named_periods(subject, K, dice)
 
 
 # A small case: every transaction is marked, and found again in every answer.

@@ -5,6 +5,7 @@
 mod customers;
 mod determinism;
 mod loyalty;
+mod origins;
 mod payment_mix;
 mod places;
 mod series;

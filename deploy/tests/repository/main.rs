@@ -11,6 +11,7 @@ mod gate;
 mod going_back;
 mod lease;
 mod loyalty;
+mod origins;
 mod overlap;
 mod publication;
 mod reading;

@@ -21,6 +21,7 @@ mod month;
 mod month_builder;
 mod month_check;
 mod month_roll_up;
+mod origins;
 mod posting;
 mod quintiles;
 mod ranking;
@@ -51,6 +52,9 @@ pub use loyalty_record::{
 pub use mixes::{DIMENSIONS, Dimension, EncodedMixes, MixRow, MixValue};
 pub use month::{DayPart, MonthRecord};
 pub use month_builder::{DAY_AMOUNTS_MAX, DayCards, MonthBuilder};
+pub use origins::{
+    OriginCell, OriginsRecord, encode_origin_stores, encode_origins, parse_origin_stores,
+};
 pub use posting::{EntityKind, Posting, Postings, encode_postings};
 pub use quintiles::{Quintiles, RecencyFrequency, SCORES, Score};
 pub use ranking::{
@@ -102,9 +106,12 @@ pub const CUSTOMERS: &str = "customers";
 /// Dataset of who pays: a [`DemographicsRecord`] of a store in each month of which it may be told, a
 /// [`MarketDemographics`] of all stores in `current` by month.
 pub const DEMOGRAPHICS: &str = "demographics";
+/// Dataset of where cards come from: an [`OriginsRecord`] of a store in each month of which it may be told, and how
+/// many stores have one in `current` by month.
+pub const ORIGINS: &str = "origins";
 
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 16] = [
+pub const RESERVED_DATASETS: [&str; 17] = [
     STORES,
     MARKETS,
     SEARCH,
@@ -116,6 +123,7 @@ pub const RESERVED_DATASETS: [&str; 16] = [
     LEAVES,
     BENCHMARKS,
     DEMOGRAPHICS,
+    ORIGINS,
     REGIONS,
     CATEGORIES,
     REGION_CATEGORIES,

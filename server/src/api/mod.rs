@@ -18,6 +18,7 @@ mod info;
 mod listed;
 mod loyalty;
 mod order;
+mod origins;
 pub(crate) mod parameters;
 mod payment_mix;
 mod places;
@@ -133,6 +134,7 @@ impl<'a> Lookup<'a> {
             Part::Demographics => {
                 Query::Demographics(demographics::Query::take(&mut parameters, self)?)
             }
+            Part::Origins => Query::Origins(origins::Query::take(&mut parameters, self)?),
             Part::SalesByDay => {
                 Query::SalesByDay(sales_by_day::Query::take(&mut parameters, self)?)
             }
@@ -161,6 +163,7 @@ impl<'a> Lookup<'a> {
             Query::Benchmark(query) => query.write(self, &series)?,
             Query::PaymentMix(query) => query.write(self, &series)?,
             Query::Demographics(query) => query.write(self, &series)?,
+            Query::Origins(query) => query.write(self, &series)?,
             Query::SalesByDay(query) => query.write(self, &series)?,
         }
         Ok(())
@@ -231,5 +234,6 @@ enum Query<'g> {
     Benchmark(benchmark::Query),
     PaymentMix(payment_mix::Query),
     Demographics(demographics::Query),
+    Origins(origins::Query),
     SalesByDay(sales_by_day::Query<'g>),
 }

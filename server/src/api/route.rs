@@ -82,13 +82,15 @@ pub(crate) enum Part {
     PaymentMix,
     /// Who pays, of stores.
     Demographics,
+    /// Where cards come from, of stores.
+    Origins,
     /// Sales beside a side series.
     SalesByDay,
 }
 
 impl Part {
     /// All parts.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Profile,
         Self::Statistics,
         Self::Histogram,
@@ -99,6 +101,7 @@ impl Part {
         Self::Benchmark,
         Self::PaymentMix,
         Self::Demographics,
+        Self::Origins,
         Self::SalesByDay,
     ];
 
@@ -115,6 +118,7 @@ impl Part {
             Self::Benchmark => Some("benchmark"),
             Self::PaymentMix => Some("payment_mix"),
             Self::Demographics => Some("demographics"),
+            Self::Origins => Some("origins"),
             Self::SalesByDay => Some("sales_by_day"),
         }
     }
@@ -123,7 +127,9 @@ impl Part {
     pub(crate) fn is_of(self, dataset: &str) -> bool {
         match self {
             Self::Loyalty => dataset != MARKETS,
-            Self::Benchmark | Self::PaymentMix | Self::Demographics => dataset == STORES,
+            Self::Benchmark | Self::PaymentMix | Self::Demographics | Self::Origins => {
+                dataset == STORES
+            }
             _ => true,
         }
     }

@@ -10,6 +10,7 @@ pub(crate) mod demographics;
 mod envelope;
 mod histogram;
 mod loyalty;
+pub(crate) mod origins;
 mod payment_mix;
 mod quality;
 mod readiness;

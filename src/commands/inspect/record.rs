@@ -5,9 +5,9 @@ use std::fmt::Write;
 use nightshard_format::{
     calendar::Month,
     record::{
-        ATOMS, BENCHMARKS, CATALOG, CUSTOMERS, DEMOGRAPHICS, LEAVES, LOYALTY, MonthRecord,
+        ATOMS, BENCHMARKS, CATALOG, CUSTOMERS, DEMOGRAPHICS, LEAVES, LOYALTY, MonthRecord, ORIGINS,
         Postings, RANKINGS, Ranking, SEARCH, SERIES, SERIES_OF_DAYS, SideSeries, StoreProfile,
-        Summary,
+        Summary, parse_origin_stores,
     },
     shard::{Identity, Span},
     statistics::Statistics,
@@ -24,6 +24,7 @@ use super::{
     loyalty::{VisitsFacts, loyalty},
     mixes::{MixFacts, mixes, mixes_text},
     month::MoreOfMonth,
+    origins::{OriginFacts, origins, origins_text},
     shard::labelled,
 };
 use crate::output::{Column, Table};
@@ -55,6 +56,9 @@ enum ValueFacts {
     Customer(CustomerFacts),
     Demographics(Vec<CellFacts>),
     MarketDemographics(MarketFacts),
+    Origins(Vec<OriginFacts>),
+    /// How many stores have a record of a month.
+    Stores(u64),
     /// Bytes in hexadecimal, of a dataset unknown to this release.
     Unknown(String),
 }
@@ -130,6 +134,8 @@ impl RecordFacts {
                 ValueFacts::MarketDemographics(MarketFacts::of(value)?)
             }
             (DEMOGRAPHICS, Span::Month(_)) => ValueFacts::Demographics(cells(value)?),
+            (ORIGINS, Span::Current) => ValueFacts::Stores(parse_origin_stores(value)?),
+            (ORIGINS, Span::Month(_)) => ValueFacts::Origins(origins(value)?),
             (LOYALTY, span) => ValueFacts::Loyalty(loyalty(span, value)?),
             (ATOMS, Span::Current) => {
                 ValueFacts::AtomSummary(Box::new(AtomSummaryFacts::of(value)?))
@@ -256,6 +262,10 @@ impl Shown for RecordFacts {
             ValueFacts::Customer(customer) => customer.write(&mut text),
             ValueFacts::Demographics(cells) => text += &cells_text(cells),
             ValueFacts::MarketDemographics(market) => market.write(&mut text),
+            ValueFacts::Origins(cells) => text += &origins_text(cells),
+            ValueFacts::Stores(stores) => {
+                let _infallible = writeln!(text, "\n{stores} stores have a record");
+            }
             ValueFacts::Ids(ids) => {
                 text.push('\n');
                 for (position, id) in ids.iter().enumerate() {

@@ -21,7 +21,7 @@ type Row = (String, [u16; 4], [u16; 4]);
 
 /// What a store has, and places have not.
 const BENCHMARK: &str = "benchmark?period=2018-02";
-const OF_STORES: [&str; 3] = ["payment_mix", "demographics", BENCHMARK];
+const OF_STORES: [&str; 4] = ["payment_mix", "demographics", "origins", BENCHMARK];
 
 /// A customer, of whom this server holds none.
 const CUSTOMER: &str = "/v1/customers/00112233445566778899aabbccddeeff";
@@ -38,6 +38,7 @@ fn parts(base: &str, without: &[&str]) -> Vec<String> {
         BENCHMARK,
         "payment_mix",
         "demographics",
+        "origins",
         "sales_by_day?series=rain",
     ];
     let has = |part: &&str| !without.contains(part);
@@ -122,7 +123,13 @@ fn table() -> Vec<Row> {
         ("/v1/regions/leeds/categories/food", &OF_STORES),
         (
             "/v1/markets/all",
-            &["payment_mix", "demographics", "loyalty", BENCHMARK],
+            &[
+                "payment_mix",
+                "demographics",
+                "origins",
+                "loyalty",
+                BENCHMARK,
+            ],
         ),
     ] {
         let paths = parts(base, without);

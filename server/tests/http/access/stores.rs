@@ -24,6 +24,7 @@ fn a_store_that_is_not_covered_answers_like_one_that_there_is_not() {
             "/loyalty",
             "/payment_mix",
             "/demographics",
+            "/origins",
             "/nothing",
         ] {
             for (method, headers) in [
