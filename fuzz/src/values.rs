@@ -5,10 +5,10 @@ use nightshard_format::{
     calendar::{Day, DayRange, Month},
     histogram::FineHistogram,
     record::{
-        AtomMonth, AtomSummary, BenchmarkRecord, CustomerRecord, DemographicsRecord, LeafRecord,
-        LoyaltyRecord, MarketDemographics, MonthRecord, OriginsRecord, Postings, Ranking,
-        SideSeries, Summary, benchmark_periods, encode_customer, encode_demographics,
-        encode_origin_stores, encode_origins, loyalty_periods, parse_origin_stores,
+        AtomMonth, AtomSummary, BenchmarkRecord, BesideRecord, CustomerRecord, DemographicsRecord,
+        LeafRecord, LoyaltyRecord, MarketDemographics, MonthRecord, OriginsRecord, Postings,
+        Ranking, SideSeries, Summary, benchmark_periods, encode_customer, encode_demographics,
+        encode_month_stores, encode_origins, loyalty_periods, parse_month_stores,
     },
     shard::Span,
 };
@@ -19,7 +19,7 @@ use crate::targets::{Outcome, outcome};
 type Read = fn(&[u8]) -> Result<u64, Error>;
 
 /// How each kind is read; the first byte of an input says which.
-const KINDS: [Read; 16] = [
+const KINDS: [Read; 17] = [
     month_of_store,
     |value| Summary::parse(value).map(|summary| summary.statistics().count),
     ranking,
@@ -35,7 +35,8 @@ const KINDS: [Read; 16] = [
     demographics,
     demographics_of_market,
     origins,
-    stores_of_origins,
+    stores_of_month,
+    before_after,
 ];
 
 /// How many kinds there are.
@@ -185,10 +186,18 @@ fn origins(value: &[u8]) -> Result<u64, Error> {
     Ok(record.cards())
 }
 
-fn stores_of_origins(value: &[u8]) -> Result<u64, Error> {
-    let stores = parse_origin_stores(value)?;
+fn stores_of_month(value: &[u8]) -> Result<u64, Error> {
+    let stores = parse_month_stores(value)?;
     let mut again = Vec::new();
-    encode_origin_stores(stores, &mut again);
-    assert_eq!(parse_origin_stores(&again)?, stores);
+    encode_month_stores(stores, &mut again);
+    assert_eq!(parse_month_stores(&again)?, stores);
     Ok(stores)
+}
+
+fn before_after(value: &[u8]) -> Result<u64, Error> {
+    let record = BesideRecord::parse(value)?;
+    let mut again = Vec::new();
+    record.encode(&mut again);
+    assert_eq!(BesideRecord::parse(&again)?, record);
+    Ok(record.cards().into_iter().max().unwrap_or(0))
 }

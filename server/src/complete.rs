@@ -12,11 +12,11 @@ use nightshard_format::{
     manifest::Transactions,
     privacy::Privacy,
     record::{
-        ATOMS, AtomSummary, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS, EntityKind, LOYALTY,
-        MARKET_ALL, MARKETS, MarketDemographics, ORIGINS, PROTECTED_DATASETS, Postings, RANKINGS,
-        REGION_CATEGORIES, REGIONS, RankBy, Ranking, SEARCH, SERIES_OF_DAYS, STORES, Summary,
-        atoms_key, benchmark_months, loyalty_spans, parse_origin_stores, place_ranking_key,
-        ranking_key, region_category_key,
+        ATOMS, AtomSummary, BEFORE_AFTER, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS,
+        EntityKind, LOYALTY, MARKET_ALL, MARKETS, MarketDemographics, ORIGINS, PROTECTED_DATASETS,
+        Postings, RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, Ranking, SEARCH, SERIES_OF_DAYS,
+        STORES, Summary, atoms_key, benchmark_months, loyalty_spans, parse_month_stores,
+        place_ranking_key, ranking_key, region_category_key,
     },
     shard::{Mapped, Search, Span},
     text::{TermKind, term_key},
@@ -116,7 +116,8 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
     check_months(generation, DEMOGRAPHICS, |value| {
         Ok(MarketDemographics::parse(value)?.stores)
     })?;
-    check_months(generation, ORIGINS, parse_origin_stores)?;
+    check_months(generation, ORIGINS, parse_month_stores)?;
+    check_months(generation, BEFORE_AFTER, parse_month_stores)?;
     expect(
         "stores that can be searched",
         searched(generation)?,

@@ -25,6 +25,7 @@ mod access;
 mod admin;
 mod api;
 mod at_least;
+mod before_after;
 mod clock;
 mod comparison;
 mod complete;

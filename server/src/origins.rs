@@ -58,7 +58,7 @@ impl<'a> Origins<'a> {
         let mut by_region = BTreeMap::<Label<&'a [u8]>, Cell>::new();
         let mut all = 0_u64;
         for told in months.iter().flat_map(|(_, record)| &record.cells) {
-            let cell = by_region.entry(told.region).or_default();
+            let cell = by_region.entry(told.label).or_default();
             // No cell that is told has no card.
             cell.cards = (cell.card_months == 0).then_some(told.cards);
             cell.card_months = cell.card_months.saturating_add(told.cards);
@@ -85,7 +85,7 @@ impl<'a> Origins<'a> {
 
 #[cfg(test)]
 mod tests {
-    use nightshard_format::record::OriginCell;
+    use nightshard_format::record::LabelledCards;
 
     use super::*;
 
@@ -93,8 +93,8 @@ mod tests {
         number: u32,
         cells: &[(Label<&'static [u8]>, u64)],
     ) -> (Month, OriginsRecord<'static>) {
-        let cells = cells.iter().map(|(region, cards)| OriginCell {
-            region: *region,
+        let cells = cells.iter().map(|(region, cards)| LabelledCards {
+            label: *region,
             cards: *cards,
         });
         let record = OriginsRecord {

@@ -6,8 +6,8 @@
 
 mod benchmark;
 mod demographics;
+mod elsewhere;
 mod loyalty;
-mod origins;
 
 use nightshard_format::{
     Error,

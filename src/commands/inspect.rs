@@ -4,12 +4,12 @@ mod atoms;
 mod benchmark;
 mod customer;
 mod demographics;
+mod elsewhere;
 mod generation;
 mod leaves;
 mod loyalty;
 mod mixes;
 mod month;
-mod origins;
 mod record;
 mod shard;
 

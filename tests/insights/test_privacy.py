@@ -11,6 +11,7 @@ from itertools import groupby
 
 import pytest
 from conftest import BINARY, Subject, configured, generated
+from test_before_after import beside_of, check_hidden, has_ended
 from test_origins import check_named_periods
 
 K = 10
@@ -288,6 +289,17 @@ def test_months_and_days_are_those_of_the_atoms_in_them(subject):
 
 def test_origins_of_stores_are_merged_until_each_hides_its_cards(subject, dice):
     assert check_named_periods(subject, K, dice)
+
+
+def test_what_is_before_and_after_hides_cards_and_merchants(subject, dice):
+    beside = beside_of(subject)
+    months = sorted({key for cells in beside.values() for key in cells})
+    told = sum(check_hidden(subject, K, beside, *dice.choice(months)) for _ in range(100))
+    ended = [key for key in months if has_ended(subject, key[1])]
+    busiest = max(ended, key=lambda key: sum(len(cards) for cells in beside.values()
+                                              for cards in cells.get(key, {}).values()))
+    told += check_hidden(subject, K, beside, *busiest)
+    assert told or len(subject.stores) < 100
 
 
 # A small case: every transaction is marked, and found again in every answer.

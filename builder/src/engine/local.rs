@@ -5,8 +5,8 @@ mod benchmarks;
 mod cards;
 mod customers;
 mod demographics;
+mod elsewhere;
 mod freezing;
-mod origins;
 mod told;
 
 use std::{
@@ -202,8 +202,8 @@ impl Engine<'_> {
             self.write_demographics(&reduced.of_cardholders, &stores.facts, &mut shards, as_of)?;
         self.measure_growth(&mut stores.facts, &shards, dates)?;
         let mut places = stores.places()?;
-        let of_origins = self.write_origins(&reduced.card_days, &stores.facts, &places, as_of)?;
-        if of_origins.is_some() {
+        let elsewhere = self.write_elsewhere(&reduced.card_days, &stores.facts, &places, as_of)?;
+        if elsewhere.is_some() {
             lap(Stage::Elsewhere);
         }
         let (kept, mut kept_report) = self.told(&currency);
@@ -251,7 +251,7 @@ impl Engine<'_> {
             report.are_input = told.differs;
         }
         shards.extend(of_market);
-        shards.extend(of_origins.into_iter().flatten());
+        shards.extend(elsewhere.into_iter().flatten());
         shards.extend(compared);
         shards.extend(told.staged);
         shards.extend(of_customers.into_iter().flatten());

@@ -8,6 +8,8 @@
 
 pub mod admission;
 pub mod atom_cards;
+pub mod before_after;
+pub mod before_after_cells;
 pub mod benchmark;
 pub mod card_days;
 mod card_memory;
@@ -38,6 +40,7 @@ pub mod leaf_cards;
 pub mod leaf_month;
 pub mod market;
 pub mod market_cardholders;
+pub mod merged_labels;
 pub mod mix;
 mod month_cardholders;
 mod month_mixes;
@@ -60,6 +63,7 @@ pub mod sent_rows;
 pub mod sliced;
 pub mod store_cards;
 pub mod store_days;
+pub mod store_labels;
 mod store_loyalty;
 mod store_order;
 pub mod store_partition;

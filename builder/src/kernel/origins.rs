@@ -1,79 +1,17 @@
 //! Where the cards of stores come from: the region of most of their visits elsewhere (docs/definitions.md,
 //! "Origins").
 
-use std::{cmp::Ordering, collections::BTreeSet};
-
 use bytemuck::{Pod, Zeroable};
-use nightshard_format::{
-    calendar::{Day, Month},
-    record::{Label, split_leaf_key},
-};
+use nightshard_format::calendar::{Day, Month};
 
 use super::{
-    places::Places,
     row::{CardVisit, StoreOrdinal},
+    store_labels::{LabelNumber, OfLabel, StoreLabels, UNKNOWN, most_elsewhere, most_visited},
 };
 use crate::{Result, exchange::Outbox};
 
 /// Fewer visits elsewhere say nothing.
 const VISITS_MIN: usize = 3;
-
-/// The number of a region, in the order of ids.
-type Region = u32;
-
-/// The region of stores of which none is known, and the origin of cards of which it is not.
-const UNKNOWN: Region = 0;
-
-/// The regions of all stores, by number.
-#[derive(Debug)]
-pub struct StoreRegions<'a> {
-    places: &'a Places,
-    /// Of the regions from 1 on.
-    ids: Vec<&'a str>,
-    /// By leaf.
-    of_leaves: Vec<Region>,
-}
-
-impl<'a> StoreRegions<'a> {
-    /// Numbers the regions of places.
-    #[must_use]
-    pub fn of(places: &'a Places) -> Self {
-        let region_of = |key: &'a [u8]| split_leaf_key(key).and_then(|(region, _)| region);
-        let ids = places.leaf_keys().filter_map(|(key, _)| region_of(key));
-        let ids: Vec<&str> = ids.collect::<BTreeSet<_>>().into_iter().collect();
-        let number_of = |id: &str| {
-            let before = ids.partition_point(|it| *it < id);
-            Region::try_from(before + 1).expect("there are fewer regions than places")
-        };
-        let mut of_leaves = vec![UNKNOWN; places.leaves()];
-        for (key, leaf) in places.leaf_keys() {
-            of_leaves[leaf as usize] = region_of(key).map_or(UNKNOWN, number_of);
-        }
-        Self {
-            places,
-            ids,
-            of_leaves,
-        }
-    }
-
-    /// Returns whether no store is in any.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.ids.is_empty()
-    }
-
-    fn of_store(&self, store: StoreOrdinal) -> Region {
-        self.of_leaves[self.places.leaf_of(store) as usize]
-    }
-
-    /// Returns what a number stands for.
-    pub(super) fn label(&self, region: Region) -> Label<&[u8]> {
-        match (region as usize).checked_sub(1) {
-            None => Label::Unknown,
-            Some(at) => Label::Text(self.ids[at].as_bytes()),
-        }
-    }
-}
 
 /// A card of a store's month, by where it comes from.
 ///
@@ -84,11 +22,11 @@ impl<'a> StoreRegions<'a> {
 pub struct OriginRow {
     store: u32,
     month: u32,
-    region: Region,
+    region: LabelNumber,
 }
 
 impl OriginRow {
-    pub(super) fn new(store: StoreOrdinal, month: Month, region: Region) -> Self {
+    pub(super) fn new(store: StoreOrdinal, month: Month, region: LabelNumber) -> Self {
         Self {
             store: store.bits(),
             month: month.0.unsigned_abs(),
@@ -104,7 +42,7 @@ impl OriginRow {
         Month(i32::try_from(self.month).unwrap_or(0))
     }
 
-    pub(super) fn region(self) -> Region {
+    pub(super) fn region(self) -> LabelNumber {
         self.region
     }
 
@@ -113,25 +51,18 @@ impl OriginRow {
     }
 }
 
-/// How often a card was in a region.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct OfRegion {
-    region: Region,
-    visits: usize,
-}
-
 /// Finds out where cards come from, and sends it to the partitions of stores.
 pub struct CardOrigins<'a> {
-    regions: &'a StoreRegions<'a>,
+    regions: &'a StoreLabels<'a>,
     last: Month,
-    visits: Vec<(Region, StoreOrdinal)>,
+    visits: Vec<(LabelNumber, StoreOrdinal)>,
     outbox: Outbox<OriginRow>,
 }
 
 impl<'a> CardOrigins<'a> {
     /// Sends to `outbox` what there is of months up to `last`.
     #[must_use]
-    pub fn new(regions: &'a StoreRegions<'a>, last: Month, outbox: Outbox<OriginRow>) -> Self {
+    pub fn new(regions: &'a StoreLabels<'a>, last: Month, outbox: Outbox<OriginRow>) -> Self {
         Self {
             regions,
             last,
@@ -174,11 +105,11 @@ impl<'a> CardOrigins<'a> {
             .visits
             .partition_point(|(region, _)| *region == UNKNOWN);
         let known = self.visits.len() - unknown;
-        let most = most_visited(&self.visits[unknown..]);
+        let most = most_visited(&self.visits);
         for of_store in self.visits.chunk_by(|a, b| a == b) {
             let (region, store) = of_store[0];
-            let own = OfRegion {
-                region,
+            let own = OfLabel {
+                label: region,
                 visits: of_store.len(),
             };
             let row = OriginRow::new(store, month, origin(own, most, known));
@@ -196,53 +127,35 @@ impl<'a> CardOrigins<'a> {
     }
 }
 
-/// Returns the two regions of most visits, which are in the order of regions; of as many, the first.
-fn most_visited(visits: &[(Region, StoreOrdinal)]) -> [OfRegion; 2] {
-    let [mut first, mut second] = [OfRegion::default(); 2];
-    for of_region in visits.chunk_by(|a, b| a.0 == b.0) {
-        let found = OfRegion {
-            region: of_region[0].0,
-            visits: of_region.len(),
-        };
-        if found.visits > first.visits {
-            (first, second) = (found, first);
-        } else if found.visits > second.visits {
-            second = found;
-        }
-    }
-    [first, second]
-}
-
 /// Returns the region of most visits elsewhere, of a card that was so often in a store of its own region, and
 /// `known` times in stores of any.
-fn origin(own: OfRegion, [first, second]: [OfRegion; 2], known: usize) -> Region {
-    let here = match own.region {
+fn origin(own: OfLabel, most: [OfLabel; 2], known: usize) -> LabelNumber {
+    let here = match own.label {
         UNKNOWN => 0,
         _ => own.visits,
     };
-    if known - here < VISITS_MIN {
-        return UNKNOWN;
-    }
-    if first.region != own.region {
-        return first.region;
-    }
-    match (first.visits - here).cmp(&second.visits) {
-        Ordering::Greater => first.region,
-        Ordering::Equal => first.region.min(second.region),
-        Ordering::Less => second.region,
+    match known - here < VISITS_MIN {
+        true => UNKNOWN,
+        false => most_elsewhere(own, most),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{cmp::Reverse, collections::BTreeMap};
+    use std::{
+        cmp::Reverse,
+        collections::{BTreeMap, BTreeSet},
+    };
 
     use proptest::prelude::*;
 
     use super::*;
     use crate::{
         exchange::{Exchanged, Scratch, Visitor},
-        kernel::row::{CardDay, CardRow},
+        kernel::{
+            places::Places,
+            row::{CardDay, CardRow},
+        },
     };
 
     struct Rows(Vec<OriginRow>);
@@ -315,7 +228,7 @@ mod tests {
             visits in prop::collection::btree_map((0_i32..75, 0_usize..7), any::<bool>(), 0..60),
         ) {
             let places = places();
-            let regions = StoreRegions::of(&places);
+            let regions = StoreLabels::regions(&places);
             let outbox = Outbox::new(1, 1 << 20, &Scratch::new(&std::env::temp_dir()));
             let february = Day(40).month();
             let mut origins = CardOrigins::new(&regions, february, outbox);
@@ -332,18 +245,5 @@ mod tests {
             let sales = visits.iter().filter(|(_, is_sale)| **is_sale).map(|(visit, _)| *visit);
             prop_assert_eq!(found.0, expected(&sales.collect(), february));
         }
-    }
-
-    #[test]
-    fn regions_are_numbered_in_the_order_of_their_ids() {
-        let places = places();
-        let regions = StoreRegions::of(&places);
-        assert!(!regions.is_empty());
-        let labels = [0, 1, 2, 3].map(|number| regions.label(number));
-        let text = |id: &'static str| Label::Text(id.as_bytes());
-        assert_eq!(labels, [Label::Unknown, text("a"), text("b"), text("c")]);
-        assert_eq!([0, 1, 2].map(|it| regions.of_store(store(it))), [2, 0, 1]);
-        let nowhere = Places::of([(store(0), None, Some("food"))]).unwrap();
-        assert!(StoreRegions::of(&nowhere).is_empty());
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use nightshard_format::{
     calendar::{Day, Month},
     generation::Generation,
-    record::{Label, ORIGINS, OriginsRecord, parse_origin_stores},
+    record::{Label, ORIGINS, OriginsRecord, parse_month_stores},
     shard::Span,
 };
 
@@ -79,7 +79,7 @@ fn merged(cells: &Cells, k: u64) -> Cells {
 fn cells_of(record: &OriginsRecord<'_>) -> Cells {
     let cells = record.cells.iter().map(|cell| {
         let text = |id: &[u8]| String::from_utf8(id.to_vec()).unwrap();
-        let label = match cell.region {
+        let label = match cell.label {
             Label::Merged => Label::Merged,
             Label::Unknown => Label::Unknown,
             Label::Text(id) => Label::Text(text(id)),
@@ -117,7 +117,7 @@ fn check(
         let value = generation
             .get(ORIGINS, Span::Current, key.as_bytes())
             .unwrap();
-        let said = parse_origin_stores(value.unwrap().in_place().unwrap()).unwrap();
+        let said = parse_month_stores(value.unwrap().in_place().unwrap()).unwrap();
         assert_eq!(said, stores, "{month}");
     }
     count_merged

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nightshard_format::{
     calendar::Month,
-    record::{Label, ORIGINS, OriginCell, STORES, Summary, encode_origin_stores, encode_origins},
+    record::{Label, LabelledCards, ORIGINS, STORES, Summary, encode_month_stores, encode_origins},
     shard::Span,
 };
 
@@ -15,7 +15,7 @@ use crate::support::{Bench, Tables};
 fn add_origins(
     tables: &mut Tables,
     month: (i32, u32),
-    region: Label<&[u8]>,
+    label: Label<&[u8]>,
     more_cards: u64,
     more_stores: u64,
 ) {
@@ -26,7 +26,7 @@ fn add_origins(
         let totals = summary.months.iter().find(|totals| totals.month == month);
         let cards = totals.map_or(1, |totals| totals.cards) + more_cards;
         let mut value = Vec::new();
-        encode_origins(&[OriginCell { region, cards }], &mut value);
+        encode_origins(&[LabelledCards { label, cards }], &mut value);
         value
     };
     let table = stores
@@ -34,7 +34,7 @@ fn add_origins(
         .map(|(key, value)| (key.clone(), record(value)));
     let table: BTreeMap<_, _> = table.collect();
     let mut value = Vec::new();
-    encode_origin_stores(table.len() as u64 + more_stores, &mut value);
+    encode_month_stores(table.len() as u64 + more_stores, &mut value);
     tables.insert((ORIGINS, Span::Month(month)), table);
     let key = month.to_string().into_bytes();
     tables.insert((ORIGINS, Span::Current), BTreeMap::from([(key, value)]));

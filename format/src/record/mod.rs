@@ -4,6 +4,7 @@
 //! specifies both.
 
 mod atoms;
+mod before_after;
 mod benchmark;
 mod buyers;
 mod changes;
@@ -13,6 +14,7 @@ mod day_lists;
 mod demographics;
 mod growth;
 mod hours;
+mod labelled_cards;
 mod leaves;
 mod loyalty;
 mod loyalty_record;
@@ -21,6 +23,7 @@ mod month;
 mod month_builder;
 mod month_check;
 mod month_roll_up;
+mod month_stores;
 mod origins;
 mod posting;
 mod quintiles;
@@ -31,6 +34,7 @@ mod summary;
 mod visits;
 
 pub use atoms::{AtomCards, AtomGroup, AtomMonth, AtomSummary, AtomTotals};
+pub use before_after::{BESIDE_LISTS, BesideRecord};
 pub use benchmark::{
     Benchmark, BenchmarkRecord, Standing, benchmark_month, benchmark_months, benchmark_periods,
     encode_benchmarks,
@@ -45,6 +49,7 @@ pub use demographics::{
 };
 pub use growth::{GROWTH_PARTS, Growth, WeekdaySums};
 pub use hours::{HALF_HOURS, HalfHour};
+pub use labelled_cards::LabelledCards;
 pub use leaves::{LeafAtom, LeafRecord, leaf_key, split_leaf_key};
 pub use loyalty_record::{
     LoyaltyRecord, VisitsOf, encode_loyalty, loyalty_periods, loyalty_span, loyalty_spans,
@@ -52,9 +57,8 @@ pub use loyalty_record::{
 pub use mixes::{DIMENSIONS, Dimension, EncodedMixes, MixRow, MixValue};
 pub use month::{DayPart, MonthRecord};
 pub use month_builder::{DAY_AMOUNTS_MAX, DayCards, MonthBuilder};
-pub use origins::{
-    OriginCell, OriginsRecord, encode_origin_stores, encode_origins, parse_origin_stores,
-};
+pub use month_stores::{encode_month_stores, parse_month_stores};
+pub use origins::{OriginsRecord, encode_origins};
 pub use posting::{EntityKind, Posting, Postings, encode_postings};
 pub use quintiles::{Quintiles, RecencyFrequency, SCORES, Score};
 pub use ranking::{
@@ -109,9 +113,12 @@ pub const DEMOGRAPHICS: &str = "demographics";
 /// Dataset of where cards come from: an [`OriginsRecord`] of a store in each month of which it may be told, and how
 /// many stores have one in `current` by month.
 pub const ORIGINS: &str = "origins";
+/// Dataset of where cards buy before and after: a [`BesideRecord`] of a store in each month of which it may be told,
+/// and how many stores have one in `current` by month.
+pub const BEFORE_AFTER: &str = "before_after";
 
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 17] = [
+pub const RESERVED_DATASETS: [&str; 18] = [
     STORES,
     MARKETS,
     SEARCH,
@@ -124,6 +131,7 @@ pub const RESERVED_DATASETS: [&str; 17] = [
     BENCHMARKS,
     DEMOGRAPHICS,
     ORIGINS,
+    BEFORE_AFTER,
     REGIONS,
     CATEGORIES,
     REGION_CATEGORIES,

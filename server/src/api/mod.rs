@@ -5,6 +5,7 @@
 
 mod asked_period;
 pub(crate) mod batch;
+mod before_after;
 mod benchmark;
 mod comparison;
 mod consumption_pattern;
@@ -135,6 +136,9 @@ impl<'a> Lookup<'a> {
                 Query::Demographics(demographics::Query::take(&mut parameters, self)?)
             }
             Part::Origins => Query::Origins(origins::Query::take(&mut parameters, self)?),
+            Part::BeforeAfter => {
+                Query::BeforeAfter(before_after::Query::take(&mut parameters, self)?)
+            }
             Part::SalesByDay => {
                 Query::SalesByDay(sales_by_day::Query::take(&mut parameters, self)?)
             }
@@ -164,6 +168,7 @@ impl<'a> Lookup<'a> {
             Query::PaymentMix(query) => query.write(self, &series)?,
             Query::Demographics(query) => query.write(self, &series)?,
             Query::Origins(query) => query.write(self, &series)?,
+            Query::BeforeAfter(query) => query.write(self, &series)?,
             Query::SalesByDay(query) => query.write(self, &series)?,
         }
         Ok(())
@@ -235,5 +240,6 @@ enum Query<'g> {
     PaymentMix(payment_mix::Query),
     Demographics(demographics::Query),
     Origins(origins::Query),
+    BeforeAfter(before_after::Query),
     SalesByDay(sales_by_day::Query<'g>),
 }

@@ -52,7 +52,7 @@ impl Query {
         for (region, cell) in &found.cells {
             check_length(json)?;
             json.begin_object();
-            write_region(json, *region);
+            write_label(json, "region", *region);
             json.key("cards").optional_integer(cell.cards);
             json.key("card_months").integer(cell.card_months);
             json.key("share").float(found.share_of(*cell));
@@ -65,16 +65,16 @@ impl Query {
     }
 }
 
-/// Writes the region of a cell, and whether it is null because it may be any.
-fn write_region(json: &mut Json, region: Label<&[u8]>) {
-    json.key("region");
-    match region {
+/// Writes the member `name` of a row, a region or a category, and whether it is null because it may be any.
+pub(super) fn write_label(json: &mut Json, name: &str, label: Label<&[u8]>) {
+    json.key(name);
+    match label {
         Label::Text(id) => json.bytes(id),
         Label::Unknown => json.null(),
         Label::Merged => {
             json.null();
             json.key("merged").begin_array();
-            json.string("region");
+            json.string(name);
             json.end_array();
         }
     }

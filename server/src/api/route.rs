@@ -84,13 +84,15 @@ pub(crate) enum Part {
     Demographics,
     /// Where cards come from, of stores.
     Origins,
+    /// Where cards buy before and after, of stores.
+    BeforeAfter,
     /// Sales beside a side series.
     SalesByDay,
 }
 
 impl Part {
     /// All parts.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Profile,
         Self::Statistics,
         Self::Histogram,
@@ -102,6 +104,7 @@ impl Part {
         Self::PaymentMix,
         Self::Demographics,
         Self::Origins,
+        Self::BeforeAfter,
         Self::SalesByDay,
     ];
 
@@ -119,6 +122,7 @@ impl Part {
             Self::PaymentMix => Some("payment_mix"),
             Self::Demographics => Some("demographics"),
             Self::Origins => Some("origins"),
+            Self::BeforeAfter => Some("before_after"),
             Self::SalesByDay => Some("sales_by_day"),
         }
     }
@@ -127,9 +131,11 @@ impl Part {
     pub(crate) fn is_of(self, dataset: &str) -> bool {
         match self {
             Self::Loyalty => dataset != MARKETS,
-            Self::Benchmark | Self::PaymentMix | Self::Demographics | Self::Origins => {
-                dataset == STORES
-            }
+            Self::Benchmark
+            | Self::PaymentMix
+            | Self::Demographics
+            | Self::Origins
+            | Self::BeforeAfter => dataset == STORES,
             _ => true,
         }
     }

@@ -1,6 +1,7 @@
 //! Every resource and every error, against figures worked out by hand.
 
 mod batch;
+pub(crate) mod before_after;
 mod benchmark;
 mod catalog;
 mod comparison;

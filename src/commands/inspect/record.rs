@@ -5,9 +5,9 @@ use std::fmt::Write;
 use nightshard_format::{
     calendar::Month,
     record::{
-        ATOMS, BENCHMARKS, CATALOG, CUSTOMERS, DEMOGRAPHICS, LEAVES, LOYALTY, MonthRecord, ORIGINS,
-        Postings, RANKINGS, Ranking, SEARCH, SERIES, SERIES_OF_DAYS, SideSeries, StoreProfile,
-        Summary, parse_origin_stores,
+        ATOMS, BEFORE_AFTER, BENCHMARKS, CATALOG, CUSTOMERS, DEMOGRAPHICS, LEAVES, LOYALTY,
+        MonthRecord, ORIGINS, Postings, RANKINGS, Ranking, SEARCH, SERIES, SERIES_OF_DAYS,
+        SideSeries, StoreProfile, Summary, parse_month_stores,
     },
     shard::{Identity, Span},
     statistics::Statistics,
@@ -20,11 +20,11 @@ use super::{
     benchmark::{BenchmarkFacts, benchmarks},
     customer::CustomerFacts,
     demographics::{CellFacts, MarketFacts, cells, cells_text},
+    elsewhere::{BesideFacts, LabelFacts, labels_text, origins},
     leaves::LeafFacts,
     loyalty::{VisitsFacts, loyalty},
     mixes::{MixFacts, mixes, mixes_text},
     month::MoreOfMonth,
-    origins::{OriginFacts, origins, origins_text},
     shard::labelled,
 };
 use crate::output::{Column, Table};
@@ -56,7 +56,8 @@ enum ValueFacts {
     Customer(CustomerFacts),
     Demographics(Vec<CellFacts>),
     MarketDemographics(MarketFacts),
-    Origins(Vec<OriginFacts>),
+    Origins(Vec<LabelFacts>),
+    BeforeAfter(Box<BesideFacts>),
     /// How many stores have a record of a month.
     Stores(u64),
     /// Bytes in hexadecimal, of a dataset unknown to this release.
@@ -134,7 +135,12 @@ impl RecordFacts {
                 ValueFacts::MarketDemographics(MarketFacts::of(value)?)
             }
             (DEMOGRAPHICS, Span::Month(_)) => ValueFacts::Demographics(cells(value)?),
-            (ORIGINS, Span::Current) => ValueFacts::Stores(parse_origin_stores(value)?),
+            (ORIGINS | BEFORE_AFTER, Span::Current) => {
+                ValueFacts::Stores(parse_month_stores(value)?)
+            }
+            (BEFORE_AFTER, Span::Month(_)) => {
+                ValueFacts::BeforeAfter(Box::new(BesideFacts::of(value)?))
+            }
             (ORIGINS, Span::Month(_)) => ValueFacts::Origins(origins(value)?),
             (LOYALTY, span) => ValueFacts::Loyalty(loyalty(span, value)?),
             (ATOMS, Span::Current) => {
@@ -262,7 +268,8 @@ impl Shown for RecordFacts {
             ValueFacts::Customer(customer) => customer.write(&mut text),
             ValueFacts::Demographics(cells) => text += &cells_text(cells),
             ValueFacts::MarketDemographics(market) => market.write(&mut text),
-            ValueFacts::Origins(cells) => text += &origins_text(cells),
+            ValueFacts::Origins(cells) => text += &labels_text("region", cells),
+            ValueFacts::BeforeAfter(beside) => beside.write(&mut text),
             ValueFacts::Stores(stores) => {
                 let _infallible = writeln!(text, "\n{stores} stores have a record");
             }

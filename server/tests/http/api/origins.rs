@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use nightshard_format::{
-    record::{Label, ORIGINS, OriginCell, encode_origin_stores, encode_origins},
+    record::{Label, LabelledCards, ORIGINS, encode_month_stores, encode_origins},
     shard::Span,
 };
 use serde_json::json;
@@ -19,7 +19,7 @@ const YORK: Label<&[u8]> = Label::Text(b"york");
 
 /// Records of two months of the store `a`, and of how many stores have one.
 pub(crate) fn records() -> Vec<(&'static [u8], Span, Vec<u8>)> {
-    let cell = |region, cards| OriginCell { region, cards };
+    let cell = |label, cards| LabelledCards { label, cards };
     let january = [
         cell(Label::Merged, 12),
         cell(Label::Unknown, 30),
@@ -33,7 +33,7 @@ pub(crate) fn records() -> Vec<(&'static [u8], Span, Vec<u8>)> {
         let span = Span::Month(month.parse().unwrap());
         records.push((&b"a"[..], span, value));
         let mut value = Vec::new();
-        encode_origin_stores(1, &mut value);
+        encode_month_stores(1, &mut value);
         records.push((month.as_bytes(), Span::Current, value));
     }
     records

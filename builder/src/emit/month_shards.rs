@@ -1,22 +1,19 @@
-//! The shards of where cards come from.
+//! The shards of datasets that have months alone, and in `current` how many stores have a record in each.
 
 use std::collections::BTreeMap;
 
-use nightshard_format::{
-    calendar::Month,
-    record::{ORIGINS, encode_origin_stores},
-    shard::Span,
-};
+use nightshard_format::{calendar::Month, record::encode_month_stores, shard::Span};
 
 use super::{
     catalog::StoreFacts,
     shard_set::{CurrentRecord, ShardSet, Staged, Staging},
 };
-use crate::{Result, kernel::origin_cells::StoreOrigins};
+use crate::{Result, kernel::merged_labels::RecordsOfStores};
 
-/// Takes the origins of stores, partition after partition, to shards.
-pub struct OriginShards<'a> {
+/// Takes the records of stores' months, partition after partition, to shards.
+pub struct MonthShards<'a> {
     staging: &'a Staging,
+    dataset: &'static str,
     stores: &'a [StoreFacts],
     set: Option<ShardSet>,
     staged: Vec<Staged>,
@@ -24,12 +21,13 @@ pub struct OriginShards<'a> {
     months: BTreeMap<Month, u64>,
 }
 
-impl<'a> OriginShards<'a> {
+impl<'a> MonthShards<'a> {
     /// Starts writing into `staging`; `stores` are all, in their order.
     #[must_use]
-    pub fn new(staging: &'a Staging, stores: &'a [StoreFacts]) -> Self {
+    pub fn new(staging: &'a Staging, dataset: &'static str, stores: &'a [StoreFacts]) -> Self {
         Self {
             staging,
+            dataset,
             stores,
             set: None,
             staged: Vec::new(),
@@ -41,8 +39,8 @@ impl<'a> OriginShards<'a> {
     ///
     /// # Errors
     /// [`crate::Error::File`] if the staging folder takes no more.
-    pub fn add(&mut self, partition: u16, origins: &StoreOrigins) -> Result<()> {
-        let StoreOrigins { records, stores } = origins;
+    pub fn add(&mut self, partition: u16, partition_records: &RecordsOfStores) -> Result<()> {
+        let RecordsOfStores { records, stores } = partition_records;
         if records.spans.is_empty() {
             return Ok(());
         }
@@ -50,7 +48,7 @@ impl<'a> OriginShards<'a> {
         if self.set.as_ref().is_some_and(|set| set.run() != run) {
             self.finish_run()?;
         }
-        let new = || ShardSet::new(self.staging, ORIGINS, run);
+        let new = || ShardSet::new(self.staging, self.dataset, run);
         let set = self.set.get_or_insert_with(new);
         let (mut written, mut start) = (0, 0);
         for (store, end_records) in stores {
@@ -83,14 +81,14 @@ impl<'a> OriginShards<'a> {
         self.finish_run()?;
         let records = self.months.into_iter().map(|(month, stores)| {
             let mut value = Vec::new();
-            encode_origin_stores(stores, &mut value);
+            encode_month_stores(stores, &mut value);
             CurrentRecord {
                 key: month.to_string().into_bytes(),
                 value,
                 terms: Vec::new(),
             }
         });
-        let known = self.staging.write_current(ORIGINS, records)?;
+        let known = self.staging.write_current(self.dataset, records)?;
         self.staged.extend(known);
         Ok(self.staged)
     }

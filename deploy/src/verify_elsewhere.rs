@@ -1,4 +1,4 @@
-//! Records of where cards come from checked against the stores' months, and against how many cards hide each other.
+//! Records of what cards do elsewhere checked against the stores' months, and against how many cards hide each other.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +7,33 @@ use nightshard_format::{
     calendar::Month,
     generation::Generation,
     privacy::Privacy,
-    record::{Label, ORIGINS, OriginsRecord, STORES, parse_origin_stores},
+    record::{
+        BEFORE_AFTER, BesideRecord, Label, LabelledCards, ORIGINS, OriginsRecord, STORES,
+        parse_month_stores,
+    },
     shard::{Mapped, Record, Shard, Span},
 };
 use rayon::prelude::*;
 
-/// Checks that every store's month has no more cards that come from somewhere than cards, that each cell has enough
-/// of these, and that as many stores have a record as there are said to be, in each month.
+/// Checks that no list of a store's month has more cards than the month, that each cell has enough of these, and that
+/// as many stores have a record as there are said to be, in each month.
 ///
 /// # Errors
 /// [`Error::Corrupt`] naming the store or month of what does not agree.
-pub(crate) fn check_origins(generation: &Generation<Mapped>) -> Result<()> {
+pub(crate) fn check_elsewhere(generation: &Generation<Mapped>) -> Result<()> {
+    [ORIGINS, BEFORE_AFTER]
+        .into_iter()
+        .try_for_each(|dataset| check_dataset(generation, dataset))
+}
+
+fn check_dataset(generation: &Generation<Mapped>, dataset: &'static str) -> Result<()> {
     let privacy = Privacy::of(generation.manifest())?;
     let shards: Vec<&Shard<Mapped>> = generation.shards().collect();
     let of_stores: Vec<Result<Option<(Month, u64)>>> = shards
         .par_iter()
         .map(
-            |shard| match (shard.identity().dataset.as_str(), shard.identity().span) {
-                (ORIGINS, Span::Month(month)) => {
+            |shard| match (shard.identity().dataset == dataset, shard.identity().span) {
+                (true, Span::Month(month)) => {
                     check_shard(generation, privacy, month, shard)?;
                     Ok(Some((month, shard.len())))
                 }
@@ -39,16 +48,17 @@ pub(crate) fn check_origins(generation: &Generation<Mapped>) -> Result<()> {
         }
     }
     let mut known = BTreeMap::<Month, u64>::new();
-    for shard in generation.table(ORIGINS, Span::Current).shards() {
+    for shard in generation.table(dataset, Span::Current).shards() {
         for record in shard.iter() {
             let Record { key, value } = record?;
             let month = String::from_utf8_lossy(key).parse()?;
-            known.insert(month, parse_origin_stores(value.in_place()?)?);
+            known.insert(month, parse_month_stores(value.in_place()?)?);
         }
     }
     match stores == known {
         true => Ok(()),
         false => Err(damaged(
+            dataset,
             "the stores of a month are not those that it is said to have".into(),
         )),
     }
@@ -60,15 +70,27 @@ fn check_shard(
     month: Month,
     shard: &Shard<Mapped>,
 ) -> Result<()> {
+    let dataset = match shard.identity().dataset.as_str() {
+        ORIGINS => ORIGINS,
+        _ => BEFORE_AFTER,
+    };
     for record in shard.iter() {
         let Record { key, value } = record?;
-        let record = OriginsRecord::parse(value.in_place()?)?;
-        if let Some(problem) = contradiction(generation, privacy, (month, key), &record)? {
+        let lists = lists(dataset, value.in_place()?)?;
+        if let Some(problem) = contradiction(generation, privacy, (month, key), &lists)? {
             let key = String::from_utf8_lossy(key);
-            return Err(damaged(format!("{key:?} in {month}: {problem}")));
+            return Err(damaged(dataset, format!("{key:?} in {month}: {problem}")));
         }
     }
     Ok(())
+}
+
+/// Returns the lists of a record.
+fn lists<'a>(dataset: &str, value: &'a [u8]) -> Result<Vec<Vec<LabelledCards<'a>>>> {
+    Ok(match dataset {
+        ORIGINS => vec![OriginsRecord::parse(value)?.cells],
+        _ => BesideRecord::parse(value)?.lists.into(),
+    })
 }
 
 /// Returns what contradicts the store's month in its cells, if anything does.
@@ -76,32 +98,32 @@ fn contradiction(
     generation: &Generation<Mapped>,
     privacy: Privacy,
     (month, key): (Month, &[u8]),
-    record: &OriginsRecord<'_>,
+    lists: &[Vec<LabelledCards<'_>>],
 ) -> Result<Option<&'static str>> {
-    let cells = &record.cells;
+    let mut cells = lists.iter().flatten();
     if privacy.is_protecting() {
-        if cells.iter().any(|cell| cell.cards < privacy.k()) {
+        if cells.any(|cell| cell.cards < privacy.k()) {
             return Ok(Some("a cell has too few cards to be told"));
         }
-    } else if cells.iter().any(|cell| cell.region == Label::Merged) {
+    } else if cells.any(|cell| cell.label == Label::Merged) {
         return Ok(Some("a cell is merged, and nothing is to be hidden"));
     }
+    let cards = |list: &Vec<LabelledCards<'_>>| {
+        let cells = list.iter();
+        cells.fold(0_u64, |all, cell| all.saturating_add(cell.cards))
+    };
+    let most = lists.iter().map(cards).max().unwrap_or(0);
     let summary = generation.summary(STORES, key)?;
     let months = summary.map(|summary| summary.months).unwrap_or_default();
     let of_month = months.into_iter().find(|totals| totals.month == month);
     Ok(match of_month {
         None => Some("the store has no row in it"),
-        // Cards that have refunds alone come from nowhere.
-        Some(totals) if record.cards() > totals.cards => {
-            Some("its cells have more cards than the store")
-        }
+        // Cards that have refunds alone are in none.
+        Some(totals) if most > totals.cards => Some("its cells have more cards than the store"),
         Some(_) => None,
     })
 }
 
-fn damaged(problem: String) -> Error {
-    Error::Corrupt {
-        structure: "origins",
-        problem,
-    }
+fn damaged(structure: &'static str, problem: String) -> Error {
+    Error::Corrupt { structure, problem }
 }
