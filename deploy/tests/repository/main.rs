@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod atoms;
+mod cards_elsewhere;
 mod damage;
 mod demographics;
 mod difference;
@@ -11,7 +12,6 @@ mod gate;
 mod going_back;
 mod lease;
 mod loyalty;
-mod origins;
 mod overlap;
 mod publication;
 mod reading;

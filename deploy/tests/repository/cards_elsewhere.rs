@@ -1,19 +1,23 @@
-//! Records of where cards come from that are not those of the months.
+//! Records of what cards do elsewhere that are not those of the months.
 
 use std::collections::BTreeMap;
 
 use nightshard_format::{
     calendar::Month,
-    record::{Label, LabelledCards, ORIGINS, STORES, Summary, encode_month_stores, encode_origins},
+    record::{
+        BEFORE_AFTER, BesideRecord, Label, LabelledCards, ORIGINS, STORES, Summary,
+        encode_month_stores, encode_origins,
+    },
     shard::Span,
 };
 
 use crate::support::{Bench, Tables};
 
-/// Gives every store a record of one cell in `month`, of so many more cards than it has, and says of how many more
-/// stores there are records.
-fn add_origins(
+/// Gives every store a record of a dataset with one cell in `month`, of so many more cards than it has, and says of how
+/// many more stores there are records.
+fn add_records(
     tables: &mut Tables,
+    dataset: &'static str,
     month: (i32, u32),
     label: Label<&[u8]>,
     more_cards: u64,
@@ -25,8 +29,15 @@ fn add_origins(
         let summary = Summary::parse(value).unwrap();
         let totals = summary.months.iter().find(|totals| totals.month == month);
         let cards = totals.map_or(1, |totals| totals.cards) + more_cards;
+        let cells = vec![LabelledCards { label, cards }];
         let mut value = Vec::new();
-        encode_origins(&[LabelledCards { label, cards }], &mut value);
+        match dataset {
+            ORIGINS => encode_origins(&cells, &mut value),
+            _ => {
+                let lists = [vec![], vec![], cells, vec![]];
+                BesideRecord { lists }.encode(&mut value);
+            }
+        }
         value
     };
     let table = stores
@@ -35,42 +46,48 @@ fn add_origins(
     let table: BTreeMap<_, _> = table.collect();
     let mut value = Vec::new();
     encode_month_stores(table.len() as u64 + more_stores, &mut value);
-    tables.insert((ORIGINS, Span::Month(month)), table);
+    tables.insert((dataset, Span::Month(month)), table);
     let key = month.to_string().into_bytes();
-    tables.insert((ORIGINS, Span::Current), BTreeMap::from([(key, value)]));
+    tables.insert((dataset, Span::Current), BTreeMap::from([(key, value)]));
 }
 
 /// A forgery of records, and what is to be found of it, if anything.
-type Forgery = (fn(&mut Tables), Option<&'static str>);
+type Forgery = (fn(&mut Tables, &'static str), Option<&'static str>);
 
 const JANUARY: (i32, u32) = (2018, 1);
 const LEEDS: Label<&[u8]> = Label::Text(b"leeds");
 
 #[tokio::test(flavor = "multi_thread")]
-async fn origins_that_are_not_those_of_the_months_are_found() {
+async fn what_cards_did_not_do_in_a_month_is_found() {
     let forgeries: [Forgery; 5] = [
-        (|tables| add_origins(tables, JANUARY, LEEDS, 0, 0), None),
         (
-            |tables| add_origins(tables, JANUARY, LEEDS, 1, 0),
+            |tables, dataset| add_records(tables, dataset, JANUARY, LEEDS, 0, 0),
+            None,
+        ),
+        (
+            |tables, dataset| add_records(tables, dataset, JANUARY, LEEDS, 1, 0),
             Some("its cells have more cards than the store"),
         ),
         (
-            |tables| add_origins(tables, JANUARY, Label::Merged, 0, 0),
+            |tables, dataset| add_records(tables, dataset, JANUARY, Label::Merged, 0, 0),
             Some("a cell is merged, and nothing is to be hidden"),
         ),
         (
-            |tables| add_origins(tables, (2019, 7), LEEDS, 0, 0),
+            |tables, dataset| add_records(tables, dataset, (2019, 7), LEEDS, 0, 0),
             Some("the store has no row in it"),
         ),
         (
-            |tables| add_origins(tables, JANUARY, LEEDS, 0, 1),
+            |tables, dataset| add_records(tables, dataset, JANUARY, LEEDS, 0, 1),
             Some("the stores of a month are not those that it is said to have"),
         ),
     ];
-    for (forge, problem) in forgeries {
+    let forgeries = [ORIGINS, BEFORE_AFTER]
+        .into_iter()
+        .flat_map(|dataset| forgeries.map(|(forge, problem)| (dataset, forge, problem)));
+    for (dataset, forge, problem) in forgeries {
         let bench = Bench::new();
         let repository = bench.repository();
-        let staged = bench.stage_forged(forge);
+        let staged = bench.stage_forged(|tables| forge(tables, dataset));
         repository.publish(&staged).await.unwrap();
         let id = &staged.manifest.id;
         let verification = repository.verify(id, |_progress| {}).await.unwrap();
