@@ -30,10 +30,11 @@ use nightshard_format::{
     staleness::STALE_AFTER_DAYS_DEFAULT,
 };
 
-const STAGES: [Stage; 5] = [
+const STAGES: [Stage; 6] = [
     Stage::Read,
     Stage::Stores,
     Stage::Cards,
+    Stage::Elsewhere,
     Stage::Places,
     Stage::Finish,
 ];

@@ -62,9 +62,12 @@ impl Progress for Shown {
     fn begin(&self, stage: Stage, total: u64) {
         let count = match stage {
             Stage::Read => "{bytes} of {total_bytes}, {bytes_per_sec}",
-            Stage::Stores | Stage::Cards | Stage::Places | Stage::Customers | Stage::Finish => {
-                "{pos} of {len}"
-            }
+            Stage::Stores
+            | Stage::Cards
+            | Stage::Places
+            | Stage::Elsewhere
+            | Stage::Customers
+            | Stage::Finish => "{pos} of {len}",
         };
         self.start(stage.as_str(), total, count);
     }

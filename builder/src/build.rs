@@ -214,6 +214,8 @@ pub enum Stage {
     Cards,
     /// Adding up the regions and categories, in parts.
     Places,
+    /// Finding out what cards do elsewhere, in partitions.
+    Elsewhere,
     /// Adding up the customers, in partitions.
     Customers,
     /// Writing what is left.
@@ -229,6 +231,7 @@ impl Stage {
             Self::Stores => "stores",
             Self::Cards => "cards",
             Self::Places => "places",
+            Self::Elsewhere => "elsewhere",
             Self::Customers => "customers",
             Self::Finish => "finish",
         }

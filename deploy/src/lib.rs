@@ -70,6 +70,7 @@ mod transfer;
 mod verify;
 mod verify_atoms;
 mod verify_demographics;
+mod verify_elsewhere;
 mod verify_loyalty;
 mod verify_record;
 mod verify_summaries;

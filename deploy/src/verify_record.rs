@@ -4,10 +4,10 @@ use nightshard_format::{
     Error, Result,
     calendar::{Month, quarter_of},
     record::{
-        self, AtomMonth, AtomSummary, BenchmarkRecord, CustomerRecord, DemographicsRecord, Growth,
-        LeafRecord, LoyaltyRecord, MarketDemographics, MonthRecord, PlacePattern, Postings, RankBy,
-        Ranking, RegionRecord, SERIES_OF_DAYS, SideSeries, Summary, is_customer_key,
-        split_atoms_key, split_leaf_key,
+        self, AtomMonth, AtomSummary, BenchmarkRecord, BesideRecord, CustomerRecord,
+        DemographicsRecord, Growth, LeafRecord, LoyaltyRecord, MarketDemographics, MonthRecord,
+        OriginsRecord, PlacePattern, Postings, RankBy, Ranking, RegionRecord, SERIES_OF_DAYS,
+        SideSeries, Summary, is_customer_key, parse_month_stores, split_atoms_key, split_leaf_key,
     },
     shard::{Identity, Record, Span},
 };
@@ -48,8 +48,16 @@ pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()
             value.and_then(DemographicsRecord::parse).map(|_record| ())
         }
         (record::DEMOGRAPHICS, Span::Current) => value.and_then(|value| {
-            check_month_key(record.key)?;
+            check_month_key(dataset, record.key)?;
             MarketDemographics::parse(value).map(|_record| ())
+        }),
+        (record::ORIGINS, Span::Month(_)) => value.and_then(OriginsRecord::parse).map(|_record| ()),
+        (record::BEFORE_AFTER, Span::Month(_)) => {
+            value.and_then(BesideRecord::parse).map(|_record| ())
+        }
+        (record::ORIGINS | record::BEFORE_AFTER, Span::Current) => value.and_then(|value| {
+            check_month_key(dataset, record.key)?;
+            parse_month_stores(value).map(|_stores| ())
         }),
         (record::LOYALTY, span) => value
             .and_then(|value| LoyaltyRecord::parse(span, value))
@@ -160,11 +168,16 @@ fn check_customer(key: &[u8], value: &[u8]) -> Result<()> {
     CustomerRecord::parse(value).map(|_record| ())
 }
 
-fn check_month_key(key: &[u8]) -> Result<()> {
+fn check_month_key(dataset: &str, key: &[u8]) -> Result<()> {
     let month = String::from_utf8_lossy(key).parse::<Month>();
+    let structure = match dataset {
+        record::ORIGINS => "origins",
+        record::BEFORE_AFTER => "before and after",
+        _ => "demographics",
+    };
     month
         .map(|_month| ())
-        .map_err(|_| damaged("demographics", "its key is no month"))
+        .map_err(|_| damaged(structure, "its key is no month"))
 }
 
 fn check_atoms_key(key: &[u8]) -> Result<()> {
@@ -579,6 +592,40 @@ mod tests {
         let mut more = market;
         more[1] = 9;
         found(b"2018-03", &more, "more rows than there are");
+    }
+
+    #[test]
+    fn what_cards_cannot_do_elsewhere_is_found() {
+        let march = Span::Month(Month::new(2018, 3).unwrap());
+        // Two cards that are merged, and ten of a region.
+        let right = [2, 0, 1, 2, b'f', 9];
+        assert_found(record::ORIGINS, march, &right, "");
+        for (at, byte, problem) in [
+            (0, 1, "left over"),
+            (0, 3, "ends early"),
+            (4, 255, "an id is not UTF-8"),
+        ] {
+            let mut value = right;
+            value[at] = byte;
+            assert_found(record::ORIGINS, march, &value, problem);
+        }
+        let out_of_order = [2, 2, b'f', 9, 1, 1];
+        assert_found(record::ORIGINS, march, &out_of_order, "do not ascend");
+        assert_found(record::ORIGINS, march, &[0], "it has no cell");
+        // One card before in a region, and none else.
+        let beside = [1, 2, b'f', 0, 0, 0, 0];
+        assert_found(record::BEFORE_AFTER, march, &beside, "");
+        assert_found(record::BEFORE_AFTER, march, &beside[..6], "ends early");
+        assert_found(record::BEFORE_AFTER, march, &[0; 4], "it has no cell");
+        assert_found(record::BEFORE_AFTER, march, &[0; 5], "left over");
+        for dataset in [record::ORIGINS, record::BEFORE_AFTER] {
+            let found = |key: &[u8], value: &[u8], problem| {
+                assert_record_found(dataset, Span::Current, (key, value), problem);
+            };
+            found(b"2018-03", &[4], "");
+            found(b"2018-03", &[4, 1], "left over");
+            found(b"a store", &[4], "its key is no month");
+        }
     }
 
     #[test]

@@ -5,10 +5,11 @@ use nightshard_format::{
     calendar::{Day, DayRange, Month},
     histogram::FineHistogram,
     record::{
-        AtomMonth, AtomSummary, BenchmarkRecord, CustomerRecord, DemographicsRecord, LeafRecord,
-        LoyaltyRecord, MarketDemographics, MonthRecord, PlacePattern, Postings, Ranking,
-        RegionRecord, SideSeries, Summary, benchmark_periods, encode_customer, encode_demographics,
-        loyalty_periods,
+        AtomMonth, AtomSummary, BenchmarkRecord, BesideRecord, CustomerRecord, DemographicsRecord,
+        LeafRecord, LoyaltyRecord, MarketDemographics, MonthRecord, OriginsRecord, PlacePattern,
+        Postings, Ranking, RegionRecord, SideSeries, Summary, benchmark_periods, encode_customer,
+        encode_demographics, encode_month_stores, encode_origins, loyalty_periods,
+        parse_month_stores,
     },
     shard::Span,
 };
@@ -19,7 +20,7 @@ use crate::targets::{Outcome, outcome};
 type Read = fn(&[u8]) -> Result<u64, Error>;
 
 /// How each kind is read; the first byte of an input says which.
-const KINDS: [Read; 16] = [
+const KINDS: [Read; 19] = [
     month_of_store,
     |value| Summary::parse(value).map(|summary| summary.statistics().count),
     ranking,
@@ -36,6 +37,9 @@ const KINDS: [Read; 16] = [
     demographics_of_market,
     region,
     pattern,
+    origins,
+    stores_of_month,
+    before_after,
 ];
 
 /// How many kinds there are.
@@ -193,4 +197,28 @@ fn demographics_of_market(value: &[u8]) -> Result<u64, Error> {
     market.encode(&mut again);
     assert_eq!(MarketDemographics::parse(&again)?, market);
     Ok(again.len() as u64)
+}
+
+fn origins(value: &[u8]) -> Result<u64, Error> {
+    let record = OriginsRecord::parse(value)?;
+    let mut again = Vec::new();
+    encode_origins(&record.cells, &mut again);
+    assert_eq!(OriginsRecord::parse(&again)?, record);
+    Ok(record.cards())
+}
+
+fn stores_of_month(value: &[u8]) -> Result<u64, Error> {
+    let stores = parse_month_stores(value)?;
+    let mut again = Vec::new();
+    encode_month_stores(stores, &mut again);
+    assert_eq!(parse_month_stores(&again)?, stores);
+    Ok(stores)
+}
+
+fn before_after(value: &[u8]) -> Result<u64, Error> {
+    let record = BesideRecord::parse(value)?;
+    let mut again = Vec::new();
+    record.encode(&mut again);
+    assert_eq!(BesideRecord::parse(&again)?, record);
+    Ok(record.cards().into_iter().max().unwrap_or(0))
 }

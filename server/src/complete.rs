@@ -12,11 +12,11 @@ use nightshard_format::{
     manifest::Transactions,
     privacy::Privacy,
     record::{
-        ATOMS, AtomSummary, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS, EntityKind, LOYALTY,
-        MARKET_ALL, MARKETS, MERCHANTS, MarketDemographics, PATTERNS, PROTECTED_DATASETS, Postings,
-        RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, Ranking, RegionRecord, SEARCH,
-        SERIES_OF_DAYS, STORES, Summary, TILES, atoms_key, benchmark_months, loyalty_spans,
-        place_ranking_key, ranking_key, region_category_key,
+        ATOMS, AtomSummary, BEFORE_AFTER, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS,
+        EntityKind, LOYALTY, MARKET_ALL, MARKETS, MERCHANTS, MarketDemographics, ORIGINS, PATTERNS,
+        PROTECTED_DATASETS, Postings, RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, Ranking,
+        RegionRecord, SEARCH, SERIES_OF_DAYS, STORES, Summary, TILES, atoms_key, benchmark_months,
+        loyalty_spans, parse_month_stores, place_ranking_key, ranking_key, region_category_key,
     },
     shard::{Mapped, Search, Span},
     text::{TermKind, term_key},
@@ -121,7 +121,11 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
             expect(&format!("benchmarks of {month}"), found, count)?;
         }
     }
-    check_demographics(generation)?;
+    check_months(generation, DEMOGRAPHICS, |value| {
+        Ok(MarketDemographics::parse(value)?.stores)
+    })?;
+    check_months(generation, ORIGINS, parse_month_stores)?;
+    check_months(generation, BEFORE_AFTER, parse_month_stores)?;
     expect(
         "stores that can be searched",
         searched(generation)?,
@@ -149,29 +153,33 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
     Ok(())
 }
 
-/// Checks that there is who paid at as many stores as is said, in each month.
+/// Checks that a dataset has, in each month, as many stores as its record of that month says in `current`.
 ///
-/// Where all of a month is missing nothing says so: whether rows say who paid is said nowhere else.
-fn check_demographics(generation: &Generation<Mapped>) -> Result<()> {
+/// Where all of a month is missing nothing says so: whether rows say who paid, or where stores are, is said nowhere
+/// else.
+fn check_months(
+    generation: &Generation<Mapped>,
+    dataset: &str,
+    stores: impl Fn(&[u8]) -> Result<u64>,
+) -> Result<()> {
     let mut said = BTreeMap::new();
-    for shard in generation.table(DEMOGRAPHICS, Span::Current).shards() {
+    for shard in generation.table(dataset, Span::Current).shards() {
         for record in shard.iter() {
             let record = record?;
-            let market = MarketDemographics::parse(record.value.in_place()?)?;
             let month: Month = String::from_utf8_lossy(record.key).parse()?;
-            said.insert(Span::Month(month), market.stores);
+            said.insert(Span::Month(month), stores(record.value.in_place()?)?);
         }
     }
-    let shards = generation.manifest().shards_of(DEMOGRAPHICS);
+    let shards = generation.manifest().shards_of(dataset);
     let spans: BTreeSet<Span> = shards
         .map(|entry| entry.span.parse())
         .collect::<Result<_>>()?;
     let months = spans.into_iter().filter(|span| *span != Span::Current);
-    let found = months.map(|span| (span, len(generation, DEMOGRAPHICS, span)));
+    let found = months.map(|span| (span, len(generation, dataset, span)));
     let found: BTreeMap<Span, u64> = found.collect();
     for span in found.keys().chain(said.keys()) {
         let [found, said] = [&found, &said].map(|it| it.get(span).copied().unwrap_or(0));
-        expect(&format!("demographics of {span}"), found, said)?;
+        expect(&format!("{dataset} of {span}"), found, said)?;
     }
     Ok(())
 }

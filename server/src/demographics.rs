@@ -6,12 +6,11 @@ use nightshard_format::{
     calendar::{DayRange, Month},
     privacy::Privacy,
     record::{DemographicsRecord, Label, Labels, MarketDemographics},
-    statistics::nearest_quotient,
 };
 
 use crate::{
     problem::Result,
-    rows::Rows,
+    rows::{Rows, share_told},
     series::{Series, Window},
     work::Work,
 };
@@ -129,14 +128,8 @@ impl<'a> Market<'a> {
             return None;
         }
         let (count, told) = self.cells.get(labels).copied().unwrap_or_default();
-        if !privacy.is_protecting() {
-            return nearest_quotient(count.into(), self.count);
-        }
-        let percent = (u128::from(count) * 200 + u128::from(self.count))
-            .checked_div(u128::from(self.count) * 2);
-        percent
-            .filter(|_| told == months)
-            .and_then(|percent| nearest_quotient(percent, 100))
+        let share = share_told(count, self.count, privacy);
+        share.filter(|_| !privacy.is_protecting() || told == months)
     }
 }
 

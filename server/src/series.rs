@@ -6,6 +6,7 @@
 
 mod benchmark;
 mod demographics;
+mod elsewhere;
 mod loyalty;
 
 use nightshard_format::{

@@ -4,6 +4,7 @@ mod atoms;
 mod benchmark;
 mod customer;
 mod demographics;
+mod elsewhere;
 mod generation;
 mod leaves;
 mod loyalty;

@@ -12,6 +12,8 @@ from itertools import groupby
 import pytest
 from conftest import BINARY, Subject, configured, generated
 from patterns import Slots
+from test_before_after import beside_of, check_hidden
+from test_origins import check_named_periods
 
 K = 10
 OTHERS = 5
@@ -346,6 +348,18 @@ def test_hours_and_weekdays_are_rounded_shares_of_the_atoms(subject):
             best = subject.ask(subject.path(place, "best_time"), period=period)
             check_best_time(subject, best, pattern, begin, end)
     assert told > 100 or len(subject.stores) < 100
+
+
+def test_origins_of_stores_are_merged_until_each_hides_its_cards(subject, dice):
+    assert check_named_periods(subject, K, dice)
+
+
+def test_what_is_before_and_after_hides_cards_and_merchants(subject, dice):
+    stores = subject.stores[:15] + dice.sample(subject.stores, k=5)
+    beside = beside_of(subject, stores)
+    months = sorted({key for cells in beside.values() for key in cells})
+    told = sum(check_hidden(subject, K, beside, *key) for key in months)
+    assert told or len(subject.stores) < 100
 
 
 # A small case: every transaction is marked, and found again in every answer.

@@ -66,7 +66,8 @@ pub fn write_catalog(
         ranked.sort_unstable_by(|(a, size), (b, other)| {
             size.descending(other).then_with(|| a.id.cmp(&b.id))
         });
-        let of_tiles = (by == RankBy::Transactions && places.has_tiles()).then(|| by_tile(&ranked));
+        let of_tiles = (by == RankBy::Transactions && places.iter().any(PlaceLists::has_tiles))
+            .then(|| by_tile(&ranked));
         let groups = group(by, &ranked, tree).into_iter();
         for (key, sized) in groups.chain(of_tiles.into_iter().flatten()) {
             rankings.push(sized_record(key, &sized)?);

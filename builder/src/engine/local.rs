@@ -5,6 +5,7 @@ mod benchmarks;
 mod cards;
 mod customers;
 mod demographics;
+mod elsewhere;
 mod freezing;
 mod merchants;
 mod told;
@@ -211,8 +212,16 @@ impl Engine<'_> {
         };
         let of_merchants = self.write_merchants(&reduced.card_days, &of_merchants)?;
         let hiding = Hiding::of(plan.privacy_k);
+        let plain = stores.places(None)?;
+        let elsewhere = self.write_elsewhere(&reduced.card_days, &stores.facts, &plain, as_of)?;
+        if elsewhere.is_some() {
+            lap(Stage::Elsewhere);
+        }
         // What is told of a region of which others are parts is added up from what is told of these.
-        let mut places = stores.places(hiding.is_none().then_some(&plan.regions))?;
+        let mut places = match hiding {
+            Some(_) => plain,
+            None => stores.places(Some(&plan.regions))?,
+        };
         let (kept, mut kept_report) = self.told(&currency);
         let frozen = kept
             .map(|told| {
@@ -263,6 +272,7 @@ impl Engine<'_> {
         }
         shards.extend(of_merchants);
         shards.extend(of_market);
+        shards.extend(elsewhere.into_iter().flatten());
         shards.extend(compared);
         shards.extend(told.staged);
         shards.extend(of_customers.into_iter().flatten());

@@ -87,7 +87,7 @@ mod tests {
             (ordinal(1), Some("north"), Some("café")),
             (ordinal(2), Some("south"), Some("bar")),
         ];
-        let places = Places::of(stores).unwrap();
+        let places = Places::of(stores, None).unwrap();
         let mut patterns = PlacePatterns::new(&places);
         let leaf = |index| places.leaf_of(ordinal(index));
         let month = Month::new(2018, 3).unwrap();

@@ -367,14 +367,16 @@ impl CardVisit {
 
     /// Reads a row whose store is in a leaf on its day.
     #[must_use]
-    pub fn of(
-        CardRow([high, low]): CardRow,
-        leaf_on: impl FnOnce(StoreOrdinal, i32) -> u32,
-    ) -> Self {
-        let visit = u128::from(high) << 64 | u128::from(low);
-        let store = StoreOrdinal(u32::try_from(visit & WHERE_MASK).unwrap_or(0));
-        let day = Self(visit).day();
-        Self(visit & !WHERE_MASK | u128::from(leaf_on(store, day)))
+    pub fn of(row: CardRow, leaf_on: impl FnOnce(StoreOrdinal, i32) -> u32) -> Self {
+        let visit = Self::at_store(row);
+        let leaf = leaf_on(visit.store(), visit.day());
+        Self(visit.0 & !WHERE_MASK | u128::from(leaf))
+    }
+
+    /// Reads a row as it is, of a store.
+    #[must_use]
+    pub fn at_store(CardRow([high, low]): CardRow) -> Self {
+        Self(u128::from(high) << 64 | u128::from(low))
     }
 
     /// Returns the day.
@@ -393,6 +395,12 @@ impl CardVisit {
     #[must_use]
     pub fn leaf(self) -> u32 {
         u32::try_from(self.0 & WHERE_MASK).unwrap_or(0)
+    }
+
+    /// Returns the store, of a visit that was read as it is.
+    #[must_use]
+    pub fn store(self) -> StoreOrdinal {
+        StoreOrdinal(self.leaf())
     }
 
     /// Returns whether both are of one card.
@@ -467,6 +475,8 @@ mod tests {
             let parts = (visit.day(), visit.is_sale(), visit.leaf());
             assert_eq!(parts, (card_day.day(), card_day.is_sale(), 7));
         }
+        let at_store = CardVisit::at_store(CardRow::new(late, store));
+        assert_eq!((at_store.store(), at_store.day()), (store, late.day()));
         assert!(visit(early).is_same_card(visit(late)) && visit(early) < visit(late));
         assert!(!visit(early).is_same_day(visit(late)));
         assert!(visit(early).is_same_day(visit(new(card, 5, false))));

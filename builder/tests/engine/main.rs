@@ -6,6 +6,7 @@ mod customers;
 mod determinism;
 mod loyalty;
 mod merchants;
+mod origins;
 mod payment_mix;
 mod places;
 mod series;

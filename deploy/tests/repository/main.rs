@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod atoms;
+mod cards_elsewhere;
 mod damage;
 mod demographics;
 mod difference;

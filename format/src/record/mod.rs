@@ -4,6 +4,7 @@
 //! specifies both.
 
 mod atoms;
+mod before_after;
 mod benchmark;
 mod buyers;
 mod changes;
@@ -13,6 +14,7 @@ mod day_lists;
 mod demographics;
 mod growth;
 mod hours;
+mod labelled_cards;
 mod leaves;
 mod loyalty;
 mod loyalty_record;
@@ -21,6 +23,8 @@ mod month;
 mod month_builder;
 mod month_check;
 mod month_roll_up;
+mod month_stores;
+mod origins;
 mod patterns;
 mod posting;
 mod quintiles;
@@ -32,6 +36,7 @@ mod summary;
 mod visits;
 
 pub use atoms::{AtomCards, AtomGroup, AtomMonth, AtomSummary, AtomTotals};
+pub use before_after::{BESIDE_LISTS, BesideRecord};
 pub use benchmark::{
     Benchmark, BenchmarkRecord, Standing, benchmark_month, benchmark_months, benchmark_periods,
     encode_benchmarks,
@@ -46,6 +51,7 @@ pub use demographics::{
 };
 pub use growth::{GROWTH_PARTS, Growth, WeekdaySums};
 pub use hours::{HALF_HOURS, HalfHour};
+pub use labelled_cards::LabelledCards;
 pub use leaves::{LeafAtom, LeafRecord, leaf_key, split_leaf_key};
 pub use loyalty_record::{
     LoyaltyRecord, VisitsOf, encode_loyalty, loyalty_periods, loyalty_span, loyalty_spans,
@@ -53,6 +59,8 @@ pub use loyalty_record::{
 pub use mixes::{DIMENSIONS, Dimension, EncodedMixes, MixRow, MixValue};
 pub use month::{DayPart, MonthRecord};
 pub use month_builder::{DAY_AMOUNTS_MAX, DayCards, MonthBuilder};
+pub use month_stores::{encode_month_stores, parse_month_stores};
+pub use origins::{OriginsRecord, encode_origins};
 pub use patterns::{HOURS, PatternCell, PlacePattern, WEEKDAYS};
 pub use posting::{EntityKind, Posting, Postings, encode_postings};
 pub use quintiles::{Quintiles, RecencyFrequency, SCORES, Score};
@@ -115,12 +123,18 @@ pub const CUSTOMERS: &str = "customers";
 /// Dataset of who pays: a [`DemographicsRecord`] of a store in each month of which it may be told, a
 /// [`MarketDemographics`] of all stores in `current` by month.
 pub const DEMOGRAPHICS: &str = "demographics";
+/// Dataset of where cards come from: an [`OriginsRecord`] of a store in each month of which it may be told, and how
+/// many stores have one in `current` by month.
+pub const ORIGINS: &str = "origins";
+/// Dataset of where cards buy before and after: a [`BesideRecord`] of a store in each month of which it may be told,
+/// and how many stores have one in `current` by month.
+pub const BEFORE_AFTER: &str = "before_after";
 
 /// Dataset of the tree of regions, where a file of regions was read: a [`RegionRecord`] in `current`, by id.
 pub const REGION_TREE: &str = "region_tree";
 
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 19] = [
+pub const RESERVED_DATASETS: [&str; 21] = [
     STORES,
     MARKETS,
     SEARCH,
@@ -133,6 +147,8 @@ pub const RESERVED_DATASETS: [&str; 19] = [
     PATTERNS,
     BENCHMARKS,
     DEMOGRAPHICS,
+    ORIGINS,
+    BEFORE_AFTER,
     REGIONS,
     CATEGORIES,
     REGION_CATEGORIES,

@@ -5,6 +5,7 @@
 
 mod asked_period;
 pub(crate) mod batch;
+mod before_after;
 mod benchmark;
 mod best_time;
 mod comparison;
@@ -21,6 +22,7 @@ mod loyalty;
 mod merchants;
 pub(crate) mod openapi;
 mod order;
+mod origins;
 pub(crate) mod parameters;
 mod payment_mix;
 mod places;
@@ -149,6 +151,10 @@ impl<'a> Lookup<'a> {
             Part::Demographics => {
                 Query::Demographics(demographics::Query::take(&mut parameters, self)?)
             }
+            Part::Origins => Query::Origins(origins::Query::take(&mut parameters, self)?),
+            Part::BeforeAfter => {
+                Query::BeforeAfter(before_after::Query::take(&mut parameters, self)?)
+            }
             Part::SalesByDay => {
                 Query::SalesByDay(sales_by_day::Query::take(&mut parameters, self)?)
             }
@@ -178,6 +184,8 @@ impl<'a> Lookup<'a> {
             Query::Benchmark(query) => query.write(self, &series)?,
             Query::PaymentMix(query) => query.write(self, &series)?,
             Query::Demographics(query) => query.write(self, &series)?,
+            Query::Origins(query) => query.write(self, &series)?,
+            Query::BeforeAfter(query) => query.write(self, &series)?,
             Query::SalesByDay(query) => query.write(self, &series)?,
         }
         Ok(())
@@ -258,5 +266,7 @@ enum Query<'g> {
     Benchmark(benchmark::Query),
     PaymentMix(payment_mix::Query),
     Demographics(demographics::Query),
+    Origins(origins::Query),
+    BeforeAfter(before_after::Query),
     SalesByDay(sales_by_day::Query<'g>),
 }

@@ -108,13 +108,17 @@ pub(crate) enum Part {
     PaymentMix,
     /// Who pays, of stores.
     Demographics,
+    /// Where cards come from, of stores.
+    Origins,
+    /// Where cards buy before and after, of stores.
+    BeforeAfter,
     /// Sales beside a side series.
     SalesByDay,
 }
 
 impl Part {
     /// All parts.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Profile,
         Self::Statistics,
         Self::Histogram,
@@ -126,6 +130,8 @@ impl Part {
         Self::Benchmark,
         Self::PaymentMix,
         Self::Demographics,
+        Self::Origins,
+        Self::BeforeAfter,
         Self::SalesByDay,
     ];
 
@@ -143,6 +149,8 @@ impl Part {
             Self::Benchmark => Some("benchmark"),
             Self::PaymentMix => Some("payment_mix"),
             Self::Demographics => Some("demographics"),
+            Self::Origins => Some("origins"),
+            Self::BeforeAfter => Some("before_after"),
             Self::SalesByDay => Some("sales_by_day"),
         }
     }
@@ -152,7 +160,9 @@ impl Part {
         match self {
             Self::Loyalty => dataset != MARKETS,
             Self::PaymentMix => matches!(dataset, STORES | MERCHANTS),
-            Self::Benchmark | Self::Demographics => dataset == STORES,
+            Self::Benchmark | Self::Demographics | Self::Origins | Self::BeforeAfter => {
+                dataset == STORES
+            }
             _ => true,
         }
     }

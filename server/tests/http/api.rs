@@ -1,6 +1,7 @@
 //! Every resource and every error, against figures worked out by hand.
 
 mod batch;
+pub(crate) mod before_after;
 mod benchmark;
 mod best_time;
 mod catalog;
@@ -12,6 +13,7 @@ mod envelope;
 mod histogram;
 mod loyalty;
 mod openapi;
+pub(crate) mod origins;
 mod payment_mix;
 mod quality;
 mod readiness;

@@ -22,9 +22,9 @@ use nightshard_format::{
     manifest::{GenerationId, Manifest, OnDuplicate, Packed, Rows, ShardEntry, Transactions},
     quality::QualityReport,
     record::{
-        CATALOG, Change, DEMOGRAPHICS, DayCards, Dimension, EncodedMixes, HalfHour, LOYALTY,
-        MARKET_ALL, MARKETS, MixRow, MixValue, MonthBuilder, MonthTotals, Run, SEARCH, SERIES,
-        STORES, StoreProfile, SummaryBuilder, encode_ranking, encode_side_series, net_changes,
+        CATALOG, Change, DayCards, Dimension, EncodedMixes, HalfHour, LOYALTY, MARKET_ALL, MARKETS,
+        MixRow, MixValue, MonthBuilder, MonthTotals, Run, SEARCH, SERIES, STORES, StoreProfile,
+        SummaryBuilder, encode_ranking, encode_side_series, net_changes,
     },
     shard::{Identity, Mapped, ShardWriter, Span},
 };
@@ -219,11 +219,12 @@ impl Fixture {
         self.finish(as_of, shops, payments, spans, BTreeMap::new())
     }
 
-    /// Writes the generation of these rows, and beside them records of who paid.
-    pub(crate) fn write_demographics(
+    /// Writes the generation of these rows, and beside them records of a dataset of what is told of cards.
+    pub(crate) fn write_told(
         &self,
         shops: &[Shop],
         payments: &[Payment],
+        dataset: &'static str,
         records: &[(&[u8], Span, Vec<u8>)],
     ) -> GenerationId {
         let mut spans = Spans::new();
@@ -232,7 +233,7 @@ impl Fixture {
         put_series(&mut spans, MARKETS, MARKET_ALL, payments, &profile);
         places::put_places(&mut spans, shops, payments);
         for (key, span, value) in records {
-            put(&mut spans, DEMOGRAPHICS, *span, key, value.clone());
+            put(&mut spans, dataset, *span, key, value.clone());
         }
         let as_of = payments.iter().map(|payment| payment.day).max().unwrap();
         self.finish(as_of, shops, payments, spans, BTreeMap::new())

@@ -357,6 +357,8 @@ fn what_is_not_told_is_forbidden_once_the_question_is_right() {
         ("/v1/markets/all/loyalty", 404, None),
         ("/v1/regions/leeds/payment_mix", 404, None),
         ("/v1/regions/leeds/demographics", 404, None),
+        ("/v1/regions/leeds/origins", 404, None),
+        ("/v1/regions/leeds/before_after", 404, None),
     ] {
         let parameter = parameter.map(str::to_owned);
         assert_eq!(

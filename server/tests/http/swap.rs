@@ -8,12 +8,16 @@ use std::{
     },
 };
 
-use nightshard_format::{calendar::Day, manifest::GenerationId, record::DEMOGRAPHICS};
+use nightshard_format::{
+    calendar::Day,
+    manifest::GenerationId,
+    record::{BEFORE_AFTER, DEMOGRAPHICS, ORIGINS},
+};
 use nightshard_server::Config;
 use serde_json::{Value, json};
 
 use crate::{
-    api::demographics,
+    api::{before_after, demographics, origins},
     client::{Client, Reply},
     fixture::{Fixture, Payment, Shop, replace},
     harness::{Harness, config},
@@ -239,14 +243,16 @@ fn a_generation_that_lacks_any_shard_is_never_served() {
     let mut client = harness.connect();
     let mut lacking = fixture.lacking_one(&whole);
     assert!(lacking.len() > 15);
-    let told = fixture.write_demographics(&shops, &payments, &demographics::records());
-    let lacking_told = fixture.lacking_one(&told).into_iter();
-    lacking.extend(lacking_told.filter(|(shard, _)| shard.dataset == DEMOGRAPHICS));
-    assert!(
-        lacking
-            .iter()
-            .any(|(shard, _)| shard.dataset == DEMOGRAPHICS)
-    );
+    for (dataset, records) in [
+        (DEMOGRAPHICS, demographics::records()),
+        (ORIGINS, origins::records()),
+        (BEFORE_AFTER, before_after::records()),
+    ] {
+        let told = fixture.write_told(&shops, &payments, dataset, &records);
+        let lacking_told = fixture.lacking_one(&told).into_iter();
+        lacking.extend(lacking_told.filter(|(shard, _)| shard.dataset == dataset));
+        assert!(lacking.iter().any(|(shard, _)| shard.dataset == dataset));
+    }
     for (number, (shard, id)) in (2..).zip(lacking) {
         let failed = metric(&mut client, "nightshard_candidates_failed_total");
         fixture.select(number, &id);

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use nightshard_format::{
     calendar::Month,
     record::{
-        ATOMS, BENCHMARKS, CATALOG, CUSTOMERS, DEMOGRAPHICS, LEAVES, LOYALTY, MonthRecord,
-        PATTERNS, Postings, RANKINGS, REGION_TREE, Ranking, SEARCH, SERIES, SERIES_OF_DAYS,
-        SideSeries, StoreProfile, Summary,
+        ATOMS, BEFORE_AFTER, BENCHMARKS, CATALOG, CUSTOMERS, DEMOGRAPHICS, LEAVES, LOYALTY,
+        MonthRecord, ORIGINS, PATTERNS, Postings, RANKINGS, REGION_TREE, Ranking, SEARCH, SERIES,
+        SERIES_OF_DAYS, SideSeries, StoreProfile, Summary, parse_month_stores,
     },
     shard::{Identity, Span},
     statistics::Statistics,
@@ -20,6 +20,7 @@ use super::{
     benchmark::{BenchmarkFacts, benchmarks},
     customer::CustomerFacts,
     demographics::{CellFacts, MarketFacts, cells, cells_text},
+    elsewhere::{BesideFacts, LabelFacts, labels_text, origins},
     leaves::LeafFacts,
     loyalty::{VisitsFacts, loyalty},
     mixes::{MixFacts, mixes, mixes_text},
@@ -59,6 +60,10 @@ enum ValueFacts {
     Customer(CustomerFacts),
     Demographics(Vec<CellFacts>),
     MarketDemographics(MarketFacts),
+    Origins(Vec<LabelFacts>),
+    BeforeAfter(Box<BesideFacts>),
+    /// How many stores have a record of a month.
+    Stores(u64),
     /// Bytes in hexadecimal, of a dataset unknown to this release.
     Unknown(String),
 }
@@ -135,6 +140,13 @@ impl RecordFacts {
                 ValueFacts::MarketDemographics(MarketFacts::of(value)?)
             }
             (DEMOGRAPHICS, Span::Month(_)) => ValueFacts::Demographics(cells(value)?),
+            (ORIGINS | BEFORE_AFTER, Span::Current) => {
+                ValueFacts::Stores(parse_month_stores(value)?)
+            }
+            (BEFORE_AFTER, Span::Month(_)) => {
+                ValueFacts::BeforeAfter(Box::new(BesideFacts::of(value)?))
+            }
+            (ORIGINS, Span::Month(_)) => ValueFacts::Origins(origins(value)?),
             (LOYALTY, span) => ValueFacts::Loyalty(loyalty(span, value)?),
             (ATOMS, Span::Current) => {
                 ValueFacts::AtomSummary(Box::new(AtomSummaryFacts::of(value)?))
@@ -264,6 +276,11 @@ impl Shown for RecordFacts {
             ValueFacts::Customer(customer) => customer.write(&mut text),
             ValueFacts::Demographics(cells) => text += &cells_text(cells),
             ValueFacts::MarketDemographics(market) => market.write(&mut text),
+            ValueFacts::Origins(cells) => text += &labels_text("region", cells),
+            ValueFacts::BeforeAfter(beside) => beside.write(&mut text),
+            ValueFacts::Stores(stores) => {
+                let _infallible = writeln!(text, "\n{stores} stores have a record");
+            }
             ValueFacts::Ids(ids) => {
                 text.push('\n');
                 for (position, id) in ids.iter().enumerate() {

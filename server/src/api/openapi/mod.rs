@@ -12,7 +12,9 @@ mod tests;
 use std::sync::LazyLock;
 
 use hyper::header::HeaderMap;
-use nightshard_format::record::{CATEGORIES, MARKETS, REGION_CATEGORIES, REGIONS, STORES};
+use nightshard_format::record::{
+    CATEGORIES, MARKETS, MERCHANTS, REGION_CATEGORIES, REGIONS, STORES, TILES,
+};
 use serde_json::Value;
 
 use self::resource::Resource;
@@ -24,13 +26,15 @@ const PAGE: &str = include_str!("page.html");
 
 const OF_STORES: &str = "Stores";
 const OF_PLACES: &str = "Regions and categories";
+const OF_TILES: &str = "Tiles";
+const OF_MERCHANTS: &str = "Merchants";
 const OF_MARKET: &str = "Market";
 const OF_CUSTOMERS: &str = "Customers";
 const OF_NAMES: &str = "Search and packed datasets";
 const OF_GENERATION: &str = "The generation";
 
 /// The paths of what has parts, by dataset, and their tags.
-const WITH_PARTS: [(&str, &str, &str); 5] = [
+const WITH_PARTS: [(&str, &str, &str); 7] = [
     (STORES, "/v1/stores/{store}", OF_STORES),
     (REGIONS, "/v1/regions/{region}", OF_PLACES),
     (CATEGORIES, "/v1/categories/{category}", OF_PLACES),
@@ -39,11 +43,13 @@ const WITH_PARTS: [(&str, &str, &str); 5] = [
         "/v1/regions/{region}/categories/{category}",
         OF_PLACES,
     ),
+    (TILES, "/v1/tiles/{lat}/{lon}", OF_TILES),
+    (MERCHANTS, "/v1/merchants/{merchant}", OF_MERCHANTS),
     (MARKETS, "/v1/markets/{market}", OF_MARKET),
 ];
 
 /// All other paths that answer with data of a generation, with their tags and files.
-const OTHERS: [(&str, &str, &str); 12] = [
+const OTHERS: [(&str, &str, &str); 14] = [
     ("/v1/stores", OF_STORES, include_str!("stores.json")),
     (
         "/v1/unit_price",
@@ -51,12 +57,18 @@ const OTHERS: [(&str, &str, &str); 12] = [
         include_str!("unit_prices.json"),
     ),
     ("/v1/series", OF_STORES, include_str!("side_series.json")),
-    ("/v1/regions", OF_PLACES, include_str!("places.json")),
+    ("/v1/regions", OF_PLACES, include_str!("regions.json")),
     ("/v1/categories", OF_PLACES, include_str!("places.json")),
     (
         "/v1/regions/{region}/categories",
         OF_PLACES,
         include_str!("places.json"),
+    ),
+    ("/v1/tiles", OF_TILES, include_str!("tiles.json")),
+    (
+        "/v1/merchants",
+        OF_MERCHANTS,
+        include_str!("merchants.json"),
     ),
     (
         "/v1/customers/{pseudonym}",
@@ -77,7 +89,7 @@ const OTHERS: [(&str, &str, &str); 12] = [
     (
         "/v1/info/regions",
         OF_GENERATION,
-        include_str!("catalog.json"),
+        include_str!("info_regions.json"),
     ),
     (
         "/v1/info/categories",
@@ -95,10 +107,13 @@ fn file_of(part: Part) -> &'static str {
         Part::UnitPrice => include_str!("unit_price.json"),
         Part::Comparison => include_str!("comparison.json"),
         Part::ConsumptionPattern => include_str!("consumption_pattern.json"),
+        Part::BestTime => include_str!("best_time.json"),
         Part::Loyalty => include_str!("loyalty.json"),
         Part::Benchmark => include_str!("benchmark.json"),
         Part::PaymentMix => include_str!("payment_mix.json"),
         Part::Demographics => include_str!("demographics.json"),
+        Part::Origins => include_str!("origins.json"),
+        Part::BeforeAfter => include_str!("before_after.json"),
         Part::SalesByDay => include_str!("sales_by_day.json"),
     }
 }

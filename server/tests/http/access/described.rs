@@ -6,11 +6,14 @@ use super::Guarded;
 use crate::client::Reply;
 
 /// What stands in the place of the parameters of paths.
-const PLACES: [(&str, &str); 4] = [
+const PLACES: [(&str, &str); 7] = [
     ("{store}", "a"),
     ("{region}", "leeds"),
     ("{category}", "food"),
     ("{market}", "all"),
+    ("{lat}", "8348"),
+    ("{lon}", "53978"),
+    ("{merchant}", "m"),
 ];
 
 /// Returns a path in which something stands for each parameter.

@@ -112,7 +112,7 @@ fn protected() -> Arc<Fixture> {
         payment(1, "2018-01-31", 1, 5_000),
         payment(2, "2018-02-01", 9, 100),
     ];
-    let id = fixture.write_protected(day("2018-02-01"), &shops, &payments, &[], 10);
+    let id = fixture.write_protected(day("2018-02-01"), &shops, &payments, &[], 10, &[]);
     fixture.select(1, &id);
     Arc::new(fixture)
 }

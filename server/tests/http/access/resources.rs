@@ -21,7 +21,13 @@ type Row = (String, [u16; 4], [u16; 4]);
 
 /// What a store has, and places have not.
 const BENCHMARK: &str = "benchmark?period=2018-02";
-const OF_STORES: [&str; 3] = ["payment_mix", "demographics", BENCHMARK];
+const OF_STORES: [&str; 5] = [
+    "payment_mix",
+    "demographics",
+    "origins",
+    "before_after",
+    BENCHMARK,
+];
 
 /// A customer, of whom this server holds none.
 const CUSTOMER: &str = "/v1/customers/00112233445566778899aabbccddeeff";
@@ -39,6 +45,8 @@ fn parts(base: &str, without: &[&str]) -> Vec<String> {
         BENCHMARK,
         "payment_mix",
         "demographics",
+        "origins",
+        "before_after",
         "sales_by_day?series=rain",
     ];
     let has = |part: &&str| !without.contains(part);
@@ -137,7 +145,14 @@ fn table() -> Vec<Row> {
         ("/v1/regions/leeds/categories/food", &OF_STORES),
         (
             "/v1/markets/all",
-            &["payment_mix", "demographics", "loyalty", BENCHMARK],
+            &[
+                "payment_mix",
+                "demographics",
+                "origins",
+                "before_after",
+                "loyalty",
+                BENCHMARK,
+            ],
         ),
     ] {
         let paths = parts(base, without);

@@ -24,6 +24,8 @@ fn a_store_that_is_not_covered_answers_like_one_that_there_is_not() {
             "/loyalty",
             "/payment_mix",
             "/demographics",
+            "/origins",
+            "/before_after",
             "/nothing",
         ] {
             for (method, headers) in [

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use nightshard_format::{
-    record::{DemographicCell, Label, Labels, MarketCell, MarketDemographics, encode_demographics},
+    record::{
+        DEMOGRAPHICS, DemographicCell, Label, Labels, MarketCell, MarketDemographics,
+        encode_demographics,
+    },
     shard::Span,
 };
 use serde_json::json;
@@ -65,7 +68,7 @@ fn three_months() -> Harness {
         payment(0, "2018-02-12", 1, -200),
         payment(0, "2018-03-31", 2, 1_100),
     ];
-    let id = fixture.write_demographics(&shops()[..1], &payments, &records());
+    let id = fixture.write_told(&shops()[..1], &payments, DEMOGRAPHICS, &records());
     fixture.select(1, &id);
     Harness::ready(config(), fixture, 1)
 }
