@@ -1,8 +1,8 @@
 //! What may be told of a market, a region or a category over any days: sums of atoms
 //! (docs/privacy.md).
 //!
-//! An atom counts where all its days lie in the period and in the window, else not at all. No atom is in two regions, so
-//! what is told of a region that others are parts of is the sum of what is told of these.
+//! An atom counts where all its days lie in the period and in the window, else not at all. No atom is in two regions,
+//! so what is told of a region that others are parts of is the sum of what is told of these.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -145,8 +145,8 @@ impl Part {
     }
 }
 
-/// Finds what has atoms that are told of a subject: of a region and of a category of one, also those of all regions that
-/// are parts of it. There is none if there is no such subject.
+/// Finds what has atoms that are told of a subject: of a region and of a category of one, also those of all regions
+/// that are parts of it. There is none if there is no such subject.
 pub(crate) fn find_parts(
     generation: &Generation<Mapped>,
     tree: &RegionTree,
@@ -178,7 +178,8 @@ pub(crate) fn find_parts(
     Ok(parts)
 }
 
-/// Adds up the atoms of parts in one month. Of cards is told what one atom has: whoever is in two parts would count twice.
+/// Adds up the atoms of parts in one month. Of cards is told what one atom has: whoever is in two parts would count
+/// twice.
 fn add_up(parts: &[AtomMonth]) -> AtomMonth {
     let mut groups = BTreeMap::<(Day, Day), AtomGroup>::new();
     for group in parts.iter().flat_map(|part| &part.groups) {

@@ -3,8 +3,9 @@
 //! A kernel knows nothing of threads, files or who runs it. [`scan`] takes parsed transactions
 //! to the exchange by store; [`store_partition`] takes one partition of stores to its records,
 //! and sends every card's days to the exchange by card; [`card_partition`] takes one partition
-//! of cards to the market's counts, and with [`place_cards`] to those of [`places`]. [`currency_count`] and [`conflict_scan`] look a second time
-//! where there are several currencies, or tx_ids with different content.
+//! of cards to the market's counts, and with [`place_cards`] to those of [`places`].
+//! [`currency_count`] and [`conflict_scan`] look a second time where there are several currencies, or
+//! tx_ids with different content.
 
 mod added_mixes;
 pub mod admission;

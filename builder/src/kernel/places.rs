@@ -95,8 +95,8 @@ struct Held {
 }
 
 impl Places {
-    /// Finds the places of stores, given with their region and category where these are known; where a tree is given, the
-    /// regions that others are parts of are places of their stores, too.
+    /// Finds the places of stores, given with their region and category where these are known; where a tree is given,
+    /// the regions that others are parts of are places of their stores, too.
     ///
     /// # Errors
     /// [`Error::Internal`] if there are 2^28 places.
@@ -154,8 +154,8 @@ impl Places {
         Ok(())
     }
 
-    /// Adds the tiles of stores, given by number and tile, as places of the stores in them. Stores of a leaf that are in
-    /// different tiles are of different leaves then.
+    /// Adds the tiles of stores, given by number and tile, as places of the stores in them. Stores of a leaf that are
+    /// in different tiles are of different leaves then.
     ///
     /// # Errors
     /// [`Error::Internal`] if there are 2^28 places.

@@ -93,10 +93,11 @@ pub const TILES: &str = "tiles";
 pub const MERCHANTS: &str = "merchants";
 /// Dataset of the words of names and of ids: [`Postings`] in `current`.
 pub const SEARCH: &str = "search";
-/// Dataset of lists: the ids of all `categories` and `regions`, these, the categories of each region and the merchants by
-/// size under [`place_ranking_key`], the parts of each region of a tree likewise, and the names of all [`SERIES`], as a [`Ranking`] in `current`.
+/// Dataset of lists, each a [`Ranking`] in `current`: the ids of all `categories` and `regions`; under
+/// [`place_ranking_key`] these, the categories of each region, the tiles and the merchants by size and growth, and
+/// likewise the parts of each region of a tree; and the names of all [`SERIES`].
 pub const CATALOG: &str = "catalog";
-/// Dataset of the orders of stores: a [`Ranking`] in `current`.
+/// Dataset of the orders of stores, by [`ranking_key`] and [`tile_ranking_key`]: a [`Ranking`] in `current`.
 pub const RANKINGS: &str = "rankings";
 /// Dataset of daily numbers beside sales: a [`SideSeries`] in `current`. Also the key of their names in
 /// [`CATALOG`].
@@ -169,7 +170,8 @@ pub const SERIES_OF_DAYS: [&str; 7] = [
     MERCHANTS,
 ];
 
-/// Those of them that are of the stores of many merchants together, but for [`TILES`]: where answers are protected, [`ATOMS`] is in their place.
+/// Those of them that are of the stores of many merchants together, but for [`TILES`]: where answers are protected,
+/// [`ATOMS`] is in their place.
 pub const PROTECTED_DATASETS: [&str; 4] = [MARKETS, REGIONS, CATEGORIES, REGION_CATEGORIES];
 
 /// Returns the key of a category in a region: both ids with a zero byte between, which no id has.

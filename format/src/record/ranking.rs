@@ -92,8 +92,8 @@ pub fn tile_ranking_key(by: RankBy, tile: &str) -> Vec<u8> {
 }
 
 /// Returns the key, in the catalog, of the ranking of the places of a dataset: of [`REGIONS`], of
-/// [`CATEGORIES`], of [`TILES`], of [`MERCHANTS`], or of [`REGION_CATEGORIES`] the categories of a region; of [`REGIONS`] with a region, its parts, with
-/// an empty one the roots.
+/// [`CATEGORIES`], of [`TILES`], of [`MERCHANTS`], or of [`REGION_CATEGORIES`] the categories of a region;
+/// of [`REGIONS`] with a region, its parts, with an empty one the roots.
 ///
 /// [`REGIONS`]: super::REGIONS
 /// [`CATEGORIES`]: super::CATEGORIES

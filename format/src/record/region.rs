@@ -32,8 +32,8 @@ impl RegionRecord {
     /// Appends the record.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for an id or name that is empty or holds a NUL, a place that is none of the map, and parts that
-    /// do not ascend.
+    /// [`Error::Invalid`] for an id or name that is empty or holds a NUL, a place that is none of the map, and parts
+    /// that do not ascend.
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<()> {
         self.check()
             .map_err(|problem| Error::invalid(STRUCTURE, problem))?;

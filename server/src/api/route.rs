@@ -27,16 +27,16 @@ pub(crate) enum Route<'a> {
         /// Its key.
         key: Cow<'a, [u8]>,
     },
-    /// The stores in order of size.
+    /// The stores in order of size or growth.
     Stores,
-    /// The places of a dataset in order of size.
+    /// The places of a dataset in order of size or growth.
     Places {
         /// The dataset that has them.
         dataset: &'static str,
         /// The region whose categories they are.
         region: Option<Cow<'a, [u8]>>,
     },
-    /// The merchants of several stores in order of size.
+    /// The merchants of several stores in order of size or growth.
     Merchants,
     /// A customer, by the key of its record.
     Customer(Cow<'a, [u8]>),

@@ -154,8 +154,8 @@ impl<'a> Found<'a> {
 }
 
 impl<'a> Finder<'a, '_> {
-    /// Returns what matches every word of `folded`, stores of which some words match the region, and ids that begin with
-    /// the whole of it, ascending, each once; and whether something may be missing.
+    /// Returns what matches every word of `folded`, stores of which some words match the region, and ids that begin
+    /// with the whole of it, ascending, each once; and whether something may be missing.
     fn find(&mut self, folded: &str) -> Result<(Vec<Posting<'a>>, bool)> {
         let words = distinct_words(folded)?;
         let (common, mut truncated) = self.matching_all(&words)?;
