@@ -321,7 +321,11 @@ impl<'a> Protected<'a> {
     fn since(&self, days: DayRange) -> Option<Month> {
         let month = days.first.month();
         let cuts_none = days.first <= self.data.first || days.first == month.first_day();
-        (cuts_none && self.parts.len() == 1).then_some(month)
+        let with_atoms = self
+            .parts
+            .iter()
+            .filter(|part| !part.summary.months.is_empty());
+        (cuts_none && with_atoms.count() == 1).then_some(month)
     }
 
     /// Reads the atoms of a month that has some.

@@ -234,6 +234,6 @@ def pytest_collection_modifyitems(items):
     """Tests of one build go to one process, which makes it once."""
     for item in items:
         build = item.callspec.indices.get("subject", "") if hasattr(item, "callspec") else ""
-        of_session = build != "" and not hasattr(item.module, "subject")
-        group = f"subject {build}" if of_session else f"{item.module.__name__} {build}"
+        is_shared = build != "" and not hasattr(item.module, "subject")
+        group = f"subject {build}" if is_shared else f"{item.module.__name__} {build}"
         item.add_marker(pytest.mark.xdist_group(group))

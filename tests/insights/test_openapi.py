@@ -106,12 +106,18 @@ def shortened(body):
     return body
 
 
+def members(pairs):
+    """An object, no member of which stands there twice."""
+    assert len(dict(pairs)) == len(pairs), pairs
+    return dict(pairs)
+
+
 class Answer:
     def __init__(self, answer):
         self.status, self.headers, self.body = answer.status, answer.headers, answer.read()
 
     def json(self):
-        return json.loads(self.body)
+        return json.loads(self.body, object_pairs_hook=members)
 
 
 class Asker:

@@ -1,6 +1,6 @@
 //! What makes a generation pass, from figures alone.
 
-use nightshard_format::record::LEAVES;
+use nightshard_format::record::{LEAVES, MERCHANTS};
 use serde::{Deserialize, Serialize};
 
 use super::{KeySample, Limit, Measures, Thresholds};
@@ -150,9 +150,10 @@ fn schema(candidate: &Measures, good: &Measures, thresholds: &Thresholds) -> Vec
     );
     let as_of = Check::new("as_of_may_go_back", is_later, line);
     let mut problems = Vec::new();
-    // On a month's last day no leaf is to be kept.
+    // On a month's last day no leaf is to be kept, and a chain may be left with one store.
     let gone = |dataset: &&String| {
-        dataset.as_str() != LEAVES && !candidate.datasets.contains_key(*dataset)
+        ![LEAVES, MERCHANTS].contains(&dataset.as_str())
+            && !candidate.datasets.contains_key(*dataset)
     };
     for dataset in good.datasets.keys().filter(gone) {
         problems.push(format!("dataset {dataset} is gone"));

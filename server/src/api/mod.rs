@@ -172,6 +172,9 @@ impl<'a> Lookup<'a> {
             }
         }
         let series = self.find_series(subject)?;
+        if query.tells_of_others() {
+            self.caller.check_places(transactions.privacy)?;
+        }
         match query {
             Query::Profile => stores::write_profile(self, &series)?,
             Query::Statistics(query) => query.write(self, &series)?,
@@ -269,4 +272,14 @@ enum Query<'g> {
     Origins(origins::Query),
     BeforeAfter(before_after::Query),
     SalesByDay(sales_by_day::Query<'g>),
+}
+
+impl Query<'_> {
+    /// Returns whether more is told than a store's own books: what its customers are, and what others do.
+    fn tells_of_others(&self) -> bool {
+        matches!(
+            self,
+            Self::Benchmark(_) | Self::Demographics(_) | Self::Origins(_) | Self::BeforeAfter(_)
+        )
+    }
 }

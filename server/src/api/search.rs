@@ -208,13 +208,15 @@ impl<'a> Finder<'a, '_> {
     /// missing.
     fn in_regions(&mut self, words: &[&str]) -> Result<(Vec<Posting<'a>>, bool)> {
         let (mut of_stores, mut of_regions) = (Vec::new(), Vec::new());
+        let mut is_cut = false;
         if words.len() > 1 && self.kind.is_none_or(|kind| kind == EntityKind::Store) {
             for word in words {
-                let regions = self.of_kind(EntityKind::Region).matches(word)?.postings;
-                if regions.is_empty() {
+                let regions = self.of_kind(EntityKind::Region).matches(word)?;
+                is_cut |= regions.is_cut();
+                if regions.postings.is_empty() {
                     of_stores.push(*word);
                 } else {
-                    of_regions.push(regions);
+                    of_regions.push(regions.postings);
                 }
             }
         }
@@ -227,7 +229,7 @@ impl<'a> Finder<'a, '_> {
             let within = self.stores_of(&regions)?;
             stores.retain(|store| within.contains(store.id));
         }
-        Ok((stores, truncated))
+        Ok((stores, truncated || is_cut))
     }
 
     /// Returns one that finds a kind alone.

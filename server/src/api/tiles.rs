@@ -23,7 +23,6 @@ use super::{
 use crate::{
     generation::{ServedGeneration, TransactionFacts},
     json::Json,
-    pattern::Pattern,
     problem::{Problem, Result},
     rows::Rows,
     series::Series,
@@ -95,6 +94,11 @@ impl Hours {
         format!("{} {}", self.of_weekdays, self.asked.period)
     }
 
+    /// Writes of when they are.
+    fn write_period(&self, json: &mut Json) {
+        json.key("hours_period").display(self.asked.period);
+    }
+
     /// Writes the hours of one tile that have rows.
     fn write(
         &self,
@@ -118,28 +122,13 @@ impl Hours {
                 write_hour(json, Some(hour.weekday), hour.hour, hour.rows);
             }
         } else {
-            for (hour, rows) in hours_of_day(&pattern).enumerate() {
+            for (hour, rows) in pattern.hours().enumerate() {
                 write_hour(json, None, hour, rows);
             }
         }
         json.end_array();
         Ok(())
     }
-}
-
-/// Returns the rows of each hour, over all weekdays.
-fn hours_of_day(pattern: &Pattern) -> impl Iterator<Item = Rows> {
-    let half_hours: Vec<Rows> = pattern.half_hours().collect();
-    let (hours, _none) = half_hours.as_chunks::<2>();
-    let hours: Vec<Rows> = hours
-        .iter()
-        .map(|[first, second]| {
-            let mut rows = *first;
-            rows.add(*second);
-            rows
-        })
-        .collect();
-    hours.into_iter()
 }
 
 fn write_hour(json: &mut Json, weekday: Option<usize>, hour: usize, rows: Rows) {
@@ -187,7 +176,7 @@ pub(super) fn write_list(mut parameters: Parameters<'_>, lookup: &mut Lookup<'_>
     json.begin_object();
     order.write(json);
     if let Some(hours) = &hours {
-        hours.asked.write(json);
+        hours.write_period(json);
     }
     json.members(&transactions.currency);
     json.key("total").integer(tiles.len() as u64);
@@ -240,11 +229,10 @@ fn write_tile(json: &mut Json, served: &ServedGeneration, id: &str) -> Result<()
     let key = tile_ranking_key(RankBy::Transactions, id);
     let stores = served.generation().get(RANKINGS, Span::Current, &key)?;
     let stores = stores.map(|stores| Ranking::parse(stores.in_place()?));
-    let stores = stores.transpose()?;
+    let stores = stores.transpose()?.ok_or_else(no_tile)?;
     json.key("id").string(id);
     write_bounds(json, id);
-    json.key("stores")
-        .integer(stores.map_or(0, |stores| stores.len()) as u64);
+    json.key("stores").integer(stores.len() as u64);
     json.key("count").integer(totals.count);
     json.key("sum").integer(totals.sum);
     Ok(())

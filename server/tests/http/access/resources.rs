@@ -29,6 +29,9 @@ const OF_STORES: [&str; 5] = [
     BENCHMARK,
 ];
 
+/// What tells a store of its customers and of other stores.
+const OF_OTHERS: [&str; 4] = ["demographics", "origins", "before_after", BENCHMARK];
+
 /// A customer, of whom this server holds none.
 const CUSTOMER: &str = "/v1/customers/00112233445566778899aabbccddeeff";
 
@@ -136,9 +139,12 @@ fn table() -> Vec<Row> {
         ("/v1/stores/c", [404, 404, 403, 200], [404, 404, 200, 200]),
         ("/v1/stores/nobody", [404, 404, 403, 404], none),
     ] {
-        let paths = parts(base, &[]);
+        let paths = parts(base, &OF_OTHERS);
         rows.extend(paths.into_iter().map(|path| (path, hiding, open)));
     }
+    // This generation hides fewer cards than the server asks for.
+    let of_others = OF_OTHERS.map(|part| format!("/v1/stores/a/{part}"));
+    rows.extend(of_others.map(|path| (path, market, all)));
     for (base, without) in [
         ("/v1/regions/leeds", &OF_STORES[..]),
         ("/v1/categories/food", &OF_STORES),
@@ -158,7 +164,7 @@ fn table() -> Vec<Row> {
         let paths = parts(base, without);
         rows.extend(paths.into_iter().map(|path| (path, market, all)));
     }
-    let of_merchant = parts("/v1/merchants/m", &["demographics", BENCHMARK]).into_iter();
+    let of_merchant = parts("/v1/merchants/m", &OF_OTHERS).into_iter();
     rows.extend(of_merchant.map(|path| (path, [404, 200, 403, 200], [404, 200, 200, 200])));
     rows
 }
