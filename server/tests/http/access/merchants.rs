@@ -29,7 +29,7 @@ fn a_merchant_is_its_stores_together_and_a_card_counts_once() {
                 "lon": null, "first_date": "2018-01-29", "last_date": "2018-03-05", "currency": "GBP",
                 "currency_exponent": 2, "count": 4, "sum": 7_000, "cards": 3,
                 "available": ["statistics", "histogram", "unit_price", "comparison", "consumption_pattern",
-                              "loyalty", "payment_mix", "sales_by_day"]
+                              "best_time", "loyalty", "payment_mix", "sales_by_day"]
             })
         );
         // Card 1 pays in both stores in January.
