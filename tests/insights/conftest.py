@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import subprocess
+import time
 import urllib.parse
 from pathlib import Path
 
@@ -16,6 +17,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BINARY = os.environ["NIGHTSHARD_BINARY"]
+# Connections are not asked again after so long: servers close what is idle for a minute.
+IDLE_SECONDS_MAX = 30
 FOLDER = Path(__file__).resolve().parent
 
 # Random questions about each insight and data set.
@@ -155,6 +158,7 @@ class Subject:
         address = next(line for line in self.server.stdout if line.startswith("listening on http://"))
         next(line for line in self.server.stdout if line.startswith("serving generation"))
         self.connection = http.client.HTTPConnection(address.strip().removeprefix("listening on http://"))
+        self.asked = time.monotonic()
 
     # What every request has.
     headers = {}
@@ -175,8 +179,12 @@ class Subject:
 
     def answer(self, path, **parameters):
         query = urllib.parse.urlencode({name: str(value) for name, value in parameters.items()})
+        if time.monotonic() - self.asked > IDLE_SECONDS_MAX:
+            # Else the server may be about to close it.
+            self.connection.close()
         self.connection.request("GET", f"{path}?{query}" if query else path, headers=self.headers)
         answer = self.connection.getresponse()
+        self.asked = time.monotonic()
         return answer.status, json.loads(answer.read())
 
     # What all rows together are called: they have a path of their own.
@@ -215,25 +223,25 @@ class Subject:
         self.rows.close()
 
 
+@pytest.fixture(scope="session")
+def built():
+    """The builds that several files ask, by source: each is made once, and kept until the end."""
+    built = {}
+    yield built
+    for subject in built.values():
+        subject.stop()
+
+
 @pytest.fixture(scope="session", params=[generated, birmingham, complete_journey],
                 ids=lambda source: source.__name__)
-def subject(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(request.param.__name__)
-    subject = Subject(folder, *request.param(folder))
-    yield subject
-    subject.stop()
+def subject(request, built, tmp_path_factory):
+    source = request.param
+    if source not in built:
+        folder = tmp_path_factory.mktemp(source.__name__)
+        built[source] = Subject(folder, *source(folder))
+    return built[source]
 
 
 @pytest.fixture
 def dice():
     return random.Random(2018)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Tests of one build go to one process, which makes it once."""
-    for item in items:
-        build = item.callspec.indices.get("subject", "") if hasattr(item, "callspec") else ""
-        is_shared = build != "" and not hasattr(item.module, "subject")
-        group = f"subject {build}" if is_shared else f"{item.module.__name__} {build}"
-        item.add_marker(pytest.mark.xdist_group(group))
