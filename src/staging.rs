@@ -58,6 +58,11 @@ impl StagingFolder {
         Ok(Self { path, _lock: lock })
     }
 
+    /// Returns where something of this name is to be put in the folder.
+    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
     /// Returns the empty folder to write into.
     pub(crate) fn create_inner(&self) -> anyhow::Result<PathBuf> {
         let path = self.path.join("shards");

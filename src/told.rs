@@ -1,24 +1,20 @@
-//! The atoms that a build keeps of the generation before (docs/privacy.md, "Freezing").
+//! What a build keeps of the generation before (docs/privacy.md, "Freezing").
 
 use anyhow::{Context, anyhow};
-use nightshard_builder::build::AtomsReport;
+use nightshard_builder::build::{AtomsReport, ToldBefore};
 use nightshard_deploy::{Base, Repository};
-use nightshard_format::{manifest::Manifest, told_atoms::ToldAtoms};
+use nightshard_format::{manifest::Manifest, told_atoms::TOLD_MONTHS};
 
-/// Reads the atoms of what is current in a repository; `None` if it has none.
+/// Reads what the current generation of a repository told; `None` if there is none, or it protects nothing.
 ///
-/// What is current and cannot be read may have told atoms, which others made now could be subtracted from.
+/// What is current and cannot be read may have told what others made now could be subtracted from.
 pub(crate) async fn read(
     repository: &Repository,
     base: &Base,
-) -> anyhow::Result<Option<(Manifest, ToldAtoms)>> {
+) -> anyhow::Result<Option<(Manifest, ToldBefore)>> {
     let read = match &base.manifest {
         Ok(None) => return Ok(None),
-        Ok(Some(manifest)) => {
-            let told = repository.told_atoms(manifest).await;
-            told.map(|told| Some((manifest.clone(), told?)))
-                .map_err(anyhow::Error::from)
-        }
+        Ok(Some(manifest)) => read_of(repository, manifest).await,
         Err(error) => Err(anyhow!("{error}")),
     };
     read.with_context(|| {
@@ -28,6 +24,18 @@ pub(crate) async fn read(
             repository.location()
         )
     })
+}
+
+async fn read_of(
+    repository: &Repository,
+    manifest: &Manifest,
+) -> anyhow::Result<Option<(Manifest, ToldBefore)>> {
+    let Some(atoms) = repository.told_atoms(manifest).await? else {
+        return Ok(None);
+    };
+    let months = repository.open_datasets(manifest.clone(), &TOLD_MONTHS);
+    let months = months.await?;
+    Ok(Some((manifest.clone(), ToldBefore { atoms, months })))
 }
 
 /// Says whose atoms were kept.

@@ -4,10 +4,12 @@ use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, sync::Arc};
 
 use nightshard_format::{
     calendar::Day,
+    generation::Generation,
     histogram::Method,
     manifest::{GenerationId, Manifest},
     quality::QualityReport,
     regular::RegularRule,
+    shard::Mapped,
     staleness::Staleness,
     told_atoms::ToldAtoms,
 };
@@ -59,8 +61,8 @@ pub struct BuildPlan {
     pub regular: RegularRule,
     /// How many cards hide each other; 1: none need to.
     pub privacy_k: NonZeroU32,
-    /// The atoms of the generation before, which this one keeps; without them it starts afresh.
-    pub told: Option<ToldAtoms>,
+    /// What the generation before told, which this one keeps; without that it starts afresh.
+    pub told: Option<ToldBefore>,
     /// What is kept of customers, if they are kept.
     pub customers: Option<Customers>,
     /// Runs that the partitions of a dataset are cut into.
@@ -119,6 +121,15 @@ pub struct BuildReport {
     pub quality: QualityReport,
     /// Seconds by stage.
     pub seconds: BTreeMap<&'static str, f64>,
+}
+
+/// What an earlier generation told, and a later one keeps.
+#[derive(Debug)]
+pub struct ToldBefore {
+    /// Its atoms.
+    pub atoms: ToldAtoms,
+    /// The datasets of [`nightshard_format::told_atoms::TOLD_MONTHS`].
+    pub months: Generation<Mapped>,
 }
 
 /// What became of the atoms that an earlier generation had told.

@@ -10,6 +10,9 @@ pub const PRIVACY_K_KEY: &str = "privacy.k";
 /// So many cards are behind each figure that may not be told of fewer, unless configured.
 pub const PRIVACY_K_DEFAULT: NonZeroU32 = NonZeroU32::new(10).expect("it is not 0");
 
+/// So many merchants are left in what is told of several, whichever one of them knows its own part.
+pub const OTHER_MERCHANTS_MIN: u8 = 5;
+
 /// How many cards hide one another.
 ///
 /// # Shape

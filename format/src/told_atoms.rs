@@ -1,4 +1,6 @@
-//! All atoms that a generation tells, read at once, so that the next generation keeps them.
+//! What a generation tells of others than a store itself, so that the next generation keeps it.
+//!
+//! Atoms are read at once. The months of [`TOLD_MONTHS`] are large and taken over record by record.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +10,15 @@ use crate::{
     manifest::{GenerationId, Input, Manifest, ShardEntry},
     privacy::Privacy,
     record::{
-        ATOMS, AtomSummary, AtomTotals, LEAVES, LeafRecord, MARKET_ALL, MARKETS, PATTERNS,
-        PlacePattern, atoms_key,
+        ATOMS, AtomSummary, AtomTotals, BEFORE_AFTER, DEMOGRAPHICS, LEAVES, LeafRecord, MARKET_ALL,
+        MARKETS, ORIGINS, PATTERNS, PlacePattern, atoms_key,
     },
     shard::{Shard, Span},
 };
+
+/// The datasets that tell of the cards of stores by month, and in `current` of each month by its name: once a month has
+/// been told, all of that stays.
+pub const TOLD_MONTHS: [&str; 3] = [DEMOGRAPHICS, ORIGINS, BEFORE_AFTER];
 
 /// The records of a month, by key.
 type Records = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -59,7 +65,7 @@ impl ToldAtoms {
             currency: transactions.currency.clone(),
             card_key: transactions.card_key.clone(),
             input: Input::Atoms {
-                blake3: digest(Self::shards(manifest)),
+                blake3: digest(Self::shards(manifest).chain(shards_of(manifest, &TOLD_MONTHS))),
             },
             summaries: BTreeMap::new(),
             months: BTreeMap::new(),
@@ -68,11 +74,9 @@ impl ToldAtoms {
         }))
     }
 
-    /// Returns the shards that have them.
+    /// Returns the shards that are to be added.
     pub fn shards(manifest: &Manifest) -> impl Iterator<Item = &ShardEntry> {
-        [ATOMS, LEAVES, PATTERNS]
-            .into_iter()
-            .flat_map(|dataset| manifest.shards_of(dataset))
+        shards_of(manifest, &[ATOMS, LEAVES, PATTERNS])
     }
 
     /// Adds what one of these shards has.
@@ -169,6 +173,14 @@ impl ToldAtoms {
     pub fn record(&self, month: Month, key: &[u8]) -> Option<&[u8]> {
         self.months.get(&month)?.get(key).map(Vec::as_slice)
     }
+}
+
+fn shards_of<'a>(
+    manifest: &'a Manifest,
+    datasets: &'static [&str],
+) -> impl Iterator<Item = &'a ShardEntry> {
+    let datasets = datasets.iter();
+    datasets.flat_map(|dataset| manifest.shards_of(dataset))
 }
 
 fn digest<'a>(shards: impl Iterator<Item = &'a ShardEntry>) -> String {

@@ -1,9 +1,6 @@
 //! When a place is visited, as far as it may be told: rounded shares (docs/privacy.md, "Shares of hours").
 
-use nightshard_format::record::PatternCell;
-
-/// Merchants with rows that a cell has at least, besides the one who asks.
-const OTHERS_MIN: u64 = 5;
+use nightshard_format::{privacy::OTHER_MERCHANTS_MIN, record::PatternCell};
 
 /// Shares of the hours or the weekdays of a place.
 ///
@@ -71,7 +68,7 @@ fn separate(cells: &[PatternCell]) -> Option<Vec<bool>> {
 /// that are left.
 fn is_enough(cell: &PatternCell) -> bool {
     let of_three = u128::from(cell.largest) * 2 + u128::from(cell.second);
-    cell.merchants > OTHERS_MIN && of_three <= cell.count.into()
+    cell.merchants > OTHER_MERCHANTS_MIN.into() && of_three <= cell.count.into()
 }
 
 /// Returns a share in whole percents, halves up.

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context;
 use nightshard_builder::{
-    build::{AtomsReport, BuildPlan, Built, SeriesReport},
+    build::{AtomsReport, BuildPlan, Built, SeriesReport, ToldBefore},
     emit::CustomersReport,
     engine,
     kernel::row::DAYS,
@@ -18,12 +18,11 @@ use nightshard_builder::{
     source::Inputs,
     stores::StoreTable,
 };
-use nightshard_deploy::{Base, Published, Repository, Selected, Staged};
+use nightshard_deploy::{Base, Cache, Published, Repository, Selected, Staged};
 use nightshard_format::{
     calendar::Day,
     manifest::{GenerationId, Manifest},
     quality::QualityReport,
-    told_atoms::ToldAtoms,
 };
 use nightshard_storage::Location;
 use serde_json::json;
@@ -270,9 +269,9 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         UsageError("--threads is needed: the system does not say how many it has".into())
     })?;
     let base = runtime.block_on(repository.base())?;
-    let before = runtime.block_on(told_before(args, &config, &repository, &base))?;
-    let (manifest_before, told) = before.unzip();
     let staging = StagingFolder::create(&args.output, &scratch)?;
+    let before = told_before(args, &config, (&repository, &base), &staging);
+    let (manifest_before, told) = runtime.block_on(before)?.unzip();
     let plan = BuildPlan {
         inputs,
         layout: Arc::new(layout),
@@ -342,22 +341,24 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
     })
 }
 
-/// Reads the atoms that a build keeps, and the manifest of the generation that told them.
+/// Reads what a build keeps of the generation before, and the manifest of that. What is not in local files is fetched
+/// into the staging folder.
 async fn told_before(
     args: &BuildArgs,
     config: &Config,
-    repository: &Repository,
-    base: &Base,
-) -> anyhow::Result<Option<(Manifest, ToldAtoms)>> {
+    (repository, base): (&Repository, &Base),
+    staging: &StagingFolder,
+) -> anyhow::Result<Option<(Manifest, ToldBefore)>> {
     if config.privacy.k.get() == 1 || args.fresh_atoms {
         return Ok(None);
     }
+    let cache = Cache::open(&staging.path_of("told"), config.fetch.clone())?;
     let Some(uri) = &args.atoms_from else {
-        return told::read(repository, base).await;
+        return told::read(&repository.clone().with_cache(cache), base).await;
     };
     let other = Repository::open_or_create(uri, &config.storage).await?;
     let base = other.base().await?;
-    told::read(&other, &base).await
+    told::read(&other.with_cache(cache), &base).await
 }
 
 /// Writes the quality report that is to be published with a generation; returns its name there and

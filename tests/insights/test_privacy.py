@@ -368,6 +368,8 @@ STORES = 36
 MARKS = 34
 # A sum is so many of these, and a mark in the bits below.
 BASE = 1 << 44
+# Of stores' cards only months that have ended are told.
+ENDED = "2020-01"
 
 
 class Night:
@@ -380,14 +382,14 @@ class Night:
         return {number: row for number, row in self.rows.items() if not left_out(row)}
 
 
-def small_case(seed, transactions=420, cards=60):
+def small_case(seed, transactions=420, cards=60, number_of_stores=STORES, days=20):
     """Rows of few stores in two regions and two categories, over the end of a month."""
     dice = random.Random(seed)
     stores = [(f"s{number}", f"m{number // 2}" if number % 3 == 0 else "", "north" if number % 2 else "south",
-               "food" if number % 4 < 3 else "books") for number in range(STORES)]
+               "food" if number % 4 < 3 else "books") for number in range(number_of_stores)]
     rows = []
     for number in range(transactions):
-        day = datetime.date(2020, 1, 20) + DAY * dice.randrange(20)
+        day = datetime.date(2020, 2, 9) - DAY * days + DAY * dice.randrange(days)
         rows.append((f"t{number}", dice.choice(stores)[0], f"c{dice.randrange(cards)}", day))
     rows = sorted(rows, key=lambda row: row[3])
     return Night(stores, dict(enumerate(rows)))
@@ -420,6 +422,16 @@ def with_changes():
     return [first, second]
 
 
+def at_few_stores():
+    """Two nights of stores with many cards, between which rows of the month that had ended came late and others were
+    taken back."""
+    case = small_case(7, 700, 250, number_of_stores=6, days=36)
+    dice = random.Random(7)
+    late, gone = ({number for number in case.rows if dice.random() < 0.05} for _ in range(2))
+    return [Night(case.stores, {number: row for number, row in case.rows.items() if number not in late}),
+            Night(case.stores, {number: row for number, row in case.rows.items() if number not in gone})]
+
+
 def places_of(nights):
     regions = sorted({region for night in nights for _, _, region, _ in night.stores})
     categories = sorted({category for night in nights for *_, category in night.stores})
@@ -429,9 +441,14 @@ def places_of(nights):
 
 
 def answers(folder, night, marked, places, ranges):
-    """All sums that a server tells, by question; the `marked` rows have a bit each."""
+    """All sums that a server tells of places, and of those who pay at stores, by question; the `marked` rows have
+    a bit each."""
     subject = served(folder, night, marked)
     told = {}
+    for store, *_ in night.stores:
+        for row in of_store(subject, store, "demographics").get("rows", []):
+            labels = tuple(row.get(attribute) for attribute in ["age_band", "gender", "segment"])
+            told[("stores", store), ENDED, "demographics", labels] = row["sum"]
     for place in places:
         path = "/v1/" + "/".join(place) + "/statistics"
         for first, last in ranges:
@@ -444,16 +461,26 @@ def answers(folder, night, marked, places, ranges):
     return told
 
 
+def of_store(subject, store, resource):
+    """What is told of a store's cards in the month that has ended; nothing of a store without rows."""
+    status, body = subject.answer(f"/v1/stores/{store}/{resource}", period=ENDED)
+    assert status in (200, 404), body
+    return body["data"] if status == 200 else {}
+
+
 def served(folder, night, marked):
     """A night that is served; in the folder of another one it goes on from that."""
     with open(folder / "stores.csv", "w", newline="") as file:
         csv.writer(file).writerows([("store_id", "merchant_id", "region", "category"), *night.stores])
     with open(folder / "payments.csv", "w", newline="") as file:
         lines = csv.writer(file)
-        lines.writerow(("tx_id", "store_id", "card_id", "ts", "amount_minor", "currency", "region", "category"))
+        lines.writerow(("tx_id", "store_id", "card_id", "ts", "amount_minor", "currency", "region", "category",
+                        "age_band", "gender"))
         for number, (name, store, card, day) in night.rows.items():
             bit = 1 << marked.index(number) if number in marked else 0
-            lines.writerow((name, store, card, f"{day}T12:00:00", BASE + bit, "EUR", "", ""))
+            of_card = int(card[1:])
+            lines.writerow((name, store, card, f"{day}T12:00:00", BASE + bit, "EUR", "", "",
+                            ["20s", "30s", ""][of_card % 3], "fm"[of_card % 7 < 3]))
     return Subject(folder, folder / "payments.csv", folder / "stores.csv", "EUR", "--config",
                    configured(folder, K), "--no-gate")
 
@@ -487,23 +514,42 @@ def test_no_combination_of_answers_isolates_fewer_than_k_cards(nights, tmp_path)
     merchants = {store: merchant or store for store, merchant, _, _ in nights[0].stores}
     # What the second night tells beside the first is there to be subtracted, too.
     by_night = transactions_of(tmp_path, nights, random_ranges(nights))
-    told = [transactions for night in by_night for transactions in night.values()]
-    assert len(told) > 200
-    # Transactions that are in the same answers have the same coefficient in every linear combination. So
-    # whatever is left of a combination is made of whole groups of such transactions.
-    groups = defaultdict(set)
-    for number in rows:
-        groups[tuple(number in answer for answer in told)].add(number)
-    groups.pop((False,) * len(told), None)
+    groups = groups_of(rows, by_night, lambda kind: kind != "stores")
     assert len(groups) > 1
-    for group in groups.values():
+    for group in groups:
         for asks in merchants.values():
             others = [rows[number] for number in group if merchants[rows[number][1]] != asks]
             assert len({card for _, _, card, _ in others}) >= K
             assert len({merchants[store] for _, store, _, _ in others}) >= OTHERS
     # Of the month that goes on some was told in the first night, so that there was something to keep.
-    assert any(kind == "all" and first.month == 2 and transactions
-               for (_, first, _, kind, _), transactions in by_night[0].items())
+    assert any(question[3] == "all" and question[1].month == 2 and transactions
+               for question, transactions in by_night[0].items() if question[0][0] != "stores")
+
+
+def test_no_combination_of_cells_of_stores_isolates_fewer_than_k_cards(tmp_path):
+    nights = at_few_stores()
+    rows = {number: row for night in nights for number, row in night.rows.items()}
+    by_night = transactions_of(tmp_path, nights, [])
+    assert by_night[0] == by_night[1]
+    groups = groups_of(rows, by_night, lambda kind: kind == "stores")
+    assert len(groups) > 2 * len(nights[0].stores)
+    for group in groups:
+        assert len({rows[number][2] for number in group}) >= K
+    # Did the second night not go on from the first one, the difference of two cells would isolate some.
+    [afresh] = transactions_of(tmp_path, nights[1:], [])
+    differences = [afresh[question] ^ by_night[0][question] for question in {*afresh, *by_night[0]}]
+    assert any(0 < len({rows[number][2] for number in numbers}) < K for numbers in differences)
+
+
+def groups_of(rows, by_night, is_asked):
+    """The rows by the answers that they are in. Those in the same answers have the same coefficient in every linear
+    combination, so whatever is left of a combination is made of whole groups."""
+    told = [transactions for night in by_night for (place, *_), transactions in night.items() if is_asked(place[0])]
+    groups = defaultdict(set)
+    for number in rows:
+        groups[tuple(number in answer for answer in told)].add(number)
+    groups.pop((False,) * len(told), None)
+    return list(groups.values())
 
 
 def test_months_that_had_ended_are_told_as_they_were(tmp_path):
@@ -513,6 +559,22 @@ def test_months_that_had_ended_are_told_as_they_were(tmp_path):
     before, after = (answers(tmp_path, night, [], places, [january]) for night in nights)
     assert before == after
     assert len({place for place, *_ in before}) > 4
+
+
+def test_what_was_told_of_the_cards_of_stores_stays(tmp_path):
+    resources = ["demographics", "origins", "before_after"]
+    told = []
+    first, second = at_few_stores()
+    for night, folder in [(first, "kept"), (second, "kept"), (second, "afresh")]:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        subject = served(tmp_path / folder, night, [])
+        stores = sorted(store for store, *_ in night.stores)
+        told.append({resource: [of_store(subject, store, resource) for store in stores] for resource in resources})
+        subject.close()
+    before, after, afresh = told
+    assert before == after
+    for resource in resources:
+        assert before[resource] != afresh[resource]
 
 
 def test_a_night_goes_on_from_what_was_told(tmp_path):

@@ -20,6 +20,7 @@ mod shard_set;
 mod side_series;
 mod size;
 mod store_shards;
+mod told_months;
 mod written;
 
 pub use atoms::{ToTell, WrittenAtoms};
@@ -41,4 +42,5 @@ pub(crate) use shard_set::ShardSet;
 pub use shard_set::{Staged, Staging};
 pub use side_series::write_side_series;
 pub use store_shards::{StoreShards, write_market};
+pub use told_months::ToldMonths;
 pub use written::Written;

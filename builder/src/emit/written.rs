@@ -44,6 +44,11 @@ impl Written {
         })
     }
 
+    /// Returns the shards of a span, in the order of their partitions.
+    pub(super) fn shards(&self, span: Span) -> &[Shard<Mapped>] {
+        self.spans.get(&span).map_or(&[], Vec::as_slice)
+    }
+
     /// Returns the record of a key in a month, where it has one.
     pub(super) fn month(&self, month: Month, key: &[u8]) -> Result<Option<MonthRecord<'_>>> {
         let value = self.get(Span::Month(month), key)?;

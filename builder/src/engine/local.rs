@@ -226,7 +226,7 @@ impl Engine<'_> {
         let frozen = kept
             .map(|told| {
                 let ids = stores.facts.iter().map(|it| (&it.id[..], it.ordinal));
-                Frozen::new(told, (dates.first.month(), as_of), &mut places, ids)
+                Frozen::new(&told.atoms, (dates.first.month(), as_of), &mut places, ids)
             })
             .transpose()?;
         let of_stores = Stores {
@@ -267,9 +267,6 @@ impl Engine<'_> {
             PlaceLists::of_merchants(&merchants, &stores.facts),
         ];
         let rest = self.write_rest(&stores.facts, lists, &series)?;
-        if let Some(report) = &mut kept_report {
-            report.are_input = told.differs;
-        }
         shards.extend(of_merchants);
         shards.extend(of_market);
         shards.extend(elsewhere.into_iter().flatten());
@@ -277,6 +274,14 @@ impl Engine<'_> {
         shards.extend(told.staged);
         shards.extend(of_customers.into_iter().flatten());
         shards.extend(rest);
+        let months_differ = match (kept, &frozen) {
+            (Some(told), Some(frozen)) => self.keep_months(told, frozen, &mut shards)?,
+            _ => false,
+        };
+        let are_input = told.differs || months_differ;
+        if let Some(report) = &mut kept_report {
+            report.are_input = are_input;
+        }
         shards.sort();
         let facts = Facts {
             rows,
@@ -285,7 +290,7 @@ impl Engine<'_> {
             days: dates,
             as_of,
             stores: stores.facts.len(),
-            told: kept.map(|kept| &kept.input).filter(|_| told.differs),
+            told: kept.map(|kept| &kept.atoms.input).filter(|_| are_input),
         };
         let manifest = emit::manifest(plan, facts, &shards)?;
         let quality = QualityReport {

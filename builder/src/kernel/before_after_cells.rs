@@ -3,6 +3,7 @@
 
 use nightshard_format::{
     calendar::Month,
+    privacy::OTHER_MERCHANTS_MIN,
     record::{BESIDE_LISTS, BesideRecord, LabelledCards},
     shard::Span,
 };
@@ -15,9 +16,6 @@ use super::{
     store_labels::StoreLabels,
 };
 use crate::{Result, exchange::Exchanged};
-
-/// Merchants that a cell has at least, besides the store's own, where anything is hidden.
-const OTHERS_MIN: usize = 5;
 
 /// What the cells of a partition are made by.
 #[derive(Debug, Clone, Copy)]
@@ -61,40 +59,42 @@ pub fn encode(
 
 /// Returns what is told of a month of a store of the merchant `own`.
 fn record_of<'a>(rows: &[(BesideRow, u64)], own: u32, rules: BesideRules<'a>) -> BesideRecord<'a> {
-    let cards_min = rules.hiding.map_or(0, |hiding| hiding.k);
     let mut lists: [Vec<LabelledCards<'a>>; BESIDE_LISTS] = Default::default();
     for of_list in rows.chunk_by(|(a, _), (b, _)| a.list == b.list) {
         let list = of_list[0].0.list as usize;
         let labels = rules.labels[list % rules.labels.len()];
         let cells = of_list.chunk_by(|(a, _), (b, _)| a.label == b.label);
-        let cells = cells.map(|rows| cell_of(labels, rows, own, rules.hiding));
-        lists[list] = merge(cells.collect(), cards_min);
+        let cells = cells.map(|rows| Cell {
+            told: LabelledCards {
+                label: labels.label(rows[0].0.label),
+                cards: rows.iter().map(|(_, cards)| cards).sum(),
+            },
+            part: rows,
+        });
+        lists[list] = merge(cells.collect(), |parts| {
+            rules
+                .hiding
+                .is_none_or(|hiding| is_enough(parts, own, hiding))
+        });
     }
     BesideRecord { lists }
 }
 
-/// Adds up the rows of a label, of which those at the merchant `own` are known to it.
-fn cell_of<'a>(
-    labels: &'a StoreLabels<'a>,
-    rows: &[(BesideRow, u64)],
-    own: u32,
-    hiding: Option<Hiding>,
-) -> Cell<'a> {
-    let others = rows.iter().filter(|(row, _)| row.merchant != own);
-    let others = others.map(|(_, cards)| *cards);
-    let hides: u64 = others.clone().sum();
-    let most = others.clone().max().unwrap_or(0);
-    let is_enough = |hiding: Hiding| {
-        hides >= hiding.k && others.clone().count() >= OTHERS_MIN && most * 2 <= hides
-    };
-    Cell {
-        told: LabelledCards {
-            label: labels.label(rows[0].0.label),
-            cards: rows.iter().map(|(_, cards)| cards).sum(),
-        },
-        hiding: hides,
-        is_enough: hiding.is_none_or(is_enough),
+/// Returns whether some labels together hide their cards and merchants, of whom `own` knows its part.
+fn is_enough(labels: &[&[(BesideRow, u64)]], own: u32, hiding: Hiding) -> bool {
+    let rows = labels.iter().copied().flatten();
+    let others = rows.filter(|(row, _)| row.merchant != own);
+    let mut others: Vec<(u32, u64)> = others.map(|(row, cards)| (row.merchant, *cards)).collect();
+    others.sort_unstable();
+    let of_merchants = others.chunk_by(|(a, _), (b, _)| a == b);
+    let of_merchants = of_merchants.map(|rows| rows.iter().map(|(_, cards)| cards).sum::<u64>());
+    let (mut merchants, mut cards, mut most) = (0_usize, 0_u64, 0);
+    for of_merchant in of_merchants {
+        merchants += 1;
+        cards += of_merchant;
+        most = most.max(of_merchant);
     }
+    cards >= hiding.k && merchants >= OTHER_MERCHANTS_MIN.into() && most * 2 <= cards
 }
 
 #[cfg(test)]
@@ -174,13 +174,17 @@ mod tests {
         // Too few cards, one merchant of most, and one too few: what is merged takes the other in.
         for short in [[2, 2, 2, 2, 1], [6, 1, 1, 1, 1], [5, 5, 5, 5, 0]] {
             let rows: Vec<_> = five(1, short).chain(five(2, [3; 5])).collect();
-            let cards = short.iter().sum();
-            let expected = match cards {
-                9 => cells(&[("merged", 24)]),
-                _ => cells(&[("merged", cards), ("b", 15)]),
-            };
-            assert_eq!(told(&rows, 10), expected, "{short:?}");
+            let merged = short.iter().sum::<u64>() + 15;
+            assert_eq!(told(&rows, 10), cells(&[("merged", merged)]), "{short:?}");
         }
+        // One merchant that has most of all that is merged: nothing is told.
+        let rows: Vec<_> = five(1, [90, 1, 1, 1, 1]).chain(five(2, [3; 5])).collect();
+        assert_eq!(told(&rows, 10), []);
+        // What is short by itself is enough together.
+        let rows: Vec<_> = five(0, [4, 4, 0, 0, 0])
+            .chain(five(1, [0, 0, 4, 4, 4]))
+            .collect();
+        assert_eq!(told(&rows, 10), cells(&[("merged", 20)]));
         // Those at stores of the same merchant hide nobody.
         let rows: Vec<_> = five(1, [2, 2, 2, 2, 1]).chain([(1, 9, 5)]).collect();
         assert_eq!(told(&rows, 10), []);

@@ -2,10 +2,10 @@
 
 use std::num::NonZeroU32;
 
-use nightshard_format::record::{Benchmark, Standing};
-
-/// Other merchants that have to be there for figures to be told.
-const MERCHANTS_MIN: usize = 5;
+use nightshard_format::{
+    privacy::OTHER_MERCHANTS_MIN,
+    record::{Benchmark, Standing},
+};
 
 /// From so many others on, percentiles have all steps of 25.
 const SOME_OTHERS: usize = 10;
@@ -111,7 +111,7 @@ impl Merchants {
         let mut largest = self.largest.into_iter().flatten();
         let largest = largest.find(|merchant| *merchant != peer.merchant);
         let most = largest.map_or(0, |merchant| self.sold[merchant]);
-        cards >= k && others >= MERCHANTS_MIN && most <= sold / 2
+        cards >= k && others >= OTHER_MERCHANTS_MIN.into() && most <= sold / 2
     }
 }
 

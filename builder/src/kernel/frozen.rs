@@ -1,6 +1,9 @@
 //! What an earlier generation told of atoms, and so stays as it is (docs/privacy.md, "Freezing").
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+};
 
 use nightshard_format::{
     calendar::{Day, Month},
@@ -170,6 +173,12 @@ impl<'a> Frozen<'a> {
         *months = kept;
         months.extend(later);
         differs
+    }
+
+    /// Returns the months that had ended when they were told, and still have: what was told of them stays.
+    #[must_use]
+    pub fn ended_months(&self) -> Range<Month> {
+        self.first..self.end()
     }
 
     /// Returns the first month that had not ended, then or by now.

@@ -2,8 +2,7 @@
 
 use std::num::NonZeroU32;
 
-/// Merchants with sales that a cell has at least, besides the one who asks.
-const OTHERS_MIN: usize = 5;
+use nightshard_format::privacy::OTHER_MERCHANTS_MIN;
 
 /// One merchant's part of a cell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,7 +43,7 @@ impl Hiding {
             largest = largest.max(part.sales);
         }
         // Of all who could ask, the second largest leaves the largest the greatest share.
-        merchants > OTHERS_MIN
+        merchants > OTHER_MERCHANTS_MIN.into()
             && buyers.saturating_sub(most_buyers) >= self.k
             && largest.saturating_mul(2) <= sales - second
     }
@@ -71,7 +70,7 @@ mod tests {
                 let mut others = selling.clone();
                 let own = others.remove(asks);
                 let sales: u128 = others.iter().map(|it| it.sales).sum();
-                others.len() >= OTHERS_MIN
+                others.len() >= OTHER_MERCHANTS_MIN.into()
                     && others.iter().all(|it| it.sales * 2 <= sales)
                     && buyers >= own.buyers + k
             });

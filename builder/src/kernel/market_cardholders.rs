@@ -97,6 +97,19 @@ struct MarketMonth {
     count: u64,
     /// Those that may be told, with their rows.
     cells: BTreeMap<Cardholder, u64>,
+    /// How many may not.
+    hidden: u64,
+}
+
+impl MarketMonth {
+    /// Returns the cells that are told, with their rows: where a single one may not be, the smallest of the others is
+    /// not either, since the rest of all rows is that of both then.
+    fn told(&self) -> impl Iterator<Item = (Cardholder, u64)> {
+        let cells = self.cells.iter().map(|(cell, count)| (*cell, *count));
+        let smallest = cells.clone().min_by_key(|(cell, count)| (*count, *cell));
+        let smallest = smallest.filter(|_| self.hidden == 1);
+        cells.filter(move |cell| Some(*cell) != smallest)
+    }
 }
 
 /// What is told of all stores together, by month.
@@ -131,6 +144,8 @@ impl MarketCardholders {
             month.count += count;
             if hiding.is_none_or(|hiding| is_enough(&merchants, hiding)) {
                 month.cells.insert(cell.cardholder(), count);
+            } else {
+                month.hidden += 1;
             }
         }
         Ok(market)
@@ -141,6 +156,7 @@ impl MarketCardholders {
         for (month, of_month) in other.months {
             let into = self.months.entry(month).or_default();
             into.count += of_month.count;
+            into.hidden += of_month.hidden;
             into.cells.extend(of_month.cells);
         }
     }
@@ -149,11 +165,11 @@ impl MarketCardholders {
     pub fn encode(&self, month: Month, stores: u64, cardholders: &Cardholders, out: &mut Vec<u8>) {
         let nothing = MarketMonth::default();
         let of_month = self.months.get(&month).unwrap_or(&nothing);
-        let cells = of_month.cells.iter().map(|(cardholder, count)| {
+        let cells = of_month.told().map(|(cardholder, count)| {
             let mut at = 0..ATTRIBUTES;
             MarketCell {
                 labels: cardholder.map(|place| cardholders.label(at.next().unwrap_or(0), place)),
-                count: *count,
+                count,
             }
         });
         let market = MarketDemographics {
@@ -181,6 +197,7 @@ impl Visitor<CellRow> for Rows {
 /// One merchant's part of a cell.
 #[derive(Debug, Clone, Copy)]
 struct OfMerchant {
+    rows: u64,
     sales: u128,
     /// Most cards of one of its stores.
     cards: u64,
@@ -191,6 +208,7 @@ struct OfMerchant {
 impl OfMerchant {
     fn of(stores: &[CellRow]) -> Self {
         Self {
+            rows: stores.iter().map(|row| row.count).sum(),
             sales: stores.iter().map(|row| u128::from(row.sales)).sum(),
             cards: stores.iter().map(|row| row.cards).max().unwrap_or(0),
             seen: stores.iter().fold(0, |seen, row| seen | row.seen),
@@ -217,11 +235,12 @@ fn is_enough(merchants: &[OfMerchant], hiding: Hiding) -> bool {
         cards.max(bits.into())
     };
     let fewest = merchants.iter().map(without).min().unwrap_or(0);
-    let parts = merchants.iter().map(|of| Part {
-        buyers: 0,
-        sales: of.sales,
-    });
-    hiding.is_enough(fewest, parts)
+    // Shares are told of rows, and sales say more of who is large.
+    let by_sales = merchants.iter().map(|of| of.sales);
+    let by_rows = merchants.iter().filter(|of| of.sales > 0);
+    let by_rows = by_rows.map(|of| u128::from(of.rows));
+    let part = |sales| Part { buyers: 0, sales };
+    hiding.is_enough(fewest, by_sales.map(part)) && hiding.is_enough(fewest, by_rows.map(part))
 }
 
 #[cfg(test)]
@@ -254,6 +273,7 @@ mod tests {
                 .fold(0, |seen, card| seen | 1_u64 << (card % 64))
         };
         OfMerchant {
+            rows: 10,
             sales: 100,
             cards: stores
                 .iter()
@@ -289,6 +309,22 @@ mod tests {
     }
 
     #[test]
+    fn a_single_hidden_cell_hides_the_smallest_of_the_others() {
+        let told = |hidden| {
+            let cells = [([1, 0, 0], 30), ([2, 0, 0], 20), ([3, 0, 0], 20)];
+            let month = MarketMonth {
+                count: 100,
+                cells: cells.into(),
+                hidden,
+            };
+            month.told().map(|(cell, _)| cell[0]).collect::<Vec<_>>()
+        };
+        assert_eq!(told(0), [1, 2, 3]);
+        assert_eq!(told(1), [1, 3]);
+        assert_eq!(told(2), [1, 2, 3]);
+    }
+
+    #[test]
     fn one_large_store_is_enough_cards_but_one_merchant_is_not_enough_merchants() {
         let many: BTreeSet<u8> = (0..40).collect();
         let few = BTreeSet::from([1]);
@@ -304,5 +340,10 @@ mod tests {
             hiding
         ));
         assert!(!is_enough(&[large, large, small, small, small], hiding));
+        let busy = OfMerchant { rows: 100, ..large };
+        assert!(!is_enough(
+            &[busy, large, small, small, small, small],
+            hiding
+        ));
     }
 }

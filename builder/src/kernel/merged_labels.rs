@@ -72,41 +72,43 @@ impl<R: Pod + Ord> Visitor<R> for Counted<R> {
 
 /// The cards of a label, and what hides them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cell<'a> {
+pub(super) struct Cell<'a, P> {
     /// What is told.
     pub(super) told: LabelledCards<'a>,
-    /// Those of the cards that count towards what hides them.
-    pub(super) hiding: u64,
-    /// Whether it may be told by itself.
-    pub(super) is_enough: bool,
+    /// By which it is known whether that is enough.
+    pub(super) part: P,
 }
 
 /// Merges the cells, which ascend, that may not be told by themselves, and returns all in order; none if all
-/// together have fewer than `cards_min` cards that hide them.
+/// together are not enough.
 ///
-/// If what is merged stays short, it takes the smallest of the others in: no label would be true of both.
-pub(super) fn merge(cells: Vec<Cell<'_>>, cards_min: u64) -> Vec<LabelledCards<'_>> {
-    let (mut told, short): (Vec<_>, Vec<_>) = cells.into_iter().partition(|cell| cell.is_enough);
+/// While what is merged is not enough, it takes the smallest of the others in: no label would be true of both.
+pub(super) fn merge<P: Copy>(
+    cells: Vec<Cell<'_, P>>,
+    is_enough: impl Fn(&[P]) -> bool,
+) -> Vec<LabelledCards<'_>> {
+    let (mut told, short): (Vec<_>, Vec<_>) =
+        (cells.into_iter()).partition(|cell| is_enough(std::slice::from_ref(&cell.part)));
+    let mut told_cells: Vec<LabelledCards<'_>> = Vec::with_capacity(told.len() + 1);
     if !short.is_empty() {
         let mut cards: u64 = short.iter().map(|cell| cell.told.cards).sum();
-        if short.iter().map(|cell| cell.hiding).sum::<u64>() < cards_min {
+        let mut parts: Vec<P> = short.iter().map(|cell| cell.part).collect();
+        while !is_enough(&parts) {
             let sizes = told.iter().enumerate();
             let smallest = sizes.min_by_key(|(_, cell)| (cell.told.cards, cell.told.label));
             let Some((at, _)) = smallest else {
                 return Vec::new();
             };
-            cards += told.remove(at).told.cards;
+            let taken = told.remove(at);
+            cards += taken.told.cards;
+            parts.push(taken.part);
         }
         // It comes before what is unknown, and that before ids.
         let label = Label::Merged;
-        let merged = Cell {
-            told: LabelledCards { label, cards },
-            hiding: cards,
-            is_enough: true,
-        };
-        told.insert(0, merged);
+        told_cells.push(LabelledCards { label, cards });
     }
-    told.into_iter().map(|cell| cell.told).collect()
+    told_cells.extend(told.into_iter().map(|cell| cell.told));
+    told_cells
 }
 
 #[cfg(test)]
@@ -119,10 +121,11 @@ mod tests {
     fn merged(cells: Vec<LabelledCards<'_>>, cards_min: u64) -> Vec<LabelledCards<'_>> {
         let cells = cells.into_iter().map(|told| Cell {
             told,
-            hiding: told.cards,
-            is_enough: told.cards >= cards_min,
+            part: told.cards,
         });
-        merge(cells.collect(), cards_min)
+        merge(cells.collect(), |cards| {
+            cards.iter().sum::<u64>() >= cards_min
+        })
     }
 
     const IDS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];

@@ -35,10 +35,11 @@ pub fn encode(
                     label: regions.label(row.region()),
                     cards: *cards,
                 },
-                hiding: *cards,
-                is_enough: *cards >= cards_min,
+                part: *cards,
             });
-            let told = merge(cells.collect(), cards_min);
+            let told = merge(cells.collect(), |cards| {
+                cards.iter().sum::<u64>() >= cards_min
+            });
             if !told.is_empty() {
                 let EncodedRecords { values, spans } = &mut out.records;
                 encode_origins(&told, values);

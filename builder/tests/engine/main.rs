@@ -12,6 +12,7 @@ mod places;
 mod series;
 #[path = "../support/mod.rs"]
 mod support;
+mod told_months;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -29,6 +29,27 @@ impl AskedPeriod {
         Ok(Self::of(parameters.take_period(data)?, data))
     }
 
+    /// Takes a period of whole months, as [`AskedPeriod::take`] does.
+    ///
+    /// # Errors
+    /// A problem that names the parameter at fault, and what is of whole months alone.
+    pub(super) fn take_months(
+        parameters: &mut Parameters<'_>,
+        data: DayRange,
+        what: &str,
+    ) -> Result<Self, Problem> {
+        let asked = Self::take(parameters, data)?;
+        if !asked.window.cuts_months() {
+            return Ok(asked);
+        }
+        let name = match asked.period {
+            Period::Range(_) => "min_date",
+            _ => "period",
+        };
+        let detail = format!("{what} of whole months: of one, a quarter, a year or all");
+        Err(Problem::parameter(name, detail))
+    }
+
     /// Writes which period it is, and whether the data's ends cut it.
     pub(super) fn write(&self, json: &mut Json) {
         json.key("period").display(self.period);

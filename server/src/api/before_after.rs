@@ -1,20 +1,12 @@
 //! `GET /v1/stores/{id}/before_after`: where the cards of a store buy before and after.
 
-use nightshard_format::{
-    calendar::Period,
-    record::{BESIDE_LISTS, Label},
-};
+use nightshard_format::record::{BESIDE_LISTS, Label};
 
 use super::{
     Lookup, asked_period::AskedPeriod, check_length, origins::write_label, parameters::Parameters,
     places::write_id, protected::write_covered,
 };
-use crate::{
-    before_after::BeforeAfter,
-    json::Json,
-    problem::{Problem, Result},
-    series::Series,
-};
+use crate::{before_after::BeforeAfter, json::Json, problem::Result, series::Series};
 
 /// The members that lists are in, in the order of a record: of the answer, of that, and of a row.
 const MEMBERS: [[&str; 3]; BESIDE_LISTS] = [
@@ -34,15 +26,7 @@ impl Query {
     /// Takes the parameters.
     pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
         let days = lookup.served.transactions()?.days;
-        let asked = AskedPeriod::take(parameters, days)?;
-        if asked.window.cuts_months() {
-            let name = match asked.period {
-                Period::Range(_) => "min_date",
-                _ => "period",
-            };
-            let detail = "this is of whole months: of one, a quarter, a year or all";
-            return Err(Problem::parameter(name, detail).into());
-        }
+        let asked = AskedPeriod::take_months(parameters, days, "this is")?;
         Ok(Self { asked })
     }
 

@@ -1,9 +1,6 @@
 //! `GET /v1/stores/{id}/demographics`: who pays at a store.
 
-use nightshard_format::{
-    calendar::Period,
-    record::{Attribute, Label, Labels},
-};
+use nightshard_format::record::{Attribute, Label, Labels};
 
 use super::{
     Lookup,
@@ -16,7 +13,7 @@ use super::{
 use crate::{
     demographics::{Cell, Demographics},
     json::Json,
-    problem::{Problem, Result},
+    problem::Result,
     series::Series,
 };
 
@@ -30,15 +27,7 @@ impl Query {
     /// Takes the parameters.
     pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
         let days = lookup.served.transactions()?.days;
-        let asked = AskedPeriod::take(parameters, days)?;
-        if asked.window.cuts_months() {
-            let name = match asked.period {
-                Period::Range(_) => "min_date",
-                _ => "period",
-            };
-            let detail = "demographics are of whole months: of one, a quarter, a year or all";
-            return Err(Problem::parameter(name, detail).into());
-        }
+        let asked = AskedPeriod::take_months(parameters, days, "demographics are")?;
         Ok(Self { asked })
     }
 

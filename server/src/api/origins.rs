@@ -1,6 +1,6 @@
 //! `GET /v1/stores/{id}/origins`: where the cards of a store come from.
 
-use nightshard_format::{calendar::Period, record::Label};
+use nightshard_format::record::Label;
 
 use super::{
     Lookup,
@@ -10,12 +10,7 @@ use super::{
     places::write_id,
     protected::{write_covered, write_suppressed},
 };
-use crate::{
-    json::Json,
-    origins::Origins,
-    problem::{Problem, Result},
-    series::Series,
-};
+use crate::{json::Json, origins::Origins, problem::Result, series::Series};
 
 /// What a request for origins asks.
 #[derive(Debug)]
@@ -27,15 +22,7 @@ impl Query {
     /// Takes the parameters.
     pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
         let days = lookup.served.transactions()?.days;
-        let asked = AskedPeriod::take(parameters, days)?;
-        if asked.window.cuts_months() {
-            let name = match asked.period {
-                Period::Range(_) => "min_date",
-                _ => "period",
-            };
-            let detail = "origins are of whole months: of one, a quarter, a year or all";
-            return Err(Problem::parameter(name, detail).into());
-        }
+        let asked = AskedPeriod::take_months(parameters, days, "origins are")?;
         Ok(Self { asked })
     }
 

@@ -1,16 +1,11 @@
 //! `GET /v1/stores/{id}/payment_mix`, and of merchants: how their payments divide.
 
-use nightshard_format::{calendar::Period, record::MixValue};
+use nightshard_format::record::MixValue;
 
 use super::{
     Lookup, asked_period::AskedPeriod, check_length, parameters::Parameters, places::write_id,
 };
-use crate::{
-    json::Json,
-    payment_mix::PaymentMix,
-    problem::{Problem, Result},
-    series::Series,
-};
+use crate::{json::Json, payment_mix::PaymentMix, problem::Result, series::Series};
 
 /// What a request for a payment mix asks.
 #[derive(Debug)]
@@ -22,15 +17,7 @@ impl Query {
     /// Takes the parameters.
     pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
         let days = lookup.served.transactions()?.days;
-        let asked = AskedPeriod::take(parameters, days)?;
-        if asked.window.cuts_months() {
-            let name = match asked.period {
-                Period::Range(_) => "min_date",
-                _ => "period",
-            };
-            let detail = "a payment mix is of whole months: of one, a quarter, a year or all";
-            return Err(Problem::parameter(name, detail).into());
-        }
+        let asked = AskedPeriod::take_months(parameters, days, "a payment mix is")?;
         Ok(Self { asked })
     }
 
