@@ -9,15 +9,12 @@ use nightshard_format::{
 
 use super::{
     before_after::BesideRow,
-    hiding::Hiding,
+    hiding::{Hiding, OTHERS_MIN},
     merged_labels::{Cell, RecordsOfStores, count, merge},
     row::StoreOrdinal,
     store_labels::StoreLabels,
 };
 use crate::{Result, exchange::Exchanged};
-
-/// Merchants that a cell has at least, besides the store's own, where anything is hidden.
-const OTHERS_MIN: usize = 5;
 
 /// What the cells of a partition are made by.
 #[derive(Debug, Clone, Copy)]
