@@ -14,6 +14,7 @@ from conftest import BINARY, Subject, configured, generated
 from patterns import Slots
 from test_before_after import beside_of, check_hidden
 from test_origins import check_named_periods
+from test_spend_shares import check_periods
 
 K = 10
 OTHERS = 5
@@ -360,6 +361,10 @@ def test_what_is_before_and_after_hides_cards_and_merchants(subject, dice):
     months = sorted({key for cells in beside.values() for key in cells})
     told = sum(check_hidden(subject, K, beside, *key) for key in months)
     assert told or len(subject.stores) < 100
+
+
+def test_shares_of_spend_hide_cards_and_other_merchants(subject, dice):
+    check_periods(subject, K, subject.stores[:60], dice, 60)
 
 
 # A small case: every transaction is marked, and found again in every answer.
