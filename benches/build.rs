@@ -30,11 +30,12 @@ use nightshard_format::{
     staleness::STALE_AFTER_DAYS_DEFAULT,
 };
 
-const STAGES: [Stage; 6] = [
+const STAGES: [Stage; 7] = [
     Stage::Read,
     Stage::Stores,
     Stage::Cards,
     Stage::Elsewhere,
+    Stage::Spend,
     Stage::Places,
     Stage::Finish,
 ];

@@ -66,6 +66,7 @@ impl Progress for Shown {
             | Stage::Cards
             | Stage::Places
             | Stage::Elsewhere
+            | Stage::Spend
             | Stage::Customers
             | Stage::Finish => "{pos} of {len}",
         };

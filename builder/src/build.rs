@@ -227,6 +227,8 @@ pub enum Stage {
     Places,
     /// Finding out what cards do elsewhere, in partitions.
     Elsewhere,
+    /// Finding out what cards spend in stores of one kind, in partitions.
+    Spend,
     /// Adding up the customers, in partitions.
     Customers,
     /// Writing what is left.
@@ -243,6 +245,7 @@ impl Stage {
             Self::Cards => "cards",
             Self::Places => "places",
             Self::Elsewhere => "elsewhere",
+            Self::Spend => "spend",
             Self::Customers => "customers",
             Self::Finish => "finish",
         }

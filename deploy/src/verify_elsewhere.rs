@@ -29,13 +29,29 @@ pub(crate) fn check_elsewhere(generation: &Generation<Mapped>) -> Result<()> {
 
 fn check_dataset(generation: &Generation<Mapped>, dataset: &'static str) -> Result<()> {
     let privacy = Privacy::of(generation.manifest())?;
+    check_months(generation, dataset, |month, key, value| {
+        let lists = lists(dataset, value)?;
+        contradiction(generation, privacy, (month, key), &lists)
+    })
+}
+
+/// Checks that `check` finds no problem with any record of a dataset that has months alone, given by its month, key and
+/// value, and that as many stores have a record as `current` says, in each month.
+///
+/// # Errors
+/// [`Error::Corrupt`] naming the store or month of what does not agree, or that of `check`.
+pub(crate) fn check_months(
+    generation: &Generation<Mapped>,
+    dataset: &'static str,
+    check: impl Fn(Month, &[u8], &[u8]) -> Result<Option<&'static str>> + Sync,
+) -> Result<()> {
     let shards: Vec<&Shard<Mapped>> = generation.shards().collect();
     let of_stores: Vec<Result<Option<(Month, u64)>>> = shards
         .par_iter()
         .map(
             |shard| match (shard.identity().dataset == dataset, shard.identity().span) {
                 (true, Span::Month(month)) => {
-                    check_shard(generation, privacy, month, shard)?;
+                    check_shard(dataset, month, shard, &check)?;
                     Ok(Some((month, shard.len())))
                 }
                 _ => Ok(None),
@@ -66,19 +82,14 @@ fn check_dataset(generation: &Generation<Mapped>, dataset: &'static str) -> Resu
 }
 
 fn check_shard(
-    generation: &Generation<Mapped>,
-    privacy: Privacy,
+    dataset: &'static str,
     month: Month,
     shard: &Shard<Mapped>,
+    check: impl Fn(Month, &[u8], &[u8]) -> Result<Option<&'static str>>,
 ) -> Result<()> {
-    let dataset = match shard.identity().dataset.as_str() {
-        ORIGINS => ORIGINS,
-        _ => BEFORE_AFTER,
-    };
     for record in shard.iter() {
         let Record { key, value } = record?;
-        let lists = lists(dataset, value.in_place()?)?;
-        if let Some(problem) = contradiction(generation, privacy, (month, key), &lists)? {
+        if let Some(problem) = check(month, key, value.in_place()?)? {
             let key = String::from_utf8_lossy(key);
             return Err(damaged(dataset, format!("{key:?} in {month}: {problem}")));
         }

@@ -7,7 +7,8 @@ use nightshard_format::{
         self, AtomMonth, AtomSummary, BenchmarkRecord, BesideRecord, CustomerRecord,
         DemographicsRecord, Growth, LeafRecord, LoyaltyRecord, MarketDemographics, MonthRecord,
         OriginsRecord, PlacePattern, Postings, RankBy, Ranking, RegionRecord, SERIES_OF_DAYS,
-        SideSeries, Summary, is_customer_key, parse_month_stores, split_atoms_key, split_leaf_key,
+        SideSeries, SpendShare, Summary, is_customer_key, parse_month_stores, split_atoms_key,
+        split_leaf_key,
     },
     shard::{Identity, Record, Span},
 };
@@ -55,10 +56,14 @@ pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()
         (record::BEFORE_AFTER, Span::Month(_)) => {
             value.and_then(BesideRecord::parse).map(|_record| ())
         }
-        (record::ORIGINS | record::BEFORE_AFTER, Span::Current) => value.and_then(|value| {
-            check_month_key(dataset, record.key)?;
-            parse_month_stores(value).map(|_stores| ())
-        }),
+        (record::SPEND_SHARES, Span::Month(_)) => {
+            value.and_then(SpendShare::parse).map(|_share| ())
+        }
+        (record::ORIGINS | record::BEFORE_AFTER | record::SPEND_SHARES, Span::Current) => value
+            .and_then(|value| {
+                check_month_key(dataset, record.key)?;
+                parse_month_stores(value).map(|_stores| ())
+            }),
         (record::LOYALTY, span) => value
             .and_then(|value| LoyaltyRecord::parse(span, value))
             .and_then(|record| record.verify()),
@@ -173,6 +178,7 @@ fn check_month_key(dataset: &str, key: &[u8]) -> Result<()> {
     let structure = match dataset {
         record::ORIGINS => "origins",
         record::BEFORE_AFTER => "before and after",
+        record::SPEND_SHARES => "spend share",
         _ => "demographics",
     };
     month
@@ -618,7 +624,11 @@ mod tests {
         assert_found(record::BEFORE_AFTER, march, &beside[..6], "ends early");
         assert_found(record::BEFORE_AFTER, march, &[0; 4], "it has no cell");
         assert_found(record::BEFORE_AFTER, march, &[0; 5], "left over");
-        for dataset in [record::ORIGINS, record::BEFORE_AFTER] {
+        // 5 of 9 minor units.
+        assert_found(record::SPEND_SHARES, march, &[10, 18], "");
+        assert_found(record::SPEND_SHARES, march, &[10], "ends early");
+        assert_found(record::SPEND_SHARES, march, &[10, 18, 0], "left over");
+        for dataset in [record::ORIGINS, record::BEFORE_AFTER, record::SPEND_SHARES] {
             let found = |key: &[u8], value: &[u8], problem| {
                 assert_record_found(dataset, Span::Current, (key, value), problem);
             };

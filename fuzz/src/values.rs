@@ -4,11 +4,12 @@ use nightshard_format::{
     Error,
     calendar::{Day, DayRange, Month},
     histogram::FineHistogram,
+    privacy::Privacy,
     record::{
         AtomMonth, AtomSummary, BenchmarkRecord, BesideRecord, CustomerRecord, DemographicsRecord,
         LeafRecord, LoyaltyRecord, MarketDemographics, MonthRecord, OriginsRecord, PlacePattern,
-        Postings, Ranking, RegionRecord, SideSeries, Summary, benchmark_periods, encode_customer,
-        encode_demographics, encode_month_stores, encode_origins, loyalty_periods,
+        Postings, Ranking, RegionRecord, SideSeries, SpendShare, Summary, benchmark_periods,
+        encode_customer, encode_demographics, encode_month_stores, encode_origins, loyalty_periods,
         parse_month_stores,
     },
     shard::Span,
@@ -20,7 +21,7 @@ use crate::targets::{Outcome, outcome};
 type Read = fn(&[u8]) -> Result<u64, Error>;
 
 /// How each kind is read; the first byte of an input says which.
-const KINDS: [Read; 19] = [
+const KINDS: [Read; 20] = [
     month_of_store,
     |value| Summary::parse(value).map(|summary| summary.statistics().count),
     ranking,
@@ -40,6 +41,7 @@ const KINDS: [Read; 19] = [
     origins,
     stores_of_month,
     before_after,
+    spend_share,
 ];
 
 /// How many kinds there are.
@@ -221,4 +223,16 @@ fn before_after(value: &[u8]) -> Result<u64, Error> {
     record.encode(&mut again);
     assert_eq!(BesideRecord::parse(&again)?, record);
     Ok(record.cards().into_iter().max().unwrap_or(0))
+}
+
+fn spend_share(value: &[u8]) -> Result<u64, Error> {
+    let record = SpendShare::parse(value)?;
+    let mut again = Vec::new();
+    record.encode(&mut again);
+    assert_eq!(SpendShare::parse(&again)?, record);
+    for k in [1, 10] {
+        let share = record.share(Privacy::new(k)?);
+        assert!(share.is_none_or(|share| share.is_finite() && share >= 0.0));
+    }
+    Ok(again.len() as u64)
 }

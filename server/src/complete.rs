@@ -15,8 +15,9 @@ use nightshard_format::{
         ATOMS, AtomSummary, BEFORE_AFTER, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS,
         EntityKind, LOYALTY, MARKET_ALL, MARKETS, MERCHANTS, MarketDemographics, ORIGINS, PATTERNS,
         PROTECTED_DATASETS, Postings, RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, Ranking,
-        RegionRecord, SEARCH, SERIES_OF_DAYS, STORES, Summary, TILES, atoms_key, benchmark_months,
-        loyalty_spans, parse_month_stores, place_ranking_key, ranking_key, region_category_key,
+        RegionRecord, SEARCH, SERIES_OF_DAYS, SPEND_SHARES, STORES, Summary, TILES, atoms_key,
+        benchmark_months, loyalty_spans, parse_month_stores, place_ranking_key, ranking_key,
+        region_category_key,
     },
     shard::{Mapped, Search, Span},
     text::{TermKind, term_key},
@@ -126,6 +127,7 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
     })?;
     check_months(generation, ORIGINS, parse_month_stores)?;
     check_months(generation, BEFORE_AFTER, parse_month_stores)?;
+    check_months(generation, SPEND_SHARES, parse_month_stores)?;
     expect(
         "stores that can be searched",
         searched(generation)?,

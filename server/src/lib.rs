@@ -64,6 +64,7 @@ mod series;
 mod service;
 mod side_series;
 mod source;
+mod spend_share;
 mod subject;
 mod switch;
 mod told_pattern;

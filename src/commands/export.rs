@@ -18,6 +18,7 @@ mod record_tables;
 mod rows;
 mod schema;
 mod series;
+mod spend_shares;
 mod statistics;
 mod writer;
 
@@ -29,7 +30,8 @@ use nightshard_format::{
     generation::Generation,
     manifest::{GenerationId, Manifest},
     record::{
-        ATOMS, BENCHMARKS, CATALOG, DEMOGRAPHICS, LOYALTY, MARKETS, MERCHANTS, RANKINGS, STORES,
+        ATOMS, BENCHMARKS, CATALOG, DEMOGRAPHICS, LOYALTY, MARKETS, MERCHANTS, RANKINGS,
+        SPEND_SHARES, STORES,
     },
     shard::{Mapped, Span},
 };
@@ -66,8 +68,8 @@ pub(crate) struct ExportArgs {
     /// What the files are.
     #[arg(long, value_enum, default_value_t = Formats::DEFAULT)]
     format: Formats,
-    /// Only these datasets: stores, markets or atoms, merchants, loyalty, benchmarks, demographics, catalog
-    /// (regions and categories) and packed ones.
+    /// Only these datasets: stores, markets or atoms, merchants, loyalty, benchmarks, spend_shares, demographics,
+    /// catalog (regions and categories) and packed ones.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     dataset: Vec<String>,
     /// The generation [default: the current one].
@@ -183,7 +185,7 @@ fn export(
             MERCHANTS => series(MERCHANTS),
             ATOMS => atoms::export(generation, target, advance),
             CATALOG => catalog::export(generation, target),
-            LOYALTY | BENCHMARKS | DEMOGRAPHICS => Ok(Vec::new()),
+            LOYALTY | BENCHMARKS | SPEND_SHARES | DEMOGRAPHICS => Ok(Vec::new()),
             packed => packed::export(generation, packed, target, advance),
         }?);
         if let Some((dataset, tables)) = record_tables_of(dataset) {
@@ -198,10 +200,11 @@ fn export(
 
 /// Returns the tables of the records of a dataset, if it has such.
 fn record_tables_of(dataset: &str) -> Option<(&'static str, &'static [RecordTable])> {
-    const TABLES: [(&str, &[RecordTable]); 4] = [
+    const TABLES: [(&str, &[RecordTable]); 5] = [
         (STORES, &mixes::TABLES),
         (LOYALTY, &loyalty::TABLES),
         (BENCHMARKS, &benchmarks::TABLES),
+        (SPEND_SHARES, &spend_shares::TABLES),
         (DEMOGRAPHICS, &demographics::TABLES),
     ];
     TABLES.into_iter().find(|(known, _)| *known == dataset)
@@ -228,7 +231,14 @@ fn exportable(manifest: &Manifest) -> Vec<&str> {
     let together = if has_atoms { ATOMS } else { MARKETS };
     let of_transactions = of_transactions.map(|_| [STORES, together]);
     let is_there = |dataset: &&str| manifest.shards_of(dataset).next().is_some();
-    let others = [MERCHANTS, LOYALTY, BENCHMARKS, DEMOGRAPHICS, CATALOG];
+    let others = [
+        MERCHANTS,
+        LOYALTY,
+        BENCHMARKS,
+        SPEND_SHARES,
+        DEMOGRAPHICS,
+        CATALOG,
+    ];
     let packed = manifest.packed.keys().map(String::as_str);
     of_transactions
         .into_iter()
@@ -249,7 +259,7 @@ fn tables_of(datasets: &[&str]) -> Vec<String> {
             }
             ATOMS => tables.push(atoms::TABLE.to_owned()),
             CATALOG => tables.extend(catalog::TABLES.map(str::to_owned)),
-            LOYALTY | BENCHMARKS | DEMOGRAPHICS => {}
+            LOYALTY | BENCHMARKS | SPEND_SHARES | DEMOGRAPHICS => {}
             packed => tables.push(packed::table_name(packed)),
         }
         let of_records = record_tables_of(dataset).map(|(_, tables)| tables);

@@ -114,3 +114,17 @@ def test_benchmarks_are_those_of_the_api(database, ask):
         assert found == [tuple(expected)], (store, period)
         asked += 1
     assert asked > STORES
+
+
+def test_shares_of_spend_are_those_of_the_api(database, ask):
+    asked = 0
+    for store, period in questions(database, ["2018-03", "2018-07", "2018-12", "2019-01"]):
+        served = ask(store, "benchmark", period)
+        found = exported(database, "store_spend_shares", "share", store, period)
+        if "reason" in served:
+            # Of a month without a sale there may be a row: refunds are in it, too.
+            continue
+        expected = [(served["spend_share"]["share"],)] if served["spend_share"] else []
+        assert found == expected, (store, period)
+        asked += bool(found)
+    assert asked > STORES

@@ -129,7 +129,8 @@ TABLES = ["stores", "markets", "merchants", "regions", "categories"] + [
     for kind in ["store", "market", "merchant"] for part in ["days", *PERIODS, "histograms", "hours"]
 ]
 # What is beside the API in test_served.py.
-SERVED = ["store_mixes", "store_loyalty", "store_visits", "store_scores", "store_benchmarks", "store_demographics"]
+SERVED = ["store_mixes", "store_loyalty", "store_visits", "store_scores", "store_benchmarks", "store_spend_shares",
+          "store_demographics"]
 
 
 def same(left, right):

@@ -14,6 +14,7 @@ from conftest import BINARY, Subject, configured, generated
 from patterns import Slots
 from test_before_after import beside_of, check_hidden
 from test_origins import check_named_periods
+from test_spend_shares import check_periods
 
 K = 10
 OTHERS = 5
@@ -362,6 +363,10 @@ def test_what_is_before_and_after_hides_cards_and_merchants(subject, dice):
     assert told or len(subject.stores) < 100
 
 
+def test_shares_of_spend_hide_cards_and_other_merchants(subject, dice):
+    check_periods(subject, K, subject.stores[:60], dice, 60)
+
+
 # A small case: every transaction is marked, and found again in every answer.
 
 STORES = 36
@@ -422,10 +427,10 @@ def with_changes():
     return [first, second]
 
 
-def at_few_stores():
-    """Two nights of stores with many cards, between which rows of the month that had ended came late and others were
-    taken back."""
-    case = small_case(7, 700, 250, number_of_stores=6, days=36)
+def with_late_rows(*sizes):
+    """Two nights of transactions, cards and stores, between which rows of the month that had ended came late and others
+    were taken back."""
+    case = small_case(7, *sizes, days=36)
     dice = random.Random(7)
     late, gone = ({number for number in case.rows if dice.random() < 0.05} for _ in range(2))
     return [Night(case.stores, {number: row for number, row in case.rows.items() if number not in late}),
@@ -527,7 +532,7 @@ def test_no_combination_of_answers_isolates_fewer_than_k_cards(nights, tmp_path)
 
 
 def test_no_combination_of_cells_of_stores_isolates_fewer_than_k_cards(tmp_path):
-    nights = at_few_stores()
+    nights = with_late_rows(700, 250, 6)
     rows = {number: row for night in nights for number, row in night.rows.items()}
     by_night = transactions_of(tmp_path, nights, [])
     assert by_night[0] == by_night[1]
@@ -562,14 +567,17 @@ def test_months_that_had_ended_are_told_as_they_were(tmp_path):
 
 
 def test_what_was_told_of_the_cards_of_stores_stays(tmp_path):
-    resources = ["demographics", "origins", "before_after"]
+    resources = ["demographics", "origins", "before_after", "benchmark"]
     told = []
-    first, second = at_few_stores()
+    first, second = with_late_rows(6_000, 300, 40)
     for night, folder in [(first, "kept"), (second, "kept"), (second, "afresh")]:
         (tmp_path / folder).mkdir(exist_ok=True)
         subject = served(tmp_path / folder, night, [])
-        stores = sorted(store for store, *_ in night.stores)
-        told.append({resource: [of_store(subject, store, resource) for store in stores] for resource in resources})
+        answers = {resource: [of_store(subject, store, resource) for store, *_ in night.stores]
+                   for resource in resources}
+        # A benchmark of stores' sales is none of cards.
+        answers["benchmark"] = [answer["spend_share"] for answer in answers["benchmark"]]
+        told.append(answers)
         subject.close()
     before, after, afresh = told
     assert before == after

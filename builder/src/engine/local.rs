@@ -8,6 +8,7 @@ mod demographics;
 mod elsewhere;
 mod freezing;
 mod merchants;
+mod spend_shares;
 mod told;
 
 use std::{
@@ -55,6 +56,7 @@ use crate::{
         row::CardRow,
         scan::{ScanCounts, StoreScan},
         sent_rows::{RowOutbox, SentRows},
+        spend_row::SpendRow,
         store_partition::{
             self, CARD_PARTITIONS, Conflict, StoreContext, StoreOutboxes, StoreWorker,
         },
@@ -75,6 +77,7 @@ struct Shares {
     rows: usize,
     partition: usize,
     card_days: usize,
+    spend: usize,
     cells: usize,
     pair_counts: usize,
     /// Rows are no longer in transit then.
@@ -97,6 +100,7 @@ impl Shares {
             rows: each / 4,
             partition: each / SMALL_SHARE,
             card_days: each / SMALL_SHARE,
+            spend: each / SMALL_SHARE / 2,
             cells: each / SMALL_SHARE / 2,
             pair_counts: each / SMALL_SHARE,
             place_cards: each / SMALL_SHARE,
@@ -186,8 +190,9 @@ impl Engine<'_> {
         let mut spilled_bytes = scanned.rows.spilled_bytes()
             + scanned.names.spilled_bytes()
             + scanned.tested.spilled_bytes;
-        let reduced = self.reduce_stores(scanned.rows, &currency, &mut stores)?;
+        let (reduced, spent) = self.reduce_stores(scanned.rows, &currency, &mut stores)?;
         spilled_bytes += reduced.card_days.spilled_bytes()
+            + spent.spilled_bytes()
             + reduced.of_cardholders.cells.spilled_bytes()
             + reduced.customers.spilled_bytes();
         self.name_conflicts(&quarantine, &scanned.inputs, &stores)?;
@@ -216,6 +221,10 @@ impl Engine<'_> {
         let elsewhere = self.write_elsewhere(&reduced.card_days, &stores.facts, &plain, as_of)?;
         if elsewhere.is_some() {
             lap(Stage::Elsewhere);
+        }
+        let spend_shares = self.write_spend_shares(spent, &stores.facts, as_of)?;
+        if spend_shares.is_some() {
+            lap(Stage::Spend);
         }
         // What is told of a region of which others are parts is added up from what is told of these.
         let mut places = match hiding {
@@ -270,6 +279,7 @@ impl Engine<'_> {
         shards.extend(of_merchants);
         shards.extend(of_market);
         shards.extend(elsewhere.into_iter().flatten());
+        shards.extend(spend_shares.into_iter().flatten());
         shards.extend(compared);
         shards.extend(told.staged);
         shards.extend(of_customers.into_iter().flatten());
@@ -518,12 +528,13 @@ impl Engine<'_> {
         }
     }
 
+    /// Reduces the stores; what cards spent is beside what is kept longer.
     fn reduce_stores(
         &self,
         rows: SentRows,
         currency: &str,
         stores: &mut StoreShards<'_>,
-    ) -> Result<Reduced> {
+    ) -> Result<(Reduced, Exchanged<SpendRow>)> {
         self.progress.begin(Stage::Stores, PARTITIONS.into());
         let context = self.store_context(currency);
         let ahead_max = u16::try_from(self.plan.threads * 4).unwrap_or(PARTITIONS);
@@ -551,8 +562,10 @@ impl Engine<'_> {
             );
             let cells = (!rows.cardholders.is_empty())
                 .then(|| Outbox::new(CELL_PARTITIONS.into(), self.shares.cells, context.scratch));
+            let spend = Outbox::new(CARD_PARTITIONS.into(), self.shares.spend, context.scratch);
             let outboxes = StoreOutboxes {
                 cards,
+                spend,
                 cells,
                 customers: self.customer_outbox(),
             };
@@ -578,14 +591,16 @@ impl Engine<'_> {
         drop(sink);
         stores.finish_run()?;
         let mut market = MarketDays::default();
-        let (mut card_days, mut cells, mut customers) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut card_days, mut spend) = (Vec::new(), Vec::new());
+        let (mut cells, mut customers) = (Vec::new(), Vec::new());
         for (outboxes, days) in workers {
             card_days.push(outboxes.cards);
+            spend.push(outboxes.spend);
             cells.extend(outboxes.cells);
             customers.extend(outboxes.customers);
             market.add(days);
         }
-        Ok(Reduced {
+        let reduced = Reduced {
             card_days: Exchanged::new(card_days)?,
             customers: Exchanged::new(customers)?,
             market,
@@ -593,7 +608,8 @@ impl Engine<'_> {
                 cells: Exchanged::new(cells)?,
                 cardholders: rows.cardholders,
             },
-        })
+        };
+        Ok((reduced, Exchanged::new(spend)?))
     }
 }
 

@@ -6,7 +6,7 @@ use nightshard_format::{
 };
 
 use super::{
-    card_order::CardOrder,
+    card_order::{ByCard, CardOrder},
     place_cards::PlaceCards,
     places::Places,
     row::{CardRow, CardVisit},
@@ -240,7 +240,7 @@ pub struct CardWorker<'a, S> {
     pub sink: S,
     places: &'a Places,
     visits: Vec<CardVisit>,
-    order: CardOrder,
+    order: CardOrder<CardVisit>,
     sorted: usize,
     limit: usize,
 }

@@ -1,4 +1,5 @@
-//! The rows of a store, put in the order of their cards: when each one came, and what it bought for.
+//! The rows of a store, put in the order of their cards: when each one came, what it bought for, and what it spent in
+//! each month.
 
 use nightshard_format::calendar::{Day, Month};
 
@@ -6,6 +7,7 @@ use super::{
     row::{CARD_SHIFT, CardDay},
     store_order::Unordered,
 };
+use crate::Result;
 
 /// A card on a day with at least one sale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,30 +18,72 @@ pub(super) struct Visit {
     pub(super) sales: u128,
 }
 
-/// Puts sales in the order of their cards. Its memory serves one store after the other.
+/// What a card did in a month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct MonthSum {
+    pub(super) month: Month,
+    /// Its last day.
+    last: Day,
+    /// The net sum of all rows, in minor units.
+    pub(super) sum: i128,
+}
+
+/// What a known card did at a store.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OfCard<'a> {
+    /// What is kept of its pseudonym.
+    pub(super) card: u128,
+    /// By day; none if it has refunds alone.
+    pub(super) visits: &'a [Visit],
+    /// By month.
+    pub(super) months: &'a [MonthSum],
+}
+
+/// Puts rows in the order of their cards. Its memory serves one store after the other.
 #[derive(Debug, Default)]
 pub(super) struct CardVisits {
-    sales: Vec<CardSale>,
+    rows: Vec<CardDayRow>,
     visits: Vec<Visit>,
+    months: Vec<MonthSum>,
 }
 
 impl CardVisits {
-    /// Passes the visits of each known card, whose days ascend, to `visit`, in the order of cards.
-    pub(super) fn each(&mut self, rows: Unordered<'_>, mut visit: impl FnMut(&[Visit])) {
-        let Self { sales, visits } = self;
-        let of_rows = (0..).zip(rows.card_days);
-        let of_rows = of_rows.filter(|(_, it)| it.has_card() && it.is_sale());
-        sales.clear();
-        sales.extend(of_rows.map(|(row, card_day)| CardSale::new(*card_day, row)));
-        sales.sort_unstable();
-        for of_card in sales.chunk_by(|a, b| a.card() == b.card()) {
+    /// Passes what each known card did to `card`, in the order of cards.
+    ///
+    /// # Errors
+    /// That of `card`.
+    pub(super) fn each(
+        &mut self,
+        rows: Unordered<'_>,
+        mut card: impl FnMut(OfCard<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let Self {
+            rows: sorted,
+            visits,
+            months,
+        } = self;
+        let known = (0..).zip(rows.card_days);
+        let known = known.filter(|(_, card_day)| card_day.has_card());
+        sorted.clear();
+        sorted.extend(known.map(|(row, card_day)| CardDayRow::new(*card_day, row)));
+        sorted.sort_unstable();
+        for of_card in sorted.chunk_by(|a, b| a.card() == b.card()) {
             visits.clear();
-            for sale in of_card {
-                let amount = rows.amounts[sale.row()].amount();
-                add_sale(visits, sale.day(), amount.unsigned_abs().into());
+            months.clear();
+            for row in of_card {
+                let amount = rows.amounts[row.row()].amount();
+                if amount > 0 {
+                    add_sale(visits, row.day(), amount.unsigned_abs().into());
+                }
+                add_net(months, row.day(), amount.into());
             }
-            visit(visits);
+            card(OfCard {
+                card: of_card[0].card(),
+                visits,
+                months,
+            })?;
         }
+        Ok(())
     }
 }
 
@@ -55,17 +99,32 @@ fn add_sale(visits: &mut Vec<Visit>, day: Day, amount: u128) {
     }
 }
 
-/// A card, a day, and the row of a sale as one integer of the same order.
+/// Adds a row to months that are not later.
+fn add_net(months: &mut Vec<MonthSum>, day: Day, amount: i128) {
+    match months.last_mut() {
+        Some(of_month) if day <= of_month.last => of_month.sum += amount,
+        _ => {
+            let month = day.month();
+            months.push(MonthSum {
+                month,
+                last: month.days().last,
+                sum: amount,
+            });
+        }
+    }
+}
+
+/// A card, a day, and which row it is as one integer of the same order.
 ///
-/// Integers are half as long as sales with their amounts, and sort in half the time.
+/// Integers are half as long as rows with their amounts, and sort in half the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct CardSale(u128);
+struct CardDayRow(u128);
 
 const ROW_BITS: u32 = u32::BITS;
 const DAY_BITS: u32 = 16;
 const _: () = assert!(ROW_BITS + DAY_BITS < CARD_SHIFT);
 
-impl CardSale {
+impl CardDayRow {
     fn new(card_day: CardDay, row: u32) -> Self {
         let day = u128::from(card_day.day().cast_unsigned()) << ROW_BITS;
         Self(card_day.card() << (ROW_BITS + DAY_BITS) | day | u128::from(row))
@@ -96,7 +155,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_card_comes_once_with_its_sales_by_day(
+        fn each_card_comes_once_with_its_sales_by_day_and_its_sums_by_month(
             given in prop::collection::vec((0_u128..6, DAYS, -3_i64..9), 0..60),
         ) {
             let amounts: Vec<_> =
@@ -106,21 +165,30 @@ mod tests {
                 .iter()
                 .map(|(card, day, amount)| CardDay::new(card_of(*card), *day, *amount > 0))
                 .collect();
-            let mut expected = BTreeMap::<u128, BTreeMap<i32, u128>>::new();
-            for (card, day, amount) in &given {
-                if *card > 0 && *amount > 0 {
-                    let sales = expected.entry(*card).or_default().entry(*day).or_default();
-                    *sales += u128::from(amount.unsigned_abs());
+            let mut expected = BTreeMap::<u128, (BTreeMap<i32, u128>, BTreeMap<Month, i128>)>::new();
+            for (card, day, amount) in given.iter().filter(|(card, _, _)| *card > 0) {
+                let (days, months) = expected.entry(card_of(*card) >> CARD_SHIFT).or_default();
+                if *amount > 0 {
+                    *days.entry(*day).or_default() += u128::from(amount.unsigned_abs());
                 }
+                *months.entry(Day(*day).month()).or_default() += i128::from(*amount);
             }
             let rows = Unordered { amounts: &amounts, hours: &[], card_days: &cards };
-            let mut found: Vec<Vec<(i32, u128)>> = Vec::new();
-            CardVisits::default().each(rows, |visits| {
-                assert!(visits.iter().all(|visit| visit.month == visit.day.month()));
-                found.push(visits.iter().map(|visit| (visit.day.0, visit.sales)).collect());
+            let mut found = Vec::new();
+            let each = CardVisits::default().each(rows, |of| {
+                assert!(of.visits.iter().all(|visit| visit.month == visit.day.month()));
+                let days = of.visits.iter().map(|visit| (visit.day.0, visit.sales));
+                let months = of.months.iter().map(|it| (it.month, it.sum));
+                found.push((of.card, (days.collect::<Vec<_>>(), months.collect::<Vec<_>>())));
+                Ok(())
             });
-            let expected: Vec<Vec<(i32, u128)>> =
-                expected.into_values().map(|days| days.into_iter().collect()).collect();
+            each.unwrap();
+            let expected: Vec<_> = expected
+                .into_iter()
+                .map(|(card, (days, months))| {
+                    (card, (days.into_iter().collect(), months.into_iter().collect()))
+                })
+                .collect();
             prop_assert_eq!(found, expected);
         }
     }

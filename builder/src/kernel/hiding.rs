@@ -47,6 +47,20 @@ impl Hiding {
             && buyers.saturating_sub(most_buyers) >= self.k
             && largest.saturating_mul(2) <= sales - second
     }
+
+    /// Returns whether net sums of other merchants than the one who asks hide each other: there are `k` cards, five of
+    /// the sums are above 0, and none is further from 0 than half of all together. So what was taken back at one
+    /// does not make another one look small.
+    pub fn hides_sums(self, cards: u64, sums: impl Iterator<Item = i128>) -> bool {
+        let (mut merchants, mut all, mut largest) = (0_usize, 0_i128, 0_u128);
+        for sum in sums {
+            merchants += usize::from(sum > 0);
+            all = all.saturating_add(sum);
+            largest = largest.max(sum.unsigned_abs());
+        }
+        let half = u128::try_from(all).unwrap_or(0) / 2;
+        cards >= self.k && merchants >= OTHER_MERCHANTS_MIN.into() && largest <= half
+    }
 }
 
 #[cfg(test)]
@@ -75,6 +89,30 @@ mod tests {
                     && buyers >= own.buyers + k
             });
             prop_assert_eq!(Hiding { k }.is_enough(buyers, parts.into_iter()), expected);
+        }
+    }
+
+    #[test]
+    fn net_sums_hide_each_other_whatever_was_taken_back() {
+        let hiding = Hiding { k: 10 };
+        for (cards, sums, expected) in [
+            (10, &[20, 20, 20, 20, 20][..], true),
+            (9, &[20, 20, 20, 20, 20], false),
+            (10, &[20, 20, 20, 20], false),
+            // Nobody hides behind who sold nothing, or took back more.
+            (10, &[20, 20, 20, 20, 0], false),
+            (10, &[20, 20, 20, 20, -1], false),
+            (10, &[20, 20, 20, 20, 20, -1], true),
+            (10, &[40, 10, 10, 10, 10], true),
+            (10, &[41, 10, 10, 10, 10], false),
+            // Of what they have without a sign, 1,000 is less than half.
+            (10, &[1_000, -990, 10, 10, 10, 10, 10], false),
+            (10, &[-100, 20, 20, 20, 20, 20], false),
+            (10, &[-30, 20, 20, 20, 20, 20], true),
+            (10, &[], false),
+        ] {
+            let found = hiding.hides_sums(cards, sums.iter().copied());
+            assert_eq!(found, expected, "{cards} {sums:?}");
         }
     }
 }

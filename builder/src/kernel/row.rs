@@ -7,7 +7,7 @@ use nightshard_format::{histogram::AMOUNT_MINOR_MAX, key::PARTITIONS, record::HA
 
 use crate::{Error, Result};
 
-use super::{said::Said, sent_rows::SentRow};
+use super::{card_order::ByCard, said::Said, sent_rows::SentRow};
 
 /// The business days that a row may have: 1970-01-01 to 2099-12-31, so that a day is 16 bits.
 pub const DAYS: RangeInclusive<i32> = 0..=47_481;
@@ -357,9 +357,6 @@ const WHERE_BITS: u32 = 32;
 const WHERE_MASK: u128 = (1 << WHERE_BITS) - 1;
 
 impl CardVisit {
-    /// No card on the first of all days.
-    pub const NONE: Self = Self(0);
-
     fn new(card_day: CardDay, place: u32) -> Self {
         let day = card_day.0 & DAY_MASK;
         Self(card_day.card() << CARD_SHIFT | day << WHERE_BITS | u128::from(place))
@@ -403,23 +400,18 @@ impl CardVisit {
         StoreOrdinal(self.leaf())
     }
 
-    /// Returns whether both are of one card.
-    #[must_use]
-    pub fn is_same_card(self, other: Self) -> bool {
-        (self.0 ^ other.0) >> CARD_SHIFT == 0
-    }
-
     /// Returns whether both are of one card and one day, sales or not.
     #[must_use]
     pub fn is_same_day(self, other: Self) -> bool {
         (self.0 ^ other.0) >> (WHERE_BITS + 1) == 0
     }
+}
 
-    /// Returns the next `bits` bits of the card, at most 16, below the top `top` bits.
-    #[must_use]
-    pub fn bits_below_top(self, top: u32, bits: u32) -> usize {
-        let mask = (1 << bits) - 1;
-        usize::try_from((self.0 >> (128 - top - bits)) & mask).unwrap_or(0)
+impl ByCard for CardVisit {
+    const NONE: Self = Self(0);
+
+    fn bits(self) -> u128 {
+        self.0
     }
 }
 

@@ -294,8 +294,8 @@ impl Counted {
             let distances = worker.count_cards(ordinal, &rows.card_days)?;
             counted.distances.merge(&distances);
             let CountedStore { loyalty, .. } = counted;
-            let rows = order.unordered(store);
-            worker.visits.each(rows, |visits| loyalty.add(visits));
+            // Where the store is may be known once all of its rows are.
+            worker.each_card((ordinal, true), order.unordered(store), loyalty)?;
         }
         Ok(())
     }

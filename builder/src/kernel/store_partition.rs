@@ -29,9 +29,10 @@ use super::{
     profiles::{Load, Profiles},
     row::{CardDay, CardRow, PartitionRow, StoreOrdinal},
     sent_rows::SentRows,
+    spend_row::SpendRow,
     store_days::{DayRows, DaysEncoder, EncodedRecords},
     store_loyalty::StoreLoyalty,
-    store_order::{StoreOrder, StoreRows},
+    store_order::{StoreOrder, StoreRows, Unordered},
 };
 use crate::{
     Result,
@@ -78,6 +79,8 @@ impl StoreContext<'_> {
 pub struct StoreOutboxes {
     /// The exchange by card.
     pub cards: Outbox<CardRow>,
+    /// The exchange by card of what cards spent in months.
+    pub spend: Outbox<SpendRow>,
     /// The exchange of who paid, where rows say that.
     pub cells: Option<Outbox<CellRow>>,
     /// The exchange of what cards paid, where customers are kept.
@@ -87,6 +90,7 @@ pub struct StoreOutboxes {
 /// What one worker needs for one partition after the other.
 pub struct StoreWorker {
     cards: Outbox<CardRow>,
+    spend: Outbox<SpendRow>,
     cells: Option<Outbox<CellRow>>,
     customers: Option<CustomerSender>,
     market: MarketCounts,
@@ -97,7 +101,7 @@ pub struct StoreWorker {
     pub(super) repetition: Repetition,
     pub(super) order: StoreOrder,
     memory: CardMemory,
-    pub(super) visits: CardVisits,
+    visits: CardVisits,
     pub(super) hours: DayHours,
     pub(super) mixes: MonthMixes,
     pub(super) cardholders: MonthCardholders,
@@ -114,6 +118,7 @@ impl StoreWorker {
     pub fn new(outboxes: StoreOutboxes, rows: usize) -> Self {
         Self {
             cards: outboxes.cards,
+            spend: outboxes.spend,
             cells: outboxes.cells,
             customers: outboxes.customers.map(CustomerSender::new),
             market: MarketCounts::default(),
@@ -235,15 +240,15 @@ pub fn reduce(
         let ordinal = StoreOrdinal::new(partition, store)?;
         worker.begin_store(store, &exchanged.mixes);
         worker.encode(ordinal, rows, &mut out.records)?;
-        let mut loyalty = StoreLoyalty::new(context.regular);
-        let rows = order.unordered(store);
-        worker.visits.each(rows, |visits| loyalty.add(visits));
-        worker.tell_cardholders((store, ordinal), &exchanged.cardholders, context, &mut out)?;
         let profile = profiles.store_profile(
             store,
             &order.profile_rows,
             (context.stores, context.regions),
         );
+        let mut loyalty = StoreLoyalty::new(context.regular);
+        let is_of_cell = profile.region.is_some() && profile.category.is_some();
+        worker.each_card((ordinal, is_of_cell), order.unordered(store), &mut loyalty)?;
+        worker.tell_cardholders((store, ordinal), &exchanged.cardholders, context, &mut out)?;
         worker.finish(ordinal, &profiles.stores[store], profile, loyalty, &mut out)?;
     }
     worker.order = order;
@@ -256,6 +261,7 @@ impl StoreWorker {
     pub fn into_sent(self) -> (StoreOutboxes, MarketCounts) {
         let outboxes = StoreOutboxes {
             cards: self.cards,
+            spend: self.spend,
             cells: self.cells,
             customers: self.customers.map(|customers| customers.outbox),
         };
@@ -311,6 +317,27 @@ impl StoreWorker {
                 market_cardholders::send(ordinal, month, &cells, outbox)?;
             }
         }
+        Ok(())
+    }
+
+    /// Passes the cards of some rows of a store to its loyalty, and sends on what each spent in a month, where region and
+    /// category of the store are known, or may be.
+    pub(super) fn each_card(
+        &mut self,
+        (store, is_of_cell): (StoreOrdinal, bool),
+        rows: Unordered<'_>,
+        loyalty: &mut StoreLoyalty,
+    ) -> Result<()> {
+        let Self { visits, spend, .. } = self;
+        visits.each(rows, |of| {
+            loyalty.add(of.visits);
+            let mut months = of.months.iter().filter(|_| is_of_cell);
+            months.try_for_each(|it| {
+                let row = SpendRow::new(of.card, it.month, store, it.sum);
+                spend.push(row.partition(), row)
+            })
+        })?;
+        spend.spill_if_full()?;
         Ok(())
     }
 

@@ -16,4 +16,5 @@ mod overlap;
 mod publication;
 mod reading;
 mod reclaiming;
+mod spend_shares;
 mod support;

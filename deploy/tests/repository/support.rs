@@ -36,13 +36,14 @@ pub(crate) type Tables = BTreeMap<(&'static str, Span), Table>;
 /// Writes a generation of `stores` stores that sell every day of `months` months from January
 /// 2018 on, into `folder`. The last month's amounts depend on `seed`, all else does not.
 pub(crate) fn stage(folder: &Path, stores: u32, months: u32, seed: i64) -> Staged {
-    stage_forged(folder, stores, months, seed, |_tables| ())
+    let nowhere = StoreProfile::default();
+    stage_forged(folder, (stores, &nowhere), months, seed, |_tables| ())
 }
 
-/// Like [`stage`], with records that `forge` has its way with.
+/// Like [`stage`], of stores that are known as `profile`, with records that `forge` has its way with.
 fn stage_forged(
     folder: &Path,
-    stores: u32,
+    (stores, profile): (u32, &StoreProfile),
     months: u32,
     seed: i64,
     forge: impl FnOnce(&mut Tables),
@@ -72,9 +73,7 @@ fn stage_forged(
             summary.month(totals);
         }
         let mut value = Vec::new();
-        summary
-            .finish(&StoreProfile::default(), &mut value)
-            .unwrap();
+        summary.finish(profile, &mut value).unwrap();
         let table = tables.entry((record::STORES, Span::Current)).or_default();
         table.insert(id.clone(), value);
     }
@@ -292,7 +291,16 @@ impl Bench {
     /// Stages a generation of five stores and two months, with records that `forge` has its way
     /// with.
     pub(crate) fn stage_forged(&self, forge: impl FnOnce(&mut Tables)) -> Staged {
-        stage_forged(&self.new_folder(), 5, 2, 0, forge)
+        self.stage_forged_of(&StoreProfile::default(), forge)
+    }
+
+    /// Likewise, of stores that are known as `profile`.
+    pub(crate) fn stage_forged_of(
+        &self,
+        profile: &StoreProfile,
+        forge: impl FnOnce(&mut Tables),
+    ) -> Staged {
+        stage_forged(&self.new_folder(), (5, profile), 2, 0, forge)
     }
 
     pub(crate) fn new_folder(&self) -> PathBuf {

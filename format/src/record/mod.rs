@@ -32,6 +32,7 @@ mod ranking;
 mod region;
 mod runs;
 mod side_series;
+mod spend_share;
 mod summary;
 mod visits;
 
@@ -71,6 +72,7 @@ pub use ranking::{
 pub use region::{REGION_LEVELS_MAX, RegionRecord};
 pub use runs::Run;
 pub use side_series::{SideSeries, encode_side_series};
+pub use spend_share::SpendShare;
 pub use summary::{MonthTotals, StoreProfile, Summary, SummaryBuilder};
 pub use visits::{CardSales, PeriodVisits, Regulars, VISIT_NUMBERS, has_quintiles, visit_class};
 
@@ -130,12 +132,15 @@ pub const ORIGINS: &str = "origins";
 /// Dataset of where cards buy before and after: a [`BesideRecord`] of a store in each month of which it may be told,
 /// and how many stores have one in `current` by month.
 pub const BEFORE_AFTER: &str = "before_after";
+/// Dataset of the share that a store has of what its cards spend: a [`SpendShare`] of a store in each month of which it
+/// may be told, and how many stores have one in `current` by month.
+pub const SPEND_SHARES: &str = "spend_shares";
 
 /// Dataset of the tree of regions, where a file of regions was read: a [`RegionRecord`] in `current`, by id.
 pub const REGION_TREE: &str = "region_tree";
 
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 21] = [
+pub const RESERVED_DATASETS: [&str; 22] = [
     STORES,
     MARKETS,
     SEARCH,
@@ -150,6 +155,7 @@ pub const RESERVED_DATASETS: [&str; 21] = [
     DEMOGRAPHICS,
     ORIGINS,
     BEFORE_AFTER,
+    SPEND_SHARES,
     REGIONS,
     CATEGORIES,
     REGION_CATEGORIES,

@@ -6,7 +6,7 @@ use nightshard_format::{
     record::{
         AtomCards, AtomGroup, AtomMonth, AtomSummary, Benchmark, BenchmarkRecord, DemographicCell,
         DemographicsRecord, Label, LeafAtom, LeafRecord, MarketCell, MarketDemographics, Run,
-        Standing, StoreProfile, encode_benchmarks, encode_demographics,
+        SpendShare, Standing, StoreProfile, encode_benchmarks, encode_demographics,
     },
 };
 
@@ -39,6 +39,19 @@ fn benchmarks_are_these_bytes() {
     assert_eq!(written, value);
     let read = BenchmarkRecord::parse(march(), &value).unwrap();
     assert_eq!(read, BenchmarkRecord { periods });
+}
+
+#[test]
+fn a_spend_share_is_these_bytes() {
+    let share = SpendShare {
+        own: 12_345,
+        cell: 50_000,
+    };
+    let value = golden("spend_shares-2018-03.value");
+    let mut written = Vec::new();
+    share.encode(&mut written);
+    assert_eq!(written, value);
+    assert_eq!(SpendShare::parse(&value).unwrap(), share);
 }
 
 #[test]

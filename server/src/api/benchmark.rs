@@ -1,19 +1,30 @@
-//! `GET /v1/stores/{id}/benchmark`: a store beside the others of its region and category.
+//! `GET /v1/stores/{id}/benchmark`: a store beside the others of its region and category, and its share of what its
+//! cards spend in all of them.
 
 use nightshard_format::{
     calendar::{Month, Period},
     record::{Standing, benchmark_month},
 };
 
-use super::{Lookup, asked_period::AskedPeriod, parameters::Parameters, places::write_id};
+use super::{
+    Lookup,
+    asked_period::AskedPeriod,
+    parameters::Parameters,
+    places::write_id,
+    protected::{write_covered, write_suppressed},
+};
 use crate::{
     json::Json,
     problem::{Problem, Result},
     series::{Compared, Series},
+    spend_share::Spend,
 };
 
 /// The members that are hidden together.
 const FIGURES: [&str; 4] = ["others", "net_sales", "sales_count", "ticket"];
+
+/// The member that is hidden by itself.
+const SPEND_SHARE: &str = "spend_share";
 
 /// The time to read a record, in nanoseconds.
 const RECORD_NS: u64 = 2_500;
@@ -45,6 +56,11 @@ impl Query {
         lookup.work.spend(RECORD_NS)?;
         let ended = Month::last_ended(transactions.last_row);
         let compared = series.benchmark(self.asked.period, ended)?;
+        let window = &self.asked.window;
+        let spend = match compared {
+            Compared::Not(_reason) => Spend::Nothing,
+            _ => Spend::of(series, window, transactions.privacy, lookup.work)?,
+        };
         let profile = &series.summary().profile;
         let json = &mut *lookup.json;
         json.begin_object();
@@ -54,29 +70,41 @@ impl Query {
             .optional_string(profile.region.as_deref());
         json.key("category")
             .optional_string(profile.category.as_deref());
-        write_compared(json, compared);
+        write_figures(json, compared);
+        write_spend(json.key(SPEND_SHARE), spend);
+        write_missing(json, compared, spend);
         json.end_object();
         Ok(())
     }
 }
 
-fn write_compared(json: &mut Json, compared: Compared) {
-    if let Compared::Told(benchmark) = compared {
-        json.key("others").integer(benchmark.others);
-        for (name, standing) in benchmark.standings() {
-            write_standing(json.key(name), standing);
-        }
-        return;
+fn write_figures(json: &mut Json, compared: Compared) {
+    let Compared::Told(benchmark) = compared else {
+        return FIGURES.iter().for_each(|name| json.key(name).null());
+    };
+    json.key("others").integer(benchmark.others);
+    for (name, standing) in benchmark.standings() {
+        write_standing(json.key(name), standing);
     }
-    FIGURES.iter().for_each(|name| json.key(name).null());
-    match compared {
-        Compared::Not(reason) => json.key("reason").string(reason),
-        _ => {
-            json.key("suppressed").begin_array();
-            FIGURES.iter().for_each(|name| json.string(name));
-            json.end_array();
-        }
+}
+
+fn write_spend(json: &mut Json, spend: Spend) {
+    let Spend::Told { covered, share } = spend else {
+        return json.null();
+    };
+    json.begin_object();
+    json.key("share").float(share);
+    write_covered(json, Some(covered));
+    json.end_object();
+}
+
+/// Writes why members are null.
+fn write_missing(json: &mut Json, compared: Compared, spend: Spend) {
+    if let Compared::Not(reason) = compared {
+        return json.key("reason").string(reason);
     }
+    let [a, b, c, d] = FIGURES.map(|name| (name, compared == Compared::Hidden));
+    write_suppressed(json, &[a, b, c, d, (SPEND_SHARE, spend == Spend::Hidden)]);
 }
 
 fn write_standing(json: &mut Json, standing: Standing) {

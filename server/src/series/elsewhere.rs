@@ -1,8 +1,8 @@
-//! What the cards of a store do elsewhere in a month.
+//! What the cards of a store do and spend elsewhere in a month.
 
 use nightshard_format::{
     calendar::Month,
-    record::{BEFORE_AFTER, BesideRecord, ORIGINS, OriginsRecord},
+    record::{BEFORE_AFTER, BesideRecord, ORIGINS, OriginsRecord, SPEND_SHARES, SpendShare},
     shard::Span,
 };
 
@@ -24,5 +24,13 @@ impl<'a> Series<'a> {
         let value = self.generation.get(BEFORE_AFTER, span, self.subject.key)?;
         let record = value.map(|value| BesideRecord::parse(value.in_place()?));
         Ok(record.transpose()?)
+    }
+
+    /// Reads what cards spend here and in all stores of the kind in a month, if that is told.
+    pub(crate) fn spend_share(&self, month: Month) -> Result<Option<SpendShare>> {
+        let span = Span::Month(month);
+        let value = self.generation.get(SPEND_SHARES, span, self.subject.key)?;
+        let share = value.map(|value| SpendShare::parse(value.in_place()?));
+        Ok(share.transpose()?)
     }
 }

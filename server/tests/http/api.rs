@@ -2,7 +2,7 @@
 
 mod batch;
 pub(crate) mod before_after;
-mod benchmark;
+pub(crate) mod benchmark;
 mod best_time;
 mod catalog;
 mod comparison;

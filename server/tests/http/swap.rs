@@ -11,13 +11,13 @@ use std::{
 use nightshard_format::{
     calendar::Day,
     manifest::GenerationId,
-    record::{BEFORE_AFTER, DEMOGRAPHICS, ORIGINS},
+    record::{BEFORE_AFTER, DEMOGRAPHICS, ORIGINS, SPEND_SHARES},
 };
 use nightshard_server::Config;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{before_after, demographics, origins},
+    api::{before_after, benchmark, demographics, origins},
     client::{Client, Reply},
     fixture::{Fixture, Payment, Shop, replace},
     harness::{Harness, config},
@@ -247,6 +247,7 @@ fn a_generation_that_lacks_any_shard_is_never_served() {
         (DEMOGRAPHICS, demographics::records()),
         (ORIGINS, origins::records()),
         (BEFORE_AFTER, before_after::records()),
+        (SPEND_SHARES, benchmark::spend_records()),
     ] {
         let told = fixture.write_told(&shops, &payments, dataset, &records);
         let lacking_told = fixture.lacking_one(&told).into_iter();

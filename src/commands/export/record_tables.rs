@@ -9,6 +9,7 @@ use nightshard_format::{
     Result as FormatResult,
     calendar::{Day, DayRange, Period},
     generation::Generation,
+    privacy::Privacy,
     shard::{Mapped, Span},
 };
 
@@ -42,6 +43,8 @@ pub(super) struct Found<'a> {
     pub(super) id: &'a str,
     /// Its value.
     pub(super) value: &'a [u8],
+    /// How many cards hide one another in what is told.
+    pub(super) privacy: Privacy,
     /// The days of the data, which cut periods.
     data: DayRange,
 }
@@ -90,6 +93,7 @@ pub(super) fn export(
         dataset,
         data,
     } = source;
+    let privacy = Privacy::of(generation.manifest()).map_err(Error::of("the manifest"))?;
     let writers = tables.iter().map(|table| {
         let schema = TableSchema::new(table.name, &table.fields);
         TableWriter::create(target, schema)
@@ -105,6 +109,7 @@ pub(super) fn export(
                 span,
                 id: text(record.key).map_err(&at)?,
                 value: record.value.in_place().map_err(&at)?,
+                privacy,
                 data,
             };
             for ((table, writer), rows) in tables.iter().zip(&mut writers).zip(&mut rows) {

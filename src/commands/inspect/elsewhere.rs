@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use nightshard_format::record::{BesideRecord, Label, LabelledCards, OriginsRecord};
+use nightshard_format::record::{BesideRecord, Label, LabelledCards, OriginsRecord, SpendShare};
 use serde::Serialize;
 
 use crate::output::{Column, Table};
@@ -23,6 +23,13 @@ pub(super) struct BesideFacts {
     categories_before: Vec<LabelFacts>,
     regions_after: Vec<LabelFacts>,
     categories_after: Vec<LabelFacts>,
+}
+
+/// What cards spend, in minor units.
+#[derive(Debug, Serialize)]
+pub(super) struct SpendFacts {
+    at_the_store: i128,
+    in_all_of_its_kind: i128,
 }
 
 /// Decodes the record of where cards come from.
@@ -84,5 +91,25 @@ impl BesideFacts {
             *text += &labels_text("region", regions);
             *text += &labels_text("category", categories);
         }
+    }
+}
+
+impl SpendFacts {
+    /// Decodes the record of what cards spend.
+    pub(super) fn of(value: &[u8]) -> nightshard_format::Result<Self> {
+        let SpendShare { own, cell } = SpendShare::parse(value)?;
+        Ok(Self {
+            at_the_store: own,
+            in_all_of_its_kind: cell,
+        })
+    }
+
+    /// Writes it for people.
+    pub(super) fn write(&self, text: &mut String) {
+        let (own, cell) = (self.at_the_store, self.in_all_of_its_kind);
+        let _infallible = writeln!(
+            text,
+            "\nits cards spent {own} here, of {cell} in all stores of its kind"
+        );
     }
 }

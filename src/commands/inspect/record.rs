@@ -7,7 +7,7 @@ use nightshard_format::{
     record::{
         ATOMS, BEFORE_AFTER, BENCHMARKS, CATALOG, CUSTOMERS, DEMOGRAPHICS, LEAVES, LOYALTY,
         MonthRecord, ORIGINS, PATTERNS, Postings, RANKINGS, REGION_TREE, Ranking, SEARCH, SERIES,
-        SERIES_OF_DAYS, SideSeries, StoreProfile, Summary, parse_month_stores,
+        SERIES_OF_DAYS, SPEND_SHARES, SideSeries, StoreProfile, Summary, parse_month_stores,
     },
     shard::{Identity, Span},
     statistics::Statistics,
@@ -20,7 +20,7 @@ use super::{
     benchmark::{BenchmarkFacts, benchmarks},
     customer::CustomerFacts,
     demographics::{CellFacts, MarketFacts, cells, cells_text},
-    elsewhere::{BesideFacts, LabelFacts, labels_text, origins},
+    elsewhere::{BesideFacts, LabelFacts, SpendFacts, labels_text, origins},
     leaves::LeafFacts,
     loyalty::{VisitsFacts, loyalty},
     mixes::{MixFacts, mixes, mixes_text},
@@ -62,6 +62,7 @@ enum ValueFacts {
     MarketDemographics(MarketFacts),
     Origins(Vec<LabelFacts>),
     BeforeAfter(Box<BesideFacts>),
+    SpendShare(SpendFacts),
     /// How many stores have a record of a month.
     Stores(u64),
     /// Bytes in hexadecimal, of a dataset unknown to this release.
@@ -140,13 +141,14 @@ impl RecordFacts {
                 ValueFacts::MarketDemographics(MarketFacts::of(value)?)
             }
             (DEMOGRAPHICS, Span::Month(_)) => ValueFacts::Demographics(cells(value)?),
-            (ORIGINS | BEFORE_AFTER, Span::Current) => {
+            (ORIGINS | BEFORE_AFTER | SPEND_SHARES, Span::Current) => {
                 ValueFacts::Stores(parse_month_stores(value)?)
             }
             (BEFORE_AFTER, Span::Month(_)) => {
                 ValueFacts::BeforeAfter(Box::new(BesideFacts::of(value)?))
             }
             (ORIGINS, Span::Month(_)) => ValueFacts::Origins(origins(value)?),
+            (SPEND_SHARES, Span::Month(_)) => ValueFacts::SpendShare(SpendFacts::of(value)?),
             (LOYALTY, span) => ValueFacts::Loyalty(loyalty(span, value)?),
             (ATOMS, Span::Current) => {
                 ValueFacts::AtomSummary(Box::new(AtomSummaryFacts::of(value)?))
@@ -278,6 +280,7 @@ impl Shown for RecordFacts {
             ValueFacts::MarketDemographics(market) => market.write(&mut text),
             ValueFacts::Origins(cells) => text += &labels_text("region", cells),
             ValueFacts::BeforeAfter(beside) => beside.write(&mut text),
+            ValueFacts::SpendShare(spend) => spend.write(&mut text),
             ValueFacts::Stores(stores) => {
                 let _infallible = writeln!(text, "\n{stores} stores have a record");
             }

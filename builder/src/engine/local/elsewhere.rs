@@ -23,7 +23,7 @@ use crate::{
         origin_cells,
         origins::{CardOrigins, OriginRow},
         places::Places,
-        row::{CardRow, StoreOrdinal},
+        row::{CardRow, CardVisit, StoreOrdinal},
         store_cards::StoreCards,
         store_labels::StoreLabels,
         store_partition::CARD_PARTITIONS,
@@ -96,7 +96,7 @@ impl Engine<'_> {
     }
 
     /// Writes the records of all partitions of stores.
-    fn write_months(
+    pub(super) fn write_months(
         &self,
         mut shards: MonthShards<'_>,
         encode: impl Fn(u16) -> Result<RecordsOfStores> + Sync,
@@ -128,7 +128,9 @@ impl Engine<'_> {
                 if partition >= CARD_PARTITIONS {
                     return Ok((origins.finish(), beside.finish()));
                 }
-                cards.each(card_days, partition, self.shares.partition, |visits| {
+                let budget = self.shares.partition;
+                let visit = |row| Some(CardVisit::at_store(row));
+                cards.each(card_days, partition, budget, visit, |visits| {
                     if !of.regions.is_empty() {
                         origins.card(visits)?;
                     }
@@ -144,8 +146,8 @@ impl Engine<'_> {
         })
     }
 
-    /// Makes the buffers of an exchange by store, of which there are two at once.
-    fn outbox_of_stores<R: Pod>(&self) -> Outbox<R> {
+    /// Makes the buffers of an exchange by store, of which there are two at once at most.
+    pub(super) fn outbox_of_stores<R: Pod>(&self) -> Outbox<R> {
         Outbox::new(
             PARTITIONS.into(),
             self.shares.place_cards / 2,

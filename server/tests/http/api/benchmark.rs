@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use nightshard_format::{
+    record::{SPEND_SHARES, SpendShare, encode_month_stores},
+    shard::Span,
+};
 use serde_json::{Value, json};
 
-use super::{payment, server};
+use super::{payment, server, shops};
 use crate::{
     client::Client,
     fixture::{Fixture, Shop},
@@ -69,6 +73,7 @@ fn a_store_stands_beside_the_others_of_its_region_and_category() {
             "net_sales": {"index": 150, "percentile": 100},
             "sales_count": {"index": 200, "percentile": 100},
             "ticket": {"index": 67, "percentile": 0},
+            "spend_share": null, "suppressed": ["spend_share"],
         })
     );
     assert_eq!(
@@ -104,7 +109,13 @@ fn what_cannot_be_compared_is_null_and_says_why() {
         let data = client.get(&path).data();
         assert_eq!(data["reason"], reason, "{path}");
         assert!(data.get("suppressed").is_none(), "{path}");
-        for name in ["others", "net_sales", "sales_count", "ticket"] {
+        for name in [
+            "others",
+            "net_sales",
+            "sales_count",
+            "ticket",
+            "spend_share",
+        ] {
             assert_eq!(data.get(name), Some(&Value::Null), "{path}");
         }
     }
@@ -119,10 +130,70 @@ fn hidden_figures_are_null_and_named() {
         data,
         json!({
             "id": "bar", "period": "2018-02", "partial": true, "region": "leeds", "category": "bar",
-            "others": null, "net_sales": null, "sales_count": null, "ticket": null,
-            "suppressed": ["others", "net_sales", "sales_count", "ticket"],
+            "others": null, "net_sales": null, "sales_count": null, "ticket": null, "spend_share": null,
+            "suppressed": ["others", "net_sales", "sales_count", "ticket", "spend_share"],
         })
     );
+}
+
+/// Records of two months of the store `a`, and of how many stores have one.
+pub(crate) fn spend_records() -> Vec<(&'static [u8], Span, Vec<u8>)> {
+    let mut records = Vec::new();
+    for (month, own, cell) in [("2018-01", 700, 1_000), ("2018-02", -200, 600)] {
+        let mut value = Vec::new();
+        SpendShare { own, cell }.encode(&mut value);
+        let span = Span::Month(month.parse().unwrap());
+        records.push((&b"a"[..], span, value));
+        let mut value = Vec::new();
+        encode_month_stores(1, &mut value);
+        records.push((month.as_bytes(), Span::Current, value));
+    }
+    records
+}
+
+#[test]
+fn shares_of_what_cards_spend_are_told_by_themselves() {
+    let fixture = Arc::new(Fixture::new());
+    let payments = [
+        payment(0, "2018-01-05", 1, 700),
+        payment(0, "2018-02-12", 1, 300),
+        payment(0, "2018-02-13", 1, -500),
+        payment(0, "2018-03-31", 2, 1_100),
+    ];
+    let id = fixture.write_told(&shops()[..1], &payments, SPEND_SHARES, &spend_records());
+    fixture.select(1, &id);
+    let harness = Harness::ready(config(), fixture, 1);
+    let mut client = harness.connect();
+    let mut ask = |period: &str| {
+        let path = format!("/v1/stores/a/benchmark?period={period}");
+        client.get(&path).data()
+    };
+    let others = ["others", "net_sales", "sales_count", "ticket"];
+    // Nobody is beside the store, and of March nothing is told.
+    assert_eq!(
+        ask("2018-Q1"),
+        json!({
+            "id": "a", "period": "2018-Q1", "partial": true, "region": "leeds", "category": "food",
+            "others": null, "net_sales": null, "sales_count": null, "ticket": null,
+            "spend_share": {
+                "share": 0.3125,
+                "covered": {"min_date": "2018-01-01", "max_date": "2018-02-28"},
+            },
+            "suppressed": others,
+        })
+    );
+    assert_eq!(ask("2018-01")["spend_share"]["share"], json!(0.7));
+    // It paid back more than it sold.
+    let february = ask("2018-02");
+    let covered = json!({"min_date": "2018-02-01", "max_date": "2018-02-28"});
+    assert_eq!(
+        february["spend_share"],
+        json!({"share": null, "covered": covered})
+    );
+    assert_eq!(february["suppressed"], json!(others));
+    let march = ask("2018-03");
+    assert_eq!(march["spend_share"], Value::Null);
+    assert_eq!(march["suppressed"].as_array().unwrap().len(), 5);
 }
 
 #[test]
