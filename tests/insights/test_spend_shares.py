@@ -3,6 +3,7 @@
 import csv
 import datetime
 import subprocess
+import urllib.parse
 from collections import Counter
 from fractions import Fraction
 from math import floor
@@ -99,7 +100,7 @@ def share_of(own, cell, k):
 
 def check(subject, k, told, came, store, first, last, label):
     """Compares the share of a period; returns whether it is told, hidden or neither."""
-    served = subject.ask(subject.path(store, "benchmark"), period=label)
+    served = subject.ask(f"/v1/stores/{urllib.parse.quote(store, safe='')}/benchmark", period=label)
     hidden = "spend_share" in served.get("suppressed", [])
     if "reason" in served:
         assert (served["spend_share"], hidden) == (None, False)
