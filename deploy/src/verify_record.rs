@@ -5,8 +5,8 @@ use nightshard_format::{
     calendar::{Month, quarter_of},
     record::{
         self, AtomMonth, AtomSummary, BenchmarkRecord, BesideRecord, CustomerRecord,
-        DemographicsRecord, Growth, LeafRecord, LoyaltyRecord, MarketDemographics, MonthRecord,
-        OriginsRecord, PlacePattern, Postings, RankBy, Ranking, RegionRecord, SERIES_OF_DAYS,
+        DemographicsRecord, Growth, LeafRecord, LoyaltyRecord, MonthRecord, OriginsRecord,
+        PlaceDemographics, PlacePattern, Postings, RankBy, Ranking, RegionRecord, SERIES_OF_DAYS,
         SideSeries, SpendShare, Summary, is_customer_key, parse_month_stores, split_atoms_key,
         split_leaf_key,
     },
@@ -48,9 +48,9 @@ pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()
         (record::DEMOGRAPHICS, Span::Month(_)) => {
             value.and_then(DemographicsRecord::parse).map(|_record| ())
         }
-        (record::DEMOGRAPHICS, Span::Current) => value.and_then(|value| {
-            check_month_key(dataset, record.key)?;
-            MarketDemographics::parse(value).map(|_record| ())
+        (record::PLACE_DEMOGRAPHICS, Span::Month(_)) => value.and_then(|value| {
+            check_atoms_key(record.key)?;
+            PlaceDemographics::parse(value).map(|_record| ())
         }),
         (record::ORIGINS, Span::Month(_)) => value.and_then(OriginsRecord::parse).map(|_record| ()),
         (record::BEFORE_AFTER, Span::Month(_)) => {
@@ -59,11 +59,17 @@ pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()
         (record::SPEND_SHARES, Span::Month(_)) => {
             value.and_then(SpendShare::parse).map(|_share| ())
         }
-        (record::ORIGINS | record::BEFORE_AFTER | record::SPEND_SHARES, Span::Current) => value
-            .and_then(|value| {
-                check_month_key(dataset, record.key)?;
-                parse_month_stores(value).map(|_stores| ())
-            }),
+        (
+            record::DEMOGRAPHICS
+            | record::PLACE_DEMOGRAPHICS
+            | record::ORIGINS
+            | record::BEFORE_AFTER
+            | record::SPEND_SHARES,
+            Span::Current,
+        ) => value.and_then(|value| {
+            check_month_key(dataset, record.key)?;
+            parse_month_stores(value).map(|_stores| ())
+        }),
         (record::LOYALTY, span) => value
             .and_then(|value| LoyaltyRecord::parse(span, value))
             .and_then(|record| record.verify()),
@@ -588,16 +594,17 @@ mod tests {
             }
             assert_found(record::DEMOGRAPHICS, march, &value, problem);
         }
-        let market = [3, 10, 1, 1, b'f', 1, 2, 1, 1, 9];
+        // Ten rows of a text, all told.
+        let place = [9, 1, 1, b'f', 1, 2, 1, 1, 9];
         let found = |key: &[u8], value: &[u8], problem| {
-            let record = (key, value);
-            assert_record_found(record::DEMOGRAPHICS, Span::Current, record, problem);
+            assert_record_found(record::PLACE_DEMOGRAPHICS, march, (key, value), problem);
         };
-        found(b"2018-03", &market, "");
-        found(b"a store", &market, "its key is no month");
-        let mut more = market;
-        more[1] = 9;
-        found(b"2018-03", &more, "more rows than there are");
+        found(b"markets\0all", &place, "");
+        found(b"region_categories\0leeds\0food", &place, "");
+        found(b"stores\0a", &place, "of no market or place");
+        let mut more = place;
+        more[0] = 8;
+        found(b"regions\0leeds", &more, "more rows than there are");
     }
 
     #[test]
@@ -628,7 +635,13 @@ mod tests {
         assert_found(record::SPEND_SHARES, march, &[10, 18], "");
         assert_found(record::SPEND_SHARES, march, &[10], "ends early");
         assert_found(record::SPEND_SHARES, march, &[10, 18, 0], "left over");
-        for dataset in [record::ORIGINS, record::BEFORE_AFTER, record::SPEND_SHARES] {
+        for dataset in [
+            record::DEMOGRAPHICS,
+            record::PLACE_DEMOGRAPHICS,
+            record::ORIGINS,
+            record::BEFORE_AFTER,
+            record::SPEND_SHARES,
+        ] {
             let found = |key: &[u8], value: &[u8], problem| {
                 assert_record_found(dataset, Span::Current, (key, value), problem);
             };

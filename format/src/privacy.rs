@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use crate::{Error, Result, manifest::Manifest};
+use crate::{Error, Result, manifest::Manifest, statistics::nearest_quotient};
 
 /// The entry of a manifest's configuration that says how many cards an atom has at least; 1 hides nothing.
 pub const PRIVACY_K_KEY: &str = "privacy.k";
@@ -70,11 +70,45 @@ impl Privacy {
     pub fn rounded(self, cards: u64) -> u64 {
         cards - cards % self.k
     }
+
+    /// Returns which share of all a part is, or `None` of nothing: where less is told than there is, to whole percents,
+    /// halves up.
+    #[must_use]
+    pub fn share(self, part: u64, all: u64) -> Option<f64> {
+        match self.is_protecting() {
+            true => nearest_quotient(percents(part, all)?.into(), 100),
+            false => nearest_quotient(part.into(), all),
+        }
+    }
+}
+
+/// Returns which share of all a part is in whole percents, halves up, or `None` of nothing.
+#[must_use]
+pub fn percents(part: u64, all: u64) -> Option<u64> {
+    let doubled = u128::from(part) * 200 + u128::from(all);
+    let percents = doubled.checked_div(u128::from(all) * 2)?;
+    u64::try_from(percents).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_exact_or_in_whole_percents() {
+        let share = |k, part, all| Privacy::new(k).unwrap().share(part, all);
+        for (part, all, exact, rounded) in [
+            (1, 3, 1.0 / 3.0, 0.33),
+            (1, 200, 0.005, 0.01),
+            (0, 7, 0.0, 0.0),
+            (u64::MAX, u64::MAX, 1.0, 1.0),
+        ] {
+            assert_eq!(share(1, part, all), Some(exact));
+            assert_eq!(share(2, part, all), Some(rounded));
+        }
+        assert_eq!(percents(9, 200), Some(5));
+        assert_eq!([share(1, 0, 0), share(10, 0, 0)], [None, None]);
+    }
 
     #[test]
     fn cards_are_rounded_down_to_multiples() {

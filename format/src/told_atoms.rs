@@ -11,14 +11,20 @@ use crate::{
     privacy::Privacy,
     record::{
         ATOMS, AtomSummary, AtomTotals, BEFORE_AFTER, DEMOGRAPHICS, LEAVES, LeafRecord, MARKET_ALL,
-        MARKETS, ORIGINS, PATTERNS, PlacePattern, SPEND_SHARES, atoms_key,
+        MARKETS, ORIGINS, PATTERNS, PLACE_DEMOGRAPHICS, PlacePattern, SPEND_SHARES, atoms_key,
     },
     shard::{Shard, Span},
 };
 
-/// The datasets that tell of the cards of stores by month, and in `current` of each month by its name: once a month has
-/// been told, all of that stays.
-pub const TOLD_MONTHS: [&str; 4] = [DEMOGRAPHICS, ORIGINS, BEFORE_AFTER, SPEND_SHARES];
+/// The datasets that tell of the cards of stores and places by month, and in `current` of each month by its name: once a
+/// month has been told, all of that stays.
+pub const TOLD_MONTHS: [&str; 5] = [
+    DEMOGRAPHICS,
+    PLACE_DEMOGRAPHICS,
+    ORIGINS,
+    BEFORE_AFTER,
+    SPEND_SHARES,
+];
 
 /// The records of a month, by key.
 type Records = BTreeMap<Vec<u8>, Vec<u8>>;

@@ -7,7 +7,7 @@ use nightshard_format::{
     privacy::Privacy,
     record::{
         AtomMonth, AtomSummary, BenchmarkRecord, BesideRecord, CustomerRecord, DemographicsRecord,
-        LeafRecord, LoyaltyRecord, MarketDemographics, MonthRecord, OriginsRecord, PlacePattern,
+        LeafRecord, LoyaltyRecord, MonthRecord, OriginsRecord, PlaceDemographics, PlacePattern,
         Postings, Ranking, RegionRecord, SideSeries, SpendShare, Summary, benchmark_periods,
         encode_customer, encode_demographics, encode_month_stores, encode_origins, loyalty_periods,
         parse_month_stores,
@@ -35,7 +35,7 @@ const KINDS: [Read; 20] = [
     leaf,
     customer,
     demographics,
-    demographics_of_market,
+    demographics_of_place,
     region,
     pattern,
     origins,
@@ -193,11 +193,11 @@ fn demographics(value: &[u8]) -> Result<u64, Error> {
     Ok(record.cells.len() as u64)
 }
 
-fn demographics_of_market(value: &[u8]) -> Result<u64, Error> {
-    let market = MarketDemographics::parse(value)?;
+fn demographics_of_place(value: &[u8]) -> Result<u64, Error> {
+    let place = PlaceDemographics::parse(value)?;
     let mut again = Vec::new();
-    market.encode(&mut again);
-    assert_eq!(MarketDemographics::parse(&again)?, market);
+    place.encode(&mut again);
+    assert_eq!(PlaceDemographics::parse(&again)?, place);
     Ok(again.len() as u64)
 }
 

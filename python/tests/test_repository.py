@@ -12,7 +12,7 @@ import nightshard
 import pytest
 
 
-DATASETS = ["atoms", "before_after", "benchmarks", "catalog", "demographics", "loyalty", "origins", "rankings", "search", "stores"]
+DATASETS = ["atoms", "before_after", "benchmarks", "catalog", "demographics", "loyalty", "origins", "place_demographics", "rankings", "search", "stores"]
 
 
 def test_the_selected_generation_is_opened(repository: Path) -> None:

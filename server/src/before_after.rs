@@ -10,7 +10,6 @@ use nightshard_format::{
 
 use crate::{
     problem::Result,
-    rows::share_told,
     series::{Series, Window},
     work::Work,
 };
@@ -82,7 +81,7 @@ fn shares<'a>(cards: BTreeMap<Label<&'a [u8]>, u64>, privacy: Privacy) -> List<'
     let mut cards: Vec<_> = cards.into_iter().collect();
     cards.sort_by_key(|(label, cards)| (Reverse(*cards), *label));
     let shares = cards.into_iter();
-    let shares = shares.map(|(label, cards)| (label, share_told(cards, all, privacy)));
+    let shares = shares.map(|(label, cards)| (label, privacy.share(cards, all)));
     shares.collect()
 }
 

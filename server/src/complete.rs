@@ -13,7 +13,7 @@ use nightshard_format::{
     privacy::Privacy,
     record::{
         ATOMS, AtomSummary, BEFORE_AFTER, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS,
-        EntityKind, LOYALTY, MARKET_ALL, MARKETS, MERCHANTS, MarketDemographics, ORIGINS, PATTERNS,
+        EntityKind, LOYALTY, MARKET_ALL, MARKETS, MERCHANTS, ORIGINS, PATTERNS, PLACE_DEMOGRAPHICS,
         PROTECTED_DATASETS, Postings, RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, Ranking,
         RegionRecord, SEARCH, SERIES_OF_DAYS, SPEND_SHARES, STORES, Summary, TILES, atoms_key,
         benchmark_months, loyalty_spans, parse_month_stores, place_ranking_key, ranking_key,
@@ -122,12 +122,17 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
             expect(&format!("benchmarks of {month}"), found, count)?;
         }
     }
-    check_months(generation, DEMOGRAPHICS, |value| {
-        Ok(MarketDemographics::parse(value)?.stores)
-    })?;
-    check_months(generation, ORIGINS, parse_month_stores)?;
-    check_months(generation, BEFORE_AFTER, parse_month_stores)?;
-    check_months(generation, SPEND_SHARES, parse_month_stores)?;
+    let of_months = [
+        DEMOGRAPHICS,
+        PLACE_DEMOGRAPHICS,
+        ORIGINS,
+        BEFORE_AFTER,
+        SPEND_SHARES,
+    ];
+    for dataset in of_months {
+        check_months(generation, dataset)?;
+    }
+    check_market_demographics(generation)?;
     expect(
         "stores that can be searched",
         searched(generation)?,
@@ -155,23 +160,12 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
     Ok(())
 }
 
-/// Checks that a dataset has, in each month, as many stores as its record of that month says in `current`.
+/// Checks that a dataset has, in each month, as many stores or places as its record of that month says in `current`.
 ///
 /// Where all of a month is missing nothing says so: whether rows say who paid, or where stores are, is said nowhere
 /// else.
-fn check_months(
-    generation: &Generation<Mapped>,
-    dataset: &str,
-    stores: impl Fn(&[u8]) -> Result<u64>,
-) -> Result<()> {
-    let mut said = BTreeMap::new();
-    for shard in generation.table(dataset, Span::Current).shards() {
-        for record in shard.iter() {
-            let record = record?;
-            let month: Month = String::from_utf8_lossy(record.key).parse()?;
-            said.insert(Span::Month(month), stores(record.value.in_place()?)?);
-        }
-    }
+fn check_months(generation: &Generation<Mapped>, dataset: &str) -> Result<()> {
+    let said = months_said(generation, dataset)?;
     let shards = generation.manifest().shards_of(dataset);
     let spans: BTreeSet<Span> = shards
         .map(|entry| entry.span.parse())
@@ -182,6 +176,33 @@ fn check_months(
     for span in found.keys().chain(said.keys()) {
         let [found, said] = [&found, &said].map(|it| it.get(span).copied().unwrap_or(0));
         expect(&format!("{dataset} of {span}"), found, said)?;
+    }
+    Ok(())
+}
+
+/// Returns how many records each month of a dataset is said to have in `current`.
+fn months_said(generation: &Generation<Mapped>, dataset: &str) -> Result<BTreeMap<Span, u64>> {
+    let mut said = BTreeMap::new();
+    for shard in generation.table(dataset, Span::Current).shards() {
+        for record in shard.iter() {
+            let record = record?;
+            let month: Month = String::from_utf8_lossy(record.key).parse()?;
+            let records = parse_month_stores(record.value.in_place()?)?;
+            said.insert(Span::Month(month), records);
+        }
+    }
+    Ok(said)
+}
+
+/// Checks that it is told of all stores together who paid in each month of which it is told of one.
+fn check_market_demographics(generation: &Generation<Mapped>) -> Result<()> {
+    let market = atoms_key(MARKETS, MARKET_ALL);
+    for span in months_said(generation, DEMOGRAPHICS)?.into_keys() {
+        if generation.get(PLACE_DEMOGRAPHICS, span, &market)?.is_none() {
+            return Err(missing(format!(
+                "it has nothing of who paid at all stores in {span}"
+            )));
+        }
     }
     Ok(())
 }

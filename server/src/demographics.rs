@@ -5,12 +5,13 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use nightshard_format::{
     calendar::{DayRange, Month},
     privacy::Privacy,
-    record::{DemographicsRecord, Label, Labels, MarketDemographics},
+    record::{DemographicsRecord, Label, Labels, PlaceDemographics},
 };
 
 use crate::{
+    place_demographics::Together,
     problem::Result,
-    rows::{Rows, share_told},
+    rows::Rows,
     series::{Series, Window},
     work::Work,
 };
@@ -44,15 +45,6 @@ pub(crate) struct Cell {
     months: u64,
 }
 
-/// What all stores together have in the months that are told.
-#[derive(Default)]
-struct Market<'a> {
-    /// All rows.
-    count: u64,
-    /// Rows, and in how many months they are told.
-    cells: BTreeMap<Labels<&'a [u8]>, (u64, u64)>,
-}
-
 impl<'a> Demographics<'a> {
     /// Adds up the months of a window that cuts none.
     pub(crate) fn of(
@@ -75,11 +67,11 @@ impl<'a> Demographics<'a> {
     }
 
     fn new(
-        months: &[(Month, DemographicsRecord<'a>, MarketDemographics<'a>)],
+        months: &[(Month, DemographicsRecord<'a>, PlaceDemographics<'a>)],
         privacy: Privacy,
     ) -> Self {
         let mut by_label = BTreeMap::<Labels<&'a [u8]>, Cell>::new();
-        let (mut all, mut market) = (Rows::default(), Market::default());
+        let (mut all, mut market) = (Rows::default(), Together::default());
         for (_, record, of_market) in months {
             for told in &record.cells {
                 let rows = Rows {
@@ -96,7 +88,8 @@ impl<'a> Demographics<'a> {
         }
         let mut cells: Vec<_> = by_label.into_iter().collect();
         for (labels, cell) in &mut cells {
-            cell.market_share = market.share(labels, months.len() as u64, privacy);
+            let is_told = !labels.contains(&Label::Merged);
+            cell.market_share = is_told.then(|| market.share(labels, privacy)).flatten();
         }
         cells.sort_by_key(|(labels, cell)| (Reverse(cell.rows.count), *labels));
         let ends = months.first().zip(months.last());
@@ -111,31 +104,9 @@ impl<'a> Demographics<'a> {
     }
 }
 
-impl<'a> Market<'a> {
-    fn add(&mut self, month: &MarketDemographics<'a>) {
-        self.count = self.count.saturating_add(month.count);
-        for cell in &month.cells {
-            let (count, months) = self.cells.entry(cell.labels).or_default();
-            *count = count.saturating_add(cell.count);
-            *months += 1;
-        }
-    }
-
-    /// Returns the share of the rows of which some labels are true, where they are told of each of so many
-    /// months: to whole percents where less is told than there is.
-    fn share(&self, labels: &Labels<&[u8]>, months: u64, privacy: Privacy) -> Option<f64> {
-        if labels.contains(&Label::Merged) {
-            return None;
-        }
-        let (count, told) = self.cells.get(labels).copied().unwrap_or_default();
-        let share = share_told(count, self.count, privacy);
-        share.filter(|_| !privacy.is_protecting() || told == months)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use nightshard_format::record::{DemographicCell, MarketCell};
+    use nightshard_format::record::{DemographicCell, PlaceCell};
 
     use super::*;
 
@@ -148,7 +119,7 @@ mod tests {
     type OfMonth = (
         Month,
         DemographicsRecord<'static>,
-        MarketDemographics<'static>,
+        PlaceDemographics<'static>,
     );
 
     fn month(
@@ -162,15 +133,14 @@ mod tests {
             sum: i128::from(*count) * 10,
             cards: count / 2,
         });
-        let of_market = market.iter().map(|(text, count)| MarketCell {
+        let of_market = market.iter().map(|(text, count)| PlaceCell {
             labels: labels(text),
             count: *count,
         });
         let record = DemographicsRecord {
             cells: cells.collect(),
         };
-        let market = MarketDemographics {
-            stores: 1,
+        let market = PlaceDemographics {
             count: 300,
             cells: of_market.collect(),
         };

@@ -52,6 +52,7 @@ mod outlook;
 mod pace;
 mod pattern;
 mod payment_mix;
+mod place_demographics;
 mod problem;
 mod protected;
 mod regions;

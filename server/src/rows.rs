@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use nightshard_format::{privacy::Privacy, statistics::nearest_quotient};
+use nightshard_format::statistics::nearest_quotient;
 
 /// Some rows.
 ///
@@ -57,15 +57,6 @@ impl Rows {
             of_sum.map(|it| if self.sum < 0 { -it } else { it }),
         ]
     }
-}
-
-/// Returns which share of all a part is: to whole percents, halves up, where less is told than there is.
-pub(crate) fn share_told(part: u64, all: u64, privacy: Privacy) -> Option<f64> {
-    if !privacy.is_protecting() {
-        return nearest_quotient(part.into(), all);
-    }
-    let percent = (u128::from(part) * 200 + u128::from(all)).checked_div(u128::from(all) * 2);
-    percent.and_then(|percent| nearest_quotient(percent, 100))
 }
 
 #[cfg(test)]

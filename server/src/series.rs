@@ -134,6 +134,12 @@ impl Window {
         }
     }
 
+    /// Returns the months that the window has days of, in order.
+    pub(crate) fn months(&self) -> impl Iterator<Item = Month> + use<> {
+        let MonthRange { first, last } = self.touched;
+        (first.0..=last.0).map(Month)
+    }
+
     /// Returns those of some months that the window has days of.
     ///
     /// # Shape

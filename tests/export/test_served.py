@@ -27,13 +27,16 @@ def ask(folder, told):
     connection = http.client.HTTPConnection(address.strip().removeprefix("listening on http://"))
 
     def ask(store, resource, period):
-        store = urllib.parse.quote(store, safe="")
-        connection.request("GET", f"/v1/stores/{store}/{resource}?period={period}")
+        return ask_path(f"stores/{urllib.parse.quote(store, safe='')}", resource, period)
+
+    def ask_path(path, resource, period):
+        connection.request("GET", f"/v1/{path}/{resource}?period={period}")
         answer = connection.getresponse()
         body = json.loads(answer.read())
         assert answer.status == 200, body
         return body["data"]
 
+    ask.path = ask_path
     yield ask
     connection.close()
     server.terminate()
@@ -75,6 +78,26 @@ def test_demographics_are_those_of_the_api(database, ask):
         assert found == sorted(served, key=str), (store, period)
         asked += bool(found)
     assert asked > STORES
+
+
+def test_demographics_of_places_are_those_of_the_api(database, ask):
+    places = database.sql("""
+        SELECT DISTINCT dataset, region, category FROM 'export/place_demographics.parquet' ORDER BY ALL""").fetchall()
+    assert {dataset for dataset, *_ in places} == {"markets", "regions", "categories", "region_categories"}
+    quoted = lambda id: urllib.parse.quote(id, safe="")
+    for dataset, region, category in places:
+        path = [f"regions/{quoted(region)}"] * (region is not None)
+        path += [f"categories/{quoted(category)}"] * (category is not None)
+        for period in ["2018-03", "2018-12"]:
+            found = database.execute("""
+                SELECT age_band, gender, segment, merged, count, count_share
+                FROM 'export/place_demographics.parquet'
+                WHERE (dataset, period) = (?, ?) AND region IS NOT DISTINCT FROM ? AND category IS NOT DISTINCT FROM ?
+                """, [dataset, period, region, category]).fetchall()
+            served = ask.path("/".join(path) or "markets/all", "demographics", period)["rows"]
+            expected = [(row["age_band"], row["gender"], row["segment"], len(row.get("merged", [])), row["count"],
+                         row["count_share"]) for row in served]
+            assert sorted(found, key=str) == sorted(expected, key=str), (path, period)
 
 
 def test_loyalty_is_that_of_the_api(database, ask):

@@ -277,4 +277,4 @@ def test_every_scope_is_answered_as_the_document_describes_it(guarded):
         asker.close()
     # All that is told protected, and what only this build has.
     assert {CUSTOMERS, PACKED, "/v1/info/quality", "/v1/markets/{market}/statistics",
-            "/v1/regions/{region}/comparison", "/v1/categories"} <= answered
+            "/v1/regions/{region}/comparison", "/v1/regions/{region}/demographics", "/v1/categories"} <= answered

@@ -566,6 +566,13 @@ def test_months_that_had_ended_are_told_as_they_were(tmp_path):
     assert len({place for place, *_ in before}) > 4
 
 
+def who_pays(subject, place):
+    """What is told of who pays in a place in the month that has ended; nothing of a place without stores."""
+    status, body = subject.answer("/v1/" + "/".join(place) + "/demographics", period=ENDED)
+    assert status in (200, 404), body
+    return body["data"] if status == 200 else {}
+
+
 def test_what_was_told_of_the_cards_of_stores_stays(tmp_path):
     resources = ["demographics", "origins", "before_after", "benchmark"]
     told = []
@@ -577,11 +584,12 @@ def test_what_was_told_of_the_cards_of_stores_stays(tmp_path):
                    for resource in resources}
         # A benchmark of stores' sales is none of cards.
         answers["benchmark"] = [answer.get("spend_share") for answer in answers["benchmark"]]
+        answers["places"] = [who_pays(subject, place) for place in places_of([first, second])]
         told.append(answers)
         subject.close()
     before, after, afresh = told
     assert before == after
-    for resource in resources:
+    for resource in [*resources, "places"]:
         assert before[resource] != afresh[resource]
 
 

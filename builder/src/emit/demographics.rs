@@ -1,13 +1,26 @@
-//! What is told of who pays once all stores are known: months that have ended, and all stores together.
+//! What is told of who pays once all stores are known: months that have ended, and stores of places together.
 
 use std::{collections::BTreeMap, fs};
 
-use nightshard_format::{calendar::Month, record::DEMOGRAPHICS, shard::Span};
+use nightshard_format::{
+    calendar::Month,
+    key::{self, hash, partition_of},
+    record::{DEMOGRAPHICS, MARKET_ALL, MARKETS, PLACE_DEMOGRAPHICS, atoms_key},
+    shard::Span,
+};
 
-use super::shard_set::{CurrentRecord, Staged, Staging};
+use super::{
+    month_shards::write_month_counts,
+    shard_set::{ShardSet, Staged, Staging},
+};
 use crate::{
     Error, Result,
-    kernel::{cardholder::Cardholders, market_cardholders::MarketCardholders},
+    kernel::{
+        cardholder::Cardholders,
+        hiding::Hiding,
+        place_cardholders::{PlaceCardholders, PlaceOrMarket},
+        places::{Place, PlaceKind, Places},
+    },
 };
 
 /// Takes the shards of months after `ended` back: what is told of a month must not change while it goes on.
@@ -26,30 +39,75 @@ pub fn hold_back_demographics(staged: &mut Vec<Staged>, ended: Month) -> Result<
     removed
 }
 
-/// Writes what is told of all stores together in the months in which a store has a record.
+/// Writes how many stores have a record of who pays, by month.
 ///
 /// # Errors
 /// [`Error::File`] if the staging folder takes no more.
-pub fn write_market_demographics(
-    staging: &Staging,
-    stores: &[Staged],
-    market: &MarketCardholders,
-    cardholders: &Cardholders,
-) -> Result<Vec<Staged>> {
+pub fn count_demographics(staging: &Staging, stores: &[Staged]) -> Result<Vec<Staged>> {
     let mut months = BTreeMap::<Month, u64>::new();
     for (month, staged) in stores.iter().filter_map(|it| Some((month_of(it)?, it))) {
         *months.entry(month).or_default() += staged.entry.records;
     }
-    let records = months.into_iter().map(|(month, stores)| {
-        let mut value = Vec::new();
-        market.encode(month, stores, cardholders, &mut value);
-        CurrentRecord {
-            key: month.to_string().into_bytes(),
-            value,
-            terms: Vec::new(),
+    write_month_counts(staging, DEMOGRAPHICS, months)
+}
+
+/// Who pays at the stores of each place, and of the market.
+pub struct PlacesToWrite<'a> {
+    /// The places.
+    pub places: &'a Places,
+    /// What is known of them.
+    pub found: &'a PlaceCardholders,
+    /// What cardholders stand for.
+    pub cardholders: &'a Cardholders,
+    /// What hides cards and merchants, where anything is hidden.
+    pub hiding: Option<Hiding>,
+    /// The last month that is told, if not all are.
+    pub last: Option<Month>,
+}
+
+impl PlacesToWrite<'_> {
+    /// Writes the record of each month of a place and of the market, and how many of them have one.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the staging folder takes no more.
+    pub fn write(&self, staging: &Staging) -> Result<Vec<Staged>> {
+        let mut staged = Vec::new();
+        let mut set = None::<ShardSet>;
+        let mut counts = BTreeMap::<Month, u64>::new();
+        for (key, place) in self.keys() {
+            let run = staging.run_of(partition_of(hash(&key)));
+            if let Some(whole) = set.take_if(|set| set.run() != run) {
+                staged.extend(whole.finish()?);
+            }
+            let new = || ShardSet::new(staging, PLACE_DEMOGRAPHICS, run);
+            let set = set.get_or_insert_with(new);
+            let told_by = (self.cardholders, self.hiding);
+            let append = |month, value: &[u8]| {
+                *counts.entry(month).or_default() += 1;
+                set.append(Span::Month(month), &key, value)
+            };
+            self.found.encode(place, self.last, told_by, append)?;
         }
-    });
-    staging.write_current(DEMOGRAPHICS, records)
+        if let Some(last) = set {
+            staged.extend(last.finish()?);
+        }
+        staged.extend(write_month_counts(staging, PLACE_DEMOGRAPHICS, counts)?);
+        Ok(staged)
+    }
+
+    /// Returns the market and all places but tiles by their keys, in the order of a shard's keys.
+    fn keys(&self) -> Vec<(Vec<u8>, PlaceOrMarket)> {
+        let places = (0..).zip(self.places.list());
+        let places = places.filter(|(_, place)| place.kind != PlaceKind::Tile);
+        let key_of_place = |(ordinal, place): (u32, &Place)| {
+            let key = atoms_key(place.kind.dataset(), &place.key);
+            (key, Some(ordinal))
+        };
+        let market = (atoms_key(MARKETS, MARKET_ALL), None);
+        let mut keys: Vec<_> = places.map(key_of_place).chain([market]).collect();
+        keys.sort_unstable_by(|(a, _), (b, _)| key::order(a).cmp(&key::order(b)));
+        keys
+    }
 }
 
 /// Returns the month of a shard of who pays.

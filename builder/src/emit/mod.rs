@@ -27,7 +27,7 @@ pub use atoms::{ToTell, WrittenAtoms};
 pub use benchmarks::{Benchmarked, CellCards, cells, write_benchmarks};
 pub use catalog::{StoreFacts, write_catalog};
 pub use customers::{CustomerRecords, CustomerShards, CustomersReport, encode as encode_customers};
-pub use demographics::{hold_back_demographics, write_market_demographics};
+pub use demographics::{PlacesToWrite, count_demographics, hold_back_demographics};
 pub use growth::StoreGrowth;
 pub use leaf_atoms::{LeafAtoms, LeafMonths, LeafStore, Stay};
 pub use leaves::OpenMonth;

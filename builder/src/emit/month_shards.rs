@@ -79,17 +79,29 @@ impl<'a> MonthShards<'a> {
     /// [`crate::Error::File`] if the staging folder takes no more.
     pub fn finish(mut self) -> Result<Vec<Staged>> {
         self.finish_run()?;
-        let records = self.months.into_iter().map(|(month, stores)| {
-            let mut value = Vec::new();
-            encode_month_stores(stores, &mut value);
-            CurrentRecord {
-                key: month.to_string().into_bytes(),
-                value,
-                terms: Vec::new(),
-            }
-        });
-        let known = self.staging.write_current(self.dataset, records)?;
+        let known = write_month_counts(self.staging, self.dataset, self.months)?;
         self.staged.extend(known);
         Ok(self.staged)
     }
+}
+
+/// Writes in `current` how many stores or places have a record in each month.
+///
+/// # Errors
+/// [`crate::Error::File`] if the staging folder takes no more.
+pub(super) fn write_month_counts(
+    staging: &Staging,
+    dataset: &str,
+    months: BTreeMap<Month, u64>,
+) -> Result<Vec<Staged>> {
+    let records = months.into_iter().map(|(month, stores)| {
+        let mut value = Vec::new();
+        encode_month_stores(stores, &mut value);
+        CurrentRecord {
+            key: month.to_string().into_bytes(),
+            value,
+            terms: Vec::new(),
+        }
+    });
+    staging.write_current(dataset, records)
 }

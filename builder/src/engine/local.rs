@@ -51,8 +51,8 @@ use crate::{
         frozen::Frozen,
         hiding::Hiding,
         market::MarketDays,
-        market_cardholders::CELL_PARTITIONS,
         mix::MixTable,
+        place_cardholders::CELL_PARTITIONS,
         row::CardRow,
         scan::{ScanCounts, StoreScan},
         sent_rows::{RowOutbox, SentRows},
@@ -205,8 +205,16 @@ impl Engine<'_> {
         let dates = dates.ok_or_else(|| Error::NoRows("no day".into()))?;
         let as_of = plan.as_of.unwrap_or(dates.last);
         let mut shards = std::mem::take(&mut stores.staged);
-        let of_market =
-            self.write_demographics(&reduced.of_cardholders, &stores.facts, &mut shards, as_of)?;
+        let hiding = Hiding::of(plan.privacy_k);
+        let plain = stores.places(None)?;
+        // What is told of a region of which others are parts is added up from what is told of these.
+        let exact = match hiding {
+            Some(_) => None,
+            None => Some(stores.places(Some(&plan.regions))?),
+        };
+        let in_places = (&*stores.facts, exact.as_ref().unwrap_or(&plain));
+        let who_pays =
+            self.write_demographics(&reduced.of_cardholders, in_places, &mut shards, as_of)?;
         self.measure_growth(&mut stores.facts, &shards, dates)?;
         let merchants = stores.merchants()?;
         let of_merchants = Stores {
@@ -216,8 +224,6 @@ impl Engine<'_> {
             as_of,
         };
         let of_merchants = self.write_merchants(&reduced.card_days, &of_merchants)?;
-        let hiding = Hiding::of(plan.privacy_k);
-        let plain = stores.places(None)?;
         let elsewhere = self.write_elsewhere(&reduced.card_days, &stores.facts, &plain, as_of)?;
         if elsewhere.is_some() {
             lap(Stage::Elsewhere);
@@ -226,11 +232,7 @@ impl Engine<'_> {
         if spend_shares.is_some() {
             lap(Stage::Spend);
         }
-        // What is told of a region of which others are parts is added up from what is told of these.
-        let mut places = match hiding {
-            Some(_) => plain,
-            None => stores.places(Some(&plan.regions))?,
-        };
+        let mut places = exact.unwrap_or(plain);
         let (kept, mut kept_report) = self.told(&currency);
         let frozen = kept
             .map(|told| {
@@ -277,7 +279,7 @@ impl Engine<'_> {
         ];
         let rest = self.write_rest(&stores.facts, lists, &series)?;
         shards.extend(of_merchants);
-        shards.extend(of_market);
+        shards.extend(who_pays);
         shards.extend(elsewhere.into_iter().flatten());
         shards.extend(spend_shares.into_iter().flatten());
         shards.extend(compared);

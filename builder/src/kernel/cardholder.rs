@@ -2,7 +2,7 @@
 
 use std::array;
 
-use nightshard_format::record::{ATTRIBUTES, Attribute, Label, MixValue};
+use nightshard_format::record::{ATTRIBUTES, Attribute, Label, Labels, MixValue};
 
 use super::combinations::{Combinations, Limits, Value};
 use crate::{
@@ -118,6 +118,12 @@ impl Cardholders {
     /// Returns what a combination says.
     pub(super) fn of_ordinal(&self, ordinal: u16) -> Cardholder {
         self.cardholders[usize::from(ordinal)]
+    }
+
+    /// Returns what a cell of such cardholders is labelled.
+    pub(super) fn labels(&self, cardholder: Cardholder) -> Labels<&[u8]> {
+        let mut at = 0..ATTRIBUTES;
+        cardholder.map(|place| self.label(at.next().unwrap_or(0), place))
     }
 
     /// Returns what a place among the values of an attribute stands for.

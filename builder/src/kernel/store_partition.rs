@@ -22,10 +22,10 @@ use super::{
     distances::Distances,
     hiding::Hiding,
     market::MarketCounts,
-    market_cardholders::{self, CellRow},
     mix::Mixes,
     month_cardholders::MonthCardholders,
     month_mixes::MonthMixes,
+    place_cardholders::{self, CellRow},
     profiles::{Load, Profiles},
     row::{CardDay, CardRow, PartitionRow, StoreOrdinal},
     sent_rows::SentRows,
@@ -314,7 +314,7 @@ impl StoreWorker {
                     .push((Span::Month(month), records.values.len()));
             }
             if let Some(outbox) = &mut self.cells {
-                market_cardholders::send(ordinal, month, &cells, outbox)?;
+                place_cardholders::send(ordinal, month, &cells, outbox)?;
             }
         }
         Ok(())

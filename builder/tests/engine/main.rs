@@ -8,6 +8,7 @@ mod loyalty;
 mod merchants;
 mod origins;
 mod payment_mix;
+mod place_demographics;
 mod places;
 mod series;
 mod spend_shares;

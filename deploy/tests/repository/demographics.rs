@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use nightshard_format::{
     calendar::Month,
     record::{
-        DEMOGRAPHICS, DemographicCell, Label, MarketDemographics, STORES, Summary,
-        encode_demographics,
+        DEMOGRAPHICS, DemographicCell, Label, MARKET_ALL, MARKETS, PLACE_DEMOGRAPHICS, PlaceCell,
+        PlaceDemographics, STORES, Summary, atoms_key, encode_demographics, encode_month_stores,
     },
     shard::Span,
 };
@@ -37,19 +37,40 @@ fn add_demographics(tables: &mut Tables, change: impl Fn(&mut DemographicCell<'_
         .iter()
         .map(|(key, value)| (key.clone(), record(value)));
     let table: BTreeMap<_, _> = table.collect();
-    let market = MarketDemographics {
-        stores: table.len() as u64 + more,
-        count: 0,
-        cells: Vec::new(),
-    };
-    let mut value = Vec::new();
-    market.encode(&mut value);
+    put_count(tables, DEMOGRAPHICS, table.len() as u64 + more);
     tables.insert((DEMOGRAPHICS, Span::Month(month)), table);
-    let key = month.to_string().into_bytes();
-    tables.insert(
-        (DEMOGRAPHICS, Span::Current),
-        BTreeMap::from([(key, value)]),
-    );
+}
+
+/// Says in `current` how many records January has.
+fn put_count(tables: &mut Tables, dataset: &'static str, records: u64) {
+    let mut value = Vec::new();
+    encode_month_stores(records, &mut value);
+    let current = BTreeMap::from([(b"2018-01".to_vec(), value)]);
+    tables.insert((dataset, Span::Current), current);
+}
+
+/// Gives the market the summary of a store, and a record of January of all its rows in one cell, in which `change` has
+/// its way.
+fn add_market(tables: &mut Tables, change: impl Fn(&mut PlaceDemographics<'_>), records: u64) {
+    let month = Month::new(2018, 1).unwrap();
+    let stores = &tables[&(STORES, Span::Current)];
+    let summary = stores.values().next().unwrap().clone();
+    let months = Summary::parse(&summary).unwrap().months;
+    let totals = months.iter().find(|totals| totals.month == month).unwrap();
+    let count = totals.statistics.count;
+    let labels = [Label::Text(&b"30s"[..]), Label::Unknown, Label::Unknown];
+    let mut record = PlaceDemographics {
+        count,
+        cells: vec![PlaceCell { labels, count }],
+    };
+    change(&mut record);
+    let mut value = Vec::new();
+    record.encode(&mut value);
+    let market = BTreeMap::from([(MARKET_ALL.to_vec(), summary)]);
+    tables.insert((MARKETS, Span::Current), market);
+    let table = BTreeMap::from([(atoms_key(MARKETS, MARKET_ALL), value)]);
+    tables.insert((PLACE_DEMOGRAPHICS, Span::Month(month)), table);
+    put_count(tables, PLACE_DEMOGRAPHICS, records);
 }
 
 /// A forgery of records, and what is to be found of it, if anything.
@@ -58,7 +79,8 @@ type Forgery = (fn(&mut Tables), Option<&'static str>);
 #[tokio::test(flavor = "multi_thread")]
 async fn demographics_that_are_not_those_of_the_months_are_found() {
     let of_others = "its cells are not the rows and cards of the store";
-    let forgeries: [Forgery; 5] = [
+    let of_market = "its cells have more rows than the place";
+    let forgeries: [Forgery; 9] = [
         (|tables| add_demographics(tables, |_right| (), 0), None),
         (
             |tables| add_demographics(tables, |cell| cell.count += 1, 0),
@@ -74,6 +96,25 @@ async fn demographics_that_are_not_those_of_the_months_are_found() {
         ),
         (
             |tables| add_demographics(tables, |_right| (), 1),
+            Some("the stores of a month are not those that it is said to have"),
+        ),
+        (|tables| add_market(tables, |_right| (), 1), None),
+        (
+            |tables| {
+                let change = |record: &mut PlaceDemographics<'_>| {
+                    record.count += 1;
+                    record.cells[0].count += 1;
+                };
+                add_market(tables, change, 1);
+            },
+            Some(of_market),
+        ),
+        (
+            |tables| add_market(tables, |record| record.count += 1, 1),
+            Some("its cells are not all its rows"),
+        ),
+        (
+            |tables| add_market(tables, |_right| (), 2),
             Some("the stores of a month are not those that it is said to have"),
         ),
     ];

@@ -126,32 +126,29 @@ impl<'a> DemographicsRecord<'a> {
     }
 }
 
-/// The rows of some attributes at all stores together.
+/// The rows of some attributes at all stores of a place or the market together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MarketCell<'a> {
-    /// Who paid; none is merged.
+pub struct PlaceCell<'a> {
+    /// Who paid: none is merged, or all are, where it has all rows that no other cell has.
     pub labels: Labels<&'a [u8]>,
     /// Rows, at least 1.
     pub count: u64,
 }
 
-/// A month of all stores together.
+/// A month of all stores of a place or the market together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MarketDemographics<'a> {
-    /// How many stores have a record in the month.
-    pub stores: u64,
-    /// All rows of stores of which some row says an attribute.
+pub struct PlaceDemographics<'a> {
+    /// All rows of its stores of which some row says an attribute, at least 1.
     pub count: u64,
     /// What may be told of them, ascending by labels.
-    pub cells: Vec<MarketCell<'a>>,
+    pub cells: Vec<PlaceCell<'a>>,
 }
 
-impl<'a> MarketDemographics<'a> {
+impl<'a> PlaceDemographics<'a> {
     /// Appends the record.
     pub fn encode(&self, out: &mut Vec<u8>) {
         debug_assert!(self.cells.is_sorted_by(|a, b| a.labels < b.labels));
-        put_varint(out, self.stores);
-        put_varint(out, self.count);
+        put_varint(out, self.count - 1);
         let texts = texts_of(self.cells.iter().map(|cell| &cell.labels));
         put_texts(out, &texts);
         put_varint(out, self.cells.len() as u64);
@@ -167,29 +164,43 @@ impl<'a> MarketDemographics<'a> {
     /// [`Error::Corrupt`] if it ends early, has bytes left over, or says what cannot be.
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
         let mut bytes = Bytes::new(bytes, STRUCTURE);
-        let (stores, count) = (bytes.varint()?, bytes.varint()?);
+        let count = read_count(&mut bytes)?;
         let texts = read_texts(&mut bytes)?;
         let cells = read_cells(&mut bytes, |bytes| {
             let labels = read_labels(bytes, &texts)?;
             let count = read_count(bytes)?;
-            Ok(MarketCell { labels, count })
+            Ok(PlaceCell { labels, count })
         })?;
         check(&bytes, &texts, cells.iter().map(|cell| &cell.labels))?;
-        let is_merged = |cell: &MarketCell<'_>| cell.labels.contains(&Label::Merged);
-        if cells.iter().any(is_merged) {
-            return Err(corrupt("a cell of all stores is merged"));
-        }
-        let told = cells
-            .iter()
-            .try_fold(0_u64, |all, cell| all.checked_add(cell.count));
-        if told.is_none_or(|told| told > count) {
+        let record = Self { count, cells };
+        record.check_merged()?;
+        Ok(record)
+    }
+
+    /// Checks that cells have no more rows than there are, and that a merged one has all that the others have not.
+    fn check_merged(&self) -> Result<()> {
+        let mut counts = self.cells.iter().map(|cell| cell.count);
+        let told = counts.try_fold(0_u64, u64::checked_add);
+        let Some(told) = told.filter(|told| *told <= self.count) else {
             return Err(corrupt("its cells have more rows than there are"));
+        };
+        let merged = |labels: &Labels<&[u8]>| {
+            let merged = labels.iter().filter(|label| **label == Label::Merged);
+            merged.count()
+        };
+        let is_partly = |cell: &PlaceCell<'_>| ![0, ATTRIBUTES].contains(&merged(&cell.labels));
+        if self.cells.iter().any(is_partly) {
+            return Err(corrupt("a cell of many stores is merged in part"));
         }
-        Ok(Self {
-            stores,
-            count,
-            cells,
-        })
+        // Merged cells come first.
+        let rest = self.cells.first();
+        if rest.is_none_or(|cell| merged(&cell.labels) == 0) {
+            return Ok(());
+        }
+        match told == self.count && self.cells.len() > 1 {
+            true => Ok(()),
+            false => Err(corrupt("its merged cell is not the rest of its rows")),
+        }
     }
 }
 
@@ -394,24 +405,28 @@ mod tests {
         }
 
         #[test]
-        fn months_of_all_stores_read_back_whole_and_cut_ones_are_errors(
-            given in given(), stores in any::<u64>(),
+        fn months_of_many_stores_read_back_whole_and_cut_ones_are_errors(
+            given in given(), more in 0_u64..9,
         ) {
-            let told = given.iter().map(|(labels, (count, ..))| MarketCell {
+            let told = given.iter().map(|(labels, (count, ..))| PlaceCell {
                 labels: borrowed(labels),
                 count: count % 1_000 + 1,
             });
-            let told: Vec<_> = told.filter(|it| !it.labels.contains(&Label::Merged)).collect();
-            let count = told.iter().map(|cell| cell.count).sum();
-            let market = MarketDemographics { stores, count, cells: told };
+            let mut told: Vec<_> = told.filter(|it| !it.labels.contains(&Label::Merged)).collect();
+            let count = told.iter().map(|cell| cell.count).sum::<u64>() + more + 1;
+            if more > 3 && !told.is_empty() {
+                let rest = PlaceCell { labels: [Label::Merged; ATTRIBUTES], count: more + 1 };
+                told.insert(0, rest);
+            }
+            let place = PlaceDemographics { count, cells: told };
             let mut out = Vec::new();
-            market.encode(&mut out);
-            prop_assert_eq!(MarketDemographics::parse(&out).unwrap(), market);
+            place.encode(&mut out);
+            prop_assert_eq!(PlaceDemographics::parse(&out).unwrap(), place);
             for len in 0..out.len() {
-                prop_assert!(MarketDemographics::parse(&out[..len]).is_err(), "{}", len);
+                prop_assert!(PlaceDemographics::parse(&out[..len]).is_err(), "{}", len);
             }
             out.push(0);
-            prop_assert!(MarketDemographics::parse(&out).is_err());
+            prop_assert!(PlaceDemographics::parse(&out).is_err());
         }
     }
 
@@ -441,13 +456,17 @@ mod tests {
         ] {
             assert!(DemographicsRecord::parse(value).is_err(), "{problem}");
         }
-        let market = |value: &[u8]| MarketDemographics::parse(value).is_ok();
-        assert!(market(&[0, 3, 0, 1, 1, 1, 1, 2]));
-        assert!(market(&[0, 0, 0, 0]));
+        let place = |value: &[u8]| PlaceDemographics::parse(value).is_ok();
+        assert!(place(&[2, 0, 1, 1, 1, 1, 2]));
+        assert!(place(&[0, 0, 0]), "nothing is told");
+        assert!(!place(&[1, 0, 1, 1, 1, 1, 2]), "more rows than there are");
+        // Two rows of which nothing is known, and one of the rest.
+        assert!(place(&[2, 0, 2, 0, 0, 0, 0, 1, 1, 1, 1]));
         assert!(
-            !market(&[0, 2, 0, 1, 1, 1, 1, 2]),
-            "more rows than there are"
+            !place(&[3, 0, 2, 0, 0, 0, 0, 1, 1, 1, 1]),
+            "not all of the rest"
         );
-        assert!(!market(&[0, 3, 0, 1, 1, 1, 0, 2]), "a merged cell");
+        assert!(!place(&[0, 0, 1, 0, 0, 0, 0]), "nothing but the rest");
+        assert!(!place(&[2, 0, 1, 1, 1, 0, 2]), "a cell merged in part");
     }
 }

@@ -47,8 +47,8 @@ pub use customer::{
     CustomerFigures, CustomerRecord, PSEUDONYM_LEN, customer_key, encode_customer, is_customer_key,
 };
 pub use demographics::{
-    ATTRIBUTES, Attribute, DemographicCell, DemographicsRecord, Label, Labels, MarketCell,
-    MarketDemographics, encode_demographics,
+    ATTRIBUTES, Attribute, DemographicCell, DemographicsRecord, Label, Labels, PlaceCell,
+    PlaceDemographics, encode_demographics,
 };
 pub use growth::{GROWTH_PARTS, Growth, WeekdaySums};
 pub use hours::{HALF_HOURS, HalfHour};
@@ -123,9 +123,12 @@ pub const BENCHMARKS: &str = "benchmarks";
 /// Dataset of what each customer paid, where a build is asked for it: a [`CustomerRecord`] in `current`, by
 /// [`customer_key`].
 pub const CUSTOMERS: &str = "customers";
-/// Dataset of who pays: a [`DemographicsRecord`] of a store in each month of which it may be told, a
-/// [`MarketDemographics`] of all stores in `current` by month.
+/// Dataset of who pays: a [`DemographicsRecord`] of a store in each month of which it may be told, and how many stores
+/// have one in `current` by month.
 pub const DEMOGRAPHICS: &str = "demographics";
+/// Dataset of who pays at many stores together: a [`PlaceDemographics`] of a place or the market, by [`atoms_key`], in
+/// each month in which one of its rows says it, and how many have one in `current` by month.
+pub const PLACE_DEMOGRAPHICS: &str = "place_demographics";
 /// Dataset of where cards come from: an [`OriginsRecord`] of a store in each month of which it may be told, and how
 /// many stores have one in `current` by month.
 pub const ORIGINS: &str = "origins";
@@ -140,7 +143,7 @@ pub const SPEND_SHARES: &str = "spend_shares";
 pub const REGION_TREE: &str = "region_tree";
 
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 22] = [
+pub const RESERVED_DATASETS: [&str; 23] = [
     STORES,
     MARKETS,
     SEARCH,
@@ -153,6 +156,7 @@ pub const RESERVED_DATASETS: [&str; 22] = [
     PATTERNS,
     BENCHMARKS,
     DEMOGRAPHICS,
+    PLACE_DEMOGRAPHICS,
     ORIGINS,
     BEFORE_AFTER,
     SPEND_SHARES,

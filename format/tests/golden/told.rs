@@ -5,7 +5,7 @@ use nightshard_format::{
     calendar::{Day, DayRange, Month, Period},
     record::{
         AtomCards, AtomGroup, AtomMonth, AtomSummary, Benchmark, BenchmarkRecord, DemographicCell,
-        DemographicsRecord, Label, LeafAtom, LeafRecord, MarketCell, MarketDemographics, Run,
+        DemographicsRecord, Label, LeafAtom, LeafRecord, PlaceCell, PlaceDemographics, Run,
         SpendShare, Standing, StoreProfile, encode_benchmarks, encode_demographics,
     },
 };
@@ -78,20 +78,22 @@ fn demographics_are_these_bytes() {
 }
 
 #[test]
-fn demographics_of_all_stores_are_these_bytes() {
-    let market = MarketDemographics {
-        stores: 7,
+fn demographics_of_a_place_are_these_bytes() {
+    let [unknown, female] = [Label::Unknown, Label::Text(&b"f"[..])];
+    let cell = |labels, count| PlaceCell { labels, count };
+    let place = PlaceDemographics {
         count: 1_000,
-        cells: vec![MarketCell {
-            labels: [Label::Unknown, Label::Text(b"f"), Label::Unknown],
-            count: 400,
-        }],
+        cells: vec![
+            cell([Label::Merged; 3], 350),
+            cell([unknown, female, unknown], 400),
+            cell([Label::Text(b"30s"), female, unknown], 250),
+        ],
     };
-    let value = golden("demographics-current.value");
+    let value = golden("place_demographics-2018-03.value");
     let mut written = Vec::new();
-    market.encode(&mut written);
+    place.encode(&mut written);
     assert_eq!(written, value);
-    assert_eq!(MarketDemographics::parse(&value).unwrap(), market);
+    assert_eq!(PlaceDemographics::parse(&value).unwrap(), place);
 }
 
 fn atoms() -> AtomMonth {

@@ -1,4 +1,4 @@
-//! `GET /v1/stores/{id}/demographics`: who pays at a store.
+//! `GET /v1/stores/{id}/demographics` and of places and markets: who pays.
 
 use nightshard_format::record::{Attribute, Label, Labels};
 
@@ -13,8 +13,10 @@ use super::{
 use crate::{
     demographics::{Cell, Demographics},
     json::Json,
+    place_demographics::WhoPays,
     problem::Result,
     series::Series,
+    subject::Subject,
 };
 
 /// What a request for demographics asks.
@@ -33,6 +35,38 @@ impl Query {
 
     /// Writes the answer.
     pub(super) fn write(&self, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
+        match series.subject() {
+            place if place.is_of_many() => self.write_of_many(lookup, place),
+            _ => self.write_of_store(lookup, series),
+        }
+    }
+
+    /// Writes what is told of a place or market.
+    pub(super) fn write_of_many(&self, lookup: &mut Lookup<'_>, place: Subject<'_>) -> Result<()> {
+        let transactions = lookup.served.transactions()?;
+        let (generation, window) = (lookup.served.generation(), &self.asked.window);
+        let found = WhoPays::of(generation, transactions, place, window, lookup.work)?;
+        let json = &mut *lookup.json;
+        json.begin_object();
+        write_id(json, place);
+        self.asked.write(json);
+        write_covered(json, found.covered);
+        json.key("rows").begin_array();
+        for told in &found.told {
+            check_length(json)?;
+            json.begin_object();
+            write_labels(json, &told.labels);
+            json.key("count").optional_integer(told.count);
+            json.key("count_share").float(told.share);
+            write_suppressed(json, &[("count", told.count.is_none())]);
+            json.end_object();
+        }
+        json.end_array();
+        json.end_object();
+        Ok(())
+    }
+
+    fn write_of_store(&self, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
         let transactions = lookup.served.transactions()?;
         let (window, privacy) = (&self.asked.window, transactions.privacy);
         let found = Demographics::of(series, window, privacy, lookup.work)?;

@@ -17,11 +17,12 @@ use crate::{
 };
 
 /// What is told of markets and places where answers are protected, besides who they are.
-const TOLD: [Part; 4] = [
+const TOLD: [Part; 5] = [
     Part::Statistics,
     Part::Comparison,
     Part::ConsumptionPattern,
     Part::BestTime,
+    Part::Demographics,
 ];
 
 /// Returns the problem of what is not told of markets and places where answers are protected.

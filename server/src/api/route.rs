@@ -106,7 +106,7 @@ pub(crate) enum Part {
     Benchmark,
     /// How payments divide, of stores and merchants.
     PaymentMix,
-    /// Who pays, of stores.
+    /// Who pays, but of tiles and merchants.
     Demographics,
     /// Where cards come from, of stores.
     Origins,
@@ -160,9 +160,8 @@ impl Part {
         match self {
             Self::Loyalty => dataset != MARKETS,
             Self::PaymentMix => matches!(dataset, STORES | MERCHANTS),
-            Self::Benchmark | Self::Demographics | Self::Origins | Self::BeforeAfter => {
-                dataset == STORES
-            }
+            Self::Demographics => !matches!(dataset, TILES | MERCHANTS),
+            Self::Benchmark | Self::Origins | Self::BeforeAfter => dataset == STORES,
             _ => true,
         }
     }
@@ -367,6 +366,8 @@ mod tests {
             "/v1/categories/a/categories",
             "/v1/markets/all/payment_mix",
             "/v1/merchants/a/benchmark",
+            "/v1/merchants/a/demographics",
+            "/v1/tiles/1/2/demographics",
             "/v1/merchants/a/stores/b",
             "/v1/search/x",
             "/v1/series/",

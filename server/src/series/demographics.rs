@@ -3,7 +3,10 @@
 use nightshard_format::{
     Error,
     calendar::Month,
-    record::{DEMOGRAPHICS, DemographicsRecord, MarketDemographics},
+    record::{
+        DEMOGRAPHICS, DemographicsRecord, MARKET_ALL, MARKETS, PLACE_DEMOGRAPHICS,
+        PlaceDemographics, atoms_key,
+    },
     shard::Span,
 };
 
@@ -20,14 +23,14 @@ impl<'a> Series<'a> {
     }
 
     /// Reads who paid at all stores together in a month of which it is told who paid at this one.
-    pub(crate) fn market_demographics(&self, month: Month) -> Result<MarketDemographics<'a>> {
-        let key = month.to_string();
-        let value = (self.generation).get(DEMOGRAPHICS, Span::Current, key.as_bytes())?;
+    pub(crate) fn market_demographics(&self, month: Month) -> Result<PlaceDemographics<'a>> {
+        let (key, span) = (atoms_key(MARKETS, MARKET_ALL), Span::Month(month));
+        let value = self.generation.get(PLACE_DEMOGRAPHICS, span, &key)?;
         let missing = || Error::Corrupt {
             structure: "demographics",
             problem: format!("there are some of {month}, and none of all stores"),
         };
-        Ok(MarketDemographics::parse(
+        Ok(PlaceDemographics::parse(
             value.ok_or_else(missing)?.in_place()?,
         )?)
     }

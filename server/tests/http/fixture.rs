@@ -98,6 +98,9 @@ pub(crate) struct Fixture {
     quality: Mutex<HashMap<GenerationId, QualityReport>>,
 }
 
+/// Records of a dataset of what is told of cards: keys, spans and values.
+pub(crate) type ToldRecords<'a> = (&'static str, &'a [(&'a [u8], Span, Vec<u8>)]);
+
 impl Fixture {
     pub(crate) fn new() -> Self {
         Self {
@@ -227,13 +230,25 @@ impl Fixture {
         dataset: &'static str,
         records: &[(&[u8], Span, Vec<u8>)],
     ) -> GenerationId {
+        self.write_all_told(shops, payments, &[(dataset, records)])
+    }
+
+    /// Writes the same with records of several such datasets.
+    pub(crate) fn write_all_told(
+        &self,
+        shops: &[Shop],
+        payments: &[Payment],
+        told: &[ToldRecords<'_>],
+    ) -> GenerationId {
         let mut spans = Spans::new();
         put_stores(&mut spans, shops, payments);
         let profile = StoreProfile::default();
         put_series(&mut spans, MARKETS, MARKET_ALL, payments, &profile);
         places::put_places(&mut spans, shops, payments);
-        for (key, span, value) in records {
-            put(&mut spans, dataset, *span, key, value.clone());
+        for (dataset, records) in told {
+            for (key, span, value) in *records {
+                put(&mut spans, dataset, *span, key, value.clone());
+            }
         }
         let as_of = payments.iter().map(|payment| payment.day).max().unwrap();
         self.finish(as_of, shops, payments, spans, BTreeMap::new())

@@ -10,8 +10,8 @@ use std::{
 
 use nightshard_format::{
     calendar::Day,
-    manifest::GenerationId,
-    record::{BEFORE_AFTER, DEMOGRAPHICS, ORIGINS, SPEND_SHARES},
+    manifest::{GenerationId, ShardEntry},
+    record::{BEFORE_AFTER, DEMOGRAPHICS, ORIGINS, PLACE_DEMOGRAPHICS, SPEND_SHARES},
 };
 use nightshard_server::Config;
 use serde_json::{Value, json};
@@ -243,17 +243,28 @@ fn a_generation_that_lacks_any_shard_is_never_served() {
     let mut client = harness.connect();
     let mut lacking = fixture.lacking_one(&whole);
     assert!(lacking.len() > 15);
-    for (dataset, records) in [
+    let told = [
         (DEMOGRAPHICS, demographics::records()),
+        (PLACE_DEMOGRAPHICS, demographics::records_of_places()),
         (ORIGINS, origins::records()),
         (BEFORE_AFTER, before_after::records()),
         (SPEND_SHARES, benchmark::spend_records()),
-    ] {
-        let told = fixture.write_told(&shops, &payments, dataset, &records);
-        let lacking_told = fixture.lacking_one(&told).into_iter();
-        lacking.extend(lacking_told.filter(|(shard, _)| shard.dataset == dataset));
+    ];
+    let told = told
+        .each_ref()
+        .map(|(dataset, records)| (*dataset, records.as_slice()));
+    let whole_told = fixture.write_all_told(&shops, &payments, &told);
+    let lacking_told = fixture.lacking_one(&whole_told).into_iter();
+    let is_told = |shard: &ShardEntry| told.iter().any(|(dataset, _)| shard.dataset == *dataset);
+    lacking.extend(lacking_told.filter(|(shard, _)| is_told(shard)));
+    for (dataset, _) in told {
         assert!(lacking.iter().any(|(shard, _)| shard.dataset == dataset));
     }
+    // But for the months of all stores nothing says that there are demographics of one.
+    let without_market = &[told[0]][..];
+    let lacking_market = fixture.write_all_told(&shops, &payments, without_market);
+    let of_stores = fixture.lacking_one(&lacking_market).remove(0).0;
+    lacking.push((of_stores, lacking_market));
     for (number, (shard, id)) in (2..).zip(lacking) {
         let failed = metric(&mut client, "nightshard_candidates_failed_total");
         fixture.select(number, &id);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use nightshard_format::record::{
-    DemographicCell, DemographicsRecord, Label, Labels, MarketCell, MarketDemographics,
+    DemographicCell, DemographicsRecord, Label, Labels, PlaceCell, PlaceDemographics,
 };
 use serde::Serialize;
 
@@ -19,16 +19,15 @@ pub(super) struct CellFacts {
     cards: u64,
 }
 
-/// A month of all stores together.
+/// A month of the stores of a place or the market.
 #[derive(Debug, Serialize)]
-pub(super) struct MarketFacts {
-    stores: u64,
+pub(super) struct PlaceFacts {
     count: u64,
-    cells: Vec<MarketCellFacts>,
+    cells: Vec<PlaceCellFacts>,
 }
 
 #[derive(Debug, Serialize)]
-struct MarketCellFacts {
+struct PlaceCellFacts {
     #[serde(flatten)]
     who: WhoFacts,
     count: u64,
@@ -106,28 +105,23 @@ pub(super) fn cells_text(cells: &[CellFacts]) -> String {
     format!("\n{}", table.to_text())
 }
 
-impl MarketFacts {
+impl PlaceFacts {
     /// Decodes the record of a month.
     pub(super) fn of(value: &[u8]) -> nightshard_format::Result<Self> {
-        let market = MarketDemographics::parse(value)?;
-        let cell = |cell: &MarketCell<'_>| MarketCellFacts {
+        let place = PlaceDemographics::parse(value)?;
+        let cell = |cell: &PlaceCell<'_>| PlaceCellFacts {
             who: WhoFacts::of(&cell.labels),
             count: cell.count,
         };
         Ok(Self {
-            stores: market.stores,
-            count: market.count,
-            cells: market.cells.iter().map(cell).collect(),
+            count: place.count,
+            cells: place.cells.iter().map(cell).collect(),
         })
     }
 
     /// Writes it for people.
     pub(super) fn write(&self, text: &mut String) {
-        let _infallible = writeln!(
-            text,
-            "\n{} stores have a record; {} rows of all stores",
-            self.stores, self.count
-        );
+        let _infallible = writeln!(text, "\n{} rows of all stores", self.count);
         let mut table = Table::new(&[
             Column::Text("age band"),
             Column::Text("gender"),

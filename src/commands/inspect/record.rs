@@ -6,8 +6,9 @@ use nightshard_format::{
     calendar::Month,
     record::{
         ATOMS, BEFORE_AFTER, BENCHMARKS, CATALOG, CUSTOMERS, DEMOGRAPHICS, LEAVES, LOYALTY,
-        MonthRecord, ORIGINS, PATTERNS, Postings, RANKINGS, REGION_TREE, Ranking, SEARCH, SERIES,
-        SERIES_OF_DAYS, SPEND_SHARES, SideSeries, StoreProfile, Summary, parse_month_stores,
+        MonthRecord, ORIGINS, PATTERNS, PLACE_DEMOGRAPHICS, Postings, RANKINGS, REGION_TREE,
+        Ranking, SEARCH, SERIES, SERIES_OF_DAYS, SPEND_SHARES, SideSeries, StoreProfile, Summary,
+        parse_month_stores,
     },
     shard::{Identity, Span},
     statistics::Statistics,
@@ -19,7 +20,7 @@ use super::{
     atoms::{AtomMonthFacts, AtomSummaryFacts},
     benchmark::{BenchmarkFacts, benchmarks},
     customer::CustomerFacts,
-    demographics::{CellFacts, MarketFacts, cells, cells_text},
+    demographics::{CellFacts, PlaceFacts, cells, cells_text},
     elsewhere::{BesideFacts, LabelFacts, SpendFacts, labels_text, origins},
     leaves::LeafFacts,
     loyalty::{VisitsFacts, loyalty},
@@ -59,11 +60,11 @@ enum ValueFacts {
     Benchmarks(Vec<BenchmarkFacts>),
     Customer(CustomerFacts),
     Demographics(Vec<CellFacts>),
-    MarketDemographics(MarketFacts),
+    PlaceDemographics(PlaceFacts),
     Origins(Vec<LabelFacts>),
     BeforeAfter(Box<BesideFacts>),
     SpendShare(SpendFacts),
-    /// How many stores have a record of a month.
+    /// How many stores or places have a record of a month.
     Stores(u64),
     /// Bytes in hexadecimal, of a dataset unknown to this release.
     Unknown(String),
@@ -137,13 +138,14 @@ impl RecordFacts {
             (SERIES, Span::Current) => ValueFacts::Series(series(value)?),
             (BENCHMARKS, Span::Month(month)) => ValueFacts::Benchmarks(benchmarks(month, value)?),
             (CUSTOMERS, Span::Current) => ValueFacts::Customer(CustomerFacts::of(value)?),
-            (DEMOGRAPHICS, Span::Current) => {
-                ValueFacts::MarketDemographics(MarketFacts::of(value)?)
-            }
             (DEMOGRAPHICS, Span::Month(_)) => ValueFacts::Demographics(cells(value)?),
-            (ORIGINS | BEFORE_AFTER | SPEND_SHARES, Span::Current) => {
-                ValueFacts::Stores(parse_month_stores(value)?)
+            (PLACE_DEMOGRAPHICS, Span::Month(_)) => {
+                ValueFacts::PlaceDemographics(PlaceFacts::of(value)?)
             }
+            (
+                DEMOGRAPHICS | PLACE_DEMOGRAPHICS | ORIGINS | BEFORE_AFTER | SPEND_SHARES,
+                Span::Current,
+            ) => ValueFacts::Stores(parse_month_stores(value)?),
             (BEFORE_AFTER, Span::Month(_)) => {
                 ValueFacts::BeforeAfter(Box::new(BesideFacts::of(value)?))
             }
@@ -277,12 +279,16 @@ impl Shown for RecordFacts {
             ValueFacts::Benchmarks(periods) => periods.iter().for_each(|it| it.write(&mut text)),
             ValueFacts::Customer(customer) => customer.write(&mut text),
             ValueFacts::Demographics(cells) => text += &cells_text(cells),
-            ValueFacts::MarketDemographics(market) => market.write(&mut text),
+            ValueFacts::PlaceDemographics(place) => place.write(&mut text),
             ValueFacts::Origins(cells) => text += &labels_text("region", cells),
             ValueFacts::BeforeAfter(beside) => beside.write(&mut text),
             ValueFacts::SpendShare(spend) => spend.write(&mut text),
             ValueFacts::Stores(stores) => {
-                let _infallible = writeln!(text, "\n{stores} stores have a record");
+                let places = match self.dataset.as_str() {
+                    PLACE_DEMOGRAPHICS => "places",
+                    _ => "stores",
+                };
+                let _infallible = writeln!(text, "\n{stores} {places} have a record");
             }
             ValueFacts::Ids(ids) => {
                 text.push('\n');

@@ -1,17 +1,21 @@
-//! Who pays at all stores together.
+//! Who pays at the stores of places, and at all stores together.
 
-use nightshard_format::calendar::{Day, Month};
+use nightshard_format::{
+    calendar::{Day, Month},
+    key,
+};
 use rayon::prelude::*;
 
 use super::{Engine, told::merchants};
 use crate::{
     Result,
-    emit::{self, Staged, StoreFacts},
+    emit::{self, PlacesToWrite, Staged, StoreFacts},
     exchange::Exchanged,
     kernel::{
         cardholder::Cardholders,
         hiding::Hiding,
-        market_cardholders::{CELL_PARTITIONS, CellRow, MarketCardholders},
+        place_cardholders::{CELL_PARTITIONS, CellRow, PlaceCardholders, StoresOfCells},
+        places::Places,
         row::StoreOrdinal,
     },
 };
@@ -25,11 +29,12 @@ pub(super) struct OfCardholders {
 }
 
 impl Engine<'_> {
-    /// Writes who pays at all stores together, and takes back what may not be told yet of one store in `staged`.
+    /// Writes who pays at places and at all stores together, and takes back what may not be told yet of one store in
+    /// `staged`.
     pub(super) fn write_demographics(
         &self,
         of: &OfCardholders,
-        stores: &[StoreFacts],
+        (facts, places): (&[StoreFacts], &Places),
         staged: &mut Vec<Staged>,
         as_of: Day,
     ) -> Result<Vec<Staged>> {
@@ -37,20 +42,43 @@ impl Engine<'_> {
             return Ok(Vec::new());
         }
         let hiding = Hiding::of(self.plan.privacy_k);
-        if hiding.is_some() {
-            emit::hold_back_demographics(staged, Month::last_ended(as_of))?;
+        let last = hiding.map(|_| Month::last_ended(as_of));
+        if let Some(last) = last {
+            emit::hold_back_demographics(staged, last)?;
         }
-        let merchants = merchants(stores);
+        let merchants = merchants(facts);
         let merchant_of = |store: StoreOrdinal| {
-            let at = stores.partition_point(|known| known.ordinal < store);
+            let at = facts.partition_point(|known| known.ordinal < store);
             merchants[at]
         };
-        let take = |partition| MarketCardholders::take(&of.cells, partition, hiding, merchant_of);
-        let partitions = 0..CELL_PARTITIONS;
-        let taken: Result<Vec<_>> =
-            (self.pool).install(|| partitions.into_par_iter().map(take).collect());
-        let mut market = MarketCardholders::default();
-        taken?.into_iter().for_each(|it| market.merge(it));
-        emit::write_market_demographics(&self.staging, staged, &market, &of.cardholders)
+        let stores = StoresOfCells {
+            places,
+            merchant_of: &merchant_of,
+            mark_of: &|merchant| mark_of(&facts[merchant as usize]),
+            hiding,
+        };
+        let take = |partition| PlaceCardholders::take(&of.cells, partition, &stores);
+        let found = self.pool.install(|| {
+            let taken = (0..CELL_PARTITIONS).into_par_iter().map(take);
+            let merge = |a: PlaceCardholders, b| Ok(a.merged(b));
+            taken.try_reduce(PlaceCardholders::default, merge)
+        })?;
+        let to_write = PlacesToWrite {
+            places,
+            found: &found,
+            cardholders: &of.cardholders,
+            hiding,
+            last,
+        };
+        let mut written = emit::count_demographics(&self.staging, staged)?;
+        written.extend(to_write.write(&self.staging)?);
+        Ok(written)
     }
+}
+
+/// Returns one of 64 marks of the merchant of a store, as a bit: by its id, so that a month's does not depend on which
+/// other stores there are.
+fn mark_of(store: &StoreFacts) -> u64 {
+    let id = store.merchant_id.as_deref().map(str::as_bytes);
+    1 << (key::hash(id.unwrap_or(&store.id)) >> (u64::BITS - 6))
 }

@@ -98,9 +98,10 @@ const OTHERS: [(&str, &str, &str); 14] = [
     ),
 ];
 
-/// Returns the file of a part.
-fn file_of(part: Part) -> &'static str {
+/// Returns the file of a part of what a dataset has.
+fn file_of(part: Part, dataset: &str) -> &'static str {
     match part {
+        Part::Demographics if dataset != STORES => include_str!("place_demographics.json"),
         Part::Profile => include_str!("profile.json"),
         Part::Statistics => include_str!("statistics.json"),
         Part::Histogram => include_str!("histogram.json"),
@@ -128,7 +129,7 @@ fn compose() -> serde_json::Result<Value> {
         for part in Part::ALL.into_iter().filter(|part| part.is_of(dataset)) {
             let segment = part.segment();
             let path = segment.map_or(base.to_owned(), |segment| format!("{base}/{segment}"));
-            Resource::parse(file_of(part))?.describe(&path, tag, &mut document);
+            Resource::parse(file_of(part, dataset))?.describe(&path, tag, &mut document);
         }
     }
     Ok(document)

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use nightshard_format::{
     record::{
-        DEMOGRAPHICS, DemographicCell, Label, Labels, MarketCell, MarketDemographics,
-        encode_demographics,
+        DEMOGRAPHICS, DemographicCell, Label, Labels, PLACE_DEMOGRAPHICS, PlaceCell,
+        PlaceDemographics, encode_demographics, encode_month_stores,
     },
     shard::Span,
 };
@@ -20,6 +20,7 @@ use crate::{
 const YOUNG: Labels<&[u8]> = [Label::Text(b"20s"), Label::Text(b"f"), Label::Unknown];
 const OF_AGE: Labels<&[u8]> = [Label::Text(b"30s"), Label::Merged, Label::Merged];
 const OTHERS: Labels<&[u8]> = [Label::Merged; 3];
+const UNSAID: Labels<&[u8]> = [Label::Unknown; 3];
 
 fn cell<'a>(labels: Labels<&'a [u8]>, count: u64, sum: i128, cards: u64) -> DemographicCell<'a> {
     DemographicCell {
@@ -30,8 +31,22 @@ fn cell<'a>(labels: Labels<&'a [u8]>, count: u64, sum: i128, cards: u64) -> Demo
     }
 }
 
-/// Records of two months of the store `a`, and of all stores.
-pub(crate) fn records() -> Vec<(&'static [u8], Span, Vec<u8>)> {
+/// What a generation tells in a dataset: keys, spans and values.
+type Told = Vec<(&'static [u8], Span, Vec<u8>)>;
+
+fn month(text: &str) -> Span {
+    Span::Month(text.parse().unwrap())
+}
+
+/// Says how many records a month has.
+fn put_count(records: &mut Told, month: &'static str, count: u64) {
+    let mut value = Vec::new();
+    encode_month_stores(count, &mut value);
+    records.push((month.as_bytes(), Span::Current, value));
+}
+
+/// Records of two months of the store `a`.
+pub(crate) fn records() -> Told {
     let months: [(&str, &[DemographicCell<'_>]); 2] = [
         (
             "2018-01",
@@ -40,23 +55,47 @@ pub(crate) fn records() -> Vec<(&'static [u8], Span, Vec<u8>)> {
         ("2018-02", &[cell(YOUNG, 5, 50, 4), cell(OF_AGE, 1, -50, 1)]),
     ];
     let mut records = Vec::new();
-    for (month, cells) in months {
+    for (of, cells) in months {
         let mut value = Vec::new();
         encode_demographics(cells, &mut value);
-        let span = Span::Month(month.parse().unwrap());
-        records.push((&b"a"[..], span, value));
-        let mut value = Vec::new();
-        let market = MarketDemographics {
-            stores: 1,
-            count: 100,
-            cells: vec![MarketCell {
-                labels: YOUNG,
-                count: 15,
-            }],
-        };
-        market.encode(&mut value);
-        records.push((month.as_bytes(), Span::Current, value));
+        records.push((&b"a"[..], month(of), value));
+        put_count(&mut records, of, 1);
     }
+    records
+}
+
+/// Records of the same months of all stores, and of leeds and its food, which has some in the first alone.
+pub(crate) fn records_of_places() -> Told {
+    let mut records = Vec::new();
+    let mut put = |key: &'static [u8], of: &str, count, cells: &[(Labels<&[u8]>, u64)]| {
+        let cells = cells.iter();
+        let cells = cells.map(|(labels, count)| PlaceCell {
+            labels: *labels,
+            count: *count,
+        });
+        let mut value = Vec::new();
+        let cells = cells.collect();
+        PlaceDemographics { count, cells }.encode(&mut value);
+        records.push((key, month(of), value));
+    };
+    for of in ["2018-01", "2018-02"] {
+        put(b"markets\0all", of, 100, &[(YOUNG, 15)]);
+    }
+    put(
+        b"regions\0leeds",
+        "2018-01",
+        30,
+        &[(UNSAID, 10), (YOUNG, 20)],
+    );
+    put(b"regions\0leeds", "2018-02", 10, &[(UNSAID, 10)]);
+    put(
+        b"region_categories\0leeds\0food",
+        "2018-01",
+        8,
+        &[(YOUNG, 8)],
+    );
+    put_count(&mut records, "2018-01", 3);
+    put_count(&mut records, "2018-02", 2);
     records
 }
 
@@ -68,7 +107,12 @@ fn three_months() -> Harness {
         payment(0, "2018-02-12", 1, -200),
         payment(0, "2018-03-31", 2, 1_100),
     ];
-    let id = fixture.write_told(&shops()[..1], &payments, DEMOGRAPHICS, &records());
+    let (of_stores, of_places) = (records(), records_of_places());
+    let told = [
+        (DEMOGRAPHICS, of_stores.as_slice()),
+        (PLACE_DEMOGRAPHICS, &of_places),
+    ];
+    let id = fixture.write_all_told(&shops()[..1], &payments, &told);
     fixture.select(1, &id);
     Harness::ready(config(), fixture, 1)
 }
@@ -129,7 +173,7 @@ fn what_is_not_told_has_no_rows_and_covers_no_day() {
 }
 
 #[test]
-fn ranges_are_of_whole_months_and_markets_have_none() {
+fn ranges_are_of_whole_months() {
     let harness = three_months();
     let mut client = harness.connect();
     let path = "/v1/stores/a/demographics";
@@ -145,7 +189,53 @@ fn ranges_are_of_whole_months_and_markets_have_none() {
         let reply = client.get(&format!("{path}?{query}"));
         assert_eq!(reply.problem(), (400, Some(parameter.into())), "{query}");
     }
-    for path in ["/v1/stores/nobody", "/v1/markets/all"] {
+    for path in ["/v1/stores/nobody", "/v1/markets/some", "/v1/merchants/m"] {
         assert_eq!(client.get(&format!("{path}/demographics")).status, 404);
     }
+}
+
+#[test]
+fn cells_of_places_add_up_and_are_exact_where_nothing_is_hidden() {
+    let harness = three_months();
+    let mut client = harness.connect();
+    let young = |count: u64, share: f64| {
+        json!({"age_band": "20s", "gender": "f", "segment": null, "count": count,
+               "count_share": share})
+    };
+    let unsaid = |count: u64, share: f64| {
+        json!({"age_band": null, "gender": null, "segment": null, "count": count,
+               "count_share": share})
+    };
+    let days = |last: &str| json!({"min_date": "2018-01-01", "max_date": last});
+    for (path, expected) in [
+        // Rows alike in number come by what they tell: unknown first.
+        (
+            "/v1/regions/leeds/demographics?period=2018-Q1",
+            json!({"id": "leeds", "period": "2018-Q1", "partial": true, "covered": days("2018-02-28"),
+                   "rows": [unsaid(20, 0.5), young(20, 0.5)]}),
+        ),
+        (
+            "/v1/regions/leeds/demographics?period=2018-01",
+            json!({"id": "leeds", "period": "2018-01", "partial": true, "covered": days("2018-01-31"),
+                   "rows": [young(20, 20.0 / 30.0), unsaid(10, 10.0 / 30.0)]}),
+        ),
+        (
+            "/v1/regions/leeds/categories/food/demographics",
+            json!({"id": "food", "region": "leeds", "period": "all", "covered": days("2018-01-31"),
+                   "rows": [young(8, 1.0)]}),
+        ),
+        (
+            "/v1/markets/all/demographics?period=2018",
+            json!({"id": "all", "period": "2018", "partial": true, "covered": days("2018-02-28"),
+                   "rows": [young(30, 0.15)]}),
+        ),
+        (
+            "/v1/categories/food/demographics?period=2018-02",
+            json!({"id": "food", "period": "2018-02", "covered": null, "rows": []}),
+        ),
+    ] {
+        assert_eq!(client.get(path).data(), expected, "{path}");
+    }
+    let reply = client.get("/v1/regions/leeds/demographics?period=2018-W02");
+    assert_eq!(reply.problem(), (400, Some("period".into())));
 }

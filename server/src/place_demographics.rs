@@ -1,0 +1,230 @@
+//! Who pays at the stores of a place or of the market together (docs/definitions.md, "Who pays in places").
+
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use nightshard_format::{
+    calendar::DayRange,
+    generation::Generation,
+    privacy::{Privacy, percents},
+    record::{Labels, PLACE_DEMOGRAPHICS, PlaceDemographics, REGIONS, atoms_key},
+    shard::{Mapped, Span},
+};
+
+use crate::{
+    generation::TransactionFacts, problem::Result, regions::RegionTree, series::Window,
+    subject::Subject, work::Work,
+};
+
+/// The time to find and read the record of a month, in nanoseconds.
+const MONTH_NS: u64 = 1_500;
+
+/// The time to read, add up and write a cell of one, in nanoseconds.
+const CELL_NS: u64 = 300;
+
+/// The rows of many stores together in some months, by who paid.
+#[derive(Debug, Default)]
+pub(crate) struct Together<'a> {
+    months: u64,
+    /// All rows.
+    count: u64,
+    /// Rows, and in how many months they are told.
+    cells: BTreeMap<Labels<&'a [u8]>, (u64, u64)>,
+}
+
+/// What is told of the rows of which some labels are true.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Told<'a> {
+    /// Who paid; all labels are merged where it has all rows that are not told by themselves.
+    pub(crate) labels: Labels<&'a [u8]>,
+    /// Rows, where all is told.
+    pub(crate) count: Option<u64>,
+    /// Their share of all rows.
+    pub(crate) share: Option<f64>,
+}
+
+impl<'a> Together<'a> {
+    /// Adds a month.
+    pub(crate) fn add(&mut self, month: &PlaceDemographics<'a>) {
+        self.months += 1;
+        self.count = self.count.saturating_add(month.count);
+        for cell in &month.cells {
+            let (count, months) = self.cells.entry(cell.labels).or_default();
+            *count = count.saturating_add(cell.count);
+            *months += 1;
+        }
+    }
+
+    /// Returns the share of the rows of which some labels are true, where they are told of each month: to whole
+    /// percents where less is told than there is.
+    pub(crate) fn share(&self, labels: &Labels<&[u8]>, privacy: Privacy) -> Option<f64> {
+        let (count, told) = self.cells.get(labels).copied().unwrap_or_default();
+        let share = privacy.share(count, self.count);
+        share.filter(|_| !privacy.is_protecting() || told == self.months)
+    }
+
+    /// Returns what is told of them, those of most rows first, as far as that is told; ties by labels.
+    fn told(&self, privacy: Privacy) -> Vec<Told<'a>> {
+        let is_protecting = privacy.is_protecting();
+        let cells = self.cells.iter();
+        let cells = cells.filter(|(_, (_, told))| !is_protecting || *told == self.months);
+        let ranked = cells.map(|(labels, (count, _))| {
+            let told = Told {
+                labels: *labels,
+                count: (!is_protecting).then_some(*count),
+                share: privacy.share(*count, self.count),
+            };
+            // An order by rows would say which of two equal shares is of more of them.
+            let rank = told.count.or_else(|| percents(*count, self.count));
+            (rank, told)
+        });
+        let mut ranked: Vec<_> = ranked.collect();
+        ranked.sort_by_key(|(rank, told)| (Reverse(*rank), told.labels));
+        ranked.into_iter().map(|(_, told)| told).collect()
+    }
+}
+
+/// Who pays in some months.
+#[derive(Debug)]
+pub(crate) struct WhoPays<'a> {
+    /// From the first to the last day of the months that have a record.
+    pub(crate) covered: Option<DayRange>,
+    /// Those of most rows first, ties by labels.
+    pub(crate) told: Vec<Told<'a>>,
+}
+
+impl<'a> WhoPays<'a> {
+    /// Adds up the months of a window that cuts none.
+    pub(crate) fn of(
+        generation: &'a Generation<Mapped>,
+        transactions: &TransactionFacts,
+        subject: Subject<'_>,
+        window: &Window,
+        work: &mut Work,
+    ) -> Result<Self> {
+        let privacy = transactions.privacy;
+        let (mut covered, mut together) = (None::<DayRange>, Together::default());
+        // What has parts has a record of its own stores alone there.
+        let has_all = !privacy.is_protecting() || !has_parts(&transactions.regions, subject);
+        let key = atoms_key(subject.dataset, subject.key);
+        for month in window.months().filter(|_| has_all) {
+            work.spend(MONTH_NS)?;
+            let value = generation.get(PLACE_DEMOGRAPHICS, Span::Month(month), &key)?;
+            let Some(value) = value else {
+                continue;
+            };
+            let record = PlaceDemographics::parse(value.in_place()?)?;
+            work.spend(record.cells.len() as u64 * CELL_NS)?;
+            together.add(&record);
+            covered.get_or_insert(month.days()).last = month.days().last;
+        }
+        Ok(Self {
+            covered,
+            told: together.told(privacy),
+        })
+    }
+}
+
+/// Returns whether a place is a region that others are parts of, or a category of one.
+fn has_parts(tree: &RegionTree, subject: Subject<'_>) -> bool {
+    let region = match subject.dataset {
+        REGIONS => Some(subject.key),
+        _ => subject.region(),
+    };
+    let region = region.and_then(|id| tree.get(id));
+    region.is_some_and(|region| !region.children.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use nightshard_format::record::{Label, PlaceCell};
+
+    use super::*;
+
+    const REST: Labels<&[u8]> = [Label::Merged; 3];
+
+    const TWENTIES: Labels<&[u8]> = [Label::Text(b"20s"), Label::Unknown, Label::Unknown];
+    const THIRTIES: Labels<&[u8]> = [Label::Text(b"30s"), Label::Unknown, Label::Unknown];
+    const FORTIES: Labels<&[u8]> = [Label::Text(b"40s"), Label::Unknown, Label::Unknown];
+
+    /// All rows of a month, and those that are told.
+    type OfMonth = (u64, &'static [(Labels<&'static [u8]>, u64)]);
+
+    fn together(months: &[OfMonth]) -> Together<'static> {
+        let mut together = Together::default();
+        for (count, cells) in months {
+            let cells = cells.iter();
+            let cells = cells.map(|(labels, count)| PlaceCell {
+                labels: *labels,
+                count: *count,
+            });
+            together.add(&PlaceDemographics {
+                count: *count,
+                cells: cells.collect(),
+            });
+        }
+        together
+    }
+
+    fn told(months: &[OfMonth], k: u64) -> Vec<Told<'static>> {
+        together(months).told(Privacy::new(k).unwrap())
+    }
+
+    fn row(labels: Labels<&'static [u8]>, count: Option<u64>, share: f64) -> Told<'static> {
+        Told {
+            labels,
+            count,
+            share: Some(share),
+        }
+    }
+
+    #[test]
+    fn months_add_up_and_exact_rows_come_by_their_number() {
+        let months: [OfMonth; 2] = [
+            (50, &[(TWENTIES, 10), (THIRTIES, 40)]),
+            (150, &[(TWENTIES, 100), (FORTIES, 50)]),
+        ];
+        let expected = [
+            row(TWENTIES, Some(110), 0.55),
+            row(FORTIES, Some(50), 0.25),
+            row(THIRTIES, Some(40), 0.2),
+        ];
+        assert_eq!(told(&months, 1), expected);
+        assert_eq!(told(&[], 1), []);
+    }
+
+    #[test]
+    fn hidden_rows_are_told_in_whole_percents_where_each_month_tells_them() {
+        let january: OfMonth = (
+            1_000,
+            &[(REST, 26), (TWENTIES, 100), (THIRTIES, 101), (FORTIES, 773)],
+        );
+        // Of equal percents the order says nothing.
+        let alone = [
+            row(FORTIES, None, 0.77),
+            row(TWENTIES, None, 0.1),
+            row(THIRTIES, None, 0.1),
+            row(REST, None, 0.03),
+        ];
+        assert_eq!(told(&[january], 10), alone);
+        let february: OfMonth = (10, &[(REST, 4), (TWENTIES, 6)]);
+        let both = [row(TWENTIES, None, 0.1), row(REST, None, 0.03)];
+        assert_eq!(told(&[january, february], 10), both);
+        // A month that tells nothing leaves nothing of both.
+        assert_eq!(told(&[january, (10, &[])], 10), []);
+    }
+
+    #[test]
+    fn shares_of_labels_are_told_where_each_month_tells_them() {
+        let of = |k| {
+            let months: [OfMonth; 2] = [
+                (300, &[(TWENTIES, 10), (THIRTIES, 100)]),
+                (300, &[(THIRTIES, 2)]),
+            ];
+            let together = together(&months);
+            let share = |labels| together.share(&labels, Privacy::new(k).unwrap());
+            [TWENTIES, THIRTIES, FORTIES].map(share)
+        };
+        assert_eq!(of(1), [Some(1.0 / 60.0), Some(0.17), Some(0.0)]);
+        assert_eq!(of(10), [None, Some(0.17), None]);
+    }
+}
