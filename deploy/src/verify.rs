@@ -9,6 +9,7 @@ use nightshard_format::{
     Result as FormatResult,
     generation::Generation,
     manifest::{GenerationId, Manifest, ShardEntry},
+    region_tree::RegionTree,
     shard::{Mapped, Shard},
 };
 use rayon::prelude::*;
@@ -171,7 +172,8 @@ fn check_records<B: AsRef<[u8]>>(shard: &Shard<B>) -> FormatResult<()> {
 }
 
 /// Checks that verified shards, in the manifest's order, are those that it says they are, and that
-/// their summaries sum up their months and have the loyalty and the attributes of the same cards, and so for atoms.
+/// their summaries sum up their months and have the loyalty and the attributes of the same cards, and so for atoms; and
+/// that regions are a tree.
 fn fit_together(manifest: Manifest, maps: Vec<Mapped>) -> Result<()> {
     let id = manifest.id.clone();
     let mut maps = maps.into_iter();
@@ -185,7 +187,8 @@ fn fit_together(manifest: Manifest, maps: Vec<Mapped>) -> Result<()> {
         check_demographics(&generation)?;
         check_elsewhere(&generation)?;
         check_spend_shares(&generation)?;
-        check_loyalty(&generation)
+        check_loyalty(&generation)?;
+        RegionTree::read(&generation).map(drop)
     })
     .map_err(|source| Error::Inconsistent { id, source })
 }

@@ -19,11 +19,10 @@ use nightshard_format::{
         benchmark_months, loyalty_spans, parse_month_stores, place_ranking_key, ranking_key,
         region_category_key,
     },
+    region_tree::RegionTree,
     shard::{Mapped, Search, Span},
     text::{TermKind, term_key},
 };
-
-use crate::regions::RegionTree;
 
 /// Checks that no dataset, run of partitions or month is missing.
 ///
@@ -133,6 +132,7 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
         searched(generation)?,
         manifest.stores,
     )?;
+    let tree = RegionTree::read(generation)?;
     for by in RankBy::ALL {
         let ranked = ranked(generation, &ranking_key(by, None, None))?;
         expect(
@@ -149,7 +149,7 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
         check_merchants(generation, by)?;
         // How places grew is told of none but exactly.
         if kept == Kept::Days || matches!(by, RankBy::Transactions | RankBy::Amount) {
-            check_places(generation, kept, by)?;
+            check_places(generation, &tree, kept, by)?;
         }
     }
     Ok(())
@@ -203,8 +203,12 @@ fn list(generation: &Generation<Mapped>, name: &[u8]) -> Result<Vec<String>> {
 }
 
 /// Checks that the lists of places name every place, and that each has a summary.
-fn check_places(generation: &Generation<Mapped>, kept: Kept, by: RankBy) -> Result<()> {
-    let tree = RegionTree::read(generation)?;
+fn check_places(
+    generation: &Generation<Mapped>,
+    tree: &RegionTree,
+    kept: Kept,
+    by: RankBy,
+) -> Result<()> {
     let (mut with_summary, mut of_regions) = (0, 0);
     let ranked = ranked_places(generation, by, REGIONS, None)?;
     if !tree.is_empty() {

@@ -54,7 +54,6 @@ mod pattern;
 mod payment_mix;
 mod problem;
 mod protected;
-mod regions;
 mod resource;
 mod respond;
 mod rows;

@@ -322,6 +322,9 @@ impl Engine<'_> {
             series: series.iter().map(of_series).collect(),
             atoms: kept_report,
             customers,
+            unknown_sensitive_categories: (plan.customers.as_ref())
+                .map(|kept| kept.unknown_categories(categories_of(&stores.facts)))
+                .unwrap_or_default(),
             threads: plan.threads,
             memory_bytes: plan.memory_bytes,
             spilled_bytes,
@@ -616,6 +619,11 @@ impl Engine<'_> {
 /// Returns the region of each store of which it is known.
 fn regions_of(stores: &[StoreFacts]) -> impl Iterator<Item = &str> {
     stores.iter().filter_map(|store| store.region.as_deref())
+}
+
+/// Returns the category of each store of which it is known.
+fn categories_of(stores: &[StoreFacts]) -> impl Iterator<Item = &str> {
+    stores.iter().filter_map(|store| store.category.as_deref())
 }
 
 /// Takes the next block from a reader that all threads share, which goes when one of them fails.
