@@ -16,5 +16,6 @@ mod overlap;
 mod publication;
 mod reading;
 mod reclaiming;
+mod settlements;
 mod spend_shares;
 mod support;
