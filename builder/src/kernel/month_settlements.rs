@@ -18,7 +18,7 @@ use crate::{Error, Result};
 /// The rows of one store, month and day of settlement that say something.
 #[derive(Debug, Clone, Copy)]
 struct Counted {
-    key: u128,
+    key: u64,
     settled: Settled,
     points: Stated,
 }
@@ -27,14 +27,15 @@ struct Counted {
 #[derive(Debug, Default)]
 pub(super) struct MonthSettlements {
     /// Keys, and which of the rows that are added.
-    order: Vec<(u128, u32)>,
+    order: Vec<(u64, u32)>,
     /// By key, each once.
     counted: Vec<Counted>,
 }
 
 const MONTH_BITS: u32 = 11;
-const DAY_BITS: u32 = 22;
+const DAY_BITS: u32 = 17;
 const STORE_SHIFT: u32 = MONTH_BITS + DAY_BITS;
+const _: () = assert!(STORE_SHIFT + u32::BITS <= u64::BITS);
 const _: () = assert!(*DAYS.end() / 28 < 1 << MONTH_BITS);
 const _: () = assert!(*SETTLEMENT_DAYS.end() - *SETTLEMENT_DAYS.start() + 1 < 1 << DAY_BITS);
 
@@ -44,18 +45,18 @@ fn first_month() -> Month {
 }
 
 /// Returns a store, month and day of settlement as one integer of the same order, those of no day first.
-fn key_of(store: usize, day: u16, settles_on: Option<i32>) -> u128 {
+fn key_of(store: usize, day: u16, settles_on: Option<i32>) -> u64 {
     let month = (Day(day.into()).month().0 - first_month().0).unsigned_abs();
     let day = settles_on.map_or(0, |day| (day - SETTLEMENT_DAYS.start() + 1).unsigned_abs());
-    (store as u128) << STORE_SHIFT | u128::from(month) << DAY_BITS | u128::from(day)
+    (store as u64) << STORE_SHIFT | u64::from(month) << DAY_BITS | u64::from(day)
 }
 
-fn month_of(key: u128) -> Month {
+fn month_of(key: u64) -> Month {
     let months = key >> DAY_BITS & ((1 << MONTH_BITS) - 1);
     Month(first_month().0 + i32::try_from(months).unwrap_or(0))
 }
 
-fn settles_on(key: u128) -> Option<Day> {
+fn settles_on(key: u64) -> Option<Day> {
     match i32::try_from(key & ((1 << DAY_BITS) - 1)) {
         Ok(days @ 1..) => Some(Day(SETTLEMENT_DAYS.start() + days - 1)),
         _ => None,
@@ -63,7 +64,7 @@ fn settles_on(key: u128) -> Option<Day> {
 }
 
 impl Counted {
-    fn new(key: u128, row: &PartitionRow, settlement: &Settlement) -> Self {
+    fn new(key: u64, row: &PartitionRow, settlement: &Settlement) -> Self {
         let one = |said: Option<i64>| {
             said.map_or_else(Stated::default, |amount| Stated {
                 count: 1,
@@ -150,7 +151,7 @@ impl MonthSettlements {
         out: &mut EncodedRecords,
     ) -> Result<()> {
         let start = |store: usize| {
-            let before = |it: &Counted| it.key >> STORE_SHIFT < store as u128;
+            let before = |it: &Counted| it.key >> STORE_SHIFT < store as u64;
             self.counted.partition_point(before)
         };
         let of_store = &self.counted[start(store)..start(store + 1)];
@@ -216,7 +217,7 @@ mod tests {
             let key = key_of(store, day, on);
             prop_assert_eq!(month_of(key), Day(day.into()).month());
             prop_assert_eq!(settles_on(key), on.map(Day));
-            prop_assert_eq!(key >> STORE_SHIFT, store as u128);
+            prop_assert_eq!(key >> STORE_SHIFT, store as u64);
             prop_assert!(key < key_of(store + 1, 0, None));
             prop_assert!(key >= key_of(store, day, None));
         }

@@ -11,8 +11,8 @@ use crate::{
     transaction::Transaction,
 };
 
-/// The days that rows may settle on: 0001-01-01 to 9999-12-31.
-pub(super) const SETTLEMENT_DAYS: RangeInclusive<i32> = -719_162..=2_932_896;
+/// The days that rows may settle on, which are those that can be read: 1900-01-01 to 2199-12-31.
+pub(super) const SETTLEMENT_DAYS: RangeInclusive<i32> = -25_567..=84_005;
 
 /// What a row says.
 ///
@@ -131,14 +131,15 @@ pub(super) mod tests {
         for (text, expected) in [
             ("2018-03-07", Some(17_597)),
             ("2018-03-07T23:59:00+09:00", Some(17_597)),
-            ("9999-12-31", Some(2_932_896)),
+            ("2199-12-31", Some(84_005)),
+            ("2200-01-01", None),
             ("2018-02-30", None),
             ("7 March", None),
         ] {
             let settled = settlement(["", "", "", text]);
             assert_eq!(settled.and_then(|it| it.settles_on()), expected, "{text}");
         }
-        let ends = [(1, 1, 1), (9999, 12, 31)];
+        let ends = [(1900, 1, 1), (2199, 12, 31)];
         let ends = ends.map(|(year, month, day)| Day::from_civil(year, month, day).unwrap().0);
         assert_eq!(ends, [*SETTLEMENT_DAYS.start(), *SETTLEMENT_DAYS.end()]);
     }

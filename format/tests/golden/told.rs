@@ -6,7 +6,8 @@ use nightshard_format::{
     record::{
         AtomCards, AtomGroup, AtomMonth, AtomSummary, Benchmark, BenchmarkRecord, DemographicCell,
         DemographicsRecord, Label, LeafAtom, LeafRecord, MarketCell, MarketDemographics, Run,
-        Settled, SettlementMonth, SettlementSummary, SettlementTotals, SpendShare, Standing, Stated, StoreProfile, encode_benchmarks, encode_demographics,
+        Settled, SettlementMonth, SettlementSummary, SettlementTotals, SpendShare, Standing,
+        Stated, StoreProfile, encode_benchmarks, encode_demographics,
     },
 };
 
