@@ -18,7 +18,8 @@ use serde::Serialize;
 use crate::{
     Error, ErrorKind, Repository, Result, bounded, error::one_line, verify_atoms::check_atoms,
     verify_demographics::check_demographics, verify_elsewhere::check_elsewhere,
-    verify_loyalty::check_loyalty, verify_record::check_record, verify_spend::check_spend_shares,
+    verify_loyalty::check_loyalty, verify_record::check_record,
+    verify_settlements::check_settlements, verify_spend::check_spend_shares,
     verify_summaries::check_summaries,
 };
 
@@ -187,6 +188,7 @@ fn fit_together(manifest: Manifest, maps: Vec<Mapped>) -> Result<()> {
         check_demographics(&generation)?;
         check_elsewhere(&generation)?;
         check_spend_shares(&generation)?;
+        check_settlements(&generation)?;
         check_loyalty(&generation)?;
         RegionTree::read(&generation).map(drop)
     })

@@ -15,9 +15,9 @@ use nightshard_format::{
         ATOMS, AtomSummary, BEFORE_AFTER, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS,
         EntityKind, LOYALTY, MARKET_ALL, MARKETS, MERCHANTS, MarketDemographics, ORIGINS, PATTERNS,
         PROTECTED_DATASETS, Postings, RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, Ranking,
-        RegionRecord, SEARCH, SERIES_OF_DAYS, SPEND_SHARES, STORES, Summary, TILES, atoms_key,
-        benchmark_months, loyalty_spans, parse_month_stores, place_ranking_key, ranking_key,
-        region_category_key,
+        RegionRecord, SEARCH, SERIES_OF_DAYS, SETTLEMENTS, SPEND_SHARES, STORES, SettlementSummary,
+        Summary, TILES, atoms_key, benchmark_months, loyalty_spans, parse_month_stores,
+        place_ranking_key, ranking_key, region_category_key,
     },
     region_tree::RegionTree,
     shard::{Mapped, Search, Span},
@@ -127,6 +127,7 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
     check_months(generation, ORIGINS, parse_month_stores)?;
     check_months(generation, BEFORE_AFTER, parse_month_stores)?;
     check_months(generation, SPEND_SHARES, parse_month_stores)?;
+    check_settlements(generation)?;
     expect(
         "stores that can be searched",
         searched(generation)?,
@@ -172,6 +173,29 @@ fn check_months(
             said.insert(Span::Month(month), stores(record.value.in_place()?)?);
         }
     }
+    expect_months(generation, dataset, &said)
+}
+
+/// Checks that there are as many records of settlements in each month as stores that name it.
+fn check_settlements(generation: &Generation<Mapped>) -> Result<()> {
+    let mut said = BTreeMap::<Span, u64>::new();
+    for shard in generation.table(SETTLEMENTS, Span::Current).shards() {
+        for record in shard.iter() {
+            let summary = SettlementSummary::parse(record?.value.in_place()?)?;
+            for totals in &summary.months {
+                *said.entry(Span::Month(totals.month)).or_default() += 1;
+            }
+        }
+    }
+    expect_months(generation, SETTLEMENTS, &said)
+}
+
+/// Checks that a dataset has so many records in each month, and in no other.
+fn expect_months(
+    generation: &Generation<Mapped>,
+    dataset: &str,
+    said: &BTreeMap<Span, u64>,
+) -> Result<()> {
     let shards = generation.manifest().shards_of(dataset);
     let spans: BTreeSet<Span> = shards
         .map(|entry| entry.span.parse())
@@ -180,7 +204,7 @@ fn check_months(
     let found = months.map(|span| (span, len(generation, dataset, span)));
     let found: BTreeMap<Span, u64> = found.collect();
     for span in found.keys().chain(said.keys()) {
-        let [found, said] = [&found, &said].map(|it| it.get(span).copied().unwrap_or(0));
+        let [found, said] = [&found, said].map(|it| it.get(span).copied().unwrap_or(0));
         expect(&format!("{dataset} of {span}"), found, said)?;
     }
     Ok(())

@@ -61,6 +61,7 @@ mod sales;
 mod scrub;
 mod series;
 mod service;
+mod settlements;
 mod side_series;
 mod source;
 mod spend_share;

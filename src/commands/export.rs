@@ -18,6 +18,7 @@ mod record_tables;
 mod rows;
 mod schema;
 mod series;
+mod settlements;
 mod spend_shares;
 mod statistics;
 mod writer;
@@ -31,7 +32,7 @@ use nightshard_format::{
     manifest::{GenerationId, Manifest},
     record::{
         ATOMS, BENCHMARKS, CATALOG, DEMOGRAPHICS, LOYALTY, MARKETS, MERCHANTS, RANKINGS,
-        SPEND_SHARES, STORES,
+        SETTLEMENTS, SPEND_SHARES, STORES,
     },
     shard::{Mapped, Span},
 };
@@ -69,7 +70,7 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_enum, default_value_t = Formats::DEFAULT)]
     format: Formats,
     /// Only these datasets: stores, markets or atoms, merchants, loyalty, benchmarks, spend_shares, demographics,
-    /// catalog (regions and categories) and packed ones.
+    /// settlements, catalog (regions and categories) and packed ones.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     dataset: Vec<String>,
     /// The generation [default: the current one].
@@ -185,7 +186,7 @@ fn export(
             MERCHANTS => series(MERCHANTS),
             ATOMS => atoms::export(generation, target, advance),
             CATALOG => catalog::export(generation, target),
-            LOYALTY | BENCHMARKS | SPEND_SHARES | DEMOGRAPHICS => Ok(Vec::new()),
+            LOYALTY | BENCHMARKS | SPEND_SHARES | DEMOGRAPHICS | SETTLEMENTS => Ok(Vec::new()),
             packed => packed::export(generation, packed, target, advance),
         }?);
         if let Some((dataset, tables)) = record_tables_of(dataset) {
@@ -200,12 +201,13 @@ fn export(
 
 /// Returns the tables of the records of a dataset, if it has such.
 fn record_tables_of(dataset: &str) -> Option<(&'static str, &'static [RecordTable])> {
-    const TABLES: [(&str, &[RecordTable]); 5] = [
+    const TABLES: [(&str, &[RecordTable]); 6] = [
         (STORES, &mixes::TABLES),
         (LOYALTY, &loyalty::TABLES),
         (BENCHMARKS, &benchmarks::TABLES),
         (SPEND_SHARES, &spend_shares::TABLES),
         (DEMOGRAPHICS, &demographics::TABLES),
+        (SETTLEMENTS, &settlements::TABLES),
     ];
     TABLES.into_iter().find(|(known, _)| *known == dataset)
 }
@@ -237,6 +239,7 @@ fn exportable(manifest: &Manifest) -> Vec<&str> {
         BENCHMARKS,
         SPEND_SHARES,
         DEMOGRAPHICS,
+        SETTLEMENTS,
         CATALOG,
     ];
     let packed = manifest.packed.keys().map(String::as_str);
@@ -259,7 +262,7 @@ fn tables_of(datasets: &[&str]) -> Vec<String> {
             }
             ATOMS => tables.push(atoms::TABLE.to_owned()),
             CATALOG => tables.extend(catalog::TABLES.map(str::to_owned)),
-            LOYALTY | BENCHMARKS | SPEND_SHARES | DEMOGRAPHICS => {}
+            LOYALTY | BENCHMARKS | SPEND_SHARES | DEMOGRAPHICS | SETTLEMENTS => {}
             packed => tables.push(packed::table_name(packed)),
         }
         let of_records = record_tables_of(dataset).map(|(_, tables)| tables);

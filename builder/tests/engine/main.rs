@@ -10,6 +10,7 @@ mod origins;
 mod payment_mix;
 mod places;
 mod series;
+mod settlements;
 mod spend_shares;
 #[path = "../support/mod.rs"]
 mod support;

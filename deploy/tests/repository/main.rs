@@ -17,5 +17,6 @@ mod publication;
 mod reading;
 mod reclaiming;
 mod regions;
+mod settlements;
 mod spend_shares;
 mod support;

@@ -11,13 +11,13 @@ use std::{
 use nightshard_format::{
     calendar::Day,
     manifest::GenerationId,
-    record::{BEFORE_AFTER, DEMOGRAPHICS, ORIGINS, SPEND_SHARES},
+    record::{BEFORE_AFTER, DEMOGRAPHICS, ORIGINS, SETTLEMENTS, SPEND_SHARES},
 };
 use nightshard_server::Config;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{before_after, benchmark, demographics, origins},
+    api::{before_after, benchmark, demographics, origins, settlements},
     client::{Client, Reply},
     fixture::{Fixture, Payment, Shop, replace},
     harness::{Harness, config},
@@ -248,6 +248,7 @@ fn a_generation_that_lacks_any_shard_is_never_served() {
         (ORIGINS, origins::records()),
         (BEFORE_AFTER, before_after::records()),
         (SPEND_SHARES, benchmark::spend_records()),
+        (SETTLEMENTS, settlements::records()),
     ] {
         let told = fixture.write_told(&shops, &payments, dataset, &records);
         let lacking_told = fixture.lacking_one(&told).into_iter();
