@@ -18,14 +18,13 @@ mod support;
 use std::{
     collections::HashMap,
     fs,
-    io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     path::Path,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
-use support::{Repository, Server, print_machine};
+use support::{Repository, Server, client::Client, print_machine};
 
 const CONNECTIONS: u32 = 8;
 /// Each connection asks so often.
@@ -175,34 +174,4 @@ fn ask_steadily(
         due += INTERVAL;
     }
     latencies
-}
-
-/// A keep-alive connection.
-struct Client(BufReader<TcpStream>);
-
-impl Client {
-    fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self(BufReader::new(stream))
-    }
-
-    /// Returns the generation that an answer's header names, and its body.
-    fn ask(&mut self, target: &str) -> (String, Vec<u8>) {
-        let request = format!("GET {target} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
-        self.0.get_mut().write_all(request.as_bytes()).unwrap();
-        let mut head = String::new();
-        while self.0.read_line(&mut head).unwrap() > 2 {}
-        assert!(head.starts_with("HTTP/1.1 200 "), "{target}: {head}");
-        let header = |name: &str| {
-            let mut lines = head.lines();
-            lines
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-                .unwrap()
-                .to_owned()
-        };
-        let mut body = vec![0; header("content-length").parse().unwrap()];
-        self.0.read_exact(&mut body).unwrap();
-        (header("nightshard-generation"), body)
-    }
 }

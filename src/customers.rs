@@ -10,7 +10,7 @@ use nightshard_builder::{
     pseudonym::CardKey,
 };
 
-use crate::{config::Config, exit::UsageError};
+use crate::{config::Config, exit::UsageError, progress::Shown};
 
 /// Reads what a configuration file says of customers, if it has them kept.
 pub(crate) fn read(
@@ -35,6 +35,15 @@ pub(crate) fn read(
         sensitive_categories: config.privacy.sensitive_categories.clone(),
         table: table.unwrap_or_default(),
     }))
+}
+
+/// Says which sensitive categories no store has: they are compared letter by letter.
+pub(crate) fn warn(unknown_categories: &[String], shown: &Shown) {
+    if !unknown_categories.is_empty() {
+        shown.say(&format!(
+            "warning: privacy.sensitive_categories: no store has {unknown_categories:?}, so nothing is left out for them"
+        ));
+    }
 }
 
 /// Returns a line about how many customers there are, where they are kept.

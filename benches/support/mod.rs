@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "no benchmark uses all of it")]
 
+pub(crate) mod client;
+
 use std::{
     ffi::OsStr,
     fs,
@@ -79,7 +81,7 @@ impl Repository {
     }
 }
 
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nightshard"));
     command
         .env("NIGHTSHARD_CARD_KEY", "5a".repeat(32))

@@ -111,6 +111,9 @@ pub struct BuildReport {
     /// How many customers there are, where they are kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customers: Option<CustomersReport>,
+    /// Sensitive categories that no store has, where customers are kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown_sensitive_categories: Vec<String>,
     /// Worker threads.
     pub threads: usize,
     /// `--memory`, in bytes.

@@ -48,6 +48,8 @@ pub struct Transaction<'a> {
     /// Keyed hash of what the row says of who paid, by [`nightshard_format::record::Attribute`]; 0 if it says
     /// nothing.
     pub cardholder: u64,
+    /// Whether a text is there that may say when it settles, what was kept or paid out, or how many points were used.
+    pub says_settlement: bool,
     /// Keyed hash of the canonical value of every mapped field: equal for equal content,
     /// whatever the order of columns, the quoting or the spelling of numbers and dates. 0 for a
     /// row without tx_id, which is compared with no other.

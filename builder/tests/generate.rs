@@ -110,6 +110,38 @@ fn every_layout_has_its_header_and_the_exact_number_of_rows() {
 }
 
 #[test]
+fn settlements_are_columns_behind_rows_that_stay_as_they_are() {
+    let plan = Plan::new(OutputLayout::Canonical, 50, 500, 20_000).seed(3);
+    let settled = Plan {
+        settlements: true,
+        ..plan.clone()
+    };
+    assert!(bytes(&settled, "rows.csv", 1) == bytes(&settled, "rows.csv", 3));
+    let (plain, settled) = (text(&plan), text(&settled));
+    let mut said = 0;
+    for (number, (plain, settled)) in plain.lines().zip(settled.lines()).enumerate() {
+        let [fee, deposit, settles_on] = settled.strip_prefix(plain).unwrap()[1..]
+            .split(',')
+            .collect::<Vec<_>>()[..]
+        else {
+            panic!("{settled}")
+        };
+        if number == 0 {
+            let names = [fee, deposit, settles_on];
+            assert_eq!(names, ["fee_minor", "deposit_minor", "settles_on"]);
+            continue;
+        }
+        let columns: Vec<&str> = plain.split(',').collect();
+        if let (Ok(fee), Ok(deposit)) = (fee.parse::<i64>(), deposit.parse::<i64>()) {
+            assert_eq!(fee + deposit, columns[4].parse::<i64>().unwrap());
+            assert!(date(settles_on) > date(&columns[3][..10]));
+            said += 1;
+        }
+    }
+    assert!((18_000..20_000).contains(&said), "{said}");
+}
+
+#[test]
 fn rows_are_in_the_order_of_time_and_cover_the_period() {
     for layout in LAYOUTS {
         let plan =
@@ -506,6 +538,14 @@ fn impossible_plans_are_refused_by_the_name_of_the_option() {
             "currency",
             Plan {
                 currency: "euro".to_owned(),
+                ..good.clone()
+            },
+        ),
+        (
+            "settlements",
+            Plan {
+                layout: OutputLayout::Funda,
+                settlements: true,
                 ..good.clone()
             },
         ),

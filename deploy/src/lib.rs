@@ -73,6 +73,7 @@ mod verify_demographics;
 mod verify_elsewhere;
 mod verify_loyalty;
 mod verify_record;
+mod verify_settlements;
 mod verify_spend;
 mod verify_summaries;
 

@@ -9,6 +9,7 @@ use nightshard_format::{
     Result as FormatResult,
     generation::Generation,
     manifest::{GenerationId, Manifest, ShardEntry},
+    region_tree::RegionTree,
     shard::{Mapped, Shard},
 };
 use rayon::prelude::*;
@@ -17,7 +18,8 @@ use serde::Serialize;
 use crate::{
     Error, ErrorKind, Repository, Result, bounded, error::one_line, verify_atoms::check_atoms,
     verify_demographics::check_demographics, verify_elsewhere::check_elsewhere,
-    verify_loyalty::check_loyalty, verify_record::check_record, verify_spend::check_spend_shares,
+    verify_loyalty::check_loyalty, verify_record::check_record,
+    verify_settlements::check_settlements, verify_spend::check_spend_shares,
     verify_summaries::check_summaries,
 };
 
@@ -171,7 +173,8 @@ fn check_records<B: AsRef<[u8]>>(shard: &Shard<B>) -> FormatResult<()> {
 }
 
 /// Checks that verified shards, in the manifest's order, are those that it says they are, and that
-/// their summaries sum up their months and have the loyalty and the attributes of the same cards, and so for atoms.
+/// their summaries sum up their months and have the loyalty and the attributes of the same cards, and so for atoms; and
+/// that regions are a tree.
 fn fit_together(manifest: Manifest, maps: Vec<Mapped>) -> Result<()> {
     let id = manifest.id.clone();
     let mut maps = maps.into_iter();
@@ -185,7 +188,9 @@ fn fit_together(manifest: Manifest, maps: Vec<Mapped>) -> Result<()> {
         check_demographics(&generation)?;
         check_elsewhere(&generation)?;
         check_spend_shares(&generation)?;
-        check_loyalty(&generation)
+        check_settlements(&generation)?;
+        check_loyalty(&generation)?;
+        RegionTree::read(&generation).map(drop)
     })
     .map_err(|source| Error::Inconsistent { id, source })
 }

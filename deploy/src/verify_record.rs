@@ -7,8 +7,8 @@ use nightshard_format::{
         self, AtomMonth, AtomSummary, BenchmarkRecord, BesideRecord, CustomerRecord,
         DemographicsRecord, Growth, LeafRecord, LoyaltyRecord, MonthRecord, OriginsRecord,
         PlaceDemographics, PlacePattern, Postings, RankBy, Ranking, RegionRecord, SERIES_OF_DAYS,
-        SideSeries, SpendShare, Summary, is_customer_key, parse_month_stores, split_atoms_key,
-        split_leaf_key,
+        SettlementMonth, SettlementSummary, SideSeries, SpendShare, Summary, is_customer_key,
+        parse_month_stores, split_atoms_key, split_leaf_key,
     },
     shard::{Identity, Record, Span},
 };
@@ -58,6 +58,12 @@ pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()
         }
         (record::SPEND_SHARES, Span::Month(_)) => {
             value.and_then(SpendShare::parse).map(|_share| ())
+        }
+        (record::SETTLEMENTS, Span::Month(_)) => {
+            value.and_then(SettlementMonth::parse).map(|_month| ())
+        }
+        (record::SETTLEMENTS, Span::Current) => {
+            value.and_then(SettlementSummary::parse).map(|_summary| ())
         }
         (
             record::DEMOGRAPHICS
@@ -649,6 +655,38 @@ mod tests {
             found(b"2018-03", &[4, 1], "left over");
             found(b"a store", &[4], "its key is no month");
         }
+    }
+
+    #[test]
+    fn settlements_that_cannot_be_are_found() {
+        let march = Span::Month(Month::new(2018, 3).unwrap());
+        // A row of 5 that settles on the third day of 1970.
+        let right = [1, 6, 1, 10, 0, 0, 0, 0];
+        assert_found(record::SETTLEMENTS, march, &right, "");
+        for (at, byte, problem) in [
+            (0, 2, "a day has no rows"),
+            (7, 1, "ends early"),
+            (4, 2, "more rows say an amount than there are"),
+        ] {
+            let mut value = right;
+            value[at] = byte;
+            assert_found(record::SETTLEMENTS, march, &value, problem);
+        }
+        assert_found(
+            record::SETTLEMENTS,
+            march,
+            &[0, 0, 0],
+            "no row says anything",
+        );
+        let current = Span::Current;
+        // Two rows of January 1970 that settle on its third day, and none that does not say when.
+        let mut right = vec![1];
+        nightshard_format::bytes::put_signed(&mut right, 1970 * 12);
+        right.extend([2, 20, 4, 0, 0]);
+        assert_found(record::SETTLEMENTS, current, &right, "");
+        right.push(0);
+        assert_found(record::SETTLEMENTS, current, &right, "left over");
+        assert_found(record::SETTLEMENTS, current, &[0], "it has no month");
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod payer;
 pub mod privacy;
 pub mod quality;
 pub mod record;
+pub mod region_tree;
 pub mod regular;
 pub mod shard;
 pub mod staleness;

@@ -8,9 +8,9 @@ use nightshard_format::{
     record::{
         AtomMonth, AtomSummary, BenchmarkRecord, BesideRecord, CustomerRecord, DemographicsRecord,
         LeafRecord, LoyaltyRecord, MonthRecord, OriginsRecord, PlaceDemographics, PlacePattern,
-        Postings, Ranking, RegionRecord, SideSeries, SpendShare, Summary, benchmark_periods,
-        encode_customer, encode_demographics, encode_month_stores, encode_origins, loyalty_periods,
-        parse_month_stores,
+        Postings, Ranking, RegionRecord, SettlementMonth, SettlementSummary, SideSeries,
+        SpendShare, Summary, benchmark_periods, encode_customer, encode_demographics,
+        encode_month_stores, encode_origins, loyalty_periods, parse_month_stores,
     },
     shard::Span,
 };
@@ -21,7 +21,7 @@ use crate::targets::{Outcome, outcome};
 type Read = fn(&[u8]) -> Result<u64, Error>;
 
 /// How each kind is read; the first byte of an input says which.
-const KINDS: [Read; 20] = [
+const KINDS: [Read; 22] = [
     month_of_store,
     |value| Summary::parse(value).map(|summary| summary.statistics().count),
     ranking,
@@ -42,6 +42,8 @@ const KINDS: [Read; 20] = [
     stores_of_month,
     before_after,
     spend_share,
+    settlements,
+    summary_of_settlements,
 ];
 
 /// How many kinds there are.
@@ -174,6 +176,27 @@ fn pattern(value: &[u8]) -> Result<u64, Error> {
     assert_eq!(PlacePattern::parse(&again)?, pattern);
     assert!(!pattern.is_empty());
     Ok(again.len() as u64)
+}
+
+/// Reads the settlements of a month; those that are right are written and read alike.
+fn settlements(value: &[u8]) -> Result<u64, Error> {
+    let record = SettlementMonth::parse(value)?;
+    let mut again = Vec::new();
+    record.encode(&mut again)?;
+    assert_eq!(SettlementMonth::parse(&again)?, record);
+    let totals = record.totals(month());
+    assert_eq!(totals.dated.is_some(), !record.days.is_empty());
+    assert_eq!(totals.all().count, record.total().rows.count);
+    Ok(totals.all().count)
+}
+
+fn summary_of_settlements(value: &[u8]) -> Result<u64, Error> {
+    let summary = SettlementSummary::parse(value)?;
+    let mut again = Vec::new();
+    summary.encode(&mut again)?;
+    assert_eq!(SettlementSummary::parse(&again)?, summary);
+    assert_eq!(summary.days().is_some(), summary.dated().count > 0);
+    Ok(summary.dated().count)
 }
 
 fn customer(value: &[u8]) -> Result<u64, Error> {

@@ -12,7 +12,8 @@ import nightshard
 import pytest
 
 
-DATASETS = ["atoms", "before_after", "benchmarks", "catalog", "demographics", "loyalty", "origins", "place_demographics", "rankings", "search", "stores"]
+DATASETS = ["atoms", "before_after", "benchmarks", "catalog", "demographics", "loyalty", "origins", "place_demographics",
+            "rankings", "search", "settlements", "stores"]
 
 
 def test_the_selected_generation_is_opened(repository: Path) -> None:

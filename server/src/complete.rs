@@ -15,15 +15,14 @@ use nightshard_format::{
         ATOMS, AtomSummary, BEFORE_AFTER, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS,
         EntityKind, LOYALTY, MARKET_ALL, MARKETS, MERCHANTS, ORIGINS, PATTERNS, PLACE_DEMOGRAPHICS,
         PROTECTED_DATASETS, Postings, RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, Ranking,
-        RegionRecord, SEARCH, SERIES_OF_DAYS, SPEND_SHARES, STORES, Summary, TILES, atoms_key,
-        benchmark_months, loyalty_spans, parse_month_stores, place_ranking_key, ranking_key,
-        region_category_key,
+        RegionRecord, SEARCH, SERIES_OF_DAYS, SETTLEMENTS, SPEND_SHARES, STORES, SettlementSummary,
+        Summary, TILES, atoms_key, benchmark_months, loyalty_spans, parse_month_stores,
+        place_ranking_key, ranking_key, region_category_key,
     },
+    region_tree::RegionTree,
     shard::{Mapped, Search, Span},
     text::{TermKind, term_key},
 };
-
-use crate::regions::RegionTree;
 
 /// Checks that no dataset, run of partitions or month is missing.
 ///
@@ -133,11 +132,13 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
         check_months(generation, dataset)?;
     }
     check_market_demographics(generation)?;
+    check_settlements(generation)?;
     expect(
         "stores that can be searched",
         searched(generation)?,
         manifest.stores,
     )?;
+    let tree = RegionTree::read(generation)?;
     for by in RankBy::ALL {
         let ranked = ranked(generation, &ranking_key(by, None, None))?;
         expect(
@@ -154,7 +155,7 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
         check_merchants(generation, by)?;
         // How places grew is told of none but exactly.
         if kept == Kept::Days || matches!(by, RankBy::Transactions | RankBy::Amount) {
-            check_places(generation, kept, by)?;
+            check_places(generation, &tree, kept, by)?;
         }
     }
     Ok(())
@@ -166,6 +167,29 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
 /// else.
 fn check_months(generation: &Generation<Mapped>, dataset: &str) -> Result<()> {
     let said = months_said(generation, dataset)?;
+    expect_months(generation, dataset, &said)
+}
+
+/// Checks that there are as many records of settlements in each month as stores that name it.
+fn check_settlements(generation: &Generation<Mapped>) -> Result<()> {
+    let mut said = BTreeMap::<Span, u64>::new();
+    for shard in generation.table(SETTLEMENTS, Span::Current).shards() {
+        for record in shard.iter() {
+            let summary = SettlementSummary::parse(record?.value.in_place()?)?;
+            for totals in &summary.months {
+                *said.entry(Span::Month(totals.month)).or_default() += 1;
+            }
+        }
+    }
+    expect_months(generation, SETTLEMENTS, &said)
+}
+
+/// Checks that a dataset has so many records in each month, and in no other.
+fn expect_months(
+    generation: &Generation<Mapped>,
+    dataset: &str,
+    said: &BTreeMap<Span, u64>,
+) -> Result<()> {
     let shards = generation.manifest().shards_of(dataset);
     let spans: BTreeSet<Span> = shards
         .map(|entry| entry.span.parse())
@@ -174,7 +198,7 @@ fn check_months(generation: &Generation<Mapped>, dataset: &str) -> Result<()> {
     let found = months.map(|span| (span, len(generation, dataset, span)));
     let found: BTreeMap<Span, u64> = found.collect();
     for span in found.keys().chain(said.keys()) {
-        let [found, said] = [&found, &said].map(|it| it.get(span).copied().unwrap_or(0));
+        let [found, said] = [&found, said].map(|it| it.get(span).copied().unwrap_or(0));
         expect(&format!("{dataset} of {span}"), found, said)?;
     }
     Ok(())
@@ -224,8 +248,12 @@ fn list(generation: &Generation<Mapped>, name: &[u8]) -> Result<Vec<String>> {
 }
 
 /// Checks that the lists of places name every place, and that each has a summary.
-fn check_places(generation: &Generation<Mapped>, kept: Kept, by: RankBy) -> Result<()> {
-    let tree = RegionTree::read(generation)?;
+fn check_places(
+    generation: &Generation<Mapped>,
+    tree: &RegionTree,
+    kept: Kept,
+    by: RankBy,
+) -> Result<()> {
     let (mut with_summary, mut of_regions) = (0, 0);
     let ranked = ranked_places(generation, by, REGIONS, None)?;
     if !tree.is_empty() {

@@ -11,6 +11,7 @@ use nightshard_format::{
     manifest::{GenerationId, Manifest, ShardEntry},
     privacy::Privacy,
     quality::QualityReport,
+    region_tree::RegionTree,
     regular::RegularRule,
     shard::{Mapped, MemoryPolicy, Shard},
 };
@@ -21,7 +22,6 @@ use crate::{
     complete,
     json::Json,
     problem::Problem,
-    regions::RegionTree,
     side_series::{SeriesHead, read_heads},
 };
 

@@ -7,12 +7,12 @@ use nightshard_format::{
     generation::Generation,
     privacy::{Privacy, percents},
     record::{Labels, PLACE_DEMOGRAPHICS, PlaceDemographics, REGIONS, atoms_key},
+    region_tree::RegionTree,
     shard::{Mapped, Span},
 };
 
 use crate::{
-    generation::TransactionFacts, problem::Result, regions::RegionTree, series::Window,
-    subject::Subject, work::Work,
+    generation::TransactionFacts, problem::Result, series::Window, subject::Subject, work::Work,
 };
 
 /// The time to find and read the record of a month, in nanoseconds.

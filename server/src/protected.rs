@@ -15,6 +15,7 @@ use nightshard_format::{
         ATOMS, AtomGroup, AtomMonth, AtomSummary, PATTERNS, PlacePattern, REGION_CATEGORIES,
         REGIONS, atoms_key, region_category_key,
     },
+    region_tree::RegionTree,
     shard::{Mapped, Span},
     statistics::Statistics,
 };
@@ -22,7 +23,6 @@ use nightshard_format::{
 use crate::{
     generation::TransactionFacts,
     problem::Result,
-    regions::RegionTree,
     series::{OfPeriod, Window, row_of},
     subject::Subject,
     work::Work,

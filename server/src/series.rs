@@ -8,6 +8,7 @@ mod benchmark;
 mod demographics;
 mod elsewhere;
 mod loyalty;
+mod settlements;
 
 use nightshard_format::{
     Error,

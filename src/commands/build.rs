@@ -300,6 +300,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
     let built = engine::build(&plan, shown).map_err(data_tests::explain)?;
     warn_of_cut_rows(&built.report.without_line_end, shown);
     regions::warn(built.report.regions.as_ref(), shown);
+    customers::warn(&built.report.unknown_sensitive_categories, shown);
     warn_of_series(&built.report.series, &built.manifest.as_of, shown);
     let transactions = built.manifest.transactions.as_ref();
     if let Some(transactions) = transactions {

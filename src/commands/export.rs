@@ -18,6 +18,7 @@ mod record_tables;
 mod rows;
 mod schema;
 mod series;
+mod settlements;
 mod spend_shares;
 mod statistics;
 mod writer;
@@ -31,7 +32,7 @@ use nightshard_format::{
     manifest::{GenerationId, Manifest},
     record::{
         ATOMS, BENCHMARKS, CATALOG, DEMOGRAPHICS, LOYALTY, MARKETS, MERCHANTS, PLACE_DEMOGRAPHICS,
-        RANKINGS, SPEND_SHARES, STORES,
+        RANKINGS, SETTLEMENTS, SPEND_SHARES, STORES,
     },
     shard::{Mapped, Span},
 };
@@ -69,7 +70,7 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_enum, default_value_t = Formats::DEFAULT)]
     format: Formats,
     /// Only these datasets: stores, markets or atoms, merchants, loyalty, benchmarks, spend_shares, demographics,
-    /// place_demographics, catalog (regions and categories) and packed ones.
+    /// place_demographics, settlements, catalog (regions and categories) and packed ones.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     dataset: Vec<String>,
     /// The generation [default: the current one].
@@ -185,9 +186,8 @@ fn export(
             MERCHANTS => series(MERCHANTS),
             ATOMS => atoms::export(generation, target, advance),
             CATALOG => catalog::export(generation, target),
-            LOYALTY | BENCHMARKS | SPEND_SHARES | DEMOGRAPHICS | PLACE_DEMOGRAPHICS => {
-                Ok(Vec::new())
-            }
+            LOYALTY | BENCHMARKS | SPEND_SHARES | DEMOGRAPHICS | PLACE_DEMOGRAPHICS
+            | SETTLEMENTS => Ok(Vec::new()),
             packed => packed::export(generation, packed, target, advance),
         }?);
         if let Some((dataset, tables)) = record_tables_of(dataset) {
@@ -202,13 +202,14 @@ fn export(
 
 /// Returns the tables of the records of a dataset, if it has such.
 fn record_tables_of(dataset: &str) -> Option<(&'static str, &'static [RecordTable])> {
-    const TABLES: [(&str, &[RecordTable]); 6] = [
+    const TABLES: [(&str, &[RecordTable]); 7] = [
         (STORES, &mixes::TABLES),
         (LOYALTY, &loyalty::TABLES),
         (BENCHMARKS, &benchmarks::TABLES),
         (SPEND_SHARES, &spend_shares::TABLES),
         (DEMOGRAPHICS, &demographics::TABLES),
         (PLACE_DEMOGRAPHICS, &demographics::PLACE_TABLES),
+        (SETTLEMENTS, &settlements::TABLES),
     ];
     TABLES.into_iter().find(|(known, _)| *known == dataset)
 }
@@ -241,6 +242,7 @@ fn exportable(manifest: &Manifest) -> Vec<&str> {
         SPEND_SHARES,
         DEMOGRAPHICS,
         PLACE_DEMOGRAPHICS,
+        SETTLEMENTS,
         CATALOG,
     ];
     let packed = manifest.packed.keys().map(String::as_str);
@@ -263,7 +265,8 @@ fn tables_of(datasets: &[&str]) -> Vec<String> {
             }
             ATOMS => tables.push(atoms::TABLE.to_owned()),
             CATALOG => tables.extend(catalog::TABLES.map(str::to_owned)),
-            LOYALTY | BENCHMARKS | SPEND_SHARES | DEMOGRAPHICS | PLACE_DEMOGRAPHICS => {}
+            LOYALTY | BENCHMARKS | SPEND_SHARES | DEMOGRAPHICS | PLACE_DEMOGRAPHICS
+            | SETTLEMENTS => {}
             packed => tables.push(packed::table_name(packed)),
         }
         let of_records = record_tables_of(dataset).map(|(_, tables)| tables);

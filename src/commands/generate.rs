@@ -40,6 +40,9 @@ pub(crate) struct GenerateArgs {
     /// ISO 4217 code of the amounts in the canonical and payments layouts.
     #[arg(long, value_name = "CODE", default_value = "EUR")]
     currency: String,
+    /// Also write when rows settle, and what is kept and paid out, in the canonical layout.
+    #[arg(long)]
+    settlements: bool,
     /// Where to: a path or file:// URI that ends in .csv, .csv.gz or .csv.zst. The stores go
     /// beside it, into `NAME.stores.csv`.
     #[arg(long, value_name = "URI")]
@@ -66,6 +69,7 @@ pub(crate) fn run(args: GenerateArgs) -> anyhow::Result<()> {
         to: args.to,
         seed: args.seed,
         currency: args.currency,
+        settlements: args.settlements,
     };
     let output = local_path(&args.output)?;
     let threads = args

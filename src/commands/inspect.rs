@@ -13,6 +13,7 @@ mod month;
 mod patterns;
 mod record;
 mod region;
+mod settlements;
 mod shard;
 
 use std::{path::Path, process::ExitCode};

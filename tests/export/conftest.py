@@ -58,7 +58,7 @@ def folder(tmp_path_factory):
     """A folder with payments, what is known of stores, a table to pack, and their repository."""
     folder = tmp_path_factory.mktemp("export")
     run("generate", "--transactions", 30000, "--stores", 40, "--cards", 400, "--from", "2017-12-20",
-        "--to", "2019-01-15", "--output", "payments.csv", "--quiet", cwd=folder)
+        "--to", "2019-01-15", "--settlements", "--output", "payments.csv", "--quiet", cwd=folder)
     header = "tx_id,store_id,card_id,ts,amount_minor,currency,category,region".split(",")
     with open(folder / "odd.csv", "w", newline="") as file:
         csv.writer(file).writerows([header, *odd_rows()])

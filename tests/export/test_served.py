@@ -26,11 +26,12 @@ def ask(folder, told):
     next(line for line in server.stdout if line.startswith("serving generation"))
     connection = http.client.HTTPConnection(address.strip().removeprefix("listening on http://"))
 
-    def ask(store, resource, period):
+    def ask(store, resource, period=None):
         return ask_path(f"stores/{urllib.parse.quote(store, safe='')}", resource, period)
 
-    def ask_path(path, resource, period):
-        connection.request("GET", f"/v1/{path}/{resource}?period={period}")
+    def ask_path(path, resource, period=None):
+        query = f"?period={period}" if period else ""
+        connection.request("GET", f"/v1/{path}/{resource}{query}")
         answer = connection.getresponse()
         body = json.loads(answer.read())
         assert answer.status == 200, body
@@ -98,6 +99,24 @@ def test_demographics_of_places_are_those_of_the_api(database, ask):
             expected = [(row["age_band"], row["gender"], row["segment"], len(row.get("merged", [])), row["count"],
                          row["count_share"]) for row in served]
             assert sorted(found, key=str) == sorted(expected, key=str), (path, period)
+
+
+def test_settlements_and_points_are_those_of_the_api(database, ask):
+    names = ["count", "sum", "fee_count", "fees", "deposit_count", "deposits"]
+    sums = ", ".join(f"sum({name})::BIGINT" for name in names)
+    counted = dict.fromkeys(["settlements", "points"], 0)
+    for store, period in questions(database, ["2018-03", "2018-12"]):
+        found = database.execute(
+            f"SELECT settles_on::VARCHAR, {sums} FROM 'export/store_settlements.parquet' "
+            "WHERE id = ? AND settles_on IS NOT NULL GROUP BY settles_on ORDER BY settles_on", [store]).fetchall()
+        served = ask(store, "settlements")["rows"]
+        assert found == [(row["settles_on"], *(row[name] for name in names)) for row in served], store
+        counted["settlements"] += bool(found)
+        points = ask(store, "payment_mix", period)["points"]
+        expected = [(points["count"], points["sum"])] if points else []
+        assert exported(database, "store_points", "count, sum::BIGINT", store, period) == expected, (store, period)
+        counted["points"] += bool(points)
+    assert counted["settlements"] > STORES and counted["points"] > 0, counted
 
 
 def test_loyalty_is_that_of_the_api(database, ask):

@@ -130,7 +130,7 @@ TABLES = ["stores", "markets", "merchants", "regions", "categories"] + [
 ]
 # What is beside the API in test_served.py.
 SERVED = ["store_mixes", "store_loyalty", "store_visits", "store_scores", "store_benchmarks", "store_spend_shares",
-          "store_demographics", "place_demographics"]
+          "store_demographics", "store_settlements", "store_points", "place_demographics"]
 
 
 def same(left, right):

@@ -40,7 +40,7 @@ def generated(folder):
     """So few stores and cards that cards come again, over two ends of years."""
     path = folder / "payments.csv"
     command = [BINARY, "generate", "--quiet", "--output", path, "--stores", "25", "--cards", "300",
-               "--transactions", "60000", "--from", "2018-10-05", "--to", "2020-03-20", "--seed", "7"]
+               "--transactions", "60000", "--from", "2018-10-05", "--to", "2020-03-20", "--seed", "7", "--settlements"]
     subprocess.run(command, check=True)
     say_more(path)
     return path, path.with_suffix(".stores.csv"), "EUR"

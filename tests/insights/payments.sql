@@ -19,6 +19,7 @@ SELECT
     CAST(amount_minor AS BIGINT) AS amount,
     -- As they stand, of those that the file has.
     COLUMNS(lambda name: name IN ('card_company', 'channel', 'payment_method', 'is_foreign', 'installments',
-        'points_used', 'country', 'campaign', 'product', 'region', 'category', 'age_band', 'gender', 'segment')),
+        'points_used', 'country', 'campaign', 'product', 'region', 'category', 'age_band', 'gender', 'segment',
+        'fee_minor', 'deposit_minor', 'settles_on')),
 FROM believed
 WHERE currency = getvariable('currency');

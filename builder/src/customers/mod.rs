@@ -31,6 +31,18 @@ impl std::fmt::Debug for Customers {
 }
 
 impl Customers {
+    /// Returns the sensitive categories that are none of those that stores have, as misspelt ones are not.
+    #[must_use]
+    pub(crate) fn unknown_categories<'a>(
+        &self,
+        of_stores: impl Iterator<Item = &'a str>,
+    ) -> Vec<String> {
+        let known: BTreeSet<&str> = of_stores.collect();
+        let sensitive = self.sensitive_categories.iter();
+        let unknown = sensitive.filter(|category| !known.contains(category.as_str()));
+        unknown.cloned().collect()
+    }
+
     /// Returns what the figures of its customer need of a row.
     pub(crate) fn marks(&self, row: &Transaction<'_>) -> Marks {
         let flagged = self.flagged.as_ref();

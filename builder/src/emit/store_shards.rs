@@ -2,7 +2,7 @@
 
 use nightshard_format::{
     key::{hash, partition_of},
-    record::{DEMOGRAPHICS, LOYALTY, MARKET_ALL, MARKETS, STORES, StoreProfile},
+    record::{DEMOGRAPHICS, LOYALTY, MARKET_ALL, MARKETS, SETTLEMENTS, STORES, StoreProfile},
     tile::Tile,
 };
 
@@ -27,8 +27,8 @@ use nightshard_format::record::DayCards;
 /// Takes the records of the stores' partitions, in order, and counts what became of rows.
 pub struct StoreShards<'a> {
     staging: &'a Staging,
-    /// The shards of the current run: of stores, of their loyalty, and of who pays.
-    sets: Option<[ShardSet; 3]>,
+    /// The shards of the current run: of stores, of their loyalty, of who pays, and of settlements.
+    sets: Option<[ShardSet; 4]>,
     /// Finished shards.
     pub staged: Vec<Staged>,
     /// What lists and search need of each store.
@@ -80,23 +80,26 @@ impl<'a> StoreShards<'a> {
             self.finish_run()?;
         }
         let new_set = |dataset| ShardSet::new(self.staging, dataset, run);
-        let [set, loyalty_set, demographics_set] = self
+        let [set, loyalty_set, demographics_set, settlements_set] = self
             .sets
-            .get_or_insert_with(|| [STORES, LOYALTY, DEMOGRAPHICS].map(new_set));
+            .get_or_insert_with(|| [STORES, LOYALTY, DEMOGRAPHICS, SETTLEMENTS].map(new_set));
         let PartitionRecords {
             stores,
             records,
             loyalty,
             demographics,
+            settlements,
             ..
         } = records;
         let mut rest = Rest::of(&records);
         let mut loyalty_rest = Rest::of(&loyalty);
         let mut demographics_rest = Rest::of(&demographics);
+        let mut settlements_rest = Rest::of(&settlements);
         for store in stores {
             rest.append(store.end_records, &store.id, set)?;
             loyalty_rest.append(store.end_loyalty, &store.id, loyalty_set)?;
             demographics_rest.append(store.end_demographics, &store.id, demographics_set)?;
+            settlements_rest.append(store.end_settlements, &store.id, settlements_set)?;
             self.facts.push(StoreFacts {
                 ordinal: store.ordinal,
                 id: store.id,

@@ -8,12 +8,16 @@ use super::{
     price::Ticket,
     random::{Rng, mix},
     rows::{Row, World},
+    settlements::{self, SettlementOf},
     stores::Store,
 };
 use crate::currency;
 
 const CANONICAL: &str = "tx_id,store_id,card_id,ts,amount_minor,currency,category,region,lat,lon,\
     installments,card_company,channel,age_band,gender,segment,points_used,original_tx_id\n";
+const CANONICAL_SETTLED: &str = "tx_id,store_id,card_id,ts,amount_minor,currency,category,region,lat,lon,\
+    installments,card_company,channel,age_band,gender,segment,points_used,original_tx_id,\
+    fee_minor,deposit_minor,settles_on\n";
 const FUNDA: &str = "store_id,card_id,card_company,transacted_date,transacted_time,\
     installment_term,region,type_of_business,amount\n";
 const PAYMENTS: &str = "transaction_id,transaction_ts,customer_id,merchant_id,amount,currency,\
@@ -35,6 +39,7 @@ pub(super) struct Encoder<'w> {
     currency: &'w str,
     /// Minor units in a tens of won or hundredth of a euro.
     minor_units: u32,
+    settlements: bool,
 }
 
 /// How ids are spelled: a letter and a number of fixed width.
@@ -69,6 +74,7 @@ impl<'w> Encoder<'w> {
         let Plan {
             layout,
             ref currency,
+            settlements,
             ..
         } = *plan;
         Self {
@@ -77,11 +83,13 @@ impl<'w> Encoder<'w> {
             layout,
             currency,
             minor_units,
+            settlements,
         }
     }
 
     pub(super) fn header(&self) -> &'static str {
         match self.layout {
+            OutputLayout::Canonical if self.settlements => CANONICAL_SETTLED,
             OutputLayout::Canonical => CANONICAL,
             OutputLayout::Funda => FUNDA,
             OutputLayout::Payments => PAYMENTS,
@@ -136,6 +144,26 @@ impl<'w> Encoder<'w> {
         if let Some(original) = row.refund_of {
             id(b't', original, 12, out);
         }
+        if self.settlements {
+            self.settlement(row, ticket, out);
+        }
+    }
+
+    /// Appends fee, deposit and day of settlement, those that the row says.
+    fn settlement(&self, row: &Row, ticket: &Ticket, out: &mut Vec<u8>) {
+        let amount = i64::from(ticket.amount * self.minor_units);
+        let day = self.world.calendar.days()[row.payment.moment.day].date;
+        let said = SettlementOf {
+            number: row.number,
+            company: row.payment.card.company,
+            amount: if row.refund_of.is_some() {
+                -amount
+            } else {
+                amount
+            },
+            day,
+        };
+        settlements::push(&said, out);
     }
 
     fn funda(&self, row: &Row, store: &Store, ticket: &Ticket, out: &mut Vec<u8>) {

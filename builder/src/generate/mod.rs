@@ -37,6 +37,7 @@ mod price;
 mod random;
 mod refunds;
 mod rows;
+mod settlements;
 mod stores;
 
 use std::{
@@ -112,6 +113,9 @@ pub struct Plan {
     /// ISO 4217 code of every amount in the canonical and payments layouts. Canonical amounts
     /// are won for `KRW` and hundredths of anything else.
     pub currency: String,
+    /// Whether rows of the canonical layout say when they settle, and what is kept and paid out: three columns more,
+    /// the others as without them.
+    pub settlements: bool,
 }
 
 impl Plan {
@@ -129,6 +133,7 @@ impl Plan {
             to,
             seed: 0,
             currency,
+            settlements: false,
         }
     }
 
@@ -196,6 +201,10 @@ impl Plan {
         if self.currency.len() != 3 || !self.currency.bytes().all(is_code) {
             let reason = format!("{:?} is not a code of three capital letters", self.currency);
             return Err(Error::option("currency", reason));
+        }
+        if self.settlements && self.layout != OutputLayout::Canonical {
+            let reason = "only the canonical layout has columns of them".to_owned();
+            return Err(Error::option("settlements", reason));
         }
         Ok(())
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{
     dedupe::Repetition,
+    loaded_rows::LoadedRows,
     profiles::{Load, Profiles},
-    row::PartitionRow,
     sent_rows::SentRows,
     sliced,
     store_partition::StoreContext,
@@ -26,7 +26,7 @@ pub fn count(
     context: &StoreContext<'_>,
     counts: &mut CurrencyCounts,
 ) -> Result<()> {
-    if exchanged.len_rows(partition) <= context.rows_max() as u64 {
+    if exchanged.weight(partition) <= context.rows_max() as u64 {
         let mut load = Load::default();
         exchanged.visit(partition, &mut load)?;
         let profiles = load.profiles.resolve(context.base_currency);
@@ -40,10 +40,10 @@ pub fn count(
     Ok(())
 }
 
-fn add(profiles: &Profiles, mut rows: Vec<PartitionRow>, counts: &mut CurrencyCounts) {
+fn add(profiles: &Profiles, mut rows: LoadedRows, counts: &mut CurrencyCounts) {
     Repetition::default().dedupe(&mut rows, |row| profiles.store_of(row));
     let mut of_profile = vec![0_u64; profiles.len()];
-    for row in &rows {
+    for row in rows.rows() {
         of_profile[row.profile as usize] += 1;
     }
     for (profile, rows) in of_profile

@@ -3,7 +3,7 @@
 //! Within a store, rows with one tx_id and equal content count once; rows with one tx_id and
 //! different content are all rejected, since nobody can tell which is right.
 
-use super::row::PartitionRow;
+use super::{loaded_rows::LoadedRows, row::PartitionRow};
 
 /// What was done about repeated tx_ids.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -34,16 +34,16 @@ impl Repetition {
     ///
     /// # Complexity
     /// Linear; only rows whose hash agrees with another one's in most bits are sorted.
-    pub fn dedupe(
+    pub(super) fn dedupe(
         &mut self,
-        rows: &mut Vec<PartitionRow>,
+        rows: &mut LoadedRows,
         store_of: impl Fn(&PartitionRow) -> u32,
     ) -> Repeats {
-        let repeated = self.repeated(rows, &store_of);
+        let repeated = self.repeated(rows.rows(), &store_of);
         if repeated.is_empty() {
             return Repeats::default();
         }
-        let suspects = suspects(rows, &store_of, &repeated);
+        let suspects = suspects(rows.rows(), &store_of, &repeated);
         drop_repeats(rows, &store_of, suspects)
     }
 
@@ -86,13 +86,13 @@ fn slot(hash: u64, slots: usize) -> usize {
 
 /// Drops what is repeated among the suspected rows.
 fn drop_repeats(
-    rows: &mut Vec<PartitionRow>,
+    rows: &mut LoadedRows,
     store_of: &impl Fn(&PartitionRow) -> u32,
     mut suspects: Vec<u32>,
 ) -> Repeats {
     let mut repeats = Repeats::default();
     let key = |index: &u32| {
-        let row = &rows[*index as usize];
+        let row = &rows.rows()[*index as usize];
         (store_of(row), row.row.tx(), row.row.content())
     };
     suspects.sort_unstable_by_key(key);
@@ -110,7 +110,7 @@ fn drop_repeats(
             dropped.extend_from_slice(group);
         }
     }
-    remove(rows, dropped);
+    rows.remove(dropped);
     repeats
 }
 
@@ -137,23 +137,6 @@ fn suspects(
         .filter(|(_, row)| is_suspect(row))
         .map(|(index, _)| index)
         .collect()
-}
-
-fn remove(rows: &mut Vec<PartitionRow>, mut dropped: Vec<u32>) {
-    if dropped.is_empty() {
-        return;
-    }
-    dropped.sort_unstable();
-    let mut dropped = dropped.into_iter().peekable();
-    let mut index = 0_u32;
-    rows.retain(|_| {
-        let keep = dropped.peek() != Some(&index);
-        if !keep {
-            dropped.next();
-        }
-        index += 1;
-        keep
-    });
 }
 
 #[cfg(test)]
@@ -187,13 +170,14 @@ mod tests {
         fn repeats_are_treated_as_a_map_by_store_and_id_would(
             given in prop::collection::vec((0_u32..3, 0_u64..40, 0_u64..3), 0..200)
         ) {
-            let mut rows: Vec<PartitionRow> = (0_i64..)
+            let given_rows = (0_i64..)
                 .zip(&given)
                 .map(|(amount, (store, tx, content))| row(*store, *tx, *content, amount))
                 .collect();
+            let mut rows = LoadedRows::new(given_rows, Vec::new());
             let mut groups = BTreeMap::<(u32, u64), Vec<(u64, i64)>>::new();
             let (mut kept, mut once) = (Vec::new(), Vec::new());
-            for (row, (store, tx, content)) in rows.iter().zip(&given) {
+            for (row, (store, tx, content)) in rows.rows().iter().zip(&given) {
                 match tx {
                     0 => kept.push(amount(row)),
                     _ => groups.entry((*store, *tx)).or_default().push((*content, amount(row))),
@@ -213,7 +197,7 @@ mod tests {
             repeats.conflicts.sort_unstable();
             prop_assert_eq!(repeats, expected);
             // Of equal rows, any one is kept.
-            let left: Vec<i64> = rows.iter().map(amount).collect();
+            let left: Vec<i64> = rows.rows().iter().map(amount).collect();
             prop_assert_eq!(left.len(), kept.len() + once.len());
             prop_assert!(kept.iter().all(|amount| left.contains(amount)));
             for group in once {

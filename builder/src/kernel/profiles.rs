@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use nightshard_format::{key::order, record::StoreProfile};
 
 use super::{
-    profile::RowProfile, row::PartitionRow, sent_rows::SentRow, store_partition::Conflict,
+    loaded_rows::LoadedRows, profile::RowProfile, row::PartitionRow, sent_rows::SentRow,
+    store_partition::Conflict,
 };
 use crate::{
     Result,
@@ -18,15 +19,14 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Load {
     pub(super) profiles: ProfileSet,
-    pub(super) rows: Vec<PartitionRow>,
+    pub(super) rows: LoadedRows,
     ordinals: Vec<u32>,
 }
 
 impl Load {
     /// Loads so many rows into the memory of others.
-    pub(super) fn into(mut rows: Vec<PartitionRow>, len_rows: usize) -> Self {
-        rows.clear();
-        rows.reserve(len_rows);
+    pub(super) fn into(mut rows: LoadedRows, len_rows: usize) -> Self {
+        rows.clear_for(len_rows);
         Self {
             rows,
             ..Self::default()
@@ -48,6 +48,7 @@ impl<R: SentRow> Visitor<R> for Load {
         self.rows.extend(
             rows.iter()
                 .map(|sent| PartitionRow::new(sent, profile_of(sent))),
+            rows.iter().filter_map(SentRow::settlement),
         );
         Ok(())
     }

@@ -19,7 +19,8 @@ use super::{
     profile::RowProfile,
     row::{RowParts, StoreRow, UNKNOWN_HALF_HOUR, half_hour_of},
     said::Said,
-    sent_rows::RowOutbox,
+    sent_rows::{Beside, RowOutbox, Width},
+    settlement::Settlement,
 };
 use crate::{
     Error, Result,
@@ -81,22 +82,31 @@ struct Known {
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct StoreKey(u128);
 
-/// A rest by its place in `rests`, and whether rows are wide: those have other ordinals.
+/// A rest by its place in `rests`, and the width of rows: those of each have other ordinals.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct RestKey(u32);
 
 impl RestKey {
     #[inline]
-    fn new(rest: u32, said: Said) -> Self {
-        Self(rest << 1 | u32::from(!said.is_nothing()))
+    fn new(rest: u32, width: Width) -> Self {
+        let width = match width {
+            Width::Plain => 0,
+            Width::Wide => 1,
+            Width::Settled => 2,
+        };
+        Self(rest << 2 | width)
     }
 
     fn rest(self) -> usize {
-        self.0 as usize >> 1
+        self.0 as usize >> 2
     }
 
-    fn is_wide(self) -> bool {
-        self.0 & 1 == 1
+    fn width(self) -> Width {
+        match self.0 & 3 {
+            0 => Width::Plain,
+            1 => Width::Wide,
+            _ => Width::Settled,
+        }
     }
 }
 
@@ -127,6 +137,8 @@ struct Waiting {
     ids_len: usize,
     /// Ids of stores that their keys do not tell.
     long_stores: HashMap<usize, Box<[u8]>>,
+    /// Of the rows that say something of it, one after the other.
+    settlements: Vec<Settlement>,
 }
 
 #[derive(Clone)]
@@ -258,14 +270,23 @@ impl<'a> StoreScan<'a> {
             .pseudonyms_of_blocks(&waiting.ids[..waiting.ids_len], |row, card| {
                 rows[*row].parts.card = card;
             });
+        let mut settlements = waiting.settlements.drain(..);
         for (index, row) in rows.iter().enumerate() {
             let known = match row.known {
                 Some(known) => known,
                 None => self.learn(row, waiting.long_stores.get(&index).map(AsRef::as_ref)),
             };
             let sent = StoreRow::new(&row.parts, known.ordinal);
-            self.outbox.push(known.partition, sent, row.said)?;
+            let beside = Beside {
+                said: row.said,
+                settlement: match row.rest.width() {
+                    Width::Settled => settlements.next(),
+                    Width::Plain | Width::Wide => None,
+                },
+            };
+            self.outbox.push(known.partition, sent, &beside)?;
         }
+        drop(settlements);
         if let Some(customers) = &mut self.customers {
             let mut cards = rows.iter().map(|row| row.parts.card);
             cards.try_for_each(|card| customers.name(card))?;
@@ -299,7 +320,7 @@ impl<'a> StoreScan<'a> {
         let known = Known {
             store: row.store,
             rest: row.rest,
-            ordinal: (self.outbox).define(partition, &entry, row.rest.is_wide()),
+            ordinal: (self.outbox).define(partition, &entry, row.rest.width()),
             partition,
         };
         let spread = self.spread;
@@ -448,7 +469,13 @@ impl RowSink for StoreScan<'_> {
         };
         let store = StoreKey::new(row.store_id, self.seed);
         let rest = self.rest_of(row);
-        let said = self.said(row);
+        let beside = Beside {
+            said: self.said(row),
+            settlement: match row.says_settlement {
+                true => Settlement::of(row),
+                false => None,
+            },
+        };
         self.currencies[rest.ordinal_of_currency as usize].1 += 1;
         self.wait_for_card(row.card_id);
         let waiting = &mut self.waiting;
@@ -463,8 +490,9 @@ impl RowSink for StoreScan<'_> {
         waiting_row.parts.day = moment.day;
         waiting_row.parts.half_hour = half_hour_of(moment.second);
         waiting_row.store = store;
-        waiting_row.rest = RestKey::new(rest.ordinal, said);
-        waiting_row.said = said;
+        waiting_row.rest = RestKey::new(rest.ordinal, beside.width());
+        waiting_row.said = beside.said;
+        waiting.settlements.extend(beside.settlement);
         waiting.rows_len += 1;
         self.counts.accepted += 1;
         if self.waiting.rows_len < WAITING_ROWS {

@@ -12,10 +12,11 @@ use super::{
     card_days::DistanceCounts,
     counted_rows::CountedRows,
     day_hours,
-    dedupe::Repetition,
+    loaded_rows::LoadedRows,
     profiles::{ProfileSet, Profiles},
     row::{PartitionRow, StoreOrdinal},
     sent_rows::{SentRow, SentRows},
+    settlement::Settlement,
     store_days::DayRows,
     store_loyalty::StoreLoyalty,
     store_order::StoreOrder,
@@ -40,15 +41,17 @@ pub(super) fn reduce(
     // Its rows are in the slices now.
     exchanged.give_back(partition);
     let mut out = PartitionRecords::default();
-    let by_card = cut_by_card(&cut, context, &mut worker.repetition, &mut out)?;
+    worker.begin_counts();
+    let by_card = cut_by_card(&cut, context, worker, &mut out)?;
     let CutByTx {
         profiles, slices, ..
     } = cut;
     let mut counted = Counted::new(&profiles, context.regular);
     let mut order = std::mem::take(&mut worker.order);
-    worker.begin_counts();
     for slice in 0..slices {
-        let rows = take(&by_card, slice)?;
+        let mut rows = Taken(Vec::new());
+        by_card.take(slice, &mut rows)?;
+        let rows = rows.0;
         order.arrange(&profiles, &rows);
         counted.add(partition, &mut order, worker)?;
         worker.count(exchanged, &profiles, &rows);
@@ -71,7 +74,7 @@ pub(super) fn reduce(
         let ordinal = StoreOrdinal::new(partition, store)?;
         worker.tell_cardholders((store, ordinal), &exchanged.cardholders, context, &mut out)?;
         let id = &profiles.stores[store];
-        worker.finish(ordinal, id, profile, of_store.loyalty, &mut out)?;
+        worker.finish((store, ordinal), (id, profile), of_store.loyalty, &mut out)?;
         out.used += out.stores.last().map_or(0, |store| store.totals.count);
     }
     Ok(out)
@@ -82,6 +85,8 @@ pub(super) struct CutByTx {
     pub(super) profiles: Profiles,
     pub(super) slices: u16,
     rows: Exchanged<PartitionRow>,
+    /// Of the last rows of each slice.
+    settlements: Exchanged<Settlement>,
 }
 
 impl CutByTx {
@@ -89,8 +94,11 @@ impl CutByTx {
     ///
     /// # Errors
     /// [`crate::Error::File`] if the scratch folder cannot be read.
-    pub(super) fn load(&self, slice: u16) -> Result<Vec<PartitionRow>> {
-        take(&self.rows, slice)
+    pub(super) fn load(&self, slice: u16) -> Result<LoadedRows> {
+        let (mut rows, mut settlements) = (Taken(Vec::new()), Taken(Vec::new()));
+        self.rows.take(slice, &mut rows)?;
+        self.settlements.take(slice, &mut settlements)?;
+        Ok(LoadedRows::new(rows.0, settlements.0))
     }
 }
 
@@ -104,7 +112,7 @@ pub(super) fn cut_by_tx(
     context: &StoreContext<'_>,
 ) -> Result<CutByTx> {
     // Hashes spread rows unevenly: twice the slices keeps nearly all of them in bounds.
-    let slices = (exchanged.len_rows(partition) / context.rows_max() as u64 + 1)
+    let slices = (exchanged.weight(partition) / context.rows_max() as u64 + 1)
         .saturating_mul(2)
         .min(SLICES_MAX);
     let slices = u16::try_from(slices).unwrap_or(u16::MAX);
@@ -114,20 +122,22 @@ pub(super) fn cut_by_tx(
         slices,
         next_slice: RoundRobin(0),
         outbox: Outbox::new(slices.into(), context.budget_bytes / 2, context.scratch),
+        settlements: Outbox::new(slices.into(), context.budget_bytes / 4, context.scratch),
     };
     exchanged.visit(partition, &mut cut)?;
     Ok(CutByTx {
         profiles: cut.profiles.resolve(context.base_currency),
         slices,
         rows: Exchanged::new(vec![cut.outbox])?,
+        settlements: Exchanged::new(vec![cut.settlements])?,
     })
 }
 
-/// Drops repeats slice by slice, and cuts what is left by card.
+/// Drops repeats slice by slice, counts when what is left settles, and cuts it by card.
 fn cut_by_card(
     cut: &CutByTx,
     context: &StoreContext<'_>,
-    repetition: &mut Repetition,
+    worker: &mut StoreWorker,
     out: &mut PartitionRecords,
 ) -> Result<Exchanged<PartitionRow>> {
     let CutByTx {
@@ -137,12 +147,13 @@ fn cut_by_card(
     let mut outbox = Outbox::new((*slices).into(), context.budget_bytes / 2, context.scratch);
     for slice in 0..*slices {
         let mut rows = cut.load(slice)?;
-        let repeats = repetition.dedupe(&mut rows, |row| profiles.store_of(row));
+        let repeats = (worker.repetition).dedupe(&mut rows, |row| profiles.store_of(row));
+        worker.settlements.add(profiles, &rows);
         out.duplicates += repeats.duplicates;
         out.conflicting_rows += repeats.conflicting_rows;
         out.conflicts.extend(profiles.conflicts(repeats.conflicts));
-        for row in rows {
-            if profiles.base_store_of(&row).is_none() {
+        for row in rows.rows() {
+            if profiles.base_store_of(row).is_none() {
                 out.other_currency += 1;
                 continue;
             }
@@ -153,7 +164,7 @@ fn cut_by_card(
             } else {
                 next_slice.take(*slices)
             };
-            outbox.push(slice, row)?;
+            outbox.push(slice, *row)?;
             outbox.spill_if_full()?;
         }
     }
@@ -174,20 +185,15 @@ impl RoundRobin {
     }
 }
 
-fn take(exchanged: &Exchanged<PartitionRow>, slice: u16) -> Result<Vec<PartitionRow>> {
-    let mut rows = Rows(Vec::new());
-    exchanged.take(slice, &mut rows)?;
-    Ok(rows.0)
-}
+/// What was sent to a slice, in that order.
+struct Taken<R>(Vec<R>);
 
-struct Rows(Vec<PartitionRow>);
-
-impl Visitor<PartitionRow> for Rows {
+impl<R: Copy> Visitor<R> for Taken<R> {
     fn dictionary<'a>(&mut self, _entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
         Ok(())
     }
 
-    fn rows(&mut self, rows: &[PartitionRow]) -> Result<()> {
+    fn rows(&mut self, rows: &[R]) -> Result<()> {
         self.0.extend_from_slice(rows);
         Ok(())
     }
@@ -200,6 +206,7 @@ struct Cut {
     slices: u16,
     next_slice: RoundRobin,
     outbox: Outbox<PartitionRow>,
+    settlements: Outbox<Settlement>,
 }
 
 impl<R: SentRow> Visitor<R> for Cut {
@@ -220,6 +227,10 @@ impl<R: SentRow> Visitor<R> for Cut {
             let profile = self.ordinals[usize::from(row.profile())];
             self.outbox.push(slice, PartitionRow::new(sent, profile))?;
             self.outbox.spill_if_full()?;
+            if let Some(settlement) = sent.settlement() {
+                self.settlements.push(slice, settlement)?;
+                self.settlements.spill_if_full()?;
+            }
         }
         Ok(())
     }

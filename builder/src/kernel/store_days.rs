@@ -50,7 +50,8 @@ pub struct DaysEncoder {
     summary: SummaryBuilder,
     /// The month that is being written, and its last day.
     current: Option<(Month, Day)>,
-    totals: Statistics,
+    /// Of the months that are written.
+    months: Vec<MonthTotals>,
     /// How the months of the key that are not begun yet were paid, where that is known.
     mixes: BTreeMap<Month, EncodedMixes>,
 }
@@ -104,17 +105,18 @@ impl DaysEncoder {
             return;
         };
         let (statistics, cards) = self.month.totals();
-        self.totals.merge(&statistics);
-        self.summary.month(MonthTotals {
+        let totals = MonthTotals {
             month,
             statistics,
             cards,
-        });
+        };
+        self.summary.month(totals);
+        self.months.push(totals);
         self.month.finish(&mut out.values);
         out.spans.push((Span::Month(month), out.values.len()));
     }
 
-    /// Ends the key and returns the totals of its rows.
+    /// Ends the key and returns the totals of its months.
     ///
     /// # Errors
     /// [`crate::Error::Format`] if the profile is too long.
@@ -122,10 +124,10 @@ impl DaysEncoder {
         &mut self,
         profile: &StoreProfile,
         out: &mut EncodedRecords,
-    ) -> Result<Statistics> {
+    ) -> Result<Vec<MonthTotals>> {
         self.finish_month(out);
         self.summary.finish(profile, &mut out.values)?;
         out.spans.push((Span::Current, out.values.len()));
-        Ok(std::mem::take(&mut self.totals))
+        Ok(std::mem::take(&mut self.months))
     }
 }

@@ -21,10 +21,12 @@ use super::{
     demographics,
     distances::Distances,
     hiding::Hiding,
+    loaded_rows::LoadedRows,
     market::MarketCounts,
     mix::Mixes,
     month_cardholders::MonthCardholders,
     month_mixes::MonthMixes,
+    month_settlements::MonthSettlements,
     place_cardholders::{self, CellRow},
     profiles::{Load, Profiles},
     row::{CardDay, CardRow, PartitionRow, StoreOrdinal},
@@ -97,7 +99,7 @@ pub struct StoreWorker {
     /// Memory for the records of the next partition, if there is some to spare.
     pub records: EncodedRecords,
     encoder: DaysEncoder,
-    rows: Vec<PartitionRow>,
+    rows: LoadedRows,
     pub(super) repetition: Repetition,
     pub(super) order: StoreOrder,
     memory: CardMemory,
@@ -105,6 +107,7 @@ pub struct StoreWorker {
     pub(super) hours: DayHours,
     pub(super) mixes: MonthMixes,
     pub(super) cardholders: MonthCardholders,
+    pub(super) settlements: MonthSettlements,
     returning: Distances,
     changes: Vec<Change>,
     second: Distances,
@@ -124,7 +127,7 @@ impl StoreWorker {
             market: MarketCounts::default(),
             records: EncodedRecords::default(),
             encoder: DaysEncoder::default(),
-            rows: Vec::with_capacity(rows),
+            rows: LoadedRows::with_capacity(rows),
             repetition: Repetition::default(),
             order: StoreOrder::with_capacity(rows),
             memory: CardMemory::default(),
@@ -132,6 +135,7 @@ impl StoreWorker {
             hours: DayHours::default(),
             mixes: MonthMixes::default(),
             cardholders: MonthCardholders::default(),
+            settlements: MonthSettlements::default(),
             returning: Distances::default(),
             changes: Vec::new(),
             second: Distances::default(),
@@ -157,6 +161,8 @@ pub struct StoreRecords {
     pub end_loyalty: usize,
     /// Where its records of who pays end among those of the partition.
     pub end_demographics: usize,
+    /// Where its records of settlements end among those of the partition.
+    pub end_settlements: usize,
 }
 
 /// The records of one partition, and what became of its rows.
@@ -170,6 +176,8 @@ pub struct PartitionRecords {
     pub loyalty: EncodedRecords,
     /// Their records of who pays, likewise.
     pub demographics: EncodedRecords,
+    /// Their records of settlements, likewise.
+    pub settlements: EncodedRecords,
     /// Rows that figures are computed from.
     pub used: u64,
     /// Rows dropped because an equal one is kept.
@@ -202,7 +210,7 @@ pub fn reduce(
     worker: &mut StoreWorker,
 ) -> Result<PartitionRecords> {
     let rows_max = context.rows_max();
-    if exchanged.len_rows(partition) > rows_max as u64 {
+    if exchanged.weight(partition) > rows_max as u64 {
         return super::sliced::reduce(exchanged, partition, context, worker);
     }
     let len_rows = usize::try_from(exchanged.len_rows(partition)).unwrap_or(rows_max);
@@ -218,10 +226,11 @@ pub fn reduce(
         .repetition
         .dedupe(&mut rows, |row| profiles.store_of(row));
     let mut order = std::mem::take(&mut worker.order);
-    order.arrange(&profiles, &rows);
+    order.arrange(&profiles, rows.rows());
     worker.begin_counts();
-    worker.count(exchanged, &profiles, &rows);
-    worker.send_customers(partition, &profiles, &rows)?;
+    worker.count(exchanged, &profiles, rows.rows());
+    worker.settlements.add(&profiles, &rows);
+    worker.send_customers(partition, &profiles, rows.rows())?;
     worker.rows = rows;
     let mut out = PartitionRecords {
         duplicates: repeats.duplicates,
@@ -249,7 +258,8 @@ pub fn reduce(
         let is_of_cell = profile.region.is_some() && profile.category.is_some();
         worker.each_card((ordinal, is_of_cell), order.unordered(store), &mut loyalty)?;
         worker.tell_cardholders((store, ordinal), &exchanged.cardholders, context, &mut out)?;
-        worker.finish(ordinal, &profiles.stores[store], profile, loyalty, &mut out)?;
+        let id = &profiles.stores[store];
+        worker.finish((store, ordinal), (id, profile), loyalty, &mut out)?;
     }
     worker.order = order;
     Ok(out)
@@ -285,6 +295,7 @@ impl StoreWorker {
     pub(super) fn begin_counts(&mut self) {
         self.mixes.clear();
         self.cardholders.clear();
+        self.settlements.clear();
     }
 
     /// Counts what rows say beside what every row does.
@@ -469,20 +480,16 @@ impl StoreWorker {
     /// Ends a store.
     pub(super) fn finish(
         &mut self,
-        ordinal: StoreOrdinal,
-        id: &[u8],
-        profile: StoreProfile,
+        (store, ordinal): (usize, StoreOrdinal),
+        (id, profile): (&[u8], StoreProfile),
         mut loyalty: StoreLoyalty,
         out: &mut PartitionRecords,
     ) -> Result<()> {
-        let totals = self.encoder.finish(&profile, &mut out.records)?;
-        let before = out.stores.last().map_or(0, |store| store.end_records);
-        let spans = out.records.spans[before..].iter();
-        let months = spans.filter_map(|(span, _)| match span {
-            Span::Month(month) => Some(*month),
-            Span::Current => None,
-        });
-        loyalty.encode(months, &mut out.loyalty)?;
+        let months = self.encoder.finish(&profile, &mut out.records)?;
+        let mut totals = Statistics::default();
+        months.iter().for_each(|it| totals.merge(&it.statistics));
+        loyalty.encode(months.iter().map(|it| it.month), &mut out.loyalty)?;
+        (self.settlements).encode(store, &months, &mut out.settlements)?;
         out.stores.push(StoreRecords {
             ordinal,
             id: id.to_vec(),
@@ -491,6 +498,7 @@ impl StoreWorker {
             end_records: out.records.spans.len(),
             end_loyalty: out.loyalty.spans.len(),
             end_demographics: out.demographics.spans.len(),
+            end_settlements: out.settlements.spans.len(),
         });
         Ok(())
     }

@@ -22,6 +22,14 @@ const READ_APART: [Field; 9] = [
     Field::Installments,
 ];
 
+/// Fields that say something of a row's settlement.
+const OF_SETTLEMENT: [Field; 4] = [
+    Field::PointsUsed,
+    Field::FeeMinor,
+    Field::DepositMinor,
+    Field::SettlesOn,
+];
+
 /// Where the texts of one field stand in a record.
 #[derive(Clone, Default)]
 pub(crate) struct Slot {
@@ -170,6 +178,8 @@ pub(crate) struct Columns {
     pub(crate) mixed: Vec<(usize, Slot)>,
     /// Likewise those that say who paid, by the number of their attribute.
     pub(crate) cardholder: Vec<(usize, Slot)>,
+    /// Likewise those that say something of the settlement.
+    pub(crate) settled: Vec<Slot>,
     /// Columns that the layout carries along.
     pub(crate) carried: Vec<usize>,
 }
@@ -274,6 +284,10 @@ impl Columns {
                 .collect(),
             cardholder: (others.iter())
                 .filter_map(|other| Some((attribute_of(other.field)?, other.slot.clone())))
+                .collect(),
+            settled: (others.iter())
+                .filter(|other| OF_SETTLEMENT.contains(&other.field))
+                .map(|other| other.slot.clone())
                 .collect(),
             others,
             carried: carried

@@ -33,7 +33,7 @@ pub use parser::{Parser, RowsRead};
 pub(crate) use reader::BYTE_ORDER_MARK;
 pub use reader::{Block, InputSummary, Reader, ReaderOptions};
 pub(crate) use record::Dialect;
-pub(crate) use spelling::flag_of;
+pub(crate) use spelling::{flag_of, whole_number_of};
 pub(crate) use stream::Stream;
 pub use texts::Texts;
 pub(crate) use time::{Moment, iso_day, iso_local};

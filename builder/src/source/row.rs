@@ -210,6 +210,7 @@ impl RowReader {
             profile,
             mix: self.mix((installments, points_used), fields, columns),
             cardholder: self.cardholder(fields, columns),
+            says_settlement: says_settlement(fields, columns),
             content: 0,
         };
         if self.is_cancelled(fields, columns) {
@@ -398,6 +399,13 @@ impl RowReader {
                 .any(|value| value.eq_ignore_ascii_case(status))
         })
     }
+}
+
+/// Whether the row has a text that may say something of its settlement.
+#[inline(always)]
+fn says_settlement(fields: Fields<'_>, columns: &Columns) -> bool {
+    let mut slots = columns.settled.iter();
+    slots.any(|slot| slot.padded(fields).len() > 0)
 }
 
 /// Whether one of two coordinates lies off the map.

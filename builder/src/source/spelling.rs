@@ -71,6 +71,13 @@ pub(crate) fn flag_of(text: &[u8]) -> Option<bool> {
     }
 }
 
+/// Returns the whole number that a text is, however it is spelled; `None` for what is none, or has more than 64 bits.
+pub(crate) fn whole_number_of(text: &[u8]) -> Option<i64> {
+    let respelled = number(text);
+    let text = std::str::from_utf8(respelled.as_deref().unwrap_or(text));
+    text.ok()?.parse().ok()
+}
+
 /// Takes the time of day off a date.
 fn date(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     let is_longer = text.len() > time::DATE_LEN && time::is_iso(text);

@@ -246,6 +246,8 @@ fn rows_of_stores_of_sensitive_categories_are_no_customers() {
     let configuration = &test.built.manifest.configuration;
     assert_eq!(configuration[payer::PAYER_KEY], "card");
     assert_eq!(configuration[payer::FLAGGED_KEY], FLAGGED);
+    // No store is of the other one.
+    assert_eq!(test.built.report.unknown_sensitive_categories, ["adult"]);
     let sensitive = serde_json::json!(["adult", "health"]);
     assert_eq!(configuration[payer::SENSITIVE_CATEGORIES_KEY], sensitive);
 }

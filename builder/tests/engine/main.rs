@@ -11,6 +11,7 @@ mod payment_mix;
 mod place_demographics;
 mod places;
 mod series;
+mod settlements;
 mod spend_shares;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,8 +1,16 @@
 //! Months that an earlier generation told of stores' cards stay, whatever rows say of them by now.
 
-use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+};
 
-use nightshard_builder::build::ToldBefore;
+use nightshard_builder::{
+    build::{BuildPlan, ToldBefore},
+    stores::StoreTable,
+};
 use nightshard_format::{
     calendar::{Day, Month},
     generation::Generation,
@@ -60,8 +68,31 @@ fn told_by(test: &TestBuild) -> ToldBefore {
     ToldBefore { atoms, months }
 }
 
-/// All rows, those that had come when the first of two nights was built, and that night.
-fn two_nights(folder: &tempfile::TempDir) -> (PathBuf, PathBuf, Day) {
+/// What two nights are built from.
+struct Nights {
+    /// All rows.
+    all: PathBuf,
+    /// Those that had come when the first was built.
+    some: PathBuf,
+    /// The last business day of that.
+    first: Day,
+    /// Where the stores are.
+    stores: PathBuf,
+}
+
+impl Nights {
+    /// Builds some rows.
+    fn build(&self, rows: &Path, change: impl FnOnce(&mut BuildPlan)) -> TestBuild {
+        let test = build(&[rows], |plan| {
+            plan.privacy_k = K;
+            plan.stores = StoreTable::read(&self.stores).unwrap();
+            change(plan);
+        });
+        test.unwrap()
+    }
+}
+
+fn two_nights(folder: &tempfile::TempDir) -> Nights {
     let path = generated(folder, 60_000);
     let text = std::fs::read_to_string(&path).unwrap();
     let mut lines = text.lines();
@@ -82,33 +113,44 @@ fn two_nights(folder: &tempfile::TempDir) -> (PathBuf, PathBuf, Day) {
         .iter()
         .map(|line| line.split(',').nth(3).unwrap()[..10].parse::<Day>());
     let last = days.map(Result::unwrap).max().unwrap();
-    (
+    let (all, some) = (
         write("all.csv", all.collect()),
         write("some.csv", some.collect()),
-        Day(last.0 - 70),
-    )
+    );
+    // In so few places there are stores of enough merchants.
+    let ids: BTreeSet<&str> = rows
+        .iter()
+        .map(|line| line.split(',').nth(1).unwrap())
+        .collect();
+    let mut table = "store_id,region,category\n".to_owned();
+    for (number, id) in ids.iter().enumerate() {
+        let region = ["north", "south", "west"][number % 3];
+        writeln!(table, "{id},{region},food").unwrap();
+    }
+    let stores = folder.path().join("stores.csv");
+    std::fs::write(&stores, table).unwrap();
+    Nights {
+        all,
+        some,
+        first: Day(last.0 - 70),
+        stores,
+    }
 }
 
 #[test]
 fn months_that_were_told_stay_and_later_ones_are_those_of_the_rows() {
     let folder = tempfile::tempdir().unwrap();
-    let (all, some, night) = two_nights(&folder);
-    let first = build(&[&some], |plan| {
-        plan.privacy_k = K;
-        plan.as_of = Some(night);
-    });
-    let first = first.unwrap();
-    let second = build(&[&all], |plan| {
-        plan.privacy_k = K;
+    let nights = two_nights(&folder);
+    let first = nights.build(&nights.some, |plan| plan.as_of = Some(nights.first));
+    let second = nights.build(&nights.all, |plan| {
         plan.told = Some(told_by(&first));
         // Runs that end within those of the first night.
         plan.runs = 7;
     });
-    let second = second.unwrap();
-    let afresh = build(&[&all], |plan| plan.privacy_k = K).unwrap();
+    let afresh = nights.build(&nights.all, |_plan| ());
     assert!(second.built.manifest.keeps_atoms());
     assert!(!afresh.built.manifest.keeps_atoms());
-    let ended = |month: Month| month.days().last <= night;
+    let ended = |month: Month| month.days().last <= nights.first;
     for dataset in TOLD_MONTHS {
         let of_build = |test: &TestBuild| records(test, dataset);
         let [told, kept, made] = [&first, &second, &afresh].map(of_build);
@@ -132,17 +174,9 @@ fn months_that_were_told_stay_and_later_ones_are_those_of_the_rows() {
 #[test]
 fn without_late_rows_nothing_is_kept_that_the_rows_do_not_say() {
     let folder = tempfile::tempdir().unwrap();
-    let (all, _, night) = two_nights(&folder);
-    let first = build(&[&all], |plan| {
-        plan.privacy_k = K;
-        plan.as_of = Some(night);
-    });
-    let first = first.unwrap();
-    let second = build(&[&all], |plan| {
-        plan.privacy_k = K;
-        plan.told = Some(told_by(&first));
-    });
-    let second = second.unwrap();
-    let afresh = build(&[&all], |plan| plan.privacy_k = K).unwrap();
+    let nights = two_nights(&folder);
+    let first = nights.build(&nights.all, |plan| plan.as_of = Some(nights.first));
+    let second = nights.build(&nights.all, |plan| plan.told = Some(told_by(&first)));
+    let afresh = nights.build(&nights.all, |_plan| ());
     assert_eq!(second.built.manifest, afresh.built.manifest);
 }

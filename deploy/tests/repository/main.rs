@@ -16,5 +16,7 @@ mod overlap;
 mod publication;
 mod reading;
 mod reclaiming;
+mod regions;
+mod settlements;
 mod spend_shares;
 mod support;

@@ -10,7 +10,7 @@ use nightshard_format::{
     shard::Span,
 };
 
-use crate::support::{Bench, Table, Tables};
+use crate::support::{Table, Tables, assert_found};
 
 /// Gives every store a record of a month of 2018, by what January's totals make of it, and says of how many more stores
 /// there are records.
@@ -89,30 +89,4 @@ async fn what_cards_did_not_spend_is_found() {
     let forge = |tables: &mut Tables| add_records(tables, 1, sold, 0);
     let problem = Some("the store's region or category is not known");
     assert_found(&nowhere, forge, problem).await;
-}
-
-/// Checks what is found of stores that are known as `profile`.
-async fn assert_found(
-    profile: &StoreProfile,
-    forge: impl FnOnce(&mut Tables),
-    problem: Option<&str>,
-) {
-    let bench = Bench::new();
-    let repository = bench.repository();
-    let staged = bench.stage_forged_of(profile, forge);
-    repository.publish(&staged).await.unwrap();
-    let id = &staged.manifest.id;
-    let verification = repository.verify(id, |_progress| {}).await.unwrap();
-    let found: Vec<&str> = (verification.damage.iter())
-        .map(|damage| damage.problem.as_str())
-        .collect();
-    match problem {
-        None => assert_eq!(found, [""; 0]),
-        Some(problem) => {
-            let [found] = found[..] else {
-                panic!("{found:?}")
-            };
-            assert!(found.contains(problem), "{found}");
-        }
-    }
 }

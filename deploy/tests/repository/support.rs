@@ -316,6 +316,32 @@ impl Bench {
     }
 }
 
+/// Checks what is found of stores that are known as `profile`.
+pub(crate) async fn assert_found(
+    profile: &StoreProfile,
+    forge: impl FnOnce(&mut Tables),
+    problem: Option<&str>,
+) {
+    let bench = Bench::new();
+    let repository = bench.repository();
+    let staged = bench.stage_forged_of(profile, forge);
+    repository.publish(&staged).await.unwrap();
+    let id = &staged.manifest.id;
+    let verification = repository.verify(id, |_progress| {}).await.unwrap();
+    let found: Vec<&str> = (verification.damage.iter())
+        .map(|damage| damage.problem.as_str())
+        .collect();
+    match problem {
+        None => assert_eq!(found, [""; 0]),
+        Some(problem) => {
+            let [found] = found[..] else {
+                panic!("{found:?}")
+            };
+            assert!(found.contains(problem), "{found}");
+        }
+    }
+}
+
 /// Returns a runtime on one thread whose time goes on once nothing else can: all that happens in it
 /// follows from what is run.
 pub(crate) fn simulated() -> tokio::runtime::Runtime {

@@ -31,6 +31,7 @@ mod quintiles;
 mod ranking;
 mod region;
 mod runs;
+mod settlements;
 mod side_series;
 mod spend_share;
 mod summary;
@@ -71,6 +72,9 @@ pub use ranking::{
 };
 pub use region::{REGION_LEVELS_MAX, RegionRecord};
 pub use runs::Run;
+pub use settlements::{
+    DatedTotals, Settled, SettlementMonth, SettlementSummary, SettlementTotals, Stated,
+};
 pub use side_series::{SideSeries, encode_side_series};
 pub use spend_share::SpendShare;
 pub use summary::{MonthTotals, StoreProfile, Summary, SummaryBuilder};
@@ -138,12 +142,15 @@ pub const BEFORE_AFTER: &str = "before_after";
 /// Dataset of the share that a store has of what its cards spend: a [`SpendShare`] of a store in each month of which it
 /// may be told, and how many stores have one in `current` by month.
 pub const SPEND_SHARES: &str = "spend_shares";
+/// Dataset of when rows settle, and what was kept and paid out for them: a [`SettlementMonth`] of a store in each month
+/// in which a row says something of it, a [`SettlementSummary`] in `current` where there is one.
+pub const SETTLEMENTS: &str = "settlements";
 
 /// Dataset of the tree of regions, where a file of regions was read: a [`RegionRecord`] in `current`, by id.
 pub const REGION_TREE: &str = "region_tree";
 
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 23] = [
+pub const RESERVED_DATASETS: [&str; 24] = [
     STORES,
     MARKETS,
     SEARCH,
@@ -160,6 +167,7 @@ pub const RESERVED_DATASETS: [&str; 23] = [
     ORIGINS,
     BEFORE_AFTER,
     SPEND_SHARES,
+    SETTLEMENTS,
     REGIONS,
     CATEGORIES,
     REGION_CATEGORIES,

@@ -6,7 +6,8 @@ use nightshard_format::{
     record::{
         AtomCards, AtomGroup, AtomMonth, AtomSummary, Benchmark, BenchmarkRecord, DemographicCell,
         DemographicsRecord, Label, LeafAtom, LeafRecord, PlaceCell, PlaceDemographics, Run,
-        SpendShare, Standing, StoreProfile, encode_benchmarks, encode_demographics,
+        Settled, SettlementMonth, SettlementSummary, SettlementTotals, SpendShare, Standing,
+        Stated, StoreProfile, encode_benchmarks, encode_demographics,
     },
 };
 
@@ -52,6 +53,57 @@ fn a_spend_share_is_these_bytes() {
     share.encode(&mut written);
     assert_eq!(written, value);
     assert_eq!(SpendShare::parse(&value).unwrap(), share);
+}
+
+fn settlements() -> SettlementMonth {
+    let stated = |count, sum| Stated { count, sum };
+    let paid_out = Settled {
+        rows: stated(2, 3_000),
+        fees: stated(2, 45),
+        deposits: stated(1, 1_180),
+    };
+    let taken_back = Settled {
+        rows: stated(1, -500),
+        fees: stated(1, -8),
+        deposits: stated(0, 0),
+    };
+    SettlementMonth {
+        days: vec![
+            (days(7, 7).first, paid_out),
+            (days(12, 12).first, taken_back),
+        ],
+        undated: Settled {
+            rows: stated(3, 700),
+            ..Settled::default()
+        },
+        points: stated(1, 300),
+    }
+}
+
+#[test]
+fn settlements_are_these_bytes() {
+    let value = golden("settlements-2018-03.value");
+    let mut written = Vec::new();
+    settlements().encode(&mut written).unwrap();
+    assert_eq!(written, value);
+    assert_eq!(SettlementMonth::parse(&value).unwrap(), settlements());
+}
+
+#[test]
+fn a_summary_of_settlements_is_these_bytes() {
+    let without_days = SettlementTotals {
+        month: Month(march().0 - 2),
+        dated: None,
+        undated: Stated { count: 4, sum: 900 },
+    };
+    let summary = SettlementSummary {
+        months: vec![without_days, settlements().totals(march())],
+    };
+    let value = golden("settlements-current.value");
+    let mut written = Vec::new();
+    summary.encode(&mut written).unwrap();
+    assert_eq!(written, value);
+    assert_eq!(SettlementSummary::parse(&value).unwrap(), summary);
 }
 
 #[test]

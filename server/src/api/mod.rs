@@ -32,6 +32,7 @@ mod regions;
 pub(crate) mod route;
 mod sales_by_day;
 mod search;
+mod settlements;
 mod shape;
 mod side_series;
 mod statistics;
@@ -155,6 +156,7 @@ impl<'a> Lookup<'a> {
             Part::BeforeAfter => {
                 Query::BeforeAfter(before_after::Query::take(&mut parameters, self)?)
             }
+            Part::Settlements => Query::Settlements(settlements::Query::take(&mut parameters)?),
             Part::SalesByDay => {
                 Query::SalesByDay(sales_by_day::Query::take(&mut parameters, self)?)
             }
@@ -189,6 +191,7 @@ impl<'a> Lookup<'a> {
             Query::Demographics(query) => query.write(self, &series)?,
             Query::Origins(query) => query.write(self, &series)?,
             Query::BeforeAfter(query) => query.write(self, &series)?,
+            Query::Settlements(query) => query.write(self, &series)?,
             Query::SalesByDay(query) => query.write(self, &series)?,
         }
         Ok(())
@@ -272,6 +275,7 @@ enum Query<'g> {
     Demographics(demographics::Query),
     Origins(origins::Query),
     BeforeAfter(before_after::Query),
+    Settlements(settlements::Query),
     SalesByDay(sales_by_day::Query<'g>),
 }
 

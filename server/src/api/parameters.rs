@@ -221,6 +221,12 @@ impl Dates {
         };
         Some(DayRange { first, last })
     }
+
+    /// Returns the range if both ends are given.
+    pub(crate) fn both(self) -> Option<DayRange> {
+        let (first, last) = self.min.zip(self.max)?;
+        Some(DayRange { first, last })
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! `GET /v1/stores/{id}/payment_mix`, and of merchants: how their payments divide.
 
-use nightshard_format::record::MixValue;
+use nightshard_format::record::{MixValue, Stated};
 
 use super::{
     Lookup, asked_period::AskedPeriod, check_length, parameters::Parameters, places::write_id,
 };
-use crate::{json::Json, payment_mix::PaymentMix, problem::Result, series::Series};
+use crate::{
+    json::Json, payment_mix::PaymentMix, problem::Result, series::Series, settlements::SaidBeside,
+};
 
 /// What a request for a payment mix asks.
 #[derive(Debug)]
@@ -25,6 +27,7 @@ impl Query {
     pub(super) fn write(&self, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
         let transactions = lookup.served.transactions()?;
         let mix = PaymentMix::of(series, &self.asked.window, lookup.work)?;
+        let beside = SaidBeside::of(series, &self.asked.window, lookup.work)?;
         let json = &mut *lookup.json;
         json.begin_object();
         write_id(json, series.subject());
@@ -32,6 +35,9 @@ impl Query {
         json.members(&transactions.currency);
         json.key("count").integer(mix.all.count);
         json.key("sum").integer(mix.all.sum);
+        write_stated(json.key("points"), beside.points);
+        write_stated(json.key("fees"), beside.fees);
+        write_stated(json.key("deposits"), beside.deposits);
         json.key("mix").begin_object();
         for (dimension, values) in &mix.dimensions {
             json.key(dimension.as_str()).begin_array();
@@ -52,6 +58,17 @@ impl Query {
         json.end_object();
         Ok(())
     }
+}
+
+/// Writes rows that say an amount and the sum of what they say; null without any.
+fn write_stated(json: &mut Json, stated: Stated) {
+    if stated.count == 0 {
+        return json.null();
+    }
+    json.begin_object();
+    json.key("count").integer(stated.count);
+    json.key("sum").integer(stated.sum);
+    json.end_object();
 }
 
 fn write_value(json: &mut Json, value: MixValue<&[u8]>) {

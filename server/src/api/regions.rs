@@ -1,9 +1,9 @@
 //! What is said of a region where a build had a file of regions.
 
-use nightshard_format::record::RegionRecord;
+use nightshard_format::{record::RegionRecord, region_tree::RegionTree};
 
 use super::stores::write_location;
-use crate::{json::Json, regions::RegionTree};
+use crate::json::Json;
 
 /// Writes the members that say what the file of regions says of one: all are null of one that it does not have. Without
 /// such a file there are none.

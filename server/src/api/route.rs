@@ -112,13 +112,15 @@ pub(crate) enum Part {
     Origins,
     /// Where cards buy before and after, of stores.
     BeforeAfter,
+    /// When rows settle, of stores.
+    Settlements,
     /// Sales beside a side series.
     SalesByDay,
 }
 
 impl Part {
     /// All parts.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Profile,
         Self::Statistics,
         Self::Histogram,
@@ -132,6 +134,7 @@ impl Part {
         Self::Demographics,
         Self::Origins,
         Self::BeforeAfter,
+        Self::Settlements,
         Self::SalesByDay,
     ];
 
@@ -151,6 +154,7 @@ impl Part {
             Self::Demographics => Some("demographics"),
             Self::Origins => Some("origins"),
             Self::BeforeAfter => Some("before_after"),
+            Self::Settlements => Some("settlements"),
             Self::SalesByDay => Some("sales_by_day"),
         }
     }
@@ -161,7 +165,9 @@ impl Part {
             Self::Loyalty => dataset != MARKETS,
             Self::PaymentMix => matches!(dataset, STORES | MERCHANTS),
             Self::Demographics => !matches!(dataset, TILES | MERCHANTS),
-            Self::Benchmark | Self::Origins | Self::BeforeAfter => dataset == STORES,
+            Self::Benchmark | Self::Origins | Self::BeforeAfter | Self::Settlements => {
+                dataset == STORES
+            }
             _ => true,
         }
     }
@@ -368,6 +374,7 @@ mod tests {
             "/v1/merchants/a/benchmark",
             "/v1/merchants/a/demographics",
             "/v1/tiles/1/2/demographics",
+            "/v1/merchants/a/settlements",
             "/v1/merchants/a/stores/b",
             "/v1/search/x",
             "/v1/series/",

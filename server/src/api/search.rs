@@ -7,6 +7,7 @@ use nightshard_format::{
     record::{
         EntityKind, Posting, Postings, RANKINGS, RankBy, Ranking, SEARCH, STORES, ranking_key,
     },
+    region_tree::RegionTree,
     shard::{Mapped, Search, Span},
     text::{TermKind, fold, is_whole_word, term_key, words},
 };
@@ -14,7 +15,6 @@ use nightshard_format::{
 use super::{Lookup, parameters::Parameters};
 use crate::{
     problem::{Failure, Problem, Result},
-    regions::RegionTree,
     work::Work,
 };
 

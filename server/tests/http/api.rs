@@ -19,6 +19,7 @@ mod quality;
 mod readiness;
 mod requests;
 mod sales_by_day;
+pub(crate) mod settlements;
 mod statistics;
 mod unit_price;
 

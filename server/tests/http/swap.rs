@@ -11,13 +11,13 @@ use std::{
 use nightshard_format::{
     calendar::Day,
     manifest::{GenerationId, ShardEntry},
-    record::{BEFORE_AFTER, DEMOGRAPHICS, ORIGINS, PLACE_DEMOGRAPHICS, SPEND_SHARES},
+    record::{BEFORE_AFTER, DEMOGRAPHICS, ORIGINS, PLACE_DEMOGRAPHICS, SETTLEMENTS, SPEND_SHARES},
 };
 use nightshard_server::Config;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{before_after, benchmark, demographics, origins},
+    api::{before_after, benchmark, demographics, origins, settlements},
     client::{Client, Reply},
     fixture::{Fixture, Payment, Shop, replace},
     harness::{Harness, config},
@@ -249,6 +249,7 @@ fn a_generation_that_lacks_any_shard_is_never_served() {
         (ORIGINS, origins::records()),
         (BEFORE_AFTER, before_after::records()),
         (SPEND_SHARES, benchmark::spend_records()),
+        (SETTLEMENTS, settlements::records()),
     ];
     let told = told
         .each_ref()

@@ -7,8 +7,8 @@ use nightshard_format::{
     record::{
         ATOMS, BEFORE_AFTER, BENCHMARKS, CATALOG, CUSTOMERS, DEMOGRAPHICS, LEAVES, LOYALTY,
         MonthRecord, ORIGINS, PATTERNS, PLACE_DEMOGRAPHICS, Postings, RANKINGS, REGION_TREE,
-        Ranking, SEARCH, SERIES, SERIES_OF_DAYS, SPEND_SHARES, SideSeries, StoreProfile, Summary,
-        parse_month_stores,
+        Ranking, SEARCH, SERIES, SERIES_OF_DAYS, SETTLEMENTS, SPEND_SHARES, SideSeries,
+        StoreProfile, Summary, parse_month_stores,
     },
     shard::{Identity, Span},
     statistics::Statistics,
@@ -28,6 +28,9 @@ use super::{
     month::MoreOfMonth,
     patterns::PatternFacts,
     region::RegionFacts,
+    settlements::{
+        SettlementFacts, SettlementTotalsFacts, settlement_totals, settlement_totals_text,
+    },
     shard::labelled,
 };
 use crate::output::{Column, Table};
@@ -64,6 +67,8 @@ enum ValueFacts {
     Origins(Vec<LabelFacts>),
     BeforeAfter(Box<BesideFacts>),
     SpendShare(SpendFacts),
+    Settlements(SettlementFacts),
+    SettlementTotals(Vec<SettlementTotalsFacts>),
     /// How many stores or places have a record of a month.
     Stores(u64),
     /// Bytes in hexadecimal, of a dataset unknown to this release.
@@ -151,6 +156,8 @@ impl RecordFacts {
             }
             (ORIGINS, Span::Month(_)) => ValueFacts::Origins(origins(value)?),
             (SPEND_SHARES, Span::Month(_)) => ValueFacts::SpendShare(SpendFacts::of(value)?),
+            (SETTLEMENTS, Span::Current) => ValueFacts::SettlementTotals(settlement_totals(value)?),
+            (SETTLEMENTS, Span::Month(_)) => ValueFacts::Settlements(SettlementFacts::of(value)?),
             (LOYALTY, span) => ValueFacts::Loyalty(loyalty(span, value)?),
             (ATOMS, Span::Current) => {
                 ValueFacts::AtomSummary(Box::new(AtomSummaryFacts::of(value)?))
@@ -283,6 +290,8 @@ impl Shown for RecordFacts {
             ValueFacts::Origins(cells) => text += &labels_text("region", cells),
             ValueFacts::BeforeAfter(beside) => beside.write(&mut text),
             ValueFacts::SpendShare(spend) => spend.write(&mut text),
+            ValueFacts::Settlements(month) => month.write(&mut text),
+            ValueFacts::SettlementTotals(months) => text += &settlement_totals_text(months),
             ValueFacts::Stores(stores) => {
                 let places = match self.dataset.as_str() {
                     PLACE_DEMOGRAPHICS => "places",

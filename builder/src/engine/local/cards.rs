@@ -12,7 +12,9 @@ use nightshard_format::{
 use rayon::prelude::*;
 
 use super::{
-    Engine, Reduced, SMALL_SHARE,
+    Engine,
+    reducing::Reduced,
+    shares::SMALL_SHARE,
     told::{Stores, Told},
 };
 use crate::{

@@ -31,7 +31,7 @@ impl Engine<'_> {
     /// told; nothing where it may of no region and category.
     pub(super) fn write_spend_shares(
         &self,
-        spent: Exchanged<SpendRow>,
+        spent: &Exchanged<SpendRow>,
         stores: &[StoreFacts],
         as_of: Day,
     ) -> Result<Option<Vec<Staged>>> {
@@ -43,8 +43,7 @@ impl Engine<'_> {
         }
         let steps = u64::from(CARD_PARTITIONS) + u64::from(PARTITIONS);
         self.progress.begin(Stage::Spend, steps);
-        let sent = self.send_spend(&spent, &cells, Month::last_ended(as_of))?;
-        drop(spent);
+        let sent = self.send_spend(spent, &cells, Month::last_ended(as_of))?;
         let budget = self.shares.partition;
         let shards = MonthShards::new(&self.staging, SPEND_SHARES, stores);
         let encode = |partition| spend_shares::encode(&sent, partition, budget, &cells, hiding);

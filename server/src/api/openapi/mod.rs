@@ -115,6 +115,7 @@ fn file_of(part: Part, dataset: &str) -> &'static str {
         Part::Demographics => include_str!("demographics.json"),
         Part::Origins => include_str!("origins.json"),
         Part::BeforeAfter => include_str!("before_after.json"),
+        Part::Settlements => include_str!("settlements.json"),
         Part::SalesByDay => include_str!("sales_by_day.json"),
     }
 }

@@ -21,7 +21,13 @@ type Row = (String, [u16; 4], [u16; 4]);
 
 /// What a store has, and places have not.
 const BENCHMARK: &str = "benchmark?period=2018-02";
-const OF_STORES: [&str; 4] = ["payment_mix", "origins", "before_after", BENCHMARK];
+const OF_STORES: [&str; 5] = [
+    "payment_mix",
+    "origins",
+    "before_after",
+    "settlements",
+    BENCHMARK,
+];
 
 /// What tells a store of its customers and of other stores.
 const OF_OTHERS: [&str; 4] = ["demographics", "origins", "before_after", BENCHMARK];
@@ -44,6 +50,7 @@ fn parts(base: &str, without: &[&str]) -> Vec<String> {
         "demographics",
         "origins",
         "before_after",
+        "settlements",
         "sales_by_day?series=rain",
     ];
     let has = |part: &&str| !without.contains(part);
@@ -149,6 +156,7 @@ fn table() -> Vec<Row> {
                 "payment_mix",
                 "origins",
                 "before_after",
+                "settlements",
                 "loyalty",
                 BENCHMARK,
             ],
@@ -157,7 +165,8 @@ fn table() -> Vec<Row> {
         let paths = parts(base, without);
         rows.extend(paths.into_iter().map(|path| (path, market, all)));
     }
-    let of_merchant = parts("/v1/merchants/m", &OF_OTHERS).into_iter();
+    let not_of_merchants = [&OF_OTHERS[..], &["settlements"]].concat();
+    let of_merchant = parts("/v1/merchants/m", &not_of_merchants).into_iter();
     rows.extend(of_merchant.map(|path| (path, [404, 200, 403, 200], [404, 200, 200, 200])));
     rows
 }

@@ -26,6 +26,7 @@ fn a_store_that_is_not_covered_answers_like_one_that_there_is_not() {
             "/demographics",
             "/origins",
             "/before_after",
+            "/settlements",
             "/nothing",
         ] {
             for (method, headers) in [

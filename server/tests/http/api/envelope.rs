@@ -27,7 +27,7 @@ fn the_envelope_names_the_generation_and_headers_repeat_it() {
             "region": "leeds", "lat": null, "lon": null,
             "first_date": "2018-01-29", "last_date": "2018-03-05",
             "currency": "GBP", "currency_exponent": 2,
-            "count": 5, "sum": 3500, "cards": 3, "available": ["statistics", "histogram", "unit_price", "comparison", "consumption_pattern", "best_time", "loyalty", "benchmark", "payment_mix", "demographics", "origins", "before_after"],
+            "count": 5, "sum": 3500, "cards": 3, "available": ["statistics", "histogram", "unit_price", "comparison", "consumption_pattern", "best_time", "loyalty", "benchmark", "payment_mix", "demographics", "origins", "before_after", "settlements"],
         })
     );
 }

@@ -45,6 +45,7 @@ fn payments_divide_by_each_dimension_that_is_said() {
         json!({
             "id": "a", "period": "2018-Q1", "partial": true, "currency": "GBP",
             "currency_exponent": 2, "count": 4, "sum": 900,
+            "points": null, "fees": null, "deposits": null,
             "mix": {
                 "card_company": [
                     row(visa, 2, 500, [0.5, 5.0 / 9.0]),

@@ -2,24 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use nightshard_format::{
+use crate::{
     Error, Result,
     generation::Generation,
     manifest::{Input, InputRole},
     record::{REGION_LEVELS_MAX, REGION_TREE, RegionRecord},
-    shard::{Mapped, Span},
+    shard::Span,
 };
 
 /// The regions of the file of regions, by id; none where a build had no such file.
 #[derive(Debug, Default)]
-pub(crate) struct RegionTree(BTreeMap<String, RegionRecord>);
+pub struct RegionTree(BTreeMap<String, RegionRecord>);
 
 impl RegionTree {
     /// Reads all regions of a generation.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if there should be some and are none, or if they are no tree.
-    pub(crate) fn read(generation: &Generation<Mapped>) -> Result<Self> {
+    pub fn read<B: AsRef<[u8]>>(generation: &Generation<B>) -> Result<Self> {
         let mut tree = Self::default();
         for shard in generation.table(REGION_TREE, Span::Current).shards() {
             for record in shard.iter() {
@@ -69,24 +69,28 @@ impl RegionTree {
     }
 
     /// Returns whether there is no tree.
-    pub(crate) fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Returns what is known of a region, if it is in the tree.
-    pub(crate) fn get(&self, id: &[u8]) -> Option<&RegionRecord> {
+    #[must_use]
+    pub fn get(&self, id: &[u8]) -> Option<&RegionRecord> {
         self.0.get(std::str::from_utf8(id).ok()?)
     }
 
     /// Returns whether a region has parts.
-    pub(crate) fn has_parts(&self, id: &str) -> bool {
+    #[must_use]
+    pub fn has_parts(&self, id: &str) -> bool {
         self.0
             .get(id)
             .is_some_and(|region| !region.children.is_empty())
     }
 
     /// Returns a region, and all that are parts of it, of parts and so on, each before its parts.
-    pub(crate) fn at_or_below<'a>(&'a self, id: &'a [u8]) -> Vec<&'a [u8]> {
+    #[must_use]
+    pub fn at_or_below<'a>(&'a self, id: &'a [u8]) -> Vec<&'a [u8]> {
         let mut found = vec![id];
         let mut next = 0;
         while let Some(region) = found.get(next).copied() {
@@ -99,10 +103,7 @@ impl RegionTree {
 }
 
 fn damaged(problem: String) -> Error {
-    Error::Corrupt {
-        structure: "tree of regions",
-        problem,
-    }
+    Error::corrupt("tree of regions", problem)
 }
 
 #[cfg(test)]
