@@ -85,10 +85,9 @@ def test_demographics_of_places_are_those_of_the_api(database, ask):
     places = database.sql("""
         SELECT DISTINCT dataset, region, category FROM 'export/place_demographics.parquet' ORDER BY ALL""").fetchall()
     assert {dataset for dataset, *_ in places} == {"markets", "regions", "categories", "region_categories"}
-    quoted = lambda id: urllib.parse.quote(id, safe="")
     for dataset, region, category in places:
-        path = [f"regions/{quoted(region)}"] * (region is not None)
-        path += [f"categories/{quoted(category)}"] * (category is not None)
+        named = [("regions", region), ("categories", category)]
+        path = [f"{kind}/{urllib.parse.quote(id, safe='')}" for kind, id in named if id is not None]
         for period in ["2018-03", "2018-12"]:
             found = database.execute("""
                 SELECT age_band, gender, segment, merged, count, count_share
