@@ -49,13 +49,19 @@ fn put_count(tables: &mut Tables, dataset: &'static str, records: u64) {
     tables.insert((dataset, Span::Current), current);
 }
 
-/// Gives the market the summary of a store, and a record of January of all its rows in one cell, in which `change` has
+/// Gives the market the summary and the months of a store, and a record of January of all its rows in one cell, in which `change` has
 /// its way.
 fn add_market(tables: &mut Tables, change: impl Fn(&mut PlaceDemographics<'_>), records: u64) {
     let month = Month::new(2018, 1).unwrap();
     let stores = &tables[&(STORES, Span::Current)];
-    let summary = stores.values().next().unwrap().clone();
+    let (store, summary) = stores.iter().next().unwrap();
+    let (store, summary) = (store.clone(), summary.clone());
     let months = Summary::parse(&summary).unwrap().months;
+    for totals in &months {
+        let record = tables[&(STORES, Span::Month(totals.month))][&store].clone();
+        let market = BTreeMap::from([(MARKET_ALL.to_vec(), record)]);
+        tables.insert((MARKETS, Span::Month(totals.month)), market);
+    }
     let totals = months.iter().find(|totals| totals.month == month).unwrap();
     let count = totals.statistics.count;
     let labels = [Label::Text(&b"30s"[..]), Label::Unknown, Label::Unknown];
