@@ -101,6 +101,16 @@ impl<R: Pod + Zeroable> Exchanged<R> {
         Ok(())
     }
 
+    /// Returns a partition's rows, which have no dictionary, and visits them for the last time.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] if the scratch folder cannot be read.
+    pub fn take_rows(&self, partition: u16) -> Result<Vec<R>> {
+        let mut rows = Rows(Vec::new());
+        self.take(partition, &mut rows)?;
+        Ok(rows.0)
+    }
+
     /// Lets a partition's pages serve other rows; what was spilled of it stays.
     pub fn give_back(&self, partition: u16) {
         for deposit in &self.deposits {
@@ -118,6 +128,20 @@ impl<R: Pod + Zeroable> Exchanged<R> {
             .iter()
             .filter_map(|deposit| deposit.spill.as_ref());
         spills.map(SpillReader::len).sum()
+    }
+}
+
+/// All rows of a partition, in the order in which they come.
+struct Rows<R>(Vec<R>);
+
+impl<R: Copy> Visitor<R> for Rows<R> {
+    fn dictionary<'a>(&mut self, _entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: &[R]) -> Result<()> {
+        self.0.extend_from_slice(rows);
+        Ok(())
     }
 }
 

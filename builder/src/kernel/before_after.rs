@@ -243,25 +243,12 @@ mod tests {
 
     use super::*;
     use crate::{
-        exchange::{Exchanged, Scratch, Visitor},
+        exchange::{Exchanged, Scratch},
         kernel::{
             places::Places,
             row::{CardDay, CardRow},
         },
     };
-
-    struct Rows(Vec<BesideRow>);
-
-    impl Visitor<BesideRow> for Rows {
-        fn dictionary<'a>(&mut self, _entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
-            Ok(())
-        }
-
-        fn rows(&mut self, rows: &[BesideRow]) -> Result<()> {
-            self.0.extend_from_slice(rows);
-            Ok(())
-        }
-    }
 
     fn store(number: usize) -> StoreOrdinal {
         StoreOrdinal::new(0, number).unwrap()
@@ -357,20 +344,18 @@ mod tests {
             let mut rows: Vec<CardVisit> = rows.collect();
             rows.sort_unstable();
             beside.card(&rows).unwrap();
-            let mut sent = Rows(Vec::new());
-            Exchanged::new(vec![beside.finish()]).unwrap().visit(0, &mut sent).unwrap();
-            for row in &sent.0 {
+            let sent = Exchanged::new(vec![beside.finish()]).unwrap().take_rows(0).unwrap();
+            for row in &sent {
                 // A merchant is one of those with the label, and never the store itself.
                 let at = usize::try_from(row.merchant).unwrap();
                 prop_assert_eq!(label_of(at, (row.list % 2) as usize), row.label);
                 prop_assert_ne!(row.merchant, row.store);
             }
             let found: Expected = sent
-                .0
                 .iter()
                 .map(|row| ((row.store, row.month, row.list), row.label))
                 .collect();
-            prop_assert_eq!(found.len(), sent.0.len());
+            prop_assert_eq!(found.len(), sent.len());
             let sales = visits.iter().filter(|(_, is_sale)| **is_sale).map(|(visit, _)| *visit);
             prop_assert_eq!(found, expected(&sales.collect(), february));
         }

@@ -115,22 +115,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        exchange::{Exchanged, Scratch, Visitor},
+        exchange::{Exchanged, Scratch},
         kernel::row::StoreOrdinal,
     };
-
-    struct Rows(Vec<ShareRow>);
-
-    impl Visitor<ShareRow> for Rows {
-        fn dictionary<'a>(&mut self, _entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
-            Ok(())
-        }
-
-        fn rows(&mut self, rows: &[ShareRow]) -> Result<()> {
-            self.0.extend_from_slice(rows);
-            Ok(())
-        }
-    }
 
     fn store(number: usize) -> StoreOrdinal {
         StoreOrdinal::new(0, number).unwrap()
@@ -171,10 +158,8 @@ mod tests {
         let outbox = Outbox::new(1, 1 << 20, &Scratch::new(&std::env::temp_dir()));
         let mut spending = CardSpending::new(cells, outbox);
         spending.card(&rows).unwrap();
-        let mut found = Rows(Vec::new());
         let sent = Exchanged::new(vec![spending.finish()]).unwrap();
-        sent.visit(0, &mut found).unwrap();
-        found.0
+        sent.take_rows(0).unwrap()
     }
 
     /// By store and month: what the card spent there, by merchant what it spent in other stores of the kind, and whether

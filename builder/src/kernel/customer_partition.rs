@@ -140,24 +140,10 @@ impl Visitor<NameRow> for Names {
 /// # Errors
 /// [`Error::File`] if the scratch folder cannot be read.
 pub fn take(customers: &Exchanged<CustomerRow>, partition: u16) -> Result<Vec<CustomerRow>> {
-    let mut all = All(Vec::new());
-    customers.take(partition, &mut all)?;
-    all.0.sort_unstable_by_key(|row| {
+    let mut all = customers.take_rows(partition)?;
+    all.sort_unstable_by_key(|row| {
         let key = key_of(row.id);
         (key::hash(&key), key)
     });
-    Ok(all.0)
-}
-
-struct All(Vec<CustomerRow>);
-
-impl Visitor<CustomerRow> for All {
-    fn dictionary<'a>(&mut self, _entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
-        Ok(())
-    }
-
-    fn rows(&mut self, rows: &[CustomerRow]) -> Result<()> {
-        self.0.extend_from_slice(rows);
-        Ok(())
-    }
+    Ok(all)
 }

@@ -151,25 +151,12 @@ mod tests {
 
     use super::*;
     use crate::{
-        exchange::{Exchanged, Scratch, Visitor},
+        exchange::{Exchanged, Scratch},
         kernel::{
             places::Places,
             row::{CardDay, CardRow},
         },
     };
-
-    struct Rows(Vec<OriginRow>);
-
-    impl Visitor<OriginRow> for Rows {
-        fn dictionary<'a>(&mut self, _entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
-            Ok(())
-        }
-
-        fn rows(&mut self, rows: &[OriginRow]) -> Result<()> {
-            self.0.extend_from_slice(rows);
-            Ok(())
-        }
-    }
 
     fn store(number: usize) -> StoreOrdinal {
         StoreOrdinal::new(0, number).unwrap()
@@ -239,11 +226,11 @@ mod tests {
             let mut rows: Vec<CardVisit> = rows.collect();
             rows.sort_unstable();
             origins.card(&rows).unwrap();
-            let mut found = Rows(Vec::new());
-            Exchanged::new(vec![origins.finish()]).unwrap().visit(0, &mut found).unwrap();
-            found.0.sort_unstable();
+            let sent = Exchanged::new(vec![origins.finish()]).unwrap();
+            let mut found = sent.take_rows(0).unwrap();
+            found.sort_unstable();
             let sales = visits.iter().filter(|(_, is_sale)| **is_sale).map(|(visit, _)| *visit);
-            prop_assert_eq!(found.0, expected(&sales.collect(), february));
+            prop_assert_eq!(found, expected(&sales.collect(), february));
         }
     }
 }

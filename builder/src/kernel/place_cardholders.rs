@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Result,
-    exchange::{Exchanged, Outbox, Visitor},
+    exchange::{Exchanged, Outbox},
 };
 
 /// Partitions of the exchange: each is read whole.
@@ -213,9 +213,8 @@ impl PlaceCardholders {
         partition: u16,
         stores: &StoresOfCells<'_>,
     ) -> Result<Self> {
-        let mut rows = Rows(Vec::new());
-        exchanged.take(partition, &mut rows)?;
-        let sent = rows.0.into_iter().map(|row| Sent {
+        let rows = exchanged.take_rows(partition)?;
+        let sent = rows.into_iter().map(|row| Sent {
             merchant: (stores.merchant_of)(StoreOrdinal::of_bits(row.store)),
             row,
         });
@@ -316,19 +315,6 @@ impl PlaceCardholders {
             record.encode(&mut value);
             each(*month, &value)?;
         }
-        Ok(())
-    }
-}
-
-struct Rows(Vec<CellRow>);
-
-impl Visitor<CellRow> for Rows {
-    fn dictionary<'a>(&mut self, _entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
-        Ok(())
-    }
-
-    fn rows(&mut self, rows: &[CellRow]) -> Result<()> {
-        self.0.extend_from_slice(rows);
         Ok(())
     }
 }

@@ -49,9 +49,7 @@ pub(super) fn reduce(
     let mut counted = Counted::new(&profiles, context.regular);
     let mut order = std::mem::take(&mut worker.order);
     for slice in 0..slices {
-        let mut rows = Taken(Vec::new());
-        by_card.take(slice, &mut rows)?;
-        let rows = rows.0;
+        let rows = by_card.take_rows(slice)?;
         order.arrange(&profiles, &rows);
         counted.add(partition, &mut order, worker)?;
         worker.count(exchanged, &profiles, &rows);
@@ -95,10 +93,11 @@ impl CutByTx {
     /// # Errors
     /// [`crate::Error::File`] if the scratch folder cannot be read.
     pub(super) fn load(&self, slice: u16) -> Result<LoadedRows> {
-        let (mut rows, mut settlements) = (Taken(Vec::new()), Taken(Vec::new()));
-        self.rows.take(slice, &mut rows)?;
-        self.settlements.take(slice, &mut settlements)?;
-        Ok(LoadedRows::new(rows.0, settlements.0))
+        let (rows, settlements) = (&self.rows, &self.settlements);
+        Ok(LoadedRows::new(
+            rows.take_rows(slice)?,
+            settlements.take_rows(slice)?,
+        ))
     }
 }
 
@@ -182,20 +181,6 @@ impl RoundRobin {
     fn take(&mut self, slices: u16) -> u16 {
         self.0 = (self.0 + 1) % slices;
         self.0
-    }
-}
-
-/// What was sent to a slice, in that order.
-struct Taken<R>(Vec<R>);
-
-impl<R: Copy> Visitor<R> for Taken<R> {
-    fn dictionary<'a>(&mut self, _entries: impl Iterator<Item = &'a [u8]>) -> Result<()> {
-        Ok(())
-    }
-
-    fn rows(&mut self, rows: &[R]) -> Result<()> {
-        self.0.extend_from_slice(rows);
-        Ok(())
     }
 }
 
