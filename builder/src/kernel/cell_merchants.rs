@@ -241,6 +241,7 @@ mod tests {
             hiding
         ));
     }
+
     /// Parts of some of nine merchants in a cell: cards, rows, sales; of a card there is one row at least.
     fn parts() -> impl Strategy<Value = Vec<(usize, BTreeSet<u8>, u64, u64)>> {
         let cards = prop::collection::btree_set(0_u8..64, 1..6);

@@ -5,9 +5,7 @@ use std::{
     fmt::Write as _,
 };
 
-use nightshard_builder::stores::StoreTable;
 use nightshard_format::{
-    manifest::ShardEntry,
     record::{CATALOG, MERCHANTS, RankBy, Ranking, STORES, StoreProfile, place_ranking_key},
     shard::Span,
 };
@@ -16,7 +14,7 @@ use crate::{
     Row, check,
     determinism::KS,
     generated, read_rows,
-    support::{TestBuild, build},
+    support::{build, build_either_way},
 };
 
 /// The merchant of a store by its number: of every sixth there is none, and one has one store.
@@ -27,11 +25,6 @@ fn merchant_of(number: usize) -> Option<&'static str> {
             .get(number % 6)
             .copied(),
     }
-}
-
-fn entries(test: &TestBuild) -> Vec<ShardEntry> {
-    let shards = test.built.shards.iter();
-    shards.map(|shard| shard.entry.clone()).collect()
 }
 
 #[test]
@@ -59,16 +52,7 @@ fn merchants_of_several_stores_equal_their_rows_and_are_the_same_bytes_however_t
     assert_eq!(of_merchants.len(), 3);
     let mut of_merchant_shards = Vec::new();
     for privacy_k in KS {
-        let [test, other] = [(256 << 20, 2), (64 << 20, 5)].map(|(memory, threads)| {
-            build(&[&path], |plan| {
-                plan.stores = StoreTable::read(&stores).unwrap();
-                plan.privacy_k = privacy_k;
-                plan.memory_bytes = memory;
-                plan.threads = threads;
-            })
-            .unwrap()
-        });
-        assert_eq!(entries(&test), entries(&other));
+        let test = build_either_way(&path, &stores, privacy_k);
         let generation = test.open();
         for (seed, (merchant, rows)) in (0..).zip(&of_merchants) {
             check(rows, &generation, MERCHANTS, merchant, seed);
@@ -95,7 +79,7 @@ fn merchants_of_several_stores_equal_their_rows_and_are_the_same_bytes_however_t
             let expected: BTreeSet<&[u8]> = of_merchants.keys().map(|id| id.as_bytes()).collect();
             assert_eq!(listed, expected, "{by:?}");
         }
-        let shards = entries(&test);
+        let shards = test.entries();
         let shards = shards.into_iter().filter(|it| it.dataset == MERCHANTS);
         of_merchant_shards.push(shards.collect::<Vec<_>>());
     }
@@ -111,7 +95,7 @@ fn without_a_merchant_of_two_stores_there_is_nothing_of_merchants() {
     let folder = tempfile::tempdir().unwrap();
     let path = generated(&folder, 2_000);
     let test = build(&[&path], |_plan| ()).unwrap();
-    assert!(entries(&test).iter().all(|it| it.dataset != MERCHANTS));
+    assert!(test.entries().iter().all(|it| it.dataset != MERCHANTS));
     let key = place_ranking_key(RankBy::Transactions, MERCHANTS, None);
     let generation = test.open();
     assert!(

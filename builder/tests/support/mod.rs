@@ -15,7 +15,7 @@ use nightshard_builder::{
     stores::StoreTable,
 };
 use nightshard_format::{
-    generation::Generation, histogram::Method, regular::RegularRule,
+    generation::Generation, histogram::Method, manifest::ShardEntry, regular::RegularRule,
     staleness::STALE_AFTER_DAYS_DEFAULT,
 };
 use tempfile::TempDir;
@@ -68,10 +68,32 @@ pub(crate) fn build(inputs: &[&Path], change: impl FnOnce(&mut BuildPlan)) -> Re
     })
 }
 
+/// Builds a file and a table of stores with plenty of memory and with little, on fewer threads and on more: both are the
+/// same, and one is returned.
+pub(crate) fn build_either_way(path: &Path, stores: &Path, privacy_k: NonZeroU32) -> TestBuild {
+    let [plenty, little] = [(256 << 20, 2), (64 << 20, 5)].map(|(memory, threads)| {
+        build(&[path], |plan| {
+            plan.stores = StoreTable::read(stores).unwrap();
+            plan.privacy_k = privacy_k;
+            plan.memory_bytes = memory;
+            plan.threads = threads;
+        })
+        .unwrap()
+    });
+    assert_eq!(plenty.entries(), little.entries());
+    plenty
+}
+
 impl TestBuild {
+    /// Returns what the manifest says of each shard.
+    pub(crate) fn entries(&self) -> Vec<ShardEntry> {
+        let shards = self.built.shards.iter();
+        shards.map(|shard| shard.entry.clone()).collect()
+    }
+
     /// Opens and verifies the generation.
     pub(crate) fn open(&self) -> Generation<Vec<u8>> {
-        let read = |entry: &nightshard_format::manifest::ShardEntry| {
+        let read = |entry: &ShardEntry| {
             let staged = self
                 .built
                 .shards
