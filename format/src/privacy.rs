@@ -76,18 +76,18 @@ impl Privacy {
     #[must_use]
     pub fn share(self, part: u64, all: u64) -> Option<f64> {
         match self.is_protecting() {
-            true => nearest_quotient(percents(part, all)?.into(), 100),
+            true => nearest_quotient(percents(part.into(), all.into())?, 100),
             false => nearest_quotient(part.into(), all),
         }
     }
 }
 
-/// Returns which share of all a part is in whole percents, halves up, or `None` of nothing.
+/// Returns which share of all a part is in whole percents, halves up, or `None` of nothing. Parts above 2^120 are told
+/// as if they were less.
 #[must_use]
-pub fn percents(part: u64, all: u64) -> Option<u64> {
-    let doubled = u128::from(part) * 200 + u128::from(all);
-    let percents = doubled.checked_div(u128::from(all) * 2)?;
-    u64::try_from(percents).ok()
+pub fn percents(part: u128, all: u128) -> Option<u128> {
+    let doubled = part.saturating_mul(200).saturating_add(all);
+    doubled.checked_div(all.saturating_mul(2))
 }
 
 #[cfg(test)]

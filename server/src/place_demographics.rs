@@ -74,7 +74,10 @@ impl<'a> Together<'a> {
                 share: privacy.share(*count, self.count),
             };
             // An order by rows would say which of two equal shares is of more of them.
-            let rank = told.count.or_else(|| percents(*count, self.count));
+            let rank = match told.count {
+                Some(count) => Some(count.into()),
+                None => percents((*count).into(), self.count.into()),
+            };
             (rank, told)
         });
         let mut ranked: Vec<_> = ranked.collect();

@@ -1,6 +1,9 @@
 //! When a place is visited, as far as it may be told: rounded shares (docs/privacy.md, "Shares of hours").
 
-use nightshard_format::{privacy::OTHER_MERCHANTS_MIN, record::PatternCell};
+use nightshard_format::{
+    privacy::{OTHER_MERCHANTS_MIN, percents},
+    record::PatternCell,
+};
 
 /// Shares of the hours or the weekdays of a place.
 ///
@@ -71,9 +74,10 @@ fn is_enough(cell: &PatternCell) -> bool {
     cell.merchants > OTHER_MERCHANTS_MIN.into() && of_three <= cell.count.into()
 }
 
-/// Returns a share in whole percents, halves up.
+/// Returns a share in whole percents, halves up; that of nothing is 0.
 fn rounded(count: u128, all: u128) -> u64 {
-    u64::try_from((200 * count + all) / (2 * all)).unwrap_or(0)
+    let percents = percents(count, all).and_then(|it| u64::try_from(it).ok());
+    percents.unwrap_or(0)
 }
 
 /// Returns whether who knows all shares, the rows of all cells together and those of one merchant still finds that

@@ -3,7 +3,7 @@
 use crate::{
     Error, Result,
     bytes::{Bytes, put_signed_i128},
-    privacy::Privacy,
+    privacy::{Privacy, percents},
     statistics::nearest_quotient,
 };
 
@@ -52,8 +52,7 @@ impl SpendShare {
         let own = u128::try_from(self.own).ok()?;
         let cell = u128::try_from(self.cell).ok().filter(|cell| *cell > 0)?;
         if privacy.is_protecting() {
-            let twice = own.saturating_mul(200).saturating_add(cell);
-            return nearest_quotient(twice / cell.saturating_mul(2), 100);
+            return nearest_quotient(percents(own, cell)?, 100);
         }
         // Bits that no double keeps.
         let excess = u64::BITS.saturating_sub(cell.leading_zeros());
