@@ -35,6 +35,10 @@ async fn read_of(
     };
     let months = repository.open_datasets(manifest.clone(), &TOLD_MONTHS);
     let months = months.await?;
+    for dataset in TOLD_MONTHS {
+        // What an earlier release says of months otherwise is not copied: no server would read it.
+        months.records_by_month(dataset)?;
+    }
     Ok(Some((manifest.clone(), ToldBefore { atoms, months })))
 }
 

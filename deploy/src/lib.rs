@@ -72,6 +72,7 @@ mod verify_atoms;
 mod verify_demographics;
 mod verify_elsewhere;
 mod verify_loyalty;
+mod verify_months;
 mod verify_record;
 mod verify_settlements;
 mod verify_spend;

@@ -12,7 +12,7 @@ use nightshard_format::{
     shard::Mapped,
 };
 
-use crate::verify_elsewhere::check_months;
+use crate::verify_months::check_months;
 
 /// Checks that the cells of every store's month are all its rows and cards, and that each has enough of these; that
 /// those of a place's month are all rows where nothing is hidden, and no more than the place has; and that there are as

@@ -9,7 +9,7 @@ use nightshard_format::{
     shard::Mapped,
 };
 
-use crate::verify_elsewhere::check_months;
+use crate::verify_months::check_months;
 
 /// Checks that stores of a known region and category have the records, that what cards spent at a store is no more than
 /// it sold in the month and no less than what it paid back, that cards hide each other where they have to, and that as

@@ -6,7 +6,7 @@ use crate::{
     Error, Result,
     calendar::Month,
     manifest::{Manifest, ShardEntry},
-    record::{MonthRecord, Summary},
+    record::{MonthRecord, Summary, parse_month_stores},
     shard::{Identity, Shard, Span, Value},
     table::Table,
 };
@@ -103,6 +103,23 @@ impl<B: AsRef<[u8]>> Generation<B> {
         found
             .map(|value| Summary::parse(value.in_place()?))
             .transpose()
+    }
+
+    /// Returns how many records each month of a dataset has, as `current` says of those whose months have no summaries.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] or [`Error::Label`] if a record of `current` is damaged or of no month, [`Error::Compressed`]
+    /// if one is compressed.
+    pub fn records_by_month(&self, dataset: &str) -> Result<BTreeMap<Month, u64>> {
+        let mut said = BTreeMap::new();
+        for shard in self.table(dataset, Span::Current).shards() {
+            for record in shard.iter() {
+                let record = record?;
+                let month = String::from_utf8_lossy(record.key).parse()?;
+                said.insert(month, parse_month_stores(record.value.in_place()?)?);
+            }
+        }
+        Ok(said)
     }
 
     /// Returns the month record of a store or market, or `None` for a month without rows.

@@ -16,23 +16,36 @@ use nightshard_format::{
 /// A shard of those of ten keys that fall into its partitions, and its entry.
 fn shard(dataset: &str, span: Span, (first, end): (u16, u16)) -> (ShardEntry, Vec<u8>) {
     let run = PartitionRun { first, end };
+    let keys = (0..10).map(|key| vec![key]);
+    let records = keys.filter(|key| run.contains(partition_of(hash(key))));
+    shard_of(dataset, span, run, records.map(|key| (key, vec![])))
+}
+
+/// A shard of some records, and its entry.
+fn shard_of(
+    dataset: &str,
+    span: Span,
+    run: PartitionRun,
+    records: impl Iterator<Item = (Vec<u8>, Vec<u8>)>,
+) -> (ShardEntry, Vec<u8>) {
     let identity = Identity {
         dataset: dataset.into(),
         span,
         run,
     };
-    let mut keys: Vec<[u8; 1]> = (0..10).map(|key| [key]).collect();
-    keys.retain(|key| run.contains(partition_of(hash(key))));
-    keys.sort_by_key(|key| hash(key));
+    let mut records: Vec<_> = records.collect();
+    records.sort_by_key(|(key, _)| hash(key));
     let mut file = Vec::new();
     let mut writer = ShardWriter::new(&mut file, &identity).unwrap();
-    keys.iter().for_each(|key| writer.append(key, b"").unwrap());
+    for (key, value) in records {
+        writer.append(&key, &value).unwrap();
+    }
     let written = writer.finish().unwrap();
     let entry = ShardEntry {
         dataset: dataset.into(),
         span: span.to_string(),
-        first_partition: first,
-        end_partition: end,
+        first_partition: run.first,
+        end_partition: run.end,
         blob: written.digest.to_hex().to_string(),
         size_bytes: written.len_bytes,
         records: written.len_records,
@@ -101,5 +114,33 @@ fn two_shards_of_one_partition_are_refused() {
         let expected = "two shards have the same partition";
         assert_refused(vec![of(first), of(second)], expected);
         assert_refused(vec![of(second), of(first)], expected);
+    }
+}
+
+#[test]
+fn months_of_a_dataset_have_as_many_records_as_is_said_and_what_says_otherwise_is_refused() {
+    let of = |records: &[(&str, &[u8])]| {
+        let records = records.iter();
+        let records = records.map(|(key, value)| (key.as_bytes().to_vec(), value.to_vec()));
+        let shard = shard_of("one", Span::Current, PartitionRun::ALL, records);
+        open(vec![shard]).unwrap().records_by_month("one")
+    };
+    let month = |number| Month::new(2018, number).unwrap();
+    let said = of(&[("2018-03", &[4]), ("2018-02", &[128, 1])]).unwrap();
+    assert_eq!(said, BTreeMap::from([(month(2), 129), (month(3), 5)]));
+    assert!(
+        open(vec![])
+            .unwrap()
+            .records_by_month("one")
+            .unwrap()
+            .is_empty()
+    );
+    for (key, value, problem) in [
+        ("2018-03", &[4, 1][..], "left over"),
+        ("2018-03", &[128], "ends early"),
+        ("a store", &[4], "a store"),
+    ] {
+        let error = of(&[(key, value)]).unwrap_err().to_string();
+        assert!(error.contains(problem), "{error}");
     }
 }

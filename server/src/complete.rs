@@ -12,16 +12,16 @@ use nightshard_format::{
     manifest::Transactions,
     privacy::Privacy,
     record::{
-        ATOMS, AtomSummary, BEFORE_AFTER, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS,
-        EntityKind, LOYALTY, MARKET_ALL, MARKETS, MERCHANTS, ORIGINS, PATTERNS, PLACE_DEMOGRAPHICS,
-        PROTECTED_DATASETS, Postings, RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, Ranking,
-        RegionRecord, SEARCH, SERIES_OF_DAYS, SETTLEMENTS, SPEND_SHARES, STORES, SettlementSummary,
-        Summary, TILES, atoms_key, benchmark_months, loyalty_spans, parse_month_stores,
-        place_ranking_key, ranking_key, region_category_key,
+        ATOMS, AtomSummary, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS, EntityKind, LOYALTY,
+        MARKET_ALL, MARKETS, MERCHANTS, PATTERNS, PLACE_DEMOGRAPHICS, PROTECTED_DATASETS, Postings,
+        RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, Ranking, RegionRecord, SEARCH,
+        SERIES_OF_DAYS, SETTLEMENTS, STORES, SettlementSummary, Summary, TILES, atoms_key,
+        benchmark_months, loyalty_spans, place_ranking_key, ranking_key, region_category_key,
     },
     region_tree::RegionTree,
     shard::{Mapped, Search, Span},
     text::{TermKind, term_key},
+    told_atoms::TOLD_MONTHS,
 };
 
 /// Checks that no dataset, run of partitions or month is missing.
@@ -121,14 +121,7 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
             expect(&format!("benchmarks of {month}"), found, count)?;
         }
     }
-    let of_months = [
-        DEMOGRAPHICS,
-        PLACE_DEMOGRAPHICS,
-        ORIGINS,
-        BEFORE_AFTER,
-        SPEND_SHARES,
-    ];
-    for dataset in of_months {
+    for dataset in TOLD_MONTHS {
         check_months(generation, dataset)?;
     }
     check_market_demographics(generation)?;
@@ -166,18 +159,17 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
 /// Where all of a month is missing nothing says so: whether rows say who paid, or where stores are, is said nowhere
 /// else.
 fn check_months(generation: &Generation<Mapped>, dataset: &str) -> Result<()> {
-    let said = months_said(generation, dataset)?;
-    expect_months(generation, dataset, &said)
+    expect_months(generation, dataset, &generation.records_by_month(dataset)?)
 }
 
 /// Checks that there are as many records of settlements in each month as stores that name it.
 fn check_settlements(generation: &Generation<Mapped>) -> Result<()> {
-    let mut said = BTreeMap::<Span, u64>::new();
+    let mut said = BTreeMap::<Month, u64>::new();
     for shard in generation.table(SETTLEMENTS, Span::Current).shards() {
         for record in shard.iter() {
             let summary = SettlementSummary::parse(record?.value.in_place()?)?;
             for totals in &summary.months {
-                *said.entry(Span::Month(totals.month)).or_default() += 1;
+                *said.entry(totals.month).or_default() += 1;
             }
         }
     }
@@ -188,43 +180,29 @@ fn check_settlements(generation: &Generation<Mapped>) -> Result<()> {
 fn expect_months(
     generation: &Generation<Mapped>,
     dataset: &str,
-    said: &BTreeMap<Span, u64>,
+    said: &BTreeMap<Month, u64>,
 ) -> Result<()> {
-    let shards = generation.manifest().shards_of(dataset);
-    let spans: BTreeSet<Span> = shards
-        .map(|entry| entry.span.parse())
-        .collect::<Result<_>>()?;
-    let months = spans.into_iter().filter(|span| *span != Span::Current);
-    let found = months.map(|span| (span, len(generation, dataset, span)));
-    let found: BTreeMap<Span, u64> = found.collect();
-    for span in found.keys().chain(said.keys()) {
-        let [found, said] = [&found, said].map(|it| it.get(span).copied().unwrap_or(0));
-        expect(&format!("{dataset} of {span}"), found, said)?;
-    }
-    Ok(())
-}
-
-/// Returns how many records each month of a dataset is said to have in `current`.
-fn months_said(generation: &Generation<Mapped>, dataset: &str) -> Result<BTreeMap<Span, u64>> {
-    let mut said = BTreeMap::new();
-    for shard in generation.table(dataset, Span::Current).shards() {
-        for record in shard.iter() {
-            let record = record?;
-            let month: Month = String::from_utf8_lossy(record.key).parse()?;
-            let records = parse_month_stores(record.value.in_place()?)?;
-            said.insert(Span::Month(month), records);
+    let mut found = BTreeMap::<Month, u64>::new();
+    for shard in generation.manifest().shards_of(dataset) {
+        if let Span::Month(month) = shard.span.parse()? {
+            found.insert(month, len(generation, dataset, Span::Month(month)));
         }
     }
-    Ok(said)
+    for month in found.keys().chain(said.keys()) {
+        let [found, said] = [&found, said].map(|it| it.get(month).copied().unwrap_or(0));
+        expect(&format!("{dataset} of {month}"), found, said)?;
+    }
+    Ok(())
 }
 
 /// Checks that it is told of all stores together who paid in each month of which it is told of one.
 fn check_market_demographics(generation: &Generation<Mapped>) -> Result<()> {
     let market = atoms_key(MARKETS, MARKET_ALL);
-    for span in months_said(generation, DEMOGRAPHICS)?.into_keys() {
-        if generation.get(PLACE_DEMOGRAPHICS, span, &market)?.is_none() {
+    for month in generation.records_by_month(DEMOGRAPHICS)?.into_keys() {
+        let of_market = generation.get(PLACE_DEMOGRAPHICS, Span::Month(month), &market)?;
+        if of_market.is_none() {
             return Err(missing(format!(
-                "it has nothing of who paid at all stores in {span}"
+                "it has nothing of who paid at all stores in {month}"
             )));
         }
     }
