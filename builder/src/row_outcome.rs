@@ -120,6 +120,8 @@ impl Rule {
 pub enum Flag {
     /// A latitude beyond 90 degrees, or a longitude beyond 180.
     CoordinateOutOfRange,
+    /// A fee, a deposit or a day of settlement that cannot be read.
+    SettlementNotRead,
 }
 
 impl Flag {
@@ -128,6 +130,7 @@ impl Flag {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::CoordinateOutOfRange => "coordinate_out_of_range",
+            Self::SettlementNotRead => "settlement_not_read",
         }
     }
 }

@@ -373,6 +373,15 @@ impl<'a> StoreScan<'a> {
         Said::new(mix, cardholder, marks)
     }
 
+    /// Returns what a row says of its settlement, and counts it where that leaves a text.
+    fn settlement(&mut self, row: &Transaction<'_>) -> Option<Settlement> {
+        let settlement = Settlement::of(row);
+        if Settlement::leaves_text(settlement.as_ref(), row) {
+            self.flagged(Flag::SettlementNotRead);
+        }
+        settlement
+    }
+
     /// Returns what is known of what a row says beside its store.
     #[inline]
     fn rest_of(&mut self, row: &Transaction<'_>) -> KnownRest {
@@ -472,7 +481,7 @@ impl RowSink for StoreScan<'_> {
         let beside = Beside {
             said: self.said(row),
             settlement: match row.says_settlement {
-                true => Settlement::of(row),
+                true => self.settlement(row),
                 false => None,
             },
         };

@@ -66,6 +66,19 @@ impl Settlement {
         })
     }
 
+    /// Returns whether a text of a row's fee, deposit or day is none that could be read, given what was.
+    ///
+    /// Points that are none are no oddity: `true` says that there were some.
+    pub(super) fn leaves_text(read: Option<&Self>, row: &Transaction<'_>) -> bool {
+        let is_left = |(field, bit)| {
+            let is_said = read.is_some_and(|settlement| settlement.says(bit));
+            !is_said && !row.texts.of(field).is_empty()
+        };
+        let fields = [Field::FeeMinor, Field::DepositMinor, Field::SettlesOn];
+        let bits = [SAYS_FEE, SAYS_DEPOSIT, SAYS_DAY];
+        fields.into_iter().zip(bits).any(is_left)
+    }
+
     /// Returns how many points were used, where that is said.
     pub(super) fn points(&self) -> Option<i64> {
         self.says(SAYS_POINTS).then_some(self.points)
@@ -135,6 +148,8 @@ pub(super) mod tests {
             ("2200-01-01", None),
             ("2018-02-30", None),
             ("7 March", None),
+            ("20180307", None),
+            ("07/03/2018", None),
         ] {
             let settled = settlement(["", "", "", text]);
             assert_eq!(settled.and_then(|it| it.settles_on()), expected, "{text}");

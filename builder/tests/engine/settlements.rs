@@ -44,11 +44,12 @@ fn write(folder: &Path, name: &str, rows: std::ops::Range<u64>, says_more: bool)
         }
         let pick =
             |values: &[&str]| values[usize::try_from(index / 7).unwrap() % values.len()].to_owned();
+        // Lists of 6, 7 and 5, so that whatever one field says comes with whatever the others do: each alone, and none.
         let points = pick(&["", "0", "250", "", "true", ""]);
-        let deposit = pick(&["", "900", "-40", "n/a", "0"]);
+        let deposit = pick(&["", "900", "-40", "n/a", "0", "", ""]);
         let days = ["2018-02-14", "2017-12-31", "", "2031-01-01", "soon"];
         let settles_on = pick(&days);
-        let fee = pick(&["5", "", "7.0", "0"]);
+        let fee = pick(&["5", "", "7.0", "0", ""]);
         writeln!(text, "{row},{points},{fee},{deposit},{settles_on}").unwrap();
         if index % 4 == 0 {
             writeln!(text, "{row},{points},{fee},{deposit},{settles_on}").unwrap();
@@ -164,6 +165,40 @@ fn rows_settle_once_and_repeats_are_dropped_with_what_they_say_whatever_the_memo
     check(&paths, &small);
     let plenty = build(&paths, |plan| plan.memory_bytes = 4 << 30).unwrap();
     assert_eq!(small.built.manifest, plenty.built.manifest);
+}
+
+#[test]
+fn fees_deposits_and_days_that_cannot_be_read_are_counted_by_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.csv");
+    let said = [
+        // All is read, or nothing is there.
+        ("250,5,900,2018-02-14", 0),
+        ("true,,,", 0),
+        ("0,-5.0,0,2018-02-14T08:00:00", 0),
+        // Of a row that says little else, or nothing.
+        (",free,,", 1),
+        ("7,5,n/a,soon", 1),
+        (",,,20180214", 1),
+        (",,,14/02/2018", 1),
+        (",2.5,900,2018-02-14", 1),
+    ];
+    let mut text = format!("{NAMES},{MORE}\n");
+    for (index, (said, _)) in said.iter().enumerate() {
+        writeln!(text, "t{index},a,c1,2018-02-01T10:00:00,100,EUR,{said}").unwrap();
+    }
+    std::fs::write(&path, text).unwrap();
+    let flagged = build(&[&path], |_| ())
+        .unwrap()
+        .built
+        .report
+        .quality
+        .flagged;
+    let expected = said.iter().map(|(_, unread)| unread).sum::<u64>();
+    assert_eq!(
+        flagged,
+        BTreeMap::from([("settlement_not_read".to_owned(), expected)])
+    );
 }
 
 #[test]
