@@ -7,13 +7,13 @@ use nightshard_format::{
     key::{self, PartitionRun},
     record::{
         ATOMS, AtomCards, AtomGroup, AtomMonth, AtomSummary, AtomTotals, MARKET_ALL, MARKETS,
-        PATTERNS, PLACE_MIXES, StoreProfile, atoms_key,
+        PATTERNS, StoreProfile, atoms_key,
     },
     shard::Span,
 };
 
 use super::{
-    month_shards::write_month_counts,
+    place_mixes::PlaceMixShards,
     shard_set::{ShardSet, Staged, Staging},
 };
 use crate::{
@@ -65,8 +65,7 @@ impl ToTell<'_> {
         // There are few places: one shard of a span has them all.
         let mut set = ShardSet::new(staging, ATOMS, PartitionRun::ALL);
         let mut of_patterns = ShardSet::new(staging, PATTERNS, PartitionRun::ALL);
-        let mut of_mixes = ShardSet::new(staging, PLACE_MIXES, PartitionRun::ALL);
-        let mut with_mixes = BTreeMap::<Month, u64>::new();
+        let mut of_mixes = PlaceMixShards::new(staging);
         let mut totals = vec![None; self.places.list().len()];
         let mut differs = false;
         let mut value = Vec::new();
@@ -85,8 +84,7 @@ impl ToTell<'_> {
                 of_patterns.append(Span::Month(month), &key, &record)?;
             }
             for (month, record) in self.mixes_of(place, &months) {
-                of_mixes.append(Span::Month(*month), &key, record)?;
-                *with_mixes.entry(*month).or_default() += 1;
+                of_mixes.add(*month, &key, record)?;
             }
             for (month, (_, record)) in &months {
                 set.append(Span::Month(*month), &key, record)?;
@@ -105,7 +103,6 @@ impl ToTell<'_> {
         let mut staged = set.finish()?;
         staged.extend(of_patterns.finish()?);
         staged.extend(of_mixes.finish()?);
-        staged.extend(write_month_counts(staging, PLACE_MIXES, with_mixes)?);
         Ok(WrittenAtoms {
             staged,
             totals,

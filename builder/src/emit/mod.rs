@@ -14,6 +14,7 @@ mod market_mixes;
 mod month_shards;
 mod ordered;
 mod place_lists;
+mod place_mixes;
 mod places;
 mod region_tree;
 mod search;
