@@ -7,9 +7,9 @@ use nightshard_format::{
     privacy::Privacy,
     record::{
         AtomMonth, AtomSummary, BenchmarkRecord, BesideRecord, CustomerRecord, DemographicsRecord,
-        LeafRecord, LoyaltyRecord, MonthRecord, OriginsRecord, PlaceDemographics, PlaceMixes, PlacePattern,
-        Postings, Ranking, RegionRecord, SettlementMonth, SettlementSummary, SideSeries,
-        SpendShare, Summary, benchmark_periods, encode_customer, encode_demographics,
+        LeafRecord, LoyaltyRecord, MonthRecord, OriginsRecord, PlaceDemographics, PlaceMixes,
+        PlacePattern, Postings, Ranking, RegionRecord, SettlementMonth, SettlementSummary,
+        SideSeries, SpendShare, Summary, benchmark_periods, encode_customer, encode_demographics,
         encode_month_stores, encode_origins, loyalty_periods, parse_month_stores,
     },
     shard::Span,
