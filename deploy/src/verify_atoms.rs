@@ -1,5 +1,5 @@
 //! Atoms checked against one another: summaries against months, places against the market, it against leaves, and
-//! patterns against months.
+//! patterns and mixes against months.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,17 @@ use nightshard_format::{
     generation::Generation,
     record::{
         ATOMS, AtomMonth, AtomSummary, AtomTotals, LEAVES, LeafRecord, MARKET_ALL, MARKETS,
-        PATTERNS, atoms_key, split_atoms_key,
+        PATTERNS, PLACE_MIXES, PlaceMixes, atoms_key, split_atoms_key,
     },
     shard::{Mapped, Record, Shard, Span},
 };
 use rayon::prelude::*;
 
+use crate::verify_months::check_months;
+
 /// Checks that every summary of atoms says of its months what their records say, that there is no month of
 /// which no summary knows, that no places have together what the market has not, that leaves have what it has,
-/// and that patterns are of what is told.
+/// and that patterns and mixes are of what is told.
 ///
 /// # Errors
 /// [`Error::Corrupt`] naming the key of what does not agree.
@@ -41,7 +43,29 @@ pub(crate) fn check_atoms(generation: &Generation<Mapped>) -> Result<()> {
     }
     counted.fits_the_market()?;
     check_leaves(generation)?;
-    check_patterns(generation)
+    check_patterns(generation)?;
+    check_months(generation, PLACE_MIXES, |month, key, value| {
+        let mixes = PlaceMixes::parse(value)?;
+        contradiction_of_mixes(generation, (month, key), &mixes)
+    })
+}
+
+/// Returns what contradicts the atoms of a month in how its rows were paid, if anything does.
+fn contradiction_of_mixes(
+    generation: &Generation<Mapped>,
+    (month, key): (Month, &[u8]),
+    mixes: &PlaceMixes,
+) -> Result<Option<&'static str>> {
+    let as_of: Day = generation.manifest().as_of.parse()?;
+    let atoms = generation.get(ATOMS, Span::Month(month), key)?;
+    let Some(atoms) = atoms.filter(|_| month.days().last <= as_of) else {
+        return Ok(Some("nothing is told of it"));
+    };
+    let atoms = AtomMonth::parse(month, atoms.in_place()?)?;
+    // Rows that came late, on days that had been told, are in no atom.
+    let is_whole = !generation.manifest().keeps_atoms();
+    let has_more = mixes.all.count > atoms.totals(month).count;
+    Ok((is_whole && has_more).then_some("its mixes have more rows than its atoms"))
 }
 
 /// Checks that patterns are of months that have ended and of which there are atoms.

@@ -6,9 +6,9 @@ use nightshard_format::{
     record::{
         self, AtomMonth, AtomSummary, BenchmarkRecord, BesideRecord, CustomerRecord,
         DemographicsRecord, Growth, LeafRecord, LoyaltyRecord, MonthRecord, OriginsRecord,
-        PlaceDemographics, PlacePattern, Postings, RankBy, Ranking, RegionRecord, SERIES_OF_DAYS,
-        SettlementMonth, SettlementSummary, SideSeries, SpendShare, Summary, is_customer_key,
-        parse_month_stores, split_atoms_key, split_leaf_key,
+        PlaceDemographics, PlaceMixes, PlacePattern, Postings, RankBy, Ranking, RegionRecord,
+        SERIES_OF_DAYS, SettlementMonth, SettlementSummary, SideSeries, SpendShare, Summary,
+        is_customer_key, parse_month_stores, split_atoms_key, split_leaf_key,
     },
     shard::{Identity, Record, Span},
 };
@@ -68,6 +68,7 @@ pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()
         (
             record::DEMOGRAPHICS
             | record::PLACE_DEMOGRAPHICS
+            | record::PLACE_MIXES
             | record::ORIGINS
             | record::BEFORE_AFTER
             | record::SPEND_SHARES,
@@ -85,6 +86,10 @@ pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()
                 Span::Current => AtomSummary::parse(value).map(|_summary| ()),
                 Span::Month(month) => AtomMonth::parse(month, value).map(|_atoms| ()),
             }
+        }),
+        (record::PLACE_MIXES, Span::Month(_)) => value.and_then(|value| {
+            check_atoms_key(record.key)?;
+            PlaceMixes::parse(value).map(|_mixes| ())
         }),
         (record::PATTERNS, Span::Month(_)) => value.and_then(|value| {
             check_atoms_key(record.key)?;
@@ -191,6 +196,7 @@ fn check_month_key(dataset: &str, key: &[u8]) -> Result<()> {
         record::ORIGINS => "origins",
         record::BEFORE_AFTER => "before and after",
         record::SPEND_SHARES => "spend share",
+        record::PLACE_MIXES => "place mixes",
         _ => "demographics",
     };
     month

@@ -11,19 +11,21 @@ use crate::{
     privacy::Privacy,
     record::{
         ATOMS, AtomSummary, AtomTotals, BEFORE_AFTER, DEMOGRAPHICS, LEAVES, LeafRecord, MARKET_ALL,
-        MARKETS, ORIGINS, PATTERNS, PLACE_DEMOGRAPHICS, PlacePattern, SPEND_SHARES, atoms_key,
+        MARKETS, ORIGINS, PATTERNS, PLACE_DEMOGRAPHICS, PLACE_MIXES, PlacePattern, SPEND_SHARES,
+        atoms_key,
     },
     shard::{Shard, Span},
 };
 
-/// The datasets that tell of the cards of stores and places by month, and in `current` of each month by its name: once a
-/// month has been told, all of that stays.
-pub const TOLD_MONTHS: [&str; 5] = [
+/// The datasets that tell of the cards of stores and places, and of payments in places, by month, and in `current` of each
+/// month by its name: once a month has been told, all of that stays.
+pub const TOLD_MONTHS: [&str; 6] = [
     DEMOGRAPHICS,
     PLACE_DEMOGRAPHICS,
     ORIGINS,
     BEFORE_AFTER,
     SPEND_SHARES,
+    PLACE_MIXES,
 ];
 
 /// The records of a month, by key.

@@ -7,9 +7,9 @@ use nightshard_format::{
     privacy::Privacy,
     record::{
         AtomMonth, AtomSummary, BenchmarkRecord, BesideRecord, CustomerRecord, DemographicsRecord,
-        LeafRecord, LoyaltyRecord, MonthRecord, OriginsRecord, PlaceDemographics, PlacePattern,
-        Postings, Ranking, RegionRecord, SettlementMonth, SettlementSummary, SideSeries,
-        SpendShare, Summary, benchmark_periods, encode_customer, encode_demographics,
+        LeafRecord, LoyaltyRecord, MonthRecord, OriginsRecord, PlaceDemographics, PlaceMixes,
+        PlacePattern, Postings, Ranking, RegionRecord, SettlementMonth, SettlementSummary,
+        SideSeries, SpendShare, Summary, benchmark_periods, encode_customer, encode_demographics,
         encode_month_stores, encode_origins, loyalty_periods, parse_month_stores,
     },
     shard::Span,
@@ -21,7 +21,7 @@ use crate::targets::{Outcome, outcome};
 type Read = fn(&[u8]) -> Result<u64, Error>;
 
 /// How each kind is read; the first byte of an input says which.
-const KINDS: [Read; 22] = [
+const KINDS: [Read; 23] = [
     month_of_store,
     |value| Summary::parse(value).map(|summary| summary.statistics().count),
     ranking,
@@ -44,6 +44,7 @@ const KINDS: [Read; 22] = [
     spend_share,
     settlements,
     summary_of_settlements,
+    mixes_of_place,
 ];
 
 /// How many kinds there are.
@@ -197,6 +198,20 @@ fn summary_of_settlements(value: &[u8]) -> Result<u64, Error> {
     assert_eq!(SettlementSummary::parse(&again)?, summary);
     assert_eq!(summary.days().is_some(), summary.dated().count > 0);
     Ok(summary.dated().count)
+}
+
+/// Reads the mixes of a place; those that are right are written and read alike, and added to themselves they are right.
+fn mixes_of_place(value: &[u8]) -> Result<u64, Error> {
+    let mixes = PlaceMixes::parse(value)?;
+    let mut again = Vec::new();
+    mixes.encode(&mut again)?;
+    assert_eq!(PlaceMixes::parse(&again)?, mixes);
+    assert!(!mixes.is_empty());
+    let mut twice = mixes.clone();
+    twice.add(&mixes);
+    twice.bound();
+    assert_eq!(twice.dimensions.len(), mixes.dimensions.len());
+    Ok(again.len() as u64)
 }
 
 fn customer(value: &[u8]) -> Result<u64, Error> {

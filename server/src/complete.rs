@@ -13,10 +13,11 @@ use nightshard_format::{
     privacy::Privacy,
     record::{
         ATOMS, AtomSummary, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS, EntityKind, LOYALTY,
-        MARKET_ALL, MARKETS, MERCHANTS, PATTERNS, PLACE_DEMOGRAPHICS, PROTECTED_DATASETS, Postings,
-        RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, Ranking, RegionRecord, SEARCH,
-        SERIES_OF_DAYS, SETTLEMENTS, STORES, SettlementSummary, Summary, TILES, atoms_key,
-        benchmark_months, loyalty_spans, place_ranking_key, ranking_key, region_category_key,
+        MARKET_ALL, MARKETS, MERCHANTS, PATTERNS, PLACE_DEMOGRAPHICS, PLACE_MIXES,
+        PROTECTED_DATASETS, Postings, RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, Ranking,
+        RegionRecord, SEARCH, SERIES_OF_DAYS, SETTLEMENTS, STORES, SettlementSummary, Summary,
+        TILES, atoms_key, benchmark_months, loyalty_spans, place_ranking_key, ranking_key,
+        region_category_key,
     },
     region_tree::RegionTree,
     shard::{Mapped, Search, Span},
@@ -75,7 +76,7 @@ impl Kept {
     /// Returns the datasets that are not to be there.
     fn others(self) -> &'static [&'static str] {
         match self {
-            Self::Days => &[ATOMS, PATTERNS],
+            Self::Days => &[ATOMS, PATTERNS, PLACE_MIXES],
             Self::Atoms => &NOT_PROTECTED,
         }
     }

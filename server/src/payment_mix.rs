@@ -1,13 +1,14 @@
-//! How the payments of a store or merchant divide (docs/definitions.md, "Payment mix").
+//! How the payments of a store, a merchant, a place or the market divide (docs/definitions.md, "Payment mix").
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use nightshard_format::record::{Dimension, MixValue};
+use nightshard_format::record::{Dimension, MixValue, PatternCell, PlaceMix};
 
 use crate::{
     problem::Result,
     rows::Rows,
     series::{Series, Window},
+    told_pattern::Shares,
     work::Work,
 };
 
@@ -92,6 +93,37 @@ fn add_unsaid(values: &mut Values<'_>, dimension: Dimension, all: Rows) {
     }
 }
 
+/// The shares that values of one dimension have of the rows of a place whose answers are protected, as they may be told.
+///
+/// # Units
+/// Whole percents.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ToldMix {
+    /// Of each value that is told by itself, the largest first, ties by value, the unknown last.
+    pub(crate) values: Vec<(MixValue<Vec<u8>>, u64)>,
+    /// Of all others together, if there are any.
+    pub(crate) others: Option<u64>,
+}
+
+impl ToldMix {
+    /// Returns what may be told where `k` cards hide one another, or `None` if nothing may.
+    pub(crate) fn of(mix: PlaceMix, k: u64) -> Option<Self> {
+        let cells: Vec<PatternCell> = mix.values.values().copied().collect();
+        let shares = Shares::beside(&cells, mix.others, k)?;
+        let has_others = mix.others.count > 0 || shares.each.contains(&None);
+        let each = mix.values.into_keys().zip(shares.each);
+        let mut values: Vec<(MixValue<Vec<u8>>, u64)> = each
+            .filter_map(|(value, share)| share.map(|share| (value, share)))
+            .collect();
+        // Not by rows: which of two equal shares has more is not to be seen.
+        values.sort_by_key(|(_, share)| Reverse(*share));
+        Some(Self {
+            values,
+            others: has_others.then_some(shares.together),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,5 +156,39 @@ mod tests {
             (MixValue::Flag(false), rows(2, 33)),
         ];
         assert_eq!(points[..], expected);
+    }
+
+    #[test]
+    fn shares_come_by_their_size_and_not_by_rows_and_nobody_sees_what_others_are_called() {
+        let rows = |count: u64| PatternCell {
+            count,
+            largest: count / 10,
+            second: count / 10,
+            merchants: 10,
+        };
+        let text = |text: &str| MixValue::Text(text.as_bytes().to_vec());
+        let mix = |others| PlaceMix {
+            values: [
+                (text("a"), rows(3_000)),
+                (text("b"), rows(3_010)),
+                (text("c"), rows(3_900)),
+                (text("of one"), PatternCell::of([200])),
+                (MixValue::Unknown, rows(3_005)),
+            ]
+            .into(),
+            others,
+        };
+        // Those of one merchant hide with what is smallest, which is a.
+        let told = ToldMix::of(mix(PatternCell::default()), 10).unwrap();
+        let values = [(text("c"), 30), (text("b"), 23), (MixValue::Unknown, 23)];
+        assert_eq!((told.values, told.others), (values.to_vec(), Some(24)));
+        let told = ToldMix::of(mix(rows(6_000)), 10).unwrap();
+        let values = [
+            (text("c"), 20),
+            (text("a"), 16),
+            (text("b"), 16),
+            (MixValue::Unknown, 16),
+        ];
+        assert_eq!((told.values, told.others), (values.to_vec(), Some(32)));
     }
 }

@@ -12,8 +12,8 @@ use nightshard_format::{
     generation::Generation,
     privacy::Privacy,
     record::{
-        ATOMS, AtomGroup, AtomMonth, AtomSummary, PATTERNS, PlacePattern, REGION_CATEGORIES,
-        REGIONS, atoms_key, region_category_key,
+        ATOMS, AtomGroup, AtomMonth, AtomSummary, PATTERNS, PLACE_MIXES, PlaceMixes, PlacePattern,
+        REGION_CATEGORIES, REGIONS, atoms_key, region_category_key,
     },
     region_tree::RegionTree,
     shard::{Mapped, Span},
@@ -34,6 +34,8 @@ const PART_NS: u64 = 1_000;
 const MONTH_NS: u64 = 1_000;
 /// The time to read a byte of it, in nanoseconds.
 const BYTE_NS: u64 = 2;
+/// The time to read a byte of one of mixes and to add it up by value, in nanoseconds.
+const MIX_BYTE_NS: u64 = 40;
 
 /// What atoms tell of one period.
 ///
@@ -289,26 +291,58 @@ impl<'a> Protected<'a> {
         window: &Window,
         work: &mut Work,
     ) -> Result<Option<(DayRange, PlacePattern)>> {
+        let mut pattern = PlacePattern::default();
+        let asked = (period, window);
+        let covered = self.visit_ended(PATTERNS, asked, BYTE_NS, work, |bytes| {
+            pattern.add(&PlacePattern::parse(bytes)?);
+            Ok(())
+        })?;
+        Ok(covered.map(|days| (days, pattern)))
+    }
+
+    /// Returns how payments divide in a period of months that has ended, and likewise.
+    pub(crate) fn mixes(
+        &self,
+        period: Period,
+        window: &Window,
+        work: &mut Work,
+    ) -> Result<Option<(DayRange, PlaceMixes)>> {
+        let mut mixes = PlaceMixes::default();
+        let asked = (period, window);
+        let covered = self.visit_ended(PLACE_MIXES, asked, MIX_BYTE_NS, work, |bytes| {
+            mixes.add(&PlaceMixes::parse(bytes)?);
+            Ok(())
+        })?;
+        Ok(covered.map(|days| (days, mixes)))
+    }
+
+    /// Visits the records of all parts in the months of a period that has ended, at so many nanoseconds a byte; returns
+    /// from the first to the last day of the months that have one.
+    fn visit_ended(
+        &self,
+        dataset: &str,
+        (period, window): (Period, &Window),
+        byte_ns: u64,
+        work: &mut Work,
+        mut visit: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<Option<DayRange>> {
         if period.days().is_none_or(|days| days.last > self.data.last) {
             return Ok(None);
         }
-        let mut told: Option<(DayRange, PlacePattern)> = None;
+        let mut covered = None;
         let months = window.touched_of(&self.months, |month| *month);
         let of_parts = |month| self.parts.iter().map(move |part| (month, part));
         for (month, part) in months.iter().flat_map(of_parts) {
             let span = Span::Month(*month);
-            let Some(value) = self.generation.get(PATTERNS, span, &part.key)? else {
+            let Some(value) = self.generation.get(dataset, span, &part.key)? else {
                 continue;
             };
             let bytes = value.in_place()?;
-            work.spend(MONTH_NS + bytes.len() as u64 * BYTE_NS)?;
-            let of_month = PlacePattern::parse(bytes)?;
-            let days = month.days();
-            let (covered, pattern) = told.get_or_insert_with(|| (days, PlacePattern::default()));
-            covered.last = days.last;
-            pattern.add(&of_month);
+            work.spend(MONTH_NS + bytes.len() as u64 * byte_ns)?;
+            visit(bytes)?;
+            covered = union(covered, Some(month.days()));
         }
-        Ok(told)
+        Ok(covered)
     }
 
     /// Returns how many cards hide one another.

@@ -1,11 +1,11 @@
-//! When a place is visited, as far as it may be told: rounded shares (docs/privacy.md, "Shares of hours").
+//! How the rows of a place divide, as far as it may be told: rounded shares (docs/privacy.md, "Shares of hours").
 
 use nightshard_format::{
     privacy::{OTHER_MERCHANTS_MIN, percents},
     record::PatternCell,
 };
 
-/// Shares of the hours or the weekdays of a place.
+/// Shares of the hours or the weekdays of a place, or of the values of a dimension.
 ///
 /// # Units
 /// Whole percents.
@@ -21,8 +21,13 @@ impl Shares {
     /// Returns the shares of cells as they may be told, or `None` if they may not: each is of k cards at least as far
     /// as rounding goes, and of merchants who hide one another.
     pub(crate) fn of(cells: &[PatternCell], k: u64) -> Option<Self> {
-        let is_alone = separate(cells)?;
-        let mut together = PatternCell::default();
+        Self::beside(cells, PatternCell::default(), k)
+    }
+
+    /// Returns the same where there are other rows, which are never told but together.
+    pub(crate) fn beside(cells: &[PatternCell], others: PatternCell, k: u64) -> Option<Self> {
+        let is_alone = separate(cells, others)?;
+        let mut together = others;
         let mut told = Vec::new();
         for (cell, is_alone) in cells.iter().zip(&is_alone) {
             match is_alone {
@@ -30,7 +35,7 @@ impl Shares {
                 false => together.add(*cell),
             }
         }
-        if told.len() < cells.len() {
+        if told.len() < cells.len() || others.count > 0 {
             told.push(together);
         }
         let counts = told.iter().map(|cell| u128::from(cell.count));
@@ -50,13 +55,13 @@ impl Shares {
 }
 
 /// Returns which cells are told by themselves: those whose merchants hide one another, but for the smallest of them
-/// where the others do not do so together. `None` if none is.
-fn separate(cells: &[PatternCell]) -> Option<Vec<bool>> {
+/// where the rest, of which `others` are, does not do so together. `None` if none is.
+fn separate(cells: &[PatternCell], others: PatternCell) -> Option<Vec<bool>> {
     let mut is_alone: Vec<bool> = cells.iter().map(is_enough).collect();
     loop {
-        let mut together = PatternCell::default();
-        let others = cells.iter().zip(&is_alone).filter(|(_, alone)| !**alone);
-        others.for_each(|(cell, _)| together.add(*cell));
+        let mut together = others;
+        let rest = cells.iter().zip(&is_alone).filter(|(_, alone)| !**alone);
+        rest.for_each(|(cell, _)| together.add(*cell));
         let alone = (0..cells.len()).filter(|at| is_alone[*at]);
         // Of equals, the first.
         let smallest = alone.min_by_key(|at| cells[*at].count)?;
@@ -146,6 +151,22 @@ mod tests {
         assert_eq!(told(&closed, 10), Some((expected, 0)));
         let one_is_most = PatternCell::of([900, 10, 10, 10, 10, 10, 10]);
         assert_eq!(told(&[one_is_most, one_is_most], 2), None);
+    }
+
+    #[test]
+    fn what_is_kept_together_hides_with_the_smallest_if_not_by_itself() {
+        let beside = |cells: &[PatternCell], others, k| {
+            Shares::beside(cells, others, k).map(|shares| (shares.each, shares.together))
+        };
+        let cells = [cell(5_000), cell(3_000)];
+        let expected = [50, 30].map(Some).to_vec();
+        assert_eq!(beside(&cells, cell(2_000), 10), Some((expected, 20)));
+        let one = PatternCell::of([2_000]);
+        let expected = vec![Some(50), None];
+        assert_eq!(beside(&cells, one, 10), Some((expected, 50)));
+        assert_eq!(beside(&[], cell(9_000), 10), None);
+        // One value that all rows have is no secret, and its rows are known.
+        assert_eq!(told(&cells[..1], 10), None);
     }
 
     #[test]

@@ -97,5 +97,3 @@ def test_periods_that_cut_months_are_refused(subject):
     for parameter, value in [("period", day), ("period", week), ("min_date", day), ("fill", "zero")]:
         status, body = subject.answer(subject.path(store, "payment_mix"), **{parameter: value})
         assert (status, body["parameter"]) == (400, parameter)
-    status, _ = subject.answer(subject.path(None, "payment_mix"))
-    assert status == 404

@@ -1,4 +1,4 @@
-//! The shards of atoms, and of when their rows were.
+//! The shards of atoms, of when their rows were, and of how these were paid.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,10 @@ use nightshard_format::{
     shard::Span,
 };
 
-use super::shard_set::{ShardSet, Staged, Staging};
+use super::{
+    place_mixes::PlaceMixShards,
+    shard_set::{ShardSet, Staged, Staging},
+};
 use crate::{
     Result,
     kernel::{
@@ -22,6 +25,7 @@ use crate::{
         place_atoms::PlaceAtoms,
         place_patterns::PlacePatterns,
         places::Places,
+        told_mixes::ToldMixes,
     },
 };
 
@@ -35,6 +39,8 @@ pub struct ToTell<'a> {
     pub cards: &'a [PlaceAtomCards],
     /// When their rows were.
     pub patterns: &'a PlacePatterns,
+    /// How their rows were paid.
+    pub mixes: &'a ToldMixes,
     /// What was told before.
     pub frozen: Option<&'a Frozen<'a>>,
 }
@@ -59,6 +65,7 @@ impl ToTell<'_> {
         // There are few places: one shard of a span has them all.
         let mut set = ShardSet::new(staging, ATOMS, PartitionRun::ALL);
         let mut of_patterns = ShardSet::new(staging, PATTERNS, PartitionRun::ALL);
+        let mut of_mixes = PlaceMixShards::new(staging);
         let mut totals = vec![None; self.places.list().len()];
         let mut differs = false;
         let mut value = Vec::new();
@@ -76,6 +83,9 @@ impl ToTell<'_> {
             for (month, record) in self.patterns_of(&key, place, &months, &mut differs) {
                 of_patterns.append(Span::Month(month), &key, &record)?;
             }
+            for (month, record) in self.mixes_of(place, &months) {
+                of_mixes.add(*month, &key, record)?;
+            }
             for (month, (_, record)) in &months {
                 set.append(Span::Month(*month), &key, record)?;
             }
@@ -92,6 +102,7 @@ impl ToTell<'_> {
         }
         let mut staged = set.finish()?;
         staged.extend(of_patterns.finish()?);
+        staged.extend(of_mixes.finish()?);
         Ok(WrittenAtoms {
             staged,
             totals,
@@ -166,6 +177,16 @@ impl ToTell<'_> {
         }
         months.retain(|month, _| told.contains_key(month));
         months
+    }
+
+    /// Returns the mixes of a place, in months that are told of; those that were told before take their place later.
+    fn mixes_of<'m>(
+        &'m self,
+        place: Option<usize>,
+        told: &'m Months,
+    ) -> impl Iterator<Item = &'m (Month, Vec<u8>)> {
+        let months = place.map_or(&[][..], |place| self.mixes.months(place));
+        months.iter().filter(|(month, _)| told.contains_key(month))
     }
 
     /// Returns the cards of the month that goes on, if atoms that were told before had others then: those, and

@@ -15,6 +15,7 @@ use crate::{
         frozen::{Frozen, telling},
         hiding::Hiding,
         leaf_cards::LeafCounts,
+        leaf_mixes::LeafMixes,
         leaf_month::{Atom, LeafMonth, Rest, Store, StoreDay, Totals},
         leaf_pattern::LeafPattern,
         places::Leaf,
@@ -192,6 +193,24 @@ impl LeafMonths<'_> {
             if let Some(record) = self.of_stores.month(month, store.id)? {
                 let merchant = store.store.merchant;
                 record.visit_hours(days, |day, hour| rows.add(merchant, day, &hour))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds how the rows of a leaf were paid in a month.
+    ///
+    /// # Errors
+    /// [`crate::Error::Format`] if a shard that was just written cannot be read.
+    pub fn add_mixes(
+        &self,
+        month: Month,
+        stores: &[LeafStore<'_>],
+        mixes: &mut LeafMixes,
+    ) -> Result<()> {
+        for store in stores.iter().filter(|store| store.stay.has(month)) {
+            if let Some(record) = self.of_stores.month(month, store.id)? {
+                mixes.add(store.store.merchant, &record)?;
             }
         }
         Ok(())

@@ -1,8 +1,13 @@
 //! The shards of the stores and of the market.
 
+use std::collections::BTreeMap;
+
 use nightshard_format::{
+    calendar::Month,
     key::{hash, partition_of},
-    record::{DEMOGRAPHICS, LOYALTY, MARKET_ALL, MARKETS, SETTLEMENTS, STORES, StoreProfile},
+    record::{
+        DEMOGRAPHICS, EncodedMixes, LOYALTY, MARKET_ALL, MARKETS, SETTLEMENTS, STORES, StoreProfile,
+    },
     tile::Tile,
 };
 
@@ -190,17 +195,18 @@ impl<'a> Rest<'a> {
     }
 }
 
-/// Writes the shards of the market of all stores.
+/// Writes the shards of the market of all stores, whose months were paid by these `mixes`.
 ///
 /// # Errors
 /// [`crate::Error::File`] if the staging folder takes no more.
 pub fn write_market(
     staging: &Staging,
-    market: &MarketDays,
+    (market, mixes): (&MarketDays, BTreeMap<Month, EncodedMixes>),
     days: &DayOrdinals,
     cards: &PairCounts,
 ) -> Result<Vec<Staged>> {
     let mut encoder = DaysEncoder::default();
+    encoder.mixes(mixes);
     let mut records = EncodedRecords::default();
     for (ordinal, (day, of_day)) in market.iter().enumerate() {
         let (first_ever, returning, buyers) = cards.day(days, ordinal);

@@ -37,7 +37,7 @@ impl Written {
     }
 
     /// Returns the months that have records.
-    pub(super) fn months(&self) -> impl Iterator<Item = Month> {
+    pub fn months(&self) -> impl Iterator<Item = Month> {
         self.spans.keys().filter_map(|span| match span {
             Span::Month(month) => Some(*month),
             Span::Current => None,

@@ -1,4 +1,4 @@
-//! How a month of several stores was paid, added up from the months of these.
+//! How a month of several stores, or of all, was paid, added up from the months of these.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ impl Rows {
 
 /// The mixes of one month.
 #[derive(Debug, Default)]
-pub(super) struct AddedMixes {
+pub struct AddedMixes {
     /// What rows of some store say, and those that do not where others of it do.
     said: BTreeMap<(Dimension, MixValue<Vec<u8>>), Rows>,
     /// All rows.
@@ -34,20 +34,15 @@ impl AddedMixes {
     ///
     /// # Errors
     /// [`crate::Error::Format`] if the record is damaged.
-    pub(super) fn add(&mut self, month: &MonthRecord<'_>) -> Result<()> {
+    pub fn add(&mut self, month: &MonthRecord<'_>) -> Result<()> {
         let statistics = month.statistics();
         self.all.add(Rows {
             count: statistics.count,
             sum: statistics.sum,
         });
         month.visit_mixes(|row| {
-            let value = match row.value {
-                MixValue::Flag(flag) => MixValue::Flag(flag),
-                MixValue::Months(months) => MixValue::Months(months),
-                MixValue::Text(text) => MixValue::Text(text.to_vec()),
-                MixValue::Unknown => MixValue::Unknown,
-            };
-            let rows = self.said.entry((row.dimension, value)).or_default();
+            let value = (row.dimension, row.value.into_owned());
+            let rows = self.said.entry(value).or_default();
             rows.add(Rows {
                 count: row.count,
                 sum: row.sum,
@@ -57,7 +52,8 @@ impl AddedMixes {
     }
 
     /// Encodes the mixes. Of a dimension that a store says nothing of, its rows do not say.
-    pub(super) fn encode(mut self) -> EncodedMixes {
+    #[must_use]
+    pub fn encode(mut self) -> EncodedMixes {
         for dimension in Dimension::ALL {
             self.add_unsaid(dimension);
         }

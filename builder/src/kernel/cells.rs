@@ -2,7 +2,7 @@
 
 use nightshard_format::calendar::{Day, DayRange};
 
-use super::places::Leaf;
+use super::places::{Leaf, PlaceKind, Places};
 
 /// Of what an atom is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +13,20 @@ pub enum Reach {
     Region,
     /// Of leaves of any region.
     Market,
+}
+
+impl Reach {
+    /// Returns the places that an atom of this reach counts in, of which a leaf is one; the market, which comes after
+    /// all places, is always one.
+    pub fn places(self, places: &Places, leaf: Leaf) -> impl Iterator<Item = usize> {
+        let has_atoms = move |place: &usize| match self {
+            Self::Leaf => true,
+            Self::Region => places.list()[*place].kind == PlaceKind::Region,
+            Self::Market => false,
+        };
+        let of_leaf = places.of_leaf(leaf).iter().map(|place| *place as usize);
+        of_leaf.filter(has_atoms).chain([places.list().len()])
+    }
 }
 
 /// Days of a leaf that are in one atom.

@@ -7,7 +7,7 @@
 //! [`currency_count`] and [`conflict_scan`] look a second time where there are several currencies, or
 //! tx_ids with different content.
 
-mod added_mixes;
+pub mod added_mixes;
 pub mod admission;
 pub mod atom_cards;
 pub mod before_after;
@@ -41,6 +41,7 @@ pub mod frozen;
 pub mod hiding;
 mod known_combinations;
 pub mod leaf_cards;
+pub mod leaf_mixes;
 pub mod leaf_month;
 pub mod leaf_pattern;
 mod loaded_rows;
@@ -79,3 +80,4 @@ pub mod store_labels;
 mod store_loyalty;
 mod store_order;
 pub mod store_partition;
+pub mod told_mixes;

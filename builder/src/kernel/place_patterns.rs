@@ -6,7 +6,7 @@ use nightshard_format::{calendar::Month, record::PlacePattern};
 
 use super::{
     cells::Reach,
-    places::{Leaf, PlaceKind, Places},
+    places::{Leaf, Places},
 };
 use crate::Result;
 
@@ -34,13 +34,7 @@ impl PlacePatterns {
         if pattern.is_empty() {
             return;
         }
-        let has_atoms = |place: &usize| {
-            let is_region = places.list()[*place].kind == PlaceKind::Region;
-            reach == Reach::Leaf || (reach == Reach::Region && is_region)
-        };
-        let of_leaf = places.of_leaf(leaf).iter().map(|place| *place as usize);
-        let market = self.done.len() - 1;
-        for place in of_leaf.filter(has_atoms).chain([market]) {
+        for place in reach.places(places, leaf) {
             self.of_month.entry(place).or_default().add(pattern);
         }
     }
@@ -70,7 +64,7 @@ mod tests {
     use nightshard_format::record::PatternCell;
 
     use super::*;
-    use crate::kernel::row::StoreOrdinal;
+    use crate::kernel::{places::PlaceKind, row::StoreOrdinal};
 
     fn pattern(rows: &[u64]) -> PlacePattern {
         let mut pattern = PlacePattern::default();

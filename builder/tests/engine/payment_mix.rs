@@ -3,15 +3,21 @@
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
+    num::NonZeroU32,
     ops::Range,
     path::{Path, PathBuf},
 };
 
-use nightshard_builder::build::BuildPlan;
+use nightshard_builder::{build::BuildPlan, stores::StoreTable};
 use nightshard_format::{
     calendar::{Day, Month},
     generation::Generation,
-    record::{Dimension, MixValue, STORES},
+    record::{
+        CATEGORIES, Dimension, MARKET_ALL, MARKETS, MixValue, PLACE_MIXES, PatternCell, PlaceMix,
+        PlaceMixes, REGION_CATEGORIES, REGIONS, STORES, atoms_key, parse_month_stores,
+        region_category_key,
+    },
+    shard::Span,
 };
 
 use crate::support::{TestBuild, build};
@@ -68,7 +74,11 @@ fn value_of(dimension: Dimension, text: &str) -> MixValue<String> {
 }
 
 fn mix_of(generation: &Generation<Vec<u8>>, store: &str, month: Month) -> Mix {
-    let record = generation.month(STORES, store.as_bytes(), month).unwrap();
+    mix_in(generation, STORES, store.as_bytes(), month)
+}
+
+fn mix_in(generation: &Generation<Vec<u8>>, dataset: &str, key: &[u8], month: Month) -> Mix {
+    let record = generation.month(dataset, key, month).unwrap();
     let record = record.unwrap();
     record.verify().unwrap();
     let mut mix = Mix::new();
@@ -180,4 +190,147 @@ fn columns_that_say_nothing_change_no_byte() {
     std::fs::write(&blank, header + &rows.collect::<String>()).unwrap();
     let shards = |path: &Path| build(&[path], |_| ()).unwrap().built.manifest.shards;
     assert_eq!(shards(&plain), shards(&blank));
+}
+
+/// The rows of each month by dimension and value, and of each of these by store, of dimensions of which a row says
+/// something; and their sums.
+type Together = BTreeMap<(Dimension, MixValue<String>), (BTreeMap<String, u64>, i128)>;
+
+fn together(path: &Path) -> BTreeMap<Month, Together> {
+    let mut months = BTreeMap::<Month, Together>::new();
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    let names = reader.headers().unwrap().clone();
+    for row in reader.records() {
+        let row = row.unwrap();
+        let text = |name: &str| {
+            let at = names.iter().position(|it| it == name);
+            at.map_or("", |at| &row[at])
+        };
+        let day: Day = text("ts")[..10].parse().unwrap();
+        let of_month = months.entry(day.month()).or_default();
+        for dimension in Dimension::ALL {
+            let value = value_of(dimension, text(dimension.as_str()));
+            let (stores, sum) = of_month.entry((dimension, value)).or_default();
+            *stores.entry(text("store_id").to_owned()).or_default() += 1;
+            *sum += text("amount_minor").parse::<i128>().unwrap();
+        }
+    }
+    for of_month in months.values_mut() {
+        let said: Vec<Dimension> = of_month
+            .keys()
+            .filter(|(dimension, value)| *value != dimension.unsaid())
+            .map(|(dimension, _)| *dimension)
+            .collect();
+        of_month.retain(|(dimension, _), _| said.contains(dimension));
+    }
+    months
+}
+
+/// Puts all stores of a file into one region and one category.
+fn in_one_place(path: &Path, folder: &Path) -> PathBuf {
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    let stores = reader.records().map(|row| row.unwrap()[1].to_owned());
+    let stores: std::collections::BTreeSet<String> = stores.collect();
+    let mut table = "store_id,region,category\n".to_owned();
+    for store in stores {
+        writeln!(table, "{store},north,food").unwrap();
+    }
+    let path = folder.join("stores.csv");
+    std::fs::write(&path, table).unwrap();
+    path
+}
+
+fn places() -> [(&'static str, Vec<u8>); 4] {
+    [
+        (MARKETS, MARKET_ALL.to_vec()),
+        (REGIONS, b"north".to_vec()),
+        (CATEGORIES, b"food".to_vec()),
+        (REGION_CATEGORIES, region_category_key("north", "food")),
+    ]
+}
+
+#[test]
+fn places_and_the_market_divide_as_the_rows_of_all_stores_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = crate::generated(&folder, 40_000);
+    let stores = in_one_place(&path, folder.path());
+    let test = build(&[&path], |plan| {
+        plan.stores = StoreTable::read(&stores).unwrap()
+    })
+    .unwrap();
+    let generation = test.open();
+    let shards = test.built.manifest.shards.iter();
+    assert!(shards.clone().all(|shard| shard.dataset != PLACE_MIXES));
+    for (month, expected) in together(&path) {
+        let counted = expected.into_iter();
+        let expected: Mix = counted
+            .map(|(value, (stores, sum))| (value, (stores.values().sum(), sum)))
+            .collect();
+        assert!(!expected.is_empty());
+        for (dataset, key) in places() {
+            let found = mix_in(&generation, dataset, &key, month);
+            assert_eq!(found, expected, "{dataset} {month}");
+        }
+    }
+}
+
+/// All stores are of one leaf, and merchants of their own, so that bounds of merchants are what they have.
+#[test]
+fn mixes_of_protected_places_are_those_of_months_that_have_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = crate::generated(&folder, 40_000);
+    let stores = in_one_place(&path, folder.path());
+    let [test, other] = [(256 << 20, 2), (64 << 20, 5)].map(|(memory, threads)| {
+        build(&[&path], |plan| {
+            plan.stores = StoreTable::read(&stores).unwrap();
+            plan.privacy_k = NonZeroU32::new(3).unwrap();
+            plan.memory_bytes = memory;
+            plan.threads = threads;
+        })
+        .unwrap()
+    });
+    assert_eq!(test.built.manifest, other.built.manifest);
+    let generation = test.open();
+    let as_of: Day = test.built.manifest.as_of.parse().unwrap();
+    let mut ended = 0;
+    for (month, expected) in together(&path) {
+        let span = Span::Month(month);
+        let said = generation.get(PLACE_MIXES, Span::Current, month.to_string().as_bytes());
+        let said = said.unwrap();
+        if month.days().last > as_of {
+            assert!(said.is_none(), "{month}");
+            continue;
+        }
+        let places_said = parse_month_stores(said.unwrap().in_place().unwrap()).unwrap();
+        assert_eq!(places_said, 4);
+        let mut dimensions = BTreeMap::<Dimension, PlaceMix>::new();
+        let mut all = BTreeMap::<String, u64>::new();
+        let first = expected.keys().next().unwrap().0;
+        for ((dimension, value), (stores, _)) in expected {
+            if dimension == first {
+                for (store, rows) in &stores {
+                    *all.entry(store.clone()).or_default() += rows;
+                }
+            }
+            let value = match value {
+                MixValue::Text(text) => MixValue::Text(text.into_bytes()),
+                MixValue::Flag(flag) => MixValue::Flag(flag),
+                MixValue::Months(months) => MixValue::Months(months),
+                MixValue::Unknown => MixValue::Unknown,
+            };
+            let mix = dimensions.entry(dimension).or_default();
+            mix.values
+                .insert(value, PatternCell::of(stores.into_values()));
+        }
+        let all = PatternCell::of(all.into_values());
+        let expected = PlaceMixes { all, dimensions };
+        for (dataset, key) in places() {
+            let found = generation.get(PLACE_MIXES, span, &atoms_key(dataset, key));
+            let found = found.unwrap().unwrap();
+            let found = PlaceMixes::parse(found.in_place().unwrap()).unwrap();
+            assert_eq!(found, expected, "{dataset} {month}");
+        }
+        ended += 1;
+    }
+    assert!(ended > 1);
 }

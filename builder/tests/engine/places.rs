@@ -32,6 +32,16 @@ pub(crate) fn check_those_of_all(rows: &[Row], test: &TestBuild, region: &str, c
                 "{dataset}"
             );
             assert!(of_place.iter().any(|day| day.1.total() > 4_096));
+            let [of_place, of_market] =
+                [(dataset, key.as_bytes()), (MARKETS, MARKET_ALL)].map(|(dataset, key)| {
+                    let record = generation.month(dataset, key, *month).unwrap().unwrap();
+                    let mut mixes = Vec::new();
+                    record
+                        .visit_mixes(|row| mixes.push(format!("{row:?}")))
+                        .unwrap();
+                    mixes
+                });
+            assert_eq!(of_place, of_market, "{dataset}");
         }
     }
 }

@@ -275,6 +275,33 @@ fn patterns_of_nothing_are_found() {
 }
 
 #[test]
+fn mixes_of_nothing_are_found() {
+    let month = Month::new(2018, 3).unwrap();
+    let check = |key: &[u8], value: &[u8], problem| {
+        assert_record_found(
+            record::PLACE_MIXES,
+            Span::Month(month),
+            (key, value),
+            problem,
+        );
+    };
+    // Three rows of two merchants, all paid with points.
+    let value = [0, 3, 2, 1, 2, 32, 0, 0, 1, 2, 3, 2, 1, 2];
+    check(b"regions\0leeds", &value, "");
+    check(b"markets\0all", &value, "");
+    check(b"stores\0a", &value, "of no market or place");
+    for (at, byte, problem) in [
+        (1, 4, "a dimension has other rows than all"),
+        (9, 1, "no row says anything of one of its dimensions"),
+        (11, 0, "its merchants cannot have these rows"),
+    ] {
+        let mut forged = value;
+        forged[at] = byte;
+        check(b"regions\0leeds", &forged, problem);
+    }
+}
+
+#[test]
 fn leaves_of_nothing_are_found() {
     let month = Month::new(2018, 3).unwrap();
     let leaf = LeafRecord {
@@ -414,6 +441,7 @@ fn what_cards_cannot_do_elsewhere_is_found() {
     for dataset in [
         record::DEMOGRAPHICS,
         record::PLACE_DEMOGRAPHICS,
+        record::PLACE_MIXES,
         record::ORIGINS,
         record::BEFORE_AFTER,
         record::SPEND_SHARES,

@@ -3,9 +3,9 @@
 use nightshard_format::{
     calendar::Month,
     record::{
-        ATOMS, AtomCards, AtomGroup, AtomMonth, AtomSummary, LEAVES, LeafAtom, LeafRecord,
-        MARKET_ALL, MARKETS, PATTERNS, PatternCell, PlacePattern, REGIONS, Run, atoms_key,
-        leaf_key,
+        ATOMS, AtomCards, AtomGroup, AtomMonth, AtomSummary, Dimension, LEAVES, LeafAtom,
+        LeafRecord, MARKET_ALL, MARKETS, MixValue, PATTERNS, PLACE_MIXES, PatternCell, PlaceMix,
+        PlaceMixes, PlacePattern, REGIONS, Run, atoms_key, encode_month_stores, leaf_key,
     },
     shard::Span,
 };
@@ -147,12 +147,33 @@ fn put_pattern(tables: &mut Tables, number: u32) {
     table.or_default().insert(atoms_key(REGIONS, "york"), value);
 }
 
+/// Writes how so many rows of york were paid in a month, and of how many places that is said to be known.
+fn put_mixes(tables: &mut Tables, number: u32, count: u64, places: u64) {
+    let all = PatternCell::of([count]);
+    let mix = PlaceMix {
+        values: [(MixValue::Flag(true), all)].into(),
+        others: PatternCell::default(),
+    };
+    let mixes = PlaceMixes {
+        all,
+        dimensions: [(Dimension::PointsUsed, mix)].into(),
+    };
+    let mut value = Vec::new();
+    mixes.encode(&mut value).unwrap();
+    let table = tables.entry((PLACE_MIXES, Span::Month(month(number))));
+    table.or_default().insert(atoms_key(REGIONS, "york"), value);
+    let mut value = Vec::new();
+    encode_month_stores(places, &mut value);
+    let current = tables.entry((PLACE_MIXES, Span::Current)).or_default();
+    current.insert(month(number).to_string().into_bytes(), value);
+}
+
 /// A forgery of records, and what is to be found of it.
 type Forgery = (fn(&mut Tables), &'static str);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn atoms_that_contradict_one_another_are_found() {
-    let forgeries: [Forgery; 13] = [
+    let forgeries: [Forgery; 17] = [
         (|tables| put_with_york(tables, |_right| ()), ""),
         (
             |tables| put_with_york(tables, |york| york.months[1].count += 1),
@@ -228,6 +249,34 @@ async fn atoms_that_contradict_one_another_are_found() {
                 put_pattern(tables, 3);
             },
             "\"regions\\0york\" has a pattern of 2018-03, of which nothing is told",
+        ),
+        (
+            |tables| {
+                put_with_york(tables, |_right| ());
+                put_mixes(tables, 1, 20, 1);
+            },
+            "",
+        ),
+        (
+            |tables| {
+                put_with_york(tables, |_right| ());
+                put_mixes(tables, 1, 21, 1);
+            },
+            "its mixes have more rows than its atoms",
+        ),
+        (
+            |tables| {
+                put_with_york(tables, |_right| ());
+                put_mixes(tables, 3, 20, 1);
+            },
+            "nothing is told of it",
+        ),
+        (
+            |tables| {
+                put_with_york(tables, |_right| ());
+                put_mixes(tables, 1, 20, 2);
+            },
+            "the stores of a month are not those that it is said to have",
         ),
     ];
     for (forge, problem) in forgeries {

@@ -103,6 +103,19 @@ impl<T: AsRef<[u8]>> MixValue<T> {
     }
 }
 
+impl MixValue<&[u8]> {
+    /// Copies the text.
+    #[must_use]
+    pub fn into_owned(self) -> MixValue<Vec<u8>> {
+        match self {
+            Self::Flag(flag) => MixValue::Flag(flag),
+            Self::Months(months) => MixValue::Months(months),
+            Self::Text(text) => MixValue::Text(text.to_vec()),
+            Self::Unknown => MixValue::Unknown,
+        }
+    }
+}
+
 /// The rows of one value of a dimension.
 ///
 /// # Units
@@ -172,7 +185,7 @@ fn is_said(row: &MixRow<'_>) -> bool {
     row.value != row.dimension.unsaid()
 }
 
-fn bit_of(dimension: Dimension) -> u16 {
+pub(super) fn bit_of(dimension: Dimension) -> u16 {
     Dimension::ALL
         .iter()
         .zip(0..)
@@ -209,7 +222,7 @@ fn encode_dimension(rows: &[MixRow<'_>], texts: &[&[u8]], out: &mut Vec<u8>) {
     }
 }
 
-fn number_of(value: MixValue<&[u8]>, texts: &[&[u8]]) -> u64 {
+pub(super) fn number_of(value: MixValue<&[u8]>, texts: &[&[u8]]) -> u64 {
     match value {
         MixValue::Unknown => 0,
         MixValue::Flag(flag) => 1 + u64::from(flag),
@@ -218,7 +231,7 @@ fn number_of(value: MixValue<&[u8]>, texts: &[&[u8]]) -> u64 {
     }
 }
 
-fn value_of<'a>(
+pub(super) fn value_of<'a>(
     dimension: Dimension,
     number: u64,
     texts: &[&'a [u8]],
@@ -276,7 +289,7 @@ pub(super) fn decode<'a>(encoded: &'a [u8], mut visit: impl FnMut(MixRow<'a>)) -
     }
 }
 
-fn decode_texts<'a>(bytes: &mut Bytes<'a>) -> Result<Vec<&'a [u8]>> {
+pub(super) fn decode_texts<'a>(bytes: &mut Bytes<'a>) -> Result<Vec<&'a [u8]>> {
     let mut texts = Vec::new();
     for _ in 0..bytes.varint()? {
         texts.push(bytes.take_prefixed()?);

@@ -26,6 +26,7 @@ mod month_roll_up;
 mod month_stores;
 mod origins;
 mod patterns;
+mod place_mixes;
 mod posting;
 mod quintiles;
 mod ranking;
@@ -64,6 +65,7 @@ pub use month_builder::{DAY_AMOUNTS_MAX, DayCards, MonthBuilder};
 pub use month_stores::{encode_month_stores, parse_month_stores};
 pub use origins::{OriginsRecord, encode_origins};
 pub use patterns::{HOURS, PatternCell, PlacePattern, WEEKDAYS};
+pub use place_mixes::{MIX_VALUES_MAX, PlaceMix, PlaceMixes};
 pub use posting::{EntityKind, Posting, Postings, encode_postings};
 pub use quintiles::{Quintiles, RecencyFrequency, SCORES, Score};
 pub use ranking::{
@@ -121,6 +123,9 @@ pub const LEAVES: &str = "leaves";
 /// Dataset of when places are visited, where answers are protected: a [`PlacePattern`] in each month that has ended
 /// and is told of, by [`atoms_key`].
 pub const PATTERNS: &str = "patterns";
+/// Dataset of how payments divide in places, where answers are protected: a [`PlaceMixes`] in each month that has ended
+/// and is told of, by [`atoms_key`], and how many places have one in `current` by month.
+pub const PLACE_MIXES: &str = "place_mixes";
 /// Dataset of stores beside the others of their region and category: a [`BenchmarkRecord`] in each month with
 /// which a period ends that the store has a sale in.
 pub const BENCHMARKS: &str = "benchmarks";
@@ -150,7 +155,7 @@ pub const SETTLEMENTS: &str = "settlements";
 pub const REGION_TREE: &str = "region_tree";
 
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 24] = [
+pub const RESERVED_DATASETS: [&str; 25] = [
     STORES,
     MARKETS,
     SEARCH,
@@ -161,6 +166,7 @@ pub const RESERVED_DATASETS: [&str; 24] = [
     ATOMS,
     LEAVES,
     PATTERNS,
+    PLACE_MIXES,
     BENCHMARKS,
     DEMOGRAPHICS,
     PLACE_DEMOGRAPHICS,

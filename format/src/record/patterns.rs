@@ -14,7 +14,7 @@ pub const HOURS: usize = HALF_HOURS as usize / 2;
 /// Days of a week.
 pub const WEEKDAYS: usize = 7;
 
-/// The rows of an hour or a weekday, and how they are spread over merchants.
+/// The rows of an hour, a weekday or a value, and how they are spread over merchants.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PatternCell {
     /// How many.
@@ -49,7 +49,35 @@ impl PatternCell {
         self.merchants = self.merchants.max(other.merchants);
     }
 
-    fn is_sound(&self) -> bool {
+    /// Appends how many rows there are, and the rest where there are some.
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.count);
+        if self.count > 0 {
+            put_varint(out, self.largest);
+            put_varint(out, self.second);
+            put_varint(out, self.merchants);
+        }
+    }
+
+    /// Reads what [`PatternCell::put`] wrote, sound or not.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if it ends early.
+    pub(super) fn read(bytes: &mut Bytes<'_>) -> Result<Self> {
+        let count = bytes.varint()?;
+        if count == 0 {
+            return Ok(Self::default());
+        }
+        Ok(Self {
+            count,
+            largest: bytes.varint()?,
+            second: bytes.varint()?,
+            merchants: bytes.varint()?,
+        })
+    }
+
+    /// Returns whether merchants can have such rows.
+    pub(super) fn is_sound(&self) -> bool {
         let of_two = self.largest.checked_add(self.second);
         self.second <= self.largest
             && of_two.is_some_and(|of_two| of_two <= self.count)
@@ -100,14 +128,8 @@ impl PlacePattern {
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<()> {
         self.check()
             .map_err(|problem| Error::invalid(STRUCTURE, problem))?;
-        for cell in self.hours.iter().chain(&self.weekdays) {
-            put_varint(out, cell.count);
-            if cell.count > 0 {
-                put_varint(out, cell.largest);
-                put_varint(out, cell.second);
-                put_varint(out, cell.merchants);
-            }
-        }
+        let cells = self.hours.iter().chain(&self.weekdays);
+        cells.for_each(|cell| cell.put(out));
         Ok(())
     }
 
@@ -119,12 +141,7 @@ impl PlacePattern {
         let mut bytes = Bytes::new(bytes, STRUCTURE);
         let mut read = Self::default();
         for cell in read.hours.iter_mut().chain(&mut read.weekdays) {
-            cell.count = bytes.varint()?;
-            if cell.count > 0 {
-                cell.largest = bytes.varint()?;
-                cell.second = bytes.varint()?;
-                cell.merchants = bytes.varint()?;
-            }
+            *cell = PatternCell::read(&mut bytes)?;
         }
         if !bytes.is_empty() {
             return Err(Error::corrupt(STRUCTURE, "bytes are left over"));

@@ -5,9 +5,10 @@ use nightshard_format::{
     calendar::{Day, DayRange, Month, Period},
     record::{
         AtomCards, AtomGroup, AtomMonth, AtomSummary, Benchmark, BenchmarkRecord, DemographicCell,
-        DemographicsRecord, Label, LeafAtom, LeafRecord, PlaceCell, PlaceDemographics, Run,
-        Settled, SettlementMonth, SettlementSummary, SettlementTotals, SpendShare, Standing,
-        Stated, StoreProfile, encode_benchmarks, encode_demographics,
+        DemographicsRecord, Dimension, Label, LeafAtom, LeafRecord, MixValue, PatternCell,
+        PlaceCell, PlaceDemographics, PlaceMix, PlaceMixes, Run, Settled, SettlementMonth,
+        SettlementSummary, SettlementTotals, SpendShare, Standing, Stated, StoreProfile,
+        encode_benchmarks, encode_demographics,
     },
 };
 
@@ -179,6 +180,41 @@ fn atoms() -> AtomMonth {
             },
         ],
     }
+}
+
+#[test]
+fn mixes_of_a_place_are_these_bytes() {
+    let cell = |count, largest, second, merchants| PatternCell {
+        count,
+        largest,
+        second,
+        merchants,
+    };
+    let companies = PlaceMix {
+        values: [
+            (MixValue::Text(b"amber".to_vec()), cell(12, 5, 3, 6)),
+            (MixValue::Unknown, cell(3, 2, 1, 2)),
+        ]
+        .into(),
+        others: cell(5, 3, 1, 3),
+    };
+    let points = PlaceMix {
+        values: [(MixValue::Flag(true), cell(20, 9, 5, 6))].into(),
+        others: PatternCell::default(),
+    };
+    let mixes = PlaceMixes {
+        all: cell(20, 9, 5, 6),
+        dimensions: [
+            (Dimension::CardCompany, companies),
+            (Dimension::PointsUsed, points),
+        ]
+        .into(),
+    };
+    let value = golden("place_mixes-2018-03.value");
+    let mut written = Vec::new();
+    mixes.encode(&mut written).unwrap();
+    assert_eq!(written, value);
+    assert_eq!(PlaceMixes::parse(&value).unwrap(), mixes);
 }
 
 #[test]

@@ -211,6 +211,7 @@ impl<'a> Lookup<'a> {
             Query::Comparison(query) => query.write_protected(self, &protected),
             Query::ConsumptionPattern(query) => query.write_protected(self, &protected),
             Query::BestTime(query) => query.write_protected(self, &protected),
+            Query::PaymentMix(query) => query.write_protected(self, &protected),
             Query::Demographics(query) => query.write_of_many(self, subject),
             _ => Err(protected::not_told(transactions.privacy.k()).into()),
         }

@@ -1,12 +1,23 @@
-//! `GET /v1/stores/{id}/payment_mix`, and of merchants: how their payments divide.
+//! `GET /v1/stores/{id}/payment_mix`, and of merchants, places and the market: how their payments divide.
 
 use nightshard_format::record::{MixValue, Stated};
 
 use super::{
-    Lookup, asked_period::AskedPeriod, check_length, parameters::Parameters, places::write_id,
+    Lookup,
+    asked_period::AskedPeriod,
+    check_length,
+    consumption_pattern::write_share,
+    parameters::Parameters,
+    places::write_id,
+    protected::{check_period, write_covered, write_suppressed},
 };
 use crate::{
-    json::Json, payment_mix::PaymentMix, problem::Result, series::Series, settlements::SaidBeside,
+    json::Json,
+    payment_mix::{PaymentMix, ToldMix},
+    problem::Result,
+    protected::Protected,
+    series::Series,
+    settlements::SaidBeside,
 };
 
 /// What a request for a payment mix asks.
@@ -58,6 +69,61 @@ impl Query {
         json.end_object();
         Ok(())
     }
+
+    /// Writes the answer where it is protected.
+    pub(super) fn write_protected(
+        &self,
+        lookup: &mut Lookup<'_>,
+        protected: &Protected<'_>,
+    ) -> Result<()> {
+        check_period(self.asked.period, protected.k())?;
+        let mixes = protected.mixes(self.asked.period, &self.asked.window, lookup.work)?;
+        let (covered, mixes) = mixes.unzip();
+        let json = &mut *lookup.json;
+        json.begin_object();
+        write_id(json, protected.subject());
+        self.asked.write(json);
+        write_covered(json, covered);
+        json.key("count").null();
+        json.key("sum").null();
+        json.key("mix").begin_object();
+        for (dimension, mix) in mixes.into_iter().flat_map(|mixes| mixes.dimensions) {
+            if let Some(told) = ToldMix::of(mix, protected.k()) {
+                write_told(json.key(dimension.as_str()), &told);
+            }
+        }
+        json.end_object();
+        write_suppressed(json, &[("count", true), ("sum", true)]);
+        json.end_object();
+        Ok(())
+    }
+}
+
+fn write_told(json: &mut Json, told: &ToldMix) {
+    json.begin_array();
+    for (value, share) in &told.values {
+        json.begin_object();
+        write_value(json.key("value"), value.as_deref());
+        write_told_share(json, *share);
+    }
+    if let Some(share) = told.others {
+        json.begin_object();
+        json.key("value").null();
+        json.key("others").boolean(true);
+        write_told_share(json, share);
+    }
+    json.end_array();
+}
+
+/// Ends a row with its share, beside which nothing is told.
+fn write_told_share(json: &mut Json, percents: u64) {
+    json.key("count").null();
+    json.key("sum").null();
+    write_share(json.key("count_share"), percents);
+    json.key("sum_share").null();
+    let hidden = ["count", "sum", "sum_share"];
+    write_suppressed(json, &hidden.map(|name| (name, true)));
+    json.end_object();
 }
 
 /// Writes rows that say an amount and the sum of what they say; null without any.

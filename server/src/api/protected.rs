@@ -17,11 +17,12 @@ use crate::{
 };
 
 /// What is told of markets and places where answers are protected, besides who they are.
-const TOLD: [Part; 5] = [
+const TOLD: [Part; 6] = [
     Part::Statistics,
     Part::Comparison,
     Part::ConsumptionPattern,
     Part::BestTime,
+    Part::PaymentMix,
     Part::Demographics,
 ];
 
@@ -30,6 +31,21 @@ pub(super) fn not_told(k: u64) -> Problem {
     Problem::forbidden(format!(
         "this is told of stores alone: privacy.k is {k}, and above 1"
     ))
+}
+
+/// Checks that shares may be told of a period.
+///
+/// # Errors
+/// A problem unless it is a month, a quarter or a year.
+pub(super) fn check_period(period: Period, k: u64) -> Result<(), Problem> {
+    let name = match period {
+        Period::Month(_) | Period::Quarter(_) | Period::Year(_) => return Ok(()),
+        Period::Range(_) => "min_date",
+        _ => "period",
+    };
+    let detail =
+        format!("this is told of a month, a quarter or a year: privacy.k is {k}, and above 1");
+    Err(Problem::parameter(name, detail))
 }
 
 /// When a place was visited in a period, as far as it may be told.
@@ -52,18 +68,7 @@ impl ToldPattern {
         protected: &Protected<'_>,
         asked: &AskedPeriod,
     ) -> Result<Self> {
-        let name = match asked.period {
-            Period::Month(_) | Period::Quarter(_) | Period::Year(_) => None,
-            Period::Range(_) => Some("min_date"),
-            _ => Some("period"),
-        };
-        if let Some(name) = name {
-            let k = protected.k();
-            let detail = format!(
-                "this is told of a month, a quarter or a year: privacy.k is {k}, and above 1"
-            );
-            return Err(Problem::parameter(name, detail).into());
-        }
+        check_period(asked.period, protected.k())?;
         let (covered, pattern) = protected
             .pattern(asked.period, &asked.window, lookup.work)?
             .unzip();

@@ -104,7 +104,7 @@ pub(crate) enum Part {
     Loyalty,
     /// Beside the others of its region and category, of stores.
     Benchmark,
-    /// How payments divide, of stores and merchants.
+    /// How payments divide, but of tiles.
     PaymentMix,
     /// Who pays, but of tiles and merchants.
     Demographics,
@@ -163,7 +163,7 @@ impl Part {
     pub(crate) fn is_of(self, dataset: &str) -> bool {
         match self {
             Self::Loyalty => dataset != MARKETS,
-            Self::PaymentMix => matches!(dataset, STORES | MERCHANTS),
+            Self::PaymentMix => dataset != TILES,
             Self::Demographics => !matches!(dataset, TILES | MERCHANTS),
             Self::Benchmark | Self::Origins | Self::BeforeAfter | Self::Settlements => {
                 dataset == STORES
@@ -370,7 +370,7 @@ mod tests {
             "/v1/regions/a/categories/b/histogram/c",
             "/v1/regions/a/stores/b",
             "/v1/categories/a/categories",
-            "/v1/markets/all/payment_mix",
+            "/v1/tiles/1/2/payment_mix",
             "/v1/merchants/a/benchmark",
             "/v1/merchants/a/demographics",
             "/v1/tiles/1/2/demographics",

@@ -1,6 +1,7 @@
 //! Protected answers of markets and places, against figures worked out by hand.
 
 mod demographics;
+mod mixes;
 mod oracle;
 mod patterns;
 
@@ -245,7 +246,7 @@ fn profiles_have_what_is_told_of_all_days() {
             "lat": null, "lon": null, "first_date": null, "last_date": null,
             "covered": covered("2018-02-01", "2018-02-28"), "currency": "GBP",
             "currency_exponent": 2, "count": 5, "sum": 600, "cards": 4,
-            "available": ["statistics", "comparison", "consumption_pattern", "best_time", "demographics"], "suppressed": ["first_date", "last_date"],
+            "available": ["statistics", "comparison", "consumption_pattern", "best_time", "payment_mix", "demographics"], "suppressed": ["first_date", "last_date"],
         })
     );
     let hull = client.get("/v1/regions/hull").data();
@@ -356,7 +357,8 @@ fn what_is_not_told_is_forbidden_once_the_question_is_right() {
         ("/v1/regions/york/categories/fuel/statistics", 404, None),
         ("/v1/markets/some/statistics", 404, None),
         ("/v1/markets/all/loyalty", 404, None),
-        ("/v1/regions/leeds/payment_mix", 404, None),
+        ("/v1/tiles/1/2/payment_mix", 404, None),
+        ("/v1/regions/bath/payment_mix", 404, None),
         ("/v1/merchants/m/demographics", 404, None),
         ("/v1/regions/leeds/origins", 404, None),
         ("/v1/regions/leeds/before_after", 404, None),

@@ -6,9 +6,9 @@ use nightshard_format::{
     calendar::Month,
     record::{
         ATOMS, BEFORE_AFTER, BENCHMARKS, CATALOG, CUSTOMERS, DEMOGRAPHICS, LEAVES, LOYALTY,
-        MonthRecord, ORIGINS, PATTERNS, PLACE_DEMOGRAPHICS, Postings, RANKINGS, REGION_TREE,
-        Ranking, SEARCH, SERIES, SERIES_OF_DAYS, SETTLEMENTS, SPEND_SHARES, SideSeries,
-        StoreProfile, Summary, parse_month_stores,
+        MonthRecord, ORIGINS, PATTERNS, PLACE_DEMOGRAPHICS, PLACE_MIXES, Postings, RANKINGS,
+        REGION_TREE, Ranking, SEARCH, SERIES, SERIES_OF_DAYS, SETTLEMENTS, SPEND_SHARES,
+        SideSeries, StoreProfile, Summary, parse_month_stores,
     },
     shard::{Identity, Span},
     statistics::Statistics,
@@ -24,7 +24,7 @@ use super::{
     elsewhere::{BesideFacts, LabelFacts, SpendFacts, labels_text, origins},
     leaves::LeafFacts,
     loyalty::{VisitsFacts, loyalty},
-    mixes::{MixFacts, mixes, mixes_text},
+    mixes::{MixFacts, PlaceMixFacts, mixes, mixes_text},
     month::MoreOfMonth,
     patterns::PatternFacts,
     region::RegionFacts,
@@ -60,6 +60,7 @@ enum ValueFacts {
     Atoms(AtomMonthFacts),
     Leaf(LeafFacts),
     Pattern(PatternFacts),
+    PlaceMixes(PlaceMixFacts),
     Benchmarks(Vec<BenchmarkFacts>),
     Customer(CustomerFacts),
     Demographics(Vec<CellFacts>),
@@ -148,7 +149,8 @@ impl RecordFacts {
                 ValueFacts::PlaceDemographics(PlaceFacts::of(value)?)
             }
             (
-                DEMOGRAPHICS | PLACE_DEMOGRAPHICS | ORIGINS | BEFORE_AFTER | SPEND_SHARES,
+                DEMOGRAPHICS | PLACE_DEMOGRAPHICS | PLACE_MIXES | ORIGINS | BEFORE_AFTER
+                | SPEND_SHARES,
                 Span::Current,
             ) => ValueFacts::Stores(parse_month_stores(value)?),
             (BEFORE_AFTER, Span::Month(_)) => {
@@ -164,6 +166,7 @@ impl RecordFacts {
             }
             (ATOMS, Span::Month(at)) => ValueFacts::Atoms(AtomMonthFacts::of(at, value)?),
             (PATTERNS, Span::Month(_)) => ValueFacts::Pattern(PatternFacts::of(value)?),
+            (PLACE_MIXES, Span::Month(_)) => ValueFacts::PlaceMixes(PlaceMixFacts::of(value)?),
             (LEAVES, Span::Month(at)) => ValueFacts::Leaf(LeafFacts::of(at, value)?),
             _ => ValueFacts::Unknown(hexadecimal(value)),
         };
@@ -283,6 +286,7 @@ impl Shown for RecordFacts {
             ValueFacts::Leaf(leaf) => leaf.write(&mut text),
             ValueFacts::Region(region) => region.write(&mut text),
             ValueFacts::Pattern(pattern) => pattern.write(&mut text),
+            ValueFacts::PlaceMixes(mixes) => mixes.write(&mut text),
             ValueFacts::Benchmarks(periods) => periods.iter().for_each(|it| it.write(&mut text)),
             ValueFacts::Customer(customer) => customer.write(&mut text),
             ValueFacts::Demographics(cells) => text += &cells_text(cells),
@@ -294,7 +298,7 @@ impl Shown for RecordFacts {
             ValueFacts::SettlementTotals(months) => text += &settlement_totals_text(months),
             ValueFacts::Stores(stores) => {
                 let places = match self.dataset.as_str() {
-                    PLACE_DEMOGRAPHICS => "places",
+                    PLACE_DEMOGRAPHICS | PLACE_MIXES => "places",
                     _ => "stores",
                 };
                 let _infallible = writeln!(text, "\n{stores} {places} have a record");

@@ -9,6 +9,7 @@ use nightshard_format::{
 
 use super::{
     Engine,
+    place_mixes::WholeLeaves,
     told::{Stores, Told, merchants},
 };
 use crate::{
@@ -63,7 +64,12 @@ impl Engine<'_> {
             OpenMonth::of(month, &made, (places, stores.facts), frozen)
         });
         let of_leaves_differ = made.iter().flatten().any(|it| it.differs);
-        let (atoms, patterns) = add_up(places, made, &months, &of_stores)?;
+        let AddedUp {
+            atoms,
+            patterns,
+            whole,
+        } = add_up(places, made, &months, &of_stores)?;
+        let mixes = self.add_up_mixes(places, &whole, &months, &of_stores)?;
         let of_places = atom_cards::partitions(places);
         let sinks = self.each_card(card_days, places, true, || {
             AtomCardsSink::new(
@@ -80,6 +86,7 @@ impl Engine<'_> {
             atoms: &atoms,
             cards: &cards,
             patterns: &patterns,
+            mixes: &mixes,
             frozen,
         };
         let mut told = to_tell.write(&self.staging)?;
@@ -200,6 +207,16 @@ fn cards_of_cells(
     cells
 }
 
+/// An atom of what is left of several leaves in a month: how far it reaches, and of which region it is.
+type FoldedIn = (Reach, Option<u32>);
+
+/// The atoms of places, and what else is told of their rows.
+struct AddedUp {
+    atoms: PlaceAtoms,
+    patterns: PlacePatterns,
+    whole: WholeLeaves,
+}
+
 /// Adds up the atoms of leaves that have ended, month by month, and puts together what is in none; and when the rows
 /// of these atoms were.
 fn add_up(
@@ -207,7 +224,7 @@ fn add_up(
     made: Vec<Vec<LeafAtoms>>,
     months: &LeafMonths<'_>,
     of_stores: &[Vec<LeafStore<'_>>],
-) -> Result<(PlaceAtoms, PlacePatterns)> {
+) -> Result<AddedUp> {
     let mut by_month = BTreeMap::<Month, Vec<(Leaf, LeafAtoms)>>::new();
     for (leaf, of_leaf) in (0..).zip(made) {
         for of_month in of_leaf {
@@ -219,6 +236,7 @@ fn add_up(
     }
     let mut atoms = PlaceAtoms::new(places);
     let mut patterns = PlacePatterns::new(places);
+    let mut whole = WholeLeaves::new();
     for (month, of_leaves) in by_month {
         let mut rests = Vec::new();
         for (leaf, of_leaf) in of_leaves {
@@ -230,8 +248,12 @@ fn add_up(
                 let pattern = PlacePattern::parse(&of_leaf.pattern)?;
                 patterns.add(places, (leaf, Reach::Leaf), &pattern);
             }
-            if let Some((rest, alone)) = of_leaf.rest {
-                rests.push(LeafRest { leaf, rest, alone });
+            match of_leaf.rest {
+                Some((rest, alone)) => rests.push(LeafRest { leaf, rest, alone }),
+                None if month.days().last <= months.as_of => {
+                    whole.insert((month, Reach::Leaf, leaf), vec![leaf]);
+                }
+                None => (),
             }
         }
         atoms.fold(places, &rests, month, months.hiding);
@@ -242,9 +264,18 @@ fn add_up(
         for (leaf, reach, rows) in folded {
             patterns.add(places, (leaf, reach), &rows.finish());
         }
+        whole.extend(
+            folded_leaves(places, &atoms, &rests)
+                .into_iter()
+                .map(|((reach, _), leaves)| ((month, reach, leaves[0]), leaves)),
+        );
         patterns.end_month(month)?;
     }
-    Ok((atoms, patterns))
+    Ok(AddedUp {
+        atoms,
+        patterns,
+        whole,
+    })
 }
 
 /// Adds up by `add` when the rows of what is left of leaves were, for each atom that is made of such: returns one of
@@ -255,18 +286,13 @@ fn folded_rows(
     rests: &[LeafRest],
     mut add: impl FnMut(&LeafRest, &mut LeafPattern) -> Result<()>,
 ) -> Result<Vec<(Leaf, Reach, LeafPattern)>> {
-    let mut folded = BTreeMap::<(Reach, Option<u32>), (Leaf, LeafPattern)>::new();
+    let mut folded = BTreeMap::<FoldedIn, (Leaf, LeafPattern)>::new();
     for rest in rests {
-        // What was not enough even for an atom of the market is in no pattern, either.
-        let Some(cell) = atoms.cells.find(rest.leaf, rest.rest.days.last) else {
+        let Some(atom) = folded_in(places, atoms, rest) else {
             continue;
         };
-        let region = match cell.reach {
-            Reach::Market => None,
-            _ => places.region_of(rest.leaf),
-        };
         let (_, rows) = folded
-            .entry((cell.reach, region))
+            .entry(atom)
             .or_insert_with(|| (rest.leaf, LeafPattern::default()));
         add(rest, rows)?;
     }
@@ -274,4 +300,30 @@ fn folded_rows(
     Ok(folded
         .map(|((reach, _), (leaf, rows))| (leaf, reach, rows))
         .collect())
+}
+
+/// Returns which atom has what is left of a leaf; what was not enough even for one of the market is in none, and so in no
+/// pattern and no mix, either.
+fn folded_in(places: &Places, atoms: &PlaceAtoms, rest: &LeafRest) -> Option<FoldedIn> {
+    let cell = atoms.cells.find(rest.leaf, rest.rest.days.last)?;
+    let region = match cell.reach {
+        Reach::Market => None,
+        _ => places.region_of(rest.leaf),
+    };
+    Some((cell.reach, region))
+}
+
+/// Returns the leaves whose rests are in each atom of several.
+fn folded_leaves(
+    places: &Places,
+    atoms: &PlaceAtoms,
+    rests: &[LeafRest],
+) -> BTreeMap<FoldedIn, Vec<Leaf>> {
+    let mut leaves = BTreeMap::<FoldedIn, Vec<Leaf>>::new();
+    for rest in rests {
+        if let Some(atom) = folded_in(places, atoms, rest) {
+            leaves.entry(atom).or_default().push(rest.leaf);
+        }
+    }
+    leaves
 }

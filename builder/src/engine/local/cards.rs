@@ -79,9 +79,11 @@ impl Engine<'_> {
         let days = DayOrdinals::new(market.iter().map(|(day, _)| day).collect());
         let cards = self.count_cards(&reduced.card_days, &days, stores.places)?;
         let mut staged = self.write_places(&cards.places, stores)?;
+        let of_stores = Written::open(stores.staged, STORES)?;
+        let mixes = self.pool.install(|| emit::add_up_mixes(&of_stores))?;
         staged.extend(emit::write_market(
             &self.staging,
-            market,
+            (market, mixes),
             &days,
             &cards.market,
         )?);

@@ -21,13 +21,7 @@ type Row = (String, [u16; 4], [u16; 4]);
 
 /// What a store has, and places have not.
 const BENCHMARK: &str = "benchmark?period=2018-02";
-const OF_STORES: [&str; 5] = [
-    "payment_mix",
-    "origins",
-    "before_after",
-    "settlements",
-    BENCHMARK,
-];
+const OF_STORES: [&str; 4] = ["origins", "before_after", "settlements", BENCHMARK];
 
 /// What tells a store of its customers and of other stores.
 const OF_OTHERS: [&str; 4] = ["demographics", "origins", "before_after", BENCHMARK];
@@ -153,7 +147,6 @@ fn table() -> Vec<Row> {
         (
             "/v1/markets/all",
             &[
-                "payment_mix",
                 "origins",
                 "before_after",
                 "settlements",

@@ -118,10 +118,78 @@ fn ranges_are_of_whole_months() {
 }
 
 #[test]
-fn stores_without_mixes_have_an_empty_one_and_markets_have_none() {
+fn payments_of_places_are_those_of_their_stores_together() {
+    let fixture = Arc::new(Fixture::new());
+    let by = |company, months, payment| Payment {
+        paid: Some((company, months)),
+        ..payment
+    };
+    // The first two stores are in leeds, the first and the third sell food.
+    let payments = [
+        by("visa", 1, payment(0, "2018-01-05", 1, 700)),
+        by("amex", 3, payment(1, "2018-01-06", 1, 300)),
+        payment(2, "2018-01-07", 2, 400),
+        by("visa", 1, payment(2, "2018-02-01", 2, 600)),
+    ];
+    let id = fixture.write(&shops(), &payments);
+    fixture.select(1, &id);
+    let harness = Harness::ready(config(), fixture, 1);
+    let mut client = harness.connect();
+    let (visa, amex, unknown) = (json!("visa"), json!("amex"), json!(null));
+    for (place, totals, companies) in [
+        (
+            "regions/leeds",
+            (2, 1_000),
+            &[(&amex, 1, 300), (&visa, 1, 700)][..],
+        ),
+        (
+            "categories/food",
+            (3, 1_700),
+            &[(&visa, 2, 1_300), (&unknown, 1, 400)],
+        ),
+        (
+            "regions/leeds/categories/food",
+            (1, 700),
+            &[(&visa, 1, 700)],
+        ),
+        (
+            "markets/all",
+            (4, 2_000),
+            &[(&visa, 2, 1_300), (&amex, 1, 300), (&unknown, 1, 400)],
+        ),
+    ] {
+        let data = client.get(&format!("/v1/{place}/payment_mix")).data();
+        let found = (&data["count"], &data["sum"]);
+        assert_eq!(found, (&json!(totals.0), &json!(totals.1)), "{place}");
+        let rows = data["mix"]["card_company"].as_array().unwrap();
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|row| (&row["value"], row["count"].clone(), row["sum"].clone()))
+            .collect();
+        let expected = companies.iter();
+        let expected: Vec<_> = expected
+            .map(|(value, count, sum)| (*value, json!(count), json!(sum)))
+            .collect();
+        assert_eq!(rows, expected, "{place}");
+        assert_eq!(data["fees"], json!(null), "{place}");
+    }
+    let path = "/v1/regions/leeds/categories/food/payment_mix?period=2018-02";
+    let data = client.get(path).data();
+    assert_eq!(
+        (&data["id"], &data["region"]),
+        (&json!("food"), &json!("leeds"))
+    );
+    assert_eq!((&data["count"], &data["mix"]), (&json!(0), &json!({})));
+}
+
+#[test]
+fn who_says_nothing_has_an_empty_mix_and_tiles_have_none() {
     let (harness, _) = server(config());
     let mut client = harness.connect();
-    let data = client.get("/v1/stores/a/payment_mix").data();
-    assert_eq!(data["mix"], json!({}));
-    assert_eq!(client.get("/v1/markets/all/payment_mix").status, 404);
+    for path in ["stores/a", "regions/leeds", "markets/all"] {
+        let data = client.get(&format!("/v1/{path}/payment_mix")).data();
+        assert_eq!(data["mix"], json!({}), "{path}");
+    }
+    let reply = client.get("/v1/tiles/11951/46900/payment_mix");
+    assert_eq!(reply.status, 404);
 }
