@@ -11,7 +11,7 @@
 
 mod support;
 
-use std::{num::NonZeroUsize, path::Path, sync::Arc};
+use std::{collections::BTreeSet, num::NonZeroUsize, path::Path, sync::Arc};
 
 use nightshard_builder::{
     build::{BuildPlan, Quiet, RUNS_DEFAULT, Stage},
@@ -115,6 +115,7 @@ fn plan(layout: &str, input: &Path, staging: &Path, threads: NonZeroUsize) -> Bu
         regular: RegularRule::default(),
         privacy_k: PRIVACY_K_DEFAULT,
         told: None,
+        sensitive_categories: BTreeSet::new(),
         customers: None,
         runs: RUNS_DEFAULT,
         memory_bytes: 1 << 30,

@@ -94,7 +94,7 @@ impl Loyalty {
 pub(crate) struct Privacy {
     /// So many cards hide each other; 1: nothing is hidden but what a token does not cover.
     pub(crate) k: NonZeroU32,
-    /// Categories whose rows are no customer's.
+    /// Categories that are in no customer's data, and that no store is told its cards buy in.
     pub(crate) sensitive_categories: BTreeSet<String>,
 }
 

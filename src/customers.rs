@@ -32,7 +32,6 @@ pub(crate) fn read(
     let table = customers.dimension.as_ref().map(read).transpose()?;
     Ok(Some(Customers {
         flagged,
-        sensitive_categories: config.privacy.sensitive_categories.clone(),
         table: table.unwrap_or_default(),
     }))
 }

@@ -1,6 +1,11 @@
 //! What a build is asked for, and what it leaves behind.
 
-use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use nightshard_format::{
     calendar::Day,
@@ -63,6 +68,8 @@ pub struct BuildPlan {
     pub privacy_k: NonZeroU32,
     /// What the generation before told, which this one keeps; without that it starts afresh.
     pub told: Option<ToldBefore>,
+    /// Categories that are in no customer's data, and that no store is told its cards buy in.
+    pub sensitive_categories: BTreeSet<String>,
     /// What is kept of customers, if they are kept.
     pub customers: Option<Customers>,
     /// Runs that the partitions of a dataset are cut into.
@@ -111,7 +118,7 @@ pub struct BuildReport {
     /// How many customers there are, where they are kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customers: Option<CustomersReport>,
-    /// Sensitive categories that no store has, where customers are kept.
+    /// Sensitive categories that no store has, as misspelt ones are not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unknown_sensitive_categories: Vec<String>,
     /// Worker threads.

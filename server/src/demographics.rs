@@ -87,8 +87,9 @@ impl<'a> Demographics<'a> {
             market.add(of_market);
         }
         let mut cells: Vec<_> = by_label.into_iter().collect();
+        let may_be_told = market.may_be_told(privacy);
         for (labels, cell) in &mut cells {
-            let is_told = !labels.contains(&Label::Merged);
+            let is_told = may_be_told && !labels.contains(&Label::Merged);
             cell.market_share = is_told.then(|| market.share(labels, privacy)).flatten();
         }
         cells.sort_by_key(|(labels, cell)| (Reverse(cell.rows.count), *labels));
@@ -141,7 +142,7 @@ mod tests {
             cells: cells.collect(),
         };
         let market = PlaceDemographics {
-            count: 300,
+            count: 3_000,
             cells: of_market.collect(),
         };
         (Month::new(2018, number).unwrap(), record, market)
@@ -150,11 +151,11 @@ mod tests {
     #[test]
     fn months_add_up_by_label_and_cards_are_those_of_a_single_month() {
         let months = [
-            month(1, &[(OTHERS, 20), (labels("30s"), 30)], &[("30s", 100)]),
+            month(1, &[(OTHERS, 20), (labels("30s"), 30)], &[("30s", 1_000)]),
             month(
                 3,
                 &[(labels("20s"), 50), (labels("30s"), 20)],
-                &[("20s", 3), ("30s", 2)],
+                &[("20s", 30), ("30s", 20)],
             ),
         ];
         let found = Demographics::new(&months, Privacy::new(10).unwrap());
@@ -168,7 +169,7 @@ mod tests {
             months,
         };
         let expected = [
-            // 102 of 600 are 17 %. What only one of the months tells of the market is not told of both.
+            // 1,020 of 6,000 are 17 %. What only one of the months tells of the market is not told of both.
             (labels("20s"), cell(50, Some(25), None, 1)),
             (labels("30s"), cell(50, None, Some(0.17), 2)),
             (OTHERS, cell(20, Some(10), None, 1)),
@@ -191,7 +192,7 @@ mod tests {
         let months = [month(
             1,
             &[(labels("30s"), 3), (labels("40s"), 2)],
-            &[("30s", 100)],
+            &[("30s", 1_000)],
         )];
         let shares = |k| {
             let found = Demographics::new(&months, Privacy::new(k).unwrap());

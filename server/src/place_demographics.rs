@@ -6,13 +6,14 @@ use nightshard_format::{
     calendar::DayRange,
     generation::Generation,
     privacy::{Privacy, percents},
-    record::{Labels, PLACE_DEMOGRAPHICS, PlaceDemographics, REGIONS, atoms_key},
+    record::{Labels, PLACE_DEMOGRAPHICS, PatternCell, PlaceDemographics, REGIONS, atoms_key},
     region_tree::RegionTree,
     shard::{Mapped, Span},
 };
 
 use crate::{
-    generation::TransactionFacts, problem::Result, series::Window, subject::Subject, work::Work,
+    generation::TransactionFacts, problem::Result, series::Window, subject::Subject,
+    told_pattern::are_vague, work::Work,
 };
 
 /// The time to find and read the record of a month, in nanoseconds.
@@ -54,8 +55,29 @@ impl<'a> Together<'a> {
         }
     }
 
-    /// Returns the share of the rows of which some labels are true, where they are told of each month: to whole
-    /// percents where less is told than there is.
+    /// Returns whether anything may be told: where something is hidden, only if rounding leaves it open by more than
+    /// `k` rows how many each cell has, and how many those have that are not told.
+    pub(crate) fn may_be_told(&self, privacy: Privacy) -> bool {
+        if !privacy.is_protecting() {
+            return true;
+        }
+        // Whoever knows rows of its own among them learns no more: those of others may be none, or are as vague.
+        let of = |count| PatternCell {
+            count,
+            ..PatternCell::default()
+        };
+        let told = self.cells.values();
+        let told = told.filter(|(_, months)| *months == self.months);
+        let mut cells: Vec<PatternCell> = told.map(|(count, _)| of(*count)).collect();
+        let sum: u64 = cells.iter().map(|cell| cell.count).sum();
+        if sum < self.count {
+            cells.push(of(self.count - sum));
+        }
+        are_vague(&cells, self.count.into(), privacy.k().into())
+    }
+
+    /// Returns the share of the rows of which some labels are true, where they are told of each month, and if anything
+    /// may be told: to whole percents where less is told than there is.
     pub(crate) fn share(&self, labels: &Labels<&[u8]>, privacy: Privacy) -> Option<f64> {
         let (count, told) = self.cells.get(labels).copied().unwrap_or_default();
         let share = privacy.share(count, self.count);
@@ -64,6 +86,9 @@ impl<'a> Together<'a> {
 
     /// Returns what is told of them, those of most rows first, as far as that is told; ties by labels.
     fn told(&self, privacy: Privacy) -> Vec<Told<'a>> {
+        if !self.may_be_told(privacy) {
+            return Vec::new();
+        }
         let is_protecting = privacy.is_protecting();
         let cells = self.cells.iter();
         let cells = cells.filter(|(_, (_, told))| !is_protecting || *told == self.months);
@@ -198,8 +223,13 @@ mod tests {
     #[test]
     fn hidden_rows_are_told_in_whole_percents_where_each_month_tells_them() {
         let january: OfMonth = (
-            1_000,
-            &[(REST, 26), (TWENTIES, 100), (THIRTIES, 101), (FORTIES, 773)],
+            2_000,
+            &[
+                (REST, 52),
+                (TWENTIES, 200),
+                (THIRTIES, 202),
+                (FORTIES, 1_546),
+            ],
         );
         // Of equal percents the order says nothing.
         let alone = [
@@ -217,14 +247,29 @@ mod tests {
     }
 
     #[test]
+    fn shares_that_say_how_many_rows_there_are_are_not_told() {
+        // Of 1,000 rows 40 % are 396 to 404, since the others are 604 at most.
+        let thousand: OfMonth = (1_000, &[(TWENTIES, 400), (THIRTIES, 600)]);
+        assert_eq!(told(&[thousand], 8).len(), 2);
+        assert_eq!(told(&[thousand], 9), []);
+        // Of 20 rows 90 % are just 18, so the rest has two.
+        assert_eq!(told(&[(20, &[(TWENTIES, 18)])], 2), []);
+        // 51 % and 50 %: only these two round so.
+        let both_up: OfMonth = (1_000, &[(TWENTIES, 505), (THIRTIES, 495)]);
+        assert_eq!(told(&[both_up], 2), []);
+    }
+
+    #[test]
     fn shares_of_labels_are_told_where_each_month_tells_them() {
         let of = |k| {
             let months: [OfMonth; 2] = [
-                (300, &[(TWENTIES, 10), (THIRTIES, 100)]),
-                (300, &[(THIRTIES, 2)]),
+                (3_000, &[(TWENTIES, 100), (THIRTIES, 1_000)]),
+                (3_000, &[(THIRTIES, 20)]),
             ];
             let together = together(&months);
-            let share = |labels| together.share(&labels, Privacy::new(k).unwrap());
+            let privacy = Privacy::new(k).unwrap();
+            assert!(together.may_be_told(privacy));
+            let share = |labels| together.share(&labels, privacy);
             [TWENTIES, THIRTIES, FORTIES].map(share)
         };
         assert_eq!(of(1), [Some(1.0 / 60.0), Some(0.17), Some(0.0)]);

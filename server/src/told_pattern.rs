@@ -87,7 +87,7 @@ fn rounded(count: u128, all: u128) -> u64 {
 
 /// Returns whether who knows all shares, the rows of all cells together and those of one merchant still finds that
 /// each cell may have so many rows, or k more.
-fn are_vague(told: &[PatternCell], all: u128, k: u128) -> bool {
+pub(crate) fn are_vague(told: &[PatternCell], all: u128, k: u128) -> bool {
     let range = |cell: &PatternCell| {
         let percents = u128::from(rounded(cell.count.into(), all));
         let least = (2 * percents).saturating_sub(1) * all;

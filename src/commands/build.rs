@@ -290,6 +290,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
         regular: config.loyalty.rule()?,
         privacy_k: config.privacy.k,
         told,
+        sensitive_categories: config.privacy.sensitive_categories.clone(),
         customers,
         runs: config.shards.runs,
         memory_bytes: args.memory,

@@ -4,7 +4,7 @@ import csv
 import datetime
 import subprocess
 import urllib.parse
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import groupby
 
 import pytest
@@ -31,14 +31,16 @@ def month_end(day):
 
 
 def is_enough(buyers, parts):
-    """docs/privacy.md, "Atoms": what is left without any merchant. `parts`: buyers and sales by merchant."""
-    parts = [(cards, sales) for cards, sales in parts if sales > 0]
+    """docs/privacy.md, "Atoms": what is left without any merchant. `parts`: buyers, rows and net sum by merchant."""
+    parts = list(parts)
     if not parts:
         return False
     for asks in range(len(parts)):
         others = parts[:asks] + parts[asks + 1:]
-        sold = [sales for _, sales in others]
-        if len(others) < OTHERS or 2 * max(sold) > sum(sold) or buyers - parts[asks][0] < K:
+        rows, nets = [count for _, count, _ in others], [net for _, _, net in others]
+        if sum(net > 0 for net in nets) < OTHERS or buyers - parts[asks][0] < K:
+            return False
+        if 2 * max(rows) > sum(rows) or 2 * max(map(abs, nets)) > sum(nets):
             return False
     return True
 
@@ -51,14 +53,16 @@ class Cell:
         sales = [row for row in rows if row["amount"] > 0]
         self.buyers = {row["card"] for row in sales} - {None}
         of_stores = defaultdict(set)
-        sold = defaultdict(int)
         for row in sales:
             of_stores[row["merchant"], row["store"]].add(row["card"])
-            sold[row["merchant"]] += row["amount"]
-        cards = defaultdict(int)
+        counts, nets = Counter(), Counter()
+        for row in rows:
+            counts[row["merchant"]] += 1
+            nets[row["merchant"]] += row["amount"]
+        cards = Counter()
         for (merchant, _), buyers in of_stores.items():
             cards[merchant] += len(buyers - {None})
-        self.parts = {merchant: (cards[merchant], sold[merchant]) for merchant in sold}
+        self.parts = {merchant: (cards[merchant], counts[merchant], nets[merchant]) for merchant in counts}
 
     def is_enough(self):
         return is_enough(len(self.buyers), self.parts.values())
@@ -96,10 +100,10 @@ def fold(rests, month_rows, within, first):
     for leaf, cell in rests:
         if cell.first == first:
             alone += sum(len(leaves[within(cell.rows[0]), card]) == 1 for card in cell.buyers)
-    parts = defaultdict(lambda: (0, 0))
+    parts = defaultdict(lambda: (0, 0, 0))
     for _, cell in rests:
-        for merchant, (cards, sold) in cell.parts.items():
-            parts[merchant] = (parts[merchant][0] + cards, parts[merchant][1] + sold)
+        for merchant, part in cell.parts.items():
+            parts[merchant] = tuple(map(sum, zip(parts[merchant], part)))
     buyers = max([alone] + [len(cell.buyers) for _, cell in rests])
     if not is_enough(buyers, parts.values()):
         return None

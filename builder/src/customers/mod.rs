@@ -5,8 +5,6 @@
 
 mod table;
 
-use std::collections::BTreeSet;
-
 pub use table::CustomerTable;
 
 use crate::{data_tests::Condition, layout::Field, source::flag_of, transaction::Transaction};
@@ -15,8 +13,6 @@ use crate::{data_tests::Condition, layout::Field, source::flag_of, transaction::
 pub struct Customers {
     /// Which rows are flagged.
     pub flagged: Option<Condition>,
-    /// Categories whose rows are no customer's.
-    pub sensitive_categories: BTreeSet<String>,
     /// What is known of customers beside their rows.
     pub table: CustomerTable,
 }
@@ -31,18 +27,6 @@ impl std::fmt::Debug for Customers {
 }
 
 impl Customers {
-    /// Returns the sensitive categories that are none of those that stores have, as misspelt ones are not.
-    #[must_use]
-    pub(crate) fn unknown_categories<'a>(
-        &self,
-        of_stores: impl Iterator<Item = &'a str>,
-    ) -> Vec<String> {
-        let known: BTreeSet<&str> = of_stores.collect();
-        let sensitive = self.sensitive_categories.iter();
-        let unknown = sensitive.filter(|category| !known.contains(category.as_str()));
-        unknown.cloned().collect()
-    }
-
     /// Returns what the figures of its customer need of a row.
     pub(crate) fn marks(&self, row: &Transaction<'_>) -> Marks {
         let flagged = self.flagged.as_ref();

@@ -226,13 +226,10 @@ fn add_store(
     let range: DayRange = record.days();
     let mut days = BTreeMap::<Day, StoreDay>::new();
     record.visit_days(range, |day, statistics| {
-        let of_day = days.entry(day).or_default();
-        of_day.totals = Totals {
+        days.entry(day).or_default().totals = Totals {
             count: statistics.count,
             sum: statistics.sum,
         };
-        let sales = statistics.sum - statistics.refund_sum;
-        of_day.sales = sales.try_into().unwrap_or(0);
     })?;
     record.visit_buyers(range, |day, change| {
         days.entry(day).or_default().buyers.push(change);

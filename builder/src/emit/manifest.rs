@@ -66,6 +66,11 @@ pub fn manifest(plan: &BuildPlan, facts: Facts<'_>, shards: &[Staged]) -> Result
     if let Some(customers) = &plan.customers {
         configuration.extend(of_customers(customers));
     }
+    if plan.customers.is_some() || !plan.sensitive_categories.is_empty() {
+        let sensitive = plan.sensitive_categories.iter().map(String::as_str);
+        let sensitive: Vec<&str> = sensitive.collect();
+        configuration.insert(SENSITIVE_CATEGORIES_KEY.into(), sensitive.into());
+    }
     let as_of = facts.as_of.to_string();
     let mut manifest = Manifest {
         format_version: MANIFEST_VERSION,
@@ -93,15 +98,10 @@ pub fn manifest(plan: &BuildPlan, facts: Facts<'_>, shards: &[Staged]) -> Result
 fn of_customers(customers: &Customers) -> Vec<(String, serde_json::Value)> {
     let flagged = customers.flagged.as_ref();
     let flagged = flagged.map(|condition| (FLAGGED_KEY.into(), condition.text().into()));
-    let sensitive = customers.sensitive_categories.iter().map(String::as_str);
-    let sensitive: Vec<&str> = sensitive.collect();
-    [
-        (PAYER_KEY.into(), PAYER_CARD.into()),
-        (SENSITIVE_CATEGORIES_KEY.into(), sensitive.into()),
-    ]
-    .into_iter()
-    .chain(flagged)
-    .collect()
+    [(PAYER_KEY.into(), PAYER_CARD.into())]
+        .into_iter()
+        .chain(flagged)
+        .collect()
 }
 
 fn inputs(plan: &BuildPlan, read: &[InputSummary], told: Option<&Input>) -> Vec<Input> {

@@ -18,7 +18,10 @@ mod spend_shares;
 mod telling;
 mod told;
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
 
 use nightshard_format::{
     key::PARTITIONS,
@@ -159,9 +162,6 @@ impl Engine<'_> {
         let plan = self.plan;
         let rule = Staleness::new(days.as_of, plan.series_stale_after_days);
         let series = plan.series.as_of(days.as_of);
-        let categories = stores.iter().filter_map(|store| store.category.as_deref());
-        let customers = plan.customers.as_ref();
-        let unknown = customers.map(|customers| customers.unknown_categories(categories));
         BuildReport {
             release: env!("CARGO_PKG_VERSION").into(),
             inputs: plan.inputs.files().to_vec(),
@@ -173,7 +173,7 @@ impl Engine<'_> {
                 .collect(),
             atoms: told.atoms.clone(),
             customers: told.customers,
-            unknown_sensitive_categories: unknown.unwrap_or_default(),
+            unknown_sensitive_categories: unknown_categories(&plan.sensitive_categories, stores),
             threads: plan.threads,
             memory_bytes: plan.memory_bytes,
             ..BuildReport::default()
@@ -184,6 +184,16 @@ impl Engine<'_> {
     fn on_all_threads<T: Send>(&self, work: impl Fn() -> Result<T> + Sync) -> Result<Vec<T>> {
         self.pool.broadcast(|_thread| work()).into_iter().collect()
     }
+}
+
+/// Returns the sensitive categories that no store has.
+fn unknown_categories(sensitive: &BTreeSet<String>, stores: &[StoreFacts]) -> Vec<String> {
+    let known = stores.iter().filter_map(|store| store.category.as_ref());
+    let known: BTreeSet<&String> = known.collect();
+    let unknown = sensitive
+        .iter()
+        .filter(|category| !known.contains(category));
+    unknown.cloned().collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

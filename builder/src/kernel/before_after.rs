@@ -331,7 +331,7 @@ mod tests {
             let stores = (0..).zip(STORES);
             let stores = stores.map(|(number, [region, category])| (store(number), region, category));
             let places = Places::of(stores, None).unwrap();
-            let labels = [StoreLabels::regions(&places), StoreLabels::categories(&places)];
+            let labels = [StoreLabels::regions(&places), StoreLabels::categories(&places, &BTreeSet::new())];
             let outbox = Outbox::new(1, 1 << 20, &Scratch::new(&std::env::temp_dir()));
             let february = Day(40).month();
             let merchant_of = |store: StoreOrdinal| store.bits();

@@ -99,6 +99,8 @@ fn is_enough(labels: &[&[(BesideRow, u64)]], own: u32, hiding: Hiding) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use nightshard_format::record::Label;
 
     use super::*;
@@ -115,7 +117,7 @@ mod tests {
         let places = Places::of(places, None).unwrap();
         let labels = [
             StoreLabels::regions(&places),
-            StoreLabels::categories(&places),
+            StoreLabels::categories(&places, &BTreeSet::new()),
         ];
         let [regions, categories] = &labels;
         let rules = BesideRules {

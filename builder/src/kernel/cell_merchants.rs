@@ -80,11 +80,13 @@ impl Certain {
 pub(super) fn is_enough(merchants: &[OfMerchant], hiding: Hiding) -> bool {
     let fewest = Certain::of(merchants).cards;
     // Shares are told of rows, and sales say more of who is large.
-    let by_sales = merchants.iter().map(|of| of.sales);
-    let by_rows = merchants.iter().filter(|of| of.sales > 0);
-    let by_rows = by_rows.map(|of| u128::from(of.rows));
-    let part = |sales| Part { buyers: 0, sales };
-    hiding.is_enough(fewest, by_sales.map(part)) && hiding.is_enough(fewest, by_rows.map(part))
+    let sellers = merchants.iter().filter(|of| of.sales > 0);
+    let parts = sellers.map(|of| Part {
+        buyers: 0,
+        rows: of.rows,
+        net: of.sales.try_into().unwrap_or(i128::MAX),
+    });
+    hiding.is_enough(fewest, parts)
 }
 
 /// What is known of the merchants of several cells together, without keeping whose each row is: it errs towards hiding.

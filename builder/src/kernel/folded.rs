@@ -59,7 +59,8 @@ impl Folded {
         for (merchant, part) in &other.parts {
             let own = self.parts.entry(*merchant).or_default();
             own.buyers += part.buyers;
-            own.sales += part.sales;
+            own.rows += part.rows;
+            own.net += part.net;
         }
     }
 
@@ -103,7 +104,8 @@ mod tests {
     fn rest(first: i32, buyers: u64, merchant: u32) -> Rest {
         let part = Part {
             buyers: 1,
-            sales: 10,
+            rows: 1,
+            net: 10,
         };
         Rest {
             days: DayRange {

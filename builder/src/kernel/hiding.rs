@@ -9,8 +9,47 @@ use nightshard_format::privacy::OTHER_MERCHANTS_MIN;
 pub struct Part {
     /// Cards that bought at the merchant; more than there are where only a limit is known.
     pub buyers: u64,
-    /// Sum of sales, in minor units.
-    pub sales: u128,
+    /// Rows.
+    pub rows: u64,
+    /// Net sum, in minor units.
+    pub net: i128,
+}
+
+/// What merchants have of something, as far as it shows whether they hide each other.
+#[derive(Debug, Default)]
+struct Spread {
+    all: i128,
+    /// The two parts that are furthest from 0, without their sign, each with the number of its merchant; 0 is nobody's.
+    furthest: [(usize, i128); 2],
+    /// The two that are largest, and above 0.
+    largest: [(usize, i128); 2],
+}
+
+impl Spread {
+    fn add(&mut self, merchant: usize, part: i128) {
+        self.all = self.all.saturating_add(part);
+        note(&mut self.furthest, (merchant, part.saturating_abs()));
+        note(&mut self.largest, (merchant, part));
+    }
+
+    /// Returns whether, whichever one merchant's part is taken out, no other one is further from 0 than half of what is
+    /// left. Of all who could ask, one of the two largest leaves the least.
+    fn is_shared(&self) -> bool {
+        let asking = |far| self.largest.iter().map(move |own| (far, own));
+        let pairs = self.furthest.iter().flat_map(asking);
+        pairs
+            .filter(|(far, own)| far.0 != own.0)
+            .all(|(far, own)| far.1.saturating_mul(2).saturating_add(own.1) <= self.all)
+    }
+}
+
+/// Keeps the two largest, the larger one first.
+fn note(two: &mut [(usize, i128); 2], other: (usize, i128)) {
+    if other.1 > two[0].1 {
+        *two = [other, two[0]];
+    } else if other.1 > two[1].1 {
+        two[1] = other;
+    }
 }
 
 /// What a cell must have so that it may be told.
@@ -28,29 +67,28 @@ impl Hiding {
         (k > 1).then_some(Self { k })
     }
 
-    /// Returns whether a cell is enough: whichever one merchant's part is taken out, `k` buyers and five
-    /// merchants are left, none of which has more than half of the sales that are left.
+    /// Returns whether a cell is enough: whichever one merchant's part is taken out, `k` buyers are left, and five
+    /// merchants with a net sum above 0, none with more than half of the rows that are left, or with a net sum further
+    /// from 0 than half of that of all who are left. So what was taken back at one does not make another look small.
     ///
     /// `buyers` are the cell's distinct buyers, or fewer where only a limit is known.
     pub fn is_enough(self, buyers: u64, parts: impl Iterator<Item = Part>) -> bool {
-        let (mut merchants, mut sales, mut most_buyers) = (0_usize, 0_u128, 0);
-        let [mut largest, mut second] = [0_u128; 2];
-        for part in parts.filter(|part| part.sales > 0) {
-            merchants += 1;
-            sales = sales.saturating_add(part.sales);
+        let (mut merchants, mut most_buyers) = (0_usize, 0);
+        let (mut rows, mut net) = (Spread::default(), Spread::default());
+        for (number, part) in (1..).zip(parts) {
+            merchants += usize::from(part.net > 0);
             most_buyers = part.buyers.max(most_buyers);
-            second = second.max(part.sales.min(largest));
-            largest = largest.max(part.sales);
+            rows.add(number, part.rows.into());
+            net.add(number, part.net);
         }
-        // Of all who could ask, the second largest leaves the largest the greatest share.
         merchants > OTHER_MERCHANTS_MIN.into()
             && buyers.saturating_sub(most_buyers) >= self.k
-            && largest.saturating_mul(2) <= sales - second
+            && rows.is_shared()
+            && net.is_shared()
     }
 
     /// Returns whether net sums of other merchants than the one who asks hide each other: there are `k` cards, five of
-    /// the sums are above 0, and none is further from 0 than half of all together. So what was taken back at one
-    /// does not make another one look small.
+    /// the sums are above 0, and none is further from 0 than half of all together.
     pub fn hides_sums(self, cards: u64, sums: impl Iterator<Item = i128>) -> bool {
         let (mut merchants, mut all, mut largest) = (0_usize, 0_i128, 0_u128);
         for sum in sums {
@@ -70,7 +108,8 @@ mod tests {
     use super::*;
 
     fn parts() -> impl Strategy<Value = Vec<Part>> {
-        let part = (0_u64..6, 0_u128..9).prop_map(|(buyers, sales)| Part { buyers, sales });
+        let part = (0_u64..6, 0_u64..9, -4_i128..20);
+        let part = part.prop_map(|(buyers, rows, net)| Part { buyers, rows, net });
         prop::collection::vec(part, 0..12)
     }
 
@@ -79,13 +118,13 @@ mod tests {
         fn a_cell_is_enough_if_what_is_left_without_any_merchant_is(
             parts in parts(), buyers in 0_u64..20, k in 1_u64..12,
         ) {
-            let selling: Vec<Part> = parts.iter().copied().filter(|it| it.sales > 0).collect();
-            let expected = !selling.is_empty() && (0..selling.len()).all(|asks| {
-                let mut others = selling.clone();
+            let expected = !parts.is_empty() && (0..parts.len()).all(|asks| {
+                let mut others = parts.clone();
                 let own = others.remove(asks);
-                let sales: u128 = others.iter().map(|it| it.sales).sum();
-                others.len() >= OTHER_MERCHANTS_MIN.into()
-                    && others.iter().all(|it| it.sales * 2 <= sales)
+                let rows: u64 = others.iter().map(|it| it.rows).sum();
+                let net: i128 = others.iter().map(|it| it.net).sum();
+                others.iter().filter(|it| it.net > 0).count() >= OTHER_MERCHANTS_MIN.into()
+                    && others.iter().all(|it| it.rows * 2 <= rows && it.net.abs() * 2 <= net)
                     && buyers >= own.buyers + k
             });
             prop_assert_eq!(Hiding { k }.is_enough(buyers, parts.into_iter()), expected);

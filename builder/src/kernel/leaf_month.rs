@@ -31,8 +31,6 @@ impl Totals {
 pub struct StoreDay {
     /// Of its rows.
     pub totals: Totals,
-    /// Sum of its sales.
-    pub sales: u128,
     /// Its buyers, by how long ago they had bought there.
     pub buyers: Vec<Change>,
 }
@@ -216,14 +214,15 @@ struct Growing {
 #[derive(Default)]
 struct GrowingPart {
     buyers: i64,
-    sales: u128,
+    totals: Totals,
 }
 
 impl GrowingPart {
     fn part(&self) -> Part {
         Part {
             buyers: self.buyers.try_into().unwrap_or(0),
-            sales: self.sales,
+            rows: self.totals.count,
+            net: self.totals.sum,
         }
     }
 }
@@ -248,7 +247,7 @@ impl Growing {
             let part = self.parts.entry(store.merchant).or_default();
             // A card that bought at two stores of a merchant is counted twice: that hides more.
             part.buyers += new;
-            part.sales += of_store.sales;
+            part.totals.add(of_store.totals);
         }
     }
 
@@ -365,7 +364,6 @@ mod tests {
                 count: 1,
                 sum: (*amount).into(),
             });
-            of_store.sales += u128::from(u64::try_from(*amount).unwrap_or(0));
         }
         let mut of_stores = seen(rows, |row| row.2, is_sale);
         for ((day, ordinal), mut of_store) in stores {
@@ -404,19 +402,24 @@ mod tests {
 
     /// Whether any merchant who takes its own rows out is left with enough.
     fn hides(rows: &[Row], k: u64) -> bool {
-        let sales = || rows.iter().filter(|row| row.3 > 0);
-        let merchants: BTreeSet<u32> = sales().map(|row| merchant_of(row.2)).collect();
+        let merchants: BTreeSet<u32> = rows.iter().map(|row| merchant_of(row.2)).collect();
         !merchants.is_empty()
             && merchants.iter().all(|asks| {
-                let others = || sales().filter(|row| merchant_of(row.2) != *asks);
-                let cards: BTreeSet<u8> = others().map(|row| row.1).collect();
-                let mut by_merchant = BTreeMap::<u32, i64>::new();
-                others()
-                    .for_each(|row| *by_merchant.entry(merchant_of(row.2)).or_default() += row.3);
-                let all: i64 = by_merchant.values().sum();
+                let others = || rows.iter().filter(|row| merchant_of(row.2) != *asks);
+                let buyers = others().filter(|row| is_sale(row));
+                let cards: BTreeSet<u8> = buyers.map(|row| row.1).collect();
+                let mut by_merchant = BTreeMap::<u32, (usize, i64)>::new();
+                for row in others() {
+                    let (count, net) = by_merchant.entry(merchant_of(row.2)).or_default();
+                    *count += 1;
+                    *net += row.3;
+                }
+                let all: i64 = by_merchant.values().map(|(_, net)| net).sum();
                 cards.len() as u64 >= k
-                    && by_merchant.len() >= 5
-                    && by_merchant.values().all(|sales| sales * 2 <= all)
+                    && by_merchant.values().filter(|(_, net)| *net > 0).count() >= 5
+                    && by_merchant
+                        .values()
+                        .all(|(count, net)| count * 2 <= others().count() && net.abs() * 2 <= all)
             })
     }
 

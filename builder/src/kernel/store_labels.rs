@@ -29,10 +29,12 @@ impl<'a> StoreLabels<'a> {
         Self::new(places, |(region, _)| region)
     }
 
-    /// Numbers the categories of places.
+    /// Numbers the categories of places; sensitive ones are as those that are not known.
     #[must_use]
-    pub fn categories(places: &'a Places) -> Self {
-        Self::new(places, |(_, category)| category)
+    pub fn categories(places: &'a Places, sensitive: &BTreeSet<String>) -> Self {
+        Self::new(places, |(_, category)| {
+            category.filter(|it| !sensitive.contains(*it))
+        })
     }
 
     fn new(
@@ -171,12 +173,17 @@ mod tests {
         let labels = [0, 1, 2].map(|number| regions.label(number));
         assert_eq!(labels, [Label::Unknown, text("a"), text("b")]);
         assert_eq!([0, 1, 2].map(|it| regions.of_store(store(it))), [2, 0, 1]);
-        let categories = StoreLabels::categories(&places);
+        let categories = StoreLabels::categories(&places, &BTreeSet::new());
         assert_eq!(
             [0, 1, 2].map(|it| categories.of_store(store(it))),
             [2, 1, 2]
         );
         assert_eq!(categories.label(1), text("books"));
+        let categories = StoreLabels::categories(&places, &["books".to_owned()].into());
+        assert_eq!(
+            [0, 1, 2].map(|it| categories.of_store(store(it))),
+            [1, UNKNOWN, 1]
+        );
         let nowhere = Places::of([(store(0), None, Some("food"))], None).unwrap();
         assert!(StoreLabels::regions(&nowhere).is_empty());
     }

@@ -19,7 +19,7 @@ use nightshard_format::{
     generation::Generation,
     manifest::{Input, InputRole},
     payer,
-    record::{CUSTOMERS, CustomerFigures, CustomerRecord, customer_key},
+    record::{BEFORE_AFTER, CUSTOMERS, CustomerFigures, CustomerRecord, customer_key},
     shard::Span,
 };
 use tempfile::TempDir;
@@ -117,12 +117,11 @@ fn pseudonym_of(card: usize) -> [u8; 32] {
     customer_key(pseudonym.to_le_bytes())
 }
 
-fn customers(flagged: Option<&str>, sensitive: &[&str], table: CustomerTable) -> Customers {
+fn customers(flagged: Option<&str>, table: CustomerTable) -> Customers {
     let layout = Layout::builtin("canonical").unwrap();
     let compile = |text| Condition::compile(text, &layout, "customers.flagged").unwrap();
     Customers {
         flagged: flagged.map(compile),
-        sensitive_categories: sensitive.iter().map(|it| (*it).to_owned()).collect(),
         table,
     }
 }
@@ -217,7 +216,7 @@ fn every_customer_is_what_its_rows_add_up_to() {
     let folder = tempfile::tempdir().unwrap();
     let payments = payments(6_000);
     let (path, others) = write(&folder, &payments);
-    let nothing_known = customers(Some(FLAGGED), &[], CustomerTable::default());
+    let nothing_known = customers(Some(FLAGGED), CustomerTable::default());
     let test = build_with(&path, nothing_known, |_| ());
     let expected = expected(&payments, &others, |_| true);
     assert!(expected.values().any(|it| it.foreign.is_none()));
@@ -233,12 +232,10 @@ fn rows_of_stores_of_sensitive_categories_are_no_customers() {
     let folder = tempfile::tempdir().unwrap();
     let payments = payments(3_000);
     let (path, others) = write(&folder, &payments);
-    let of_health = customers(
-        Some(FLAGGED),
-        &["health", "adult"],
-        CustomerTable::default(),
-    );
-    let test = build_with(&path, of_health, |_| ());
+    let kept = customers(Some(FLAGGED), CustomerTable::default());
+    let test = build_with(&path, kept, |plan| {
+        plan.sensitive_categories = ["health", "adult"].map(str::to_owned).into();
+    });
     let told = expected(&payments, &others, |it| category_of(it.store) != "health");
     let all = expected(&payments, &others, |_| true);
     assert!(told.len() < all.len(), "some were nowhere else");
@@ -253,14 +250,50 @@ fn rows_of_stores_of_sensitive_categories_are_no_customers() {
 }
 
 #[test]
+fn stores_of_sensitive_categories_are_before_and_after_others_as_if_of_no_known_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, _) = write(&folder, &payments(3_000));
+    let unknown = folder.path().join("stores.csv");
+    let categories = (0..12).map(|store| (store, category_of(store)));
+    let categories = categories.map(|(store, category)| match category {
+        "health" => format!("s{store},\n"),
+        _ => format!("s{store},{category}\n"),
+    });
+    fs::write(
+        &unknown,
+        format!("store_id,category\n{}", categories.collect::<String>()),
+    )
+    .unwrap();
+    let told = |change: &dyn Fn(&mut BuildPlan)| {
+        let kept = customers(None, CustomerTable::default());
+        let manifest = build_with(&path, kept, change).built.manifest;
+        manifest
+            .shards_of(BEFORE_AFTER)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let sensitive = told(&|plan| plan.sensitive_categories = ["health".to_owned()].into());
+    assert!(!sensitive.is_empty());
+    assert_eq!(
+        sensitive,
+        told(&|plan| plan.stores = StoreTable::read(&unknown).unwrap())
+    );
+    assert_ne!(sensitive, told(&|_| ()));
+}
+
+#[test]
 fn neither_threads_nor_memory_nor_slices_change_a_byte() {
     let folder = tempfile::tempdir().unwrap();
     // So many that the largest store does not fit in what one of eight threads has.
     let payments = payments(60_000);
     let (path, others) = write(&folder, &payments);
-    let kept = || customers(Some(FLAGGED), &["health"], CustomerTable::default());
-    let wide = build_with(&path, kept(), |plan| plan.threads = 1);
+    let kept = || customers(Some(FLAGGED), CustomerTable::default());
+    let wide = build_with(&path, kept(), |plan| {
+        plan.sensitive_categories = ["health".to_owned()].into();
+        plan.threads = 1;
+    });
     let narrow = build_with(&path, kept(), |plan| {
+        plan.sensitive_categories = ["health".to_owned()].into();
         plan.threads = 8;
         plan.memory_bytes = 64 << 20;
     });
@@ -275,9 +308,9 @@ fn only_the_shards_of_customers_differ() {
     let folder = tempfile::tempdir().unwrap();
     let payments = payments(3_000);
     let (path, _) = write(&folder, &payments);
-    let kept = customers(Some(FLAGGED), &["health"], CustomerTable::default());
+    let kept = customers(Some(FLAGGED), CustomerTable::default());
     let with = build_with(&path, kept, |_| ()).built.manifest;
-    let none = customers(None, &[], CustomerTable::default());
+    let none = customers(None, CustomerTable::default());
     let without = build_with(&path, none, |plan| plan.customers = None);
     assert_eq!(without.built.report.customers, None);
     let without = without.built.manifest;
@@ -315,7 +348,7 @@ fn what_a_file_says_of_customers_stands_beside_what_they_paid() {
     let text = format!("card_id,registered_at,home\n{}\n", rows.join("\n"));
     fs::write(&of_customers, text).unwrap();
     let table = CustomerTable::read(&of_customers, &key()).unwrap();
-    let test = build_with(&path, customers(None, &[], table), |_| ());
+    let test = build_with(&path, customers(None, table), |_| ());
     let read = read(&test.open());
     let attributes = |card: usize| read[&pseudonym_of(card)].1.clone();
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());

@@ -15,6 +15,7 @@ use nightshard_format::{
     calendar::{Day, Month},
     generation::Generation,
     manifest::ShardEntry,
+    record::{BEFORE_AFTER, DEMOGRAPHICS, ORIGINS, PLACE_DEMOGRAPHICS, PLACE_MIXES, SPEND_SHARES},
     shard::{Mapped, Span},
     told_atoms::{TOLD_MONTHS, ToldAtoms},
 };
@@ -23,6 +24,16 @@ use crate::{
     generated,
     support::{TestBuild, build},
 };
+
+/// What is to stay: the list of those that do would agree with whatever it lacks.
+const STAYING: [&str; 6] = [
+    DEMOGRAPHICS,
+    PLACE_DEMOGRAPHICS,
+    ORIGINS,
+    BEFORE_AFTER,
+    SPEND_SHARES,
+    PLACE_MIXES,
+];
 
 const K: NonZeroU32 = NonZeroU32::new(3).unwrap();
 
@@ -151,7 +162,7 @@ fn months_that_were_told_stay_and_later_ones_are_those_of_the_rows() {
     assert!(second.built.manifest.keeps_atoms());
     assert!(!afresh.built.manifest.keeps_atoms());
     let ended = |month: Month| month.days().last <= nights.first;
-    for dataset in TOLD_MONTHS {
+    for dataset in STAYING {
         let of_build = |test: &TestBuild| records(test, dataset);
         let [told, kept, made] = [&first, &second, &afresh].map(of_build);
         let expected: Records = made

@@ -1,6 +1,6 @@
 //! Builds in temporary folders, opened for reading.
 
-use std::{num::NonZeroU32, path::Path, sync::Arc};
+use std::{collections::BTreeSet, num::NonZeroU32, path::Path, sync::Arc};
 
 use nightshard_builder::{
     Result,
@@ -47,6 +47,7 @@ pub(crate) fn plan(inputs: &[&Path], staging: &TempDir) -> BuildPlan {
         regular: RegularRule::default(),
         privacy_k: NonZeroU32::MIN,
         told: None,
+        sensitive_categories: BTreeSet::new(),
         customers: None,
         runs: RUNS_DEFAULT,
         memory_bytes: 256 << 20,

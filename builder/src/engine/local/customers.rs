@@ -45,7 +45,7 @@ impl Engine<'_> {
     ) -> Result<(Vec<Staged>, CustomersReport)> {
         let is_sensitive = |store: &&StoreFacts| {
             let category = store.category.as_ref();
-            category.is_some_and(|it| customers.sensitive_categories.contains(it))
+            category.is_some_and(|it| self.plan.sensitive_categories.contains(it))
         };
         let sensitive = stores.iter().filter(is_sensitive);
         let sensitive = sensitive.map(|store| store.ordinal).collect();

@@ -67,7 +67,7 @@ impl Engine<'_> {
         let of = StoresElsewhere {
             stores,
             regions: StoreLabels::regions(places),
-            categories: StoreLabels::categories(places),
+            categories: StoreLabels::categories(places, &self.plan.sensitive_categories),
             merchants: merchants(stores),
             // What is told of a month must not change while it goes on.
             last: hiding.map_or(as_of.month(), |_| Month::last_ended(as_of)),

@@ -23,12 +23,12 @@ fn server() -> Harness {
         (
             b"regions\0leeds",
             "2018-01",
-            1_000,
+            2_000,
             &[
-                (REST, 26),
-                (of_age("20s"), 100),
-                (of_age("30s"), 101),
-                (of_age("40s"), 773),
+                (REST, 52),
+                (of_age("20s"), 200),
+                (of_age("30s"), 202),
+                (of_age("40s"), 1_546),
             ],
         ),
         (
@@ -38,7 +38,12 @@ fn server() -> Harness {
             &[(REST, 4), (of_age("20s"), 6)],
         ),
         // Of the rest nothing is said.
-        (b"regions\0york", "2018-01", 300, &[(of_age("20s"), 100)]),
+        (
+            b"regions\0york",
+            "2018-01",
+            3_000,
+            &[(of_age("20s"), 1_000)],
+        ),
     ];
     let mut records: Vec<(&[u8], Span, Vec<u8>)> = Vec::new();
     for (key, month, count, cells) in cells {
@@ -97,7 +102,7 @@ fn shares_are_in_whole_percents_and_say_no_count() {
             "leeds",
             "2018-Q1",
             covered("2018-01-01", "2018-02-28"),
-            // 106 and 30 of 1,010 rows; what one of the months does not tell is not told of both.
+            // 206 and 56 of 2,010 rows; what one of the months does not tell is not told of both.
             vec![row("20s", 0.1), rest(0.03)],
         ),
         (
@@ -105,6 +110,13 @@ fn shares_are_in_whole_percents_and_say_no_count() {
             "2018-01",
             covered("2018-01-01", "2018-01-31"),
             vec![row("20s", 0.33)],
+        ),
+        // Of ten rows 60 % are just six.
+        (
+            "leeds",
+            "2018-02",
+            covered("2018-02-01", "2018-02-28"),
+            vec![],
         ),
         ("leeds", "2018-03", json!(null), vec![]),
         ("hull", "2018-01", json!(null), vec![]),
