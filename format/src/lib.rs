@@ -14,6 +14,7 @@ mod error;
 pub mod generation;
 pub mod histogram;
 pub mod key;
+pub mod loyalty;
 pub mod manifest;
 pub mod payer;
 pub mod privacy;

@@ -44,7 +44,6 @@ mod host;
 mod joined;
 mod json;
 mod listen;
-mod loyalty;
 mod metrics;
 mod opener;
 mod origins;

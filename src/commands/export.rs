@@ -5,22 +5,27 @@ mod benchmarks;
 mod catalog;
 mod csv;
 mod demographics;
+mod elsewhere;
 mod error;
 mod facts;
 mod folder;
 mod key_rows;
 mod loyalty;
+mod loyalty_rows;
 mod mixes;
 mod packed;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod record_tables;
+mod region_tree;
 mod rows;
 mod schema;
 mod series;
 mod settlements;
+mod side_series;
 mod spend_shares;
 mod statistics;
+mod subjects;
 mod writer;
 
 use std::{num::NonZeroUsize, path::PathBuf, process::ExitCode};
@@ -31,8 +36,9 @@ use nightshard_format::{
     generation::Generation,
     manifest::{GenerationId, Manifest},
     record::{
-        ATOMS, BENCHMARKS, CATALOG, DEMOGRAPHICS, LOYALTY, MARKETS, MERCHANTS, PLACE_DEMOGRAPHICS,
-        RANKINGS, SETTLEMENTS, SPEND_SHARES, STORES,
+        ATOMS, BEFORE_AFTER, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS, LOYALTY, MARKETS,
+        MERCHANTS, ORIGINS, PLACE_DEMOGRAPHICS, RANKINGS, REGION_CATEGORIES, REGION_TREE, REGIONS,
+        RESERVED_DATASETS, SERIES, SERIES_OF_DAYS, SETTLEMENTS, SPEND_SHARES, STORES, TILES,
     },
     shard::{Mapped, Span},
 };
@@ -42,7 +48,8 @@ use tokio::runtime::Runtime;
 use self::{
     error::{Error, Result},
     folder::{Contents, OutputFolder, Written},
-    key_rows::Source,
+    key_rows::{FIGURES, Source},
+    loyalty_rows::RETURNS,
     record_tables::RecordTable,
     writer::{FileFormat, Target},
 };
@@ -54,7 +61,7 @@ use crate::{
     repository::RepositoryArgs,
 };
 
-/// Write figures of stores, merchants and markets, and packed datasets, as tables, in Parquet and CSV.
+/// Write figures of stores, merchants, places and markets, and packed datasets, as tables, in Parquet and CSV.
 ///
 /// Every shard is verified first. An earlier export in the folder is replaced whole; docs/export.md
 /// has the tables and their columns.
@@ -69,8 +76,9 @@ pub(crate) struct ExportArgs {
     /// What the files are.
     #[arg(long, value_enum, default_value_t = Formats::DEFAULT)]
     format: Formats,
-    /// Only these datasets: stores, markets or atoms, merchants, loyalty, benchmarks, spend_shares, demographics,
-    /// place_demographics, settlements, catalog (regions and categories) and packed ones.
+    /// Only these datasets: stores, markets or atoms, merchants, regions, categories, region_categories, tiles, loyalty,
+    /// benchmarks, spend_shares, demographics, place_demographics, origins, before_after, settlements, catalog (regions
+    /// and categories), region_tree, series and packed ones.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     dataset: Vec<String>,
     /// The generation [default: the current one].
@@ -142,6 +150,8 @@ pub(crate) fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
     let mut opened = datasets.clone();
     // The number of stores of a region or category is the length of its ranking.
     opened.extend(datasets.contains(&CATALOG).then_some(RANKINGS));
+    // Who comes back to a store stands in its months, and who is regular beside them.
+    opened.extend(datasets.contains(&LOYALTY).then_some(STORES));
     let opening = repository.open_datasets(manifest.clone(), &opened);
     let generation = runtime.block_on(opening)?;
     let shown = Shown::new(args.quiet);
@@ -167,29 +177,34 @@ fn export(
     let manifest = generation.manifest();
     let mut written = facts::export(manifest, target)?;
     let advance = |keys| shown.step(keys);
-    for dataset in datasets {
+    let source = |dataset| {
+        let data = days_of(manifest).map_err(Error::of("the manifest"))?;
+        Ok::<_, Error>(Source {
+            generation,
+            dataset,
+            data,
+        })
+    };
+    let start = |dataset: &str| {
         let shards = generation.table(dataset, Span::Current).shards();
         let records = shards.iter().map(|shard| shard.len()).sum();
         shown.start(dataset, records, "{pos} of {len}");
-        let source = |dataset| {
-            let data = days_of(manifest).map_err(Error::of("the manifest"))?;
-            Ok::<_, Error>(Source {
-                generation,
-                dataset,
-                data,
-            })
-        };
-        let series = |dataset| series::export(source(dataset)?, target, advance);
+    };
+    for dataset in datasets {
+        start(dataset);
+        if let Some(of) = series_of(dataset) {
+            written.extend(series::export(source(of)?, &FIGURES, target, advance)?);
+        }
+        if let Some(of) = visited(dataset) {
+            start(of);
+            written.extend(series::export(source(of)?, &RETURNS, target, advance)?);
+        }
         written.extend(match *dataset {
-            STORES => series(STORES),
-            MARKETS => series(MARKETS),
-            MERCHANTS => series(MERCHANTS),
-            ATOMS => atoms::export(generation, target, advance),
-            CATALOG => catalog::export(generation, target),
-            LOYALTY | BENCHMARKS | SPEND_SHARES | DEMOGRAPHICS | PLACE_DEMOGRAPHICS
-            | SETTLEMENTS => Ok(Vec::new()),
-            packed => packed::export(generation, packed, target, advance),
-        }?);
+            ATOMS => atoms::export(generation, target, advance)?,
+            CATALOG => catalog::export(generation, target)?,
+            known if RESERVED_DATASETS.contains(&known) => Vec::new(),
+            packed => packed::export(generation, packed, target, advance)?,
+        });
         if let Some((dataset, tables)) = record_tables_of(dataset) {
             let records = record_tables::records_of(generation, dataset);
             shown.start(dataset, records, "{pos} of {len}");
@@ -200,16 +215,40 @@ fn export(
     Ok(written)
 }
 
+/// Returns the dataset, if it has days.
+fn series_of(dataset: &str) -> Option<&'static str> {
+    SERIES_OF_DAYS.into_iter().find(|known| *known == dataset)
+}
+
+/// Returns the dataset of those to whom cards come back, as a dataset has tables of it.
+fn visited(dataset: &str) -> Option<&'static str> {
+    match dataset {
+        LOYALTY => Some(STORES),
+        // Of markets, who comes back is not told.
+        STORES | MARKETS => None,
+        _ => series_of(dataset),
+    }
+}
+
 /// Returns the tables of the records of a dataset, if it has such.
 fn record_tables_of(dataset: &str) -> Option<(&'static str, &'static [RecordTable])> {
-    const TABLES: [(&str, &[RecordTable]); 7] = [
+    const TABLES: [(&str, &[RecordTable]); 16] = [
         (STORES, &mixes::TABLES),
+        (MARKETS, &mixes::TABLES),
+        (MERCHANTS, &mixes::TABLES),
+        (REGIONS, &mixes::TABLES),
+        (CATEGORIES, &mixes::TABLES),
+        (REGION_CATEGORIES, &mixes::TABLES),
         (LOYALTY, &loyalty::TABLES),
         (BENCHMARKS, &benchmarks::TABLES),
         (SPEND_SHARES, &spend_shares::TABLES),
         (DEMOGRAPHICS, &demographics::TABLES),
         (PLACE_DEMOGRAPHICS, &demographics::PLACE_TABLES),
+        (ORIGINS, &elsewhere::ORIGIN_TABLES),
+        (BEFORE_AFTER, &elsewhere::BESIDE_TABLES),
         (SETTLEMENTS, &settlements::TABLES),
+        (REGION_TREE, &region_tree::TABLES),
+        (SERIES, &side_series::TABLES),
     ];
     TABLES.into_iter().find(|(known, _)| *known == dataset)
 }
@@ -237,13 +276,21 @@ fn exportable(manifest: &Manifest) -> Vec<&str> {
     let is_there = |dataset: &&str| manifest.shards_of(dataset).next().is_some();
     let others = [
         MERCHANTS,
+        REGIONS,
+        CATEGORIES,
+        REGION_CATEGORIES,
+        TILES,
         LOYALTY,
         BENCHMARKS,
         SPEND_SHARES,
         DEMOGRAPHICS,
         PLACE_DEMOGRAPHICS,
+        ORIGINS,
+        BEFORE_AFTER,
         SETTLEMENTS,
         CATALOG,
+        REGION_TREE,
+        SERIES,
     ];
     let packed = manifest.packed.keys().map(String::as_str);
     of_transactions
@@ -258,20 +305,23 @@ fn exportable(manifest: &Manifest) -> Vec<&str> {
 fn tables_of(datasets: &[&str]) -> Vec<String> {
     let mut tables = vec![facts::TABLE.to_owned()];
     for dataset in datasets {
+        let mut of_schemas = Vec::new();
+        if let Some(of) = series_of(dataset) {
+            of_schemas.extend((FIGURES.schemas)(of));
+        }
+        if let Some(of) = visited(dataset) {
+            of_schemas.extend((RETURNS.schemas)(of));
+        }
         match *dataset {
-            STORES | MARKETS | MERCHANTS => {
-                let schemas = series::schemas(dataset).into_iter();
-                tables.extend(schemas.map(|schema| schema.name));
-            }
             ATOMS => tables.push(atoms::TABLE.to_owned()),
             CATALOG => tables.extend(catalog::TABLES.map(str::to_owned)),
-            LOYALTY | BENCHMARKS | SPEND_SHARES | DEMOGRAPHICS | PLACE_DEMOGRAPHICS
-            | SETTLEMENTS => {}
+            known if RESERVED_DATASETS.contains(&known) => {}
             packed => tables.push(packed::table_name(packed)),
         }
         let of_records = record_tables_of(dataset).map(|(_, tables)| tables);
         let of_records = of_records.into_iter().flatten();
-        tables.extend(of_records.map(|table| table.name.to_owned()));
+        of_schemas.extend(of_records.map(|table| table.schema(dataset)));
+        tables.extend(of_schemas.into_iter().map(|schema| schema.name));
     }
     tables
 }

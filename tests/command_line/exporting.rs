@@ -105,8 +105,8 @@ fn what_is_chosen_is_exported_and_nothing_else() {
     assert_eq!(
         names(&["--format", "parquet", "--dataset", "markets"]),
         "export.json generation.parquet market_days.parquet market_histograms.parquet \
-         market_hours.parquet market_months.parquet market_quarters.parquet market_weeks.parquet market_years.parquet \
-         markets.parquet"
+         market_hours.parquet market_mixes.parquet market_months.parquet market_quarters.parquet market_weeks.parquet \
+         market_years.parquet markets.parquet"
     );
     // An earlier generation, without the packed table.
     let generations = repository.generations();
@@ -128,10 +128,63 @@ fn what_is_chosen_is_exported_and_nothing_else() {
         (&built.into(), &true.into())
     );
     let files = told["files"].as_array().unwrap();
-    // The generation; stores and their mixes; markets; what takes cards as a whole; the catalog.
-    assert_eq!(files.len(), 2 * (1 + 9 + 8 + 3 + 2));
+    // The generation; stores and markets, each with their mixes; who comes back; the catalog.
+    assert_eq!(files.len(), 2 * (1 + 9 + 9 + 5 + 2));
     let stores = files.iter().find(|file| file["name"] == "stores.parquet");
     assert_eq!(stores.unwrap()["rows"], 101);
+}
+
+#[test]
+fn places_have_the_tables_of_stores_under_their_own_keys() {
+    let repository = TestRepository::new();
+    let header = "tx_id,store_id,card_id,ts,amount_minor,currency,category,region\n";
+    let rows = [
+        "1,s1,a,2018-03-05,250,GBP,food,leeds\n",
+        "2,s2,a,2018-03-06,-50,GBP,food,leeds\n",
+        "3,s3,b,2018-03-06,100,GBP,books,\n",
+    ];
+    let input = repository.write("rows.csv", header.to_owned() + &rows.concat());
+    repository.build([&input], &[]).succeeded();
+    let output = beside(&repository, "output");
+    let options = ["--format", "csv", "--dataset", "region_categories"];
+    export(&repository, &output, &options).succeeded();
+    let names: Vec<String> = files(&output)
+        .keys()
+        .map(|name| name.to_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        names.join(" ").replace("region_category_", ""),
+        "export.json generation.csv cohorts.csv days.csv histograms.csv hours.csv loyalty.csv mixes.csv months.csv \
+         quarters.csv repeats.csv totals.csv weeks.csv years.csv"
+    );
+    let text = |name: &str| fs::read_to_string(output.join(name)).unwrap();
+    assert_eq!(
+        text("region_category_totals.csv"),
+        "region,category,first_date,last_date,count,sum,mean,min,max,std,cards,refund_count,refund_sum,zero_count,\
+         buyers\n\
+         leeds,food,2018-03-05,2018-03-06,2,200,100,-50,250,150,1,1,-50,0,1\n"
+    );
+    let days = text("region_category_days.csv");
+    assert_eq!(days.lines().count(), 3);
+    assert!(days.contains("\nleeds,food,2018-03-06,1,-50,"), "{days}");
+    let loyalty = text("region_category_loyalty.csv");
+    assert_eq!(
+        loyalty.lines().nth(1).unwrap(),
+        "leeds,food,all,2018-03-05,2018-03-06,false,2018-03-05,1,,,,0,1,,,"
+    );
+    let cohorts = text("region_category_cohorts.csv");
+    assert_eq!(
+        cohorts,
+        "region,category,period,first_date,last_date,partial,months_later,cards\n\
+         leeds,food,2018-03,2018-03-01,2018-03-31,true,0,1\n"
+    );
+    let others = ["--format", "csv", "--dataset", "regions", "origins"];
+    export(&repository, &output, &others).succeeded();
+    assert_eq!(text("region_totals.csv").lines().count(), 2);
+    assert_eq!(
+        text("store_origins.csv").lines().next().unwrap(),
+        "id,period,first_date,last_date,partial,region,merged,cards,share"
+    );
 }
 
 #[test]

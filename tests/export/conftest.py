@@ -46,11 +46,43 @@ def odd_rows():
     return rows
 
 
+# Tiles around the earth at the equator, and nearly.
+WIDEST = 80_000
+
+
+def tile_of(lat, lon):
+    """The tile of a place in degrees, as docs/definitions.md has it."""
+    south, west = round(float(lat) * 1e7), round(float(lon) * 1e7)
+    row = min(south // 45_000, 19_999)
+    u = 2 * (row if row >= 0 else -1 - row) + 1
+    columns = WIDEST * (WIDEST * WIDEST - 4 * u * u) // (WIDEST * WIDEST + u * u)
+    return f"{row}/{(west + 1_800_000_000) % 3_600_000_000 * columns // 3_600_000_000}"
+
+
 def build(folder, k, repository):
     """Builds the payments so that `k` cards hide each other in what is told of places and the market."""
     (folder / "nightshard.toml").write_text(f"[privacy]\nk = {k}\n")
-    run("build", "--input", "payments.csv", "odd.csv", "--stores", "stores.csv", "--as-of", AS_OF,
-        "--config", "nightshard.toml", "--output", repository, "--quiet", cwd=folder)
+    run("build", "--input", "payments.csv", "odd.csv", "--stores", "stores.csv", "--regions", "regions.csv",
+        "--series", "series.csv", "--as-of", AS_OF, "--config", "nightshard.toml", "--output", repository, "--quiet",
+        cwd=folder)
+
+
+def write_regions(path, stores):
+    """A file of regions of which all but one of the stores' are parts, and one is of no store."""
+    regions = sorted({store["region"] for store in stores} - {""})
+    assert len(regions) > 2
+    rows = [("everywhere", 'All "there is"', "", "35.5", "-127.25"), ("nowhere", "", "everywhere", "", "")]
+    rows += [(region, f"name of {region}", "everywhere", "", "") for region in regions[1:]]
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([("region", "name", "parent", "lat", "lon"), *rows])
+
+
+def write_series(path):
+    """Two series, of which one has a value after the last day."""
+    rows = [("2018-01-02", "index, daily", "2494.5"), ("2018-01-05", "index, daily", "-0.1"),
+            ("2019-01-19", "rain", "1e-3"), ("2019-01-20", "rain", "7"), ("2017-01-01", "rain", "0")]
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([("date", "name", "value"), *rows])
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +111,8 @@ def folder(tmp_path_factory):
         writer = csv.DictWriter(file, stores[0].keys())
         writer.writeheader()
         writer.writerows(stores)
+    write_regions(folder / "regions.csv", stores)
+    write_series(folder / "series.csv")
     build(folder, 1, "repository")
     (folder / "prices.csv").write_bytes(
         b'sku,name\nsku-1,milk\n"a ""b"", c",\n,empty key\nsku-2,caf\xc3\xa9\n\xff\xfe,\xf0\x9f\n'
@@ -102,6 +136,8 @@ def database(folder, told):
     database.execute(f"SET file_search_path = '{folder}'")
     database.execute("""
         CREATE TABLE known AS SELECT * FROM read_csv('stores.csv', all_varchar = true);
+        CREATE TABLE tiles (store_id VARCHAR, tile VARCHAR);
+        CREATE TABLE tree AS SELECT * FROM read_csv('regions.csv', all_varchar = true);
         CREATE TABLE raw AS
             SELECT tx_id, store_id, card_id, ts, amount_minor, currency, category, region
             FROM read_csv('payments.csv', all_varchar = true)
@@ -121,4 +157,6 @@ def database(folder, told):
                 SELECT (store_id, tx_id) FROM once WHERE tx_id IS NOT NULL
                 GROUP BY store_id, tx_id HAVING count(*) > 1));
     """)
+    located = database.sql("SELECT store_id, lat, lon FROM known WHERE lat IS NOT NULL AND lon IS NOT NULL").fetchall()
+    database.executemany("INSERT INTO tiles VALUES (?, ?)", [[store, tile_of(*place)] for store, *place in located])
     return database

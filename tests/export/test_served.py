@@ -56,17 +56,52 @@ def exported(database, table, columns, store, period):
     return sorted(database.execute(query, [store, period]).fetchall(), key=str)
 
 
-def test_mixes_are_those_of_the_api(database, ask):
-    asked = 0
-    for store, period in questions(database, ["2018-03", "2018-12", "2019-01"]):
-        found = exported(database, "store_mixes", "dimension, value, count, sum::BIGINT", store, period)
-        # Flags and months are texts in a column of texts.
-        text = {bool: lambda it: str(it).lower(), type(None): lambda it: it}
-        served = [(dimension, text.get(type(row["value"]), str)(row["value"]), row["count"], row["sum"])
-                  for dimension, values in ask(store, "payment_mix", period)["mix"].items() for row in values]
-        assert found == sorted(served, key=str), (store, period)
-        asked += bool(found)
-    assert asked > STORES
+# The table with a row for each that there is, of each kind.
+LISTS = {"store": "stores", "market": "markets", "merchant": "merchants", "region": "region_totals",
+         "category": "category_totals", "region_category": "region_category_totals", "tile": "tile_totals"}
+PLURALS = {"store": "stores", "market": "markets", "merchant": "merchants", "region": "regions",
+           "category": "categories", "tile": "tiles"}
+
+
+def segments(kind, key):
+    """The path of a key."""
+    match kind, [urllib.parse.quote(part, safe="/" if kind == "tile" else "") for part in key]:
+        case "region_category", [region, category]:
+            return f"regions/{region}/categories/{category}"
+        case _, [id]:
+            return f"{PLURALS[kind]}/{id}"
+
+
+class Keys:
+    """Some stores, places, merchants or markets, and what is exported of them."""
+
+    def __init__(self, database, kind):
+        self.database, self.kind = database, kind
+        self.columns = ["region", "category"] if kind == "region_category" else ["id"]
+        columns = ", ".join(self.columns)
+        keys = database.sql(f"SELECT {columns} FROM 'export/{LISTS[kind]}.parquet' ORDER BY ALL").fetchall()
+        self.keys = random.Random(2018).sample(keys, min(len(keys), STORES))
+
+    def exported(self, part, columns, key, period):
+        where = " AND ".join(f"{name} = ?" for name in [*self.columns, "period"])
+        query = f"SELECT {columns} FROM 'export/{self.kind}_{part}.parquet' WHERE {where}"
+        return sorted(self.database.execute(query, [*key, period]).fetchall(), key=str)
+
+
+@pytest.mark.parametrize("kind", ["store", "market", "merchant", "region", "category", "region_category"])
+def test_mixes_are_those_of_the_api(database, ask, kind):
+    keys, asked = Keys(database, kind), 0
+    for key in keys.keys:
+        for period in ["2018-03", "2018-12", "2019-01"]:
+            found = keys.exported("mixes", "dimension, value, count, sum::BIGINT", key, period)
+            # Flags and months are texts in a column of texts.
+            text = {bool: lambda it: str(it).lower(), type(None): lambda it: it}
+            mix = ask.path(segments(kind, key), "payment_mix", period)["mix"]
+            served = [(dimension, text.get(type(row["value"]), str)(row["value"]), row["count"], row["sum"])
+                      for dimension, values in mix.items() for row in values]
+            assert found == sorted(served, key=str), (key, period)
+            asked += bool(found)
+    assert asked >= len(keys.keys)
 
 
 def test_demographics_are_those_of_the_api(database, ask):
@@ -118,15 +153,49 @@ def test_settlements_and_points_are_those_of_the_api(database, ask):
     assert counted["settlements"] > STORES and counted["points"] > 0, counted
 
 
-def test_loyalty_is_that_of_the_api(database, ask):
-    counted = dict.fromkeys(["loyalty", "visits", "scores"], 0)
+@pytest.mark.parametrize("kind", ["store", "merchant", "region", "category", "region_category", "tile"])
+def test_who_comes_back_is_as_the_api_says(database, ask, kind):
+    columns = ("cards, new_cards, returning_cards, reactivated_cards, lapsed_cards, visits, median_gap_days, "
+               "regular_cards, regular_sales_sum::BIGINT")
+    keys, asked = Keys(database, kind), 0
+    for key in keys.keys:
+        for period in ["2018-03", "2018-Q3", "2018", "2019", "all"]:
+            served = ask.path(segments(kind, key), "loyalty", period)
+            found = keys.exported("loyalty", columns, key, period)
+            names = ["active", "new", "returning", "reactivated", "lapsed", "visits", "median_gap_days"]
+            regulars = served["regulars"] or {"cards": None, "sales_sum": None}
+            expected = (*(served[name] for name in names), regulars["cards"], regulars["sales_sum"])
+            # Of a period without a visit there is no row.
+            assert found == ([expected] if served["active"] else []), (key, period)
+            asked += bool(found)
+            expected = [(row["days"], row["cards"], row["returned"], row["rate"])
+                        for row in served["repeat"] if row["cards"]]
+            found = keys.exported("repeats", "days, cards, returned, rate", key, period)
+            assert found == sorted(expected, key=str), (key, period)
+        # Those of everything are all that there are.
+        expected = [(cohort["month"], later, cards) for cohort in served["cohorts"]
+                    for later, cards in enumerate([cohort["cards"], *cohort["retained"]]) if cards]
+        where = " AND ".join(f"{name} = ?" for name in keys.columns)
+        found = database.execute(f"SELECT period, months_later, cards FROM 'export/{kind}_cohorts.parquet' WHERE {where}",
+                                 list(key)).fetchall()
+        assert sorted(found) == sorted(expected), key
+    assert asked > len(keys.keys)
+
+
+def test_last_visits_are_those_of_the_rows(database):
+    found = database.sql("""
+        SELECT id, period, last_visit FROM 'export/store_loyalty.parquet' WHERE period IN ('all', '2018-03')""")
+    expected = database.sql("""
+        WITH visits AS (SELECT id, date FROM used WHERE amount > 0 AND card_id IS NOT NULL)
+        SELECT id, 'all' AS period, max(date) FROM visits GROUP BY id
+        UNION ALL SELECT id, '2018-03', max(date) FROM visits WHERE strftime(date, '%Y-%m') = '2018-03' GROUP BY id""")
+    assert sorted(found.fetchall()) == sorted(expected.fetchall())
+
+
+def test_visits_and_scores_are_those_of_the_api(database, ask):
+    counted = dict.fromkeys(["visits", "scores"], 0)
     for store, period in questions(database, ["2018-03", "2018-Q3", "2018", "2019", "all"]):
         served = ask(store, "loyalty", period)
-        regulars = served["regulars"]
-        expected = [(served["active"], regulars["cards"], regulars["sales_sum"])] if regulars else []
-        found = exported(database, "store_loyalty", "cards, regular_cards, regular_sales_sum::BIGINT", store, period)
-        assert found == expected, (store, period)
-        counted["loyalty"] += bool(found)
         expected = [(row["from"], row["to"], row["cards"]) for row in served["cards_by_visits"]]
         found = exported(database, "store_visits", '"from", "to", cards', store, period)
         assert found == sorted(expected, key=str), (store, period)
@@ -137,6 +206,31 @@ def test_loyalty_is_that_of_the_api(database, ask):
         assert found == sorted(expected, key=str), (store, period)
         counted["scores"] += bool(found)
     assert min(counted.values()) > STORES, counted
+
+
+def test_origins_are_those_of_the_api(database, ask):
+    asked = 0
+    for store, period in questions(database, ["2018-03", "2018-12"]):
+        found = exported(database, "store_origins", "region, merged, cards, share", store, period)
+        served = [(row["region"], "merged" in row, row["cards"], row["share"])
+                  for row in ask(store, "origins", period)["rows"]]
+        assert found == sorted(served, key=str), (store, period)
+        asked += bool(found)
+    assert asked > STORES
+
+
+def test_what_is_before_and_after_is_as_the_api_says(database, ask):
+    asked = 0
+    for store, period in questions(database, ["2018-03", "2018-12"]):
+        found = exported(database, "store_before_after", "direction, dimension, value, merged, share", store, period)
+        answer = ask(store, "before_after", period)
+        served = [(direction, of, row[of], "merged" in row, row["share"])
+                  for direction in ["before", "after"]
+                  for of, rows in [("region", "regions"), ("category", "categories")]
+                  for row in answer[direction][rows]]
+        assert found == sorted(served, key=str), (store, period)
+        asked += bool(found)
+    assert asked > 0
 
 
 def test_benchmarks_are_those_of_the_api(database, ask):

@@ -29,8 +29,25 @@ CHAINS = """
     QUALIFY count(*) OVER (PARTITION BY merchant_id) > 1"""
 
 
+# Between a region and a category that make an id together.
+BOTH = "chr(31)"
+
+
 def rows(kind):
-    """The rows that a store, a merchant or the market has, by id."""
+    """The rows that a store, a place, a merchant or the market has, by id."""
+    places = {
+        "region": "above.id",
+        "category": "store.category",
+        "region_category": f"above.id || {BOTH} || store.category",
+        "tile": "tiles.tile",
+    }
+    if kind in places:
+        above = f"JOIN ({ABOVE}) AS above ON above.region = store.region" if "region" in kind else ""
+        return f"""(
+            SELECT used.* REPLACE ({places[kind]} AS id)
+            FROM used JOIN ({STORES}) AS store ON store.id = used.id LEFT JOIN tiles ON tiles.store_id = used.id
+            {above}
+            WHERE {places[kind]} IS NOT NULL)"""
     match kind:
         case "store":
             return "used"
@@ -88,6 +105,12 @@ STORES = f"""
         lat::DOUBLE AS lat, lon::DOUBLE AS lon, figures.* EXCLUDE (id)
     FROM figures LEFT JOIN known ON store_id = id LEFT JOIN categories USING (id) LEFT JOIN regions USING (id)"""
 
+# The regions that a store of a region is in.
+ABOVE = """
+    SELECT region, region AS id FROM (
+        SELECT region FROM used UNION SELECT region FROM known) WHERE region IS NOT NULL
+    UNION SELECT region, parent FROM tree WHERE parent IS NOT NULL"""
+
 MARKETS = f"""
     SELECT 'all' AS id, NULL::VARCHAR AS name, NULL::VARCHAR AS merchant_id, NULL::VARCHAR AS category,
         NULL::VARCHAR AS region, NULL::DOUBLE AS lat, NULL::DOUBLE AS lon, min(date) AS first_date,
@@ -102,7 +125,11 @@ MERCHANTS = f"""
 
 def expected_sql(table):
     """What a table should be."""
-    kind, _, part = table.partition("_")
+    kind, _, part = table.rpartition("_")
+    if kind == "region_category":
+        return f"""
+            SELECT split_part(id, {BOTH}, 1) AS region, split_part(id, {BOTH}, 2) AS category, * EXCLUDE (id)
+            FROM ({of_part(kind, part)})"""
     match table:
         case "stores":
             return STORES
@@ -111,26 +138,48 @@ def expected_sql(table):
         case "merchants":
             return MERCHANTS
         case "regions":
-            return f"SELECT region AS id, count(*) AS stores FROM ({STORES}) WHERE region IS NOT NULL GROUP BY region"
+            return f"""
+                SELECT above.id, count(*) AS stores
+                FROM ({STORES}) AS store JOIN ({ABOVE}) AS above USING (region) GROUP BY above.id"""
         case "categories":
             return f"SELECT category AS id, count(*) AS stores FROM ({STORES}) WHERE category IS NOT NULL GROUP BY category"
-        case _ if part == "histograms":
+        case "region_tree":
+            return "SELECT region AS id, parent, name, lat::DOUBLE AS lat, lon::DOUBLE AS lon FROM tree"
+        case "side_series":
+            return f"""
+                SELECT name, date::DATE AS date, value::DOUBLE AS value
+                FROM read_csv('series.csv', all_varchar = true) WHERE date <= '{AS_OF}'"""
+        case _:
+            return of_part(kind, part)
+
+
+def of_part(kind, part):
+    """What a table of figures of one kind should be."""
+    match part:
+        case "totals":
+            return f"""
+                SELECT id, min(date) AS first_date, max(date) AS last_date, {STATISTICS} FROM {rows(kind)} GROUP BY id"""
+        case "histograms":
             return histogram_sql(kind)
-        case _ if part == "hours":
+        case "hours":
             return hours_sql(kind)
-        case _ if part == "days":
+        case "days":
             return f"SELECT id, date, {STATISTICS} FROM {rows(kind)} GROUP BY ALL"
         case _:
             return period_sql(kind, part)
 
 
-TABLES = ["stores", "markets", "merchants", "regions", "categories"] + [
+PLACES = ["region", "category", "region_category", "tile"]
+TABLES = ["stores", "markets", "merchants", "regions", "categories", "region_tree", "side_series"] + [
     f"{kind}_{part}"
-    for kind in ["store", "market", "merchant"] for part in ["days", *PERIODS, "histograms", "hours"]
+    for kind in ["store", "market", "merchant", *PLACES]
+    for part in ["days", *PERIODS, "histograms", "hours", *(["totals"] if kind in PLACES else [])]
 ]
 # What is beside the API in test_served.py.
-SERVED = ["store_mixes", "store_loyalty", "store_visits", "store_scores", "store_benchmarks", "store_spend_shares",
-          "store_demographics", "store_settlements", "store_points", "place_demographics"]
+SERVED = ["store_visits", "store_scores", "store_benchmarks", "store_spend_shares", "store_demographics",
+          "store_settlements", "store_points", "store_origins", "store_before_after", "place_demographics"]
+SERVED += [f"{kind}_mixes" for kind in ["store", "market", "merchant", "region", "category", "region_category"]]
+SERVED += [f"{kind}_{part}" for kind in ["store", "merchant", *PLACES] for part in ["loyalty", "repeats", "cohorts"]]
 
 
 def same(left, right):

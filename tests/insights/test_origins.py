@@ -16,17 +16,17 @@ ORIGINS = """
         WHERE card IS NOT NULL AND amount > 0
     ),
     customers AS (SELECT DISTINCT store, card, month FROM visits),
-    elsewhere AS (
-        SELECT customers.store, card, month, visits.region, count(*) AS visits
+    visited AS (
+        SELECT customers.store, card, month, visits.region, day
         FROM customers JOIN visits USING (card, month)
         WHERE visits.store <> customers.store AND visits.region IS NOT NULL
-        GROUP BY ALL
     ),
+    elsewhere AS (SELECT store, card, month, region, count(*) AS visits FROM visited GROUP BY ALL),
+    often AS (SELECT store, card, month FROM visited GROUP BY ALL HAVING count(DISTINCT day) >= 3),
     origins AS (
         SELECT store, card, month, region
-        FROM elsewhere
-        QUALIFY sum(visits) OVER (PARTITION BY store, card, month) >= 3
-            AND row_number() OVER (PARTITION BY store, card, month ORDER BY visits DESC, region) = 1
+        FROM elsewhere JOIN often USING (store, card, month)
+        QUALIFY row_number() OVER (PARTITION BY store, card, month ORDER BY visits DESC, region) = 1
     )
     SELECT store, month, region, count(*) AS cards
     FROM customers LEFT JOIN origins USING (store, card, month)

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{Result, exchange::Outbox};
 
-/// Fewer visits elsewhere say nothing.
-const VISITS_MIN: usize = 3;
+/// Visits elsewhere on fewer days say nothing.
+const DAYS_MIN: usize = 3;
 
 /// A card of a store's month, by where it comes from.
 ///
@@ -56,6 +56,8 @@ pub struct CardOrigins<'a> {
     regions: &'a StoreLabels<'a>,
     last: Month,
     visits: Vec<(LabelNumber, StoreOrdinal)>,
+    /// Of each day with a visit at one store alone whose region is known: that store.
+    alone: Vec<StoreOrdinal>,
     outbox: Outbox<OriginRow>,
 }
 
@@ -67,6 +69,7 @@ impl<'a> CardOrigins<'a> {
             regions,
             last,
             visits: Vec::new(),
+            alone: Vec::new(),
             outbox,
         }
     }
@@ -95,16 +98,7 @@ impl<'a> CardOrigins<'a> {
     }
 
     fn month(&mut self, month: Month, visits: &[CardVisit]) -> Result<()> {
-        let sales = visits.iter().filter(|visit| visit.is_sale());
-        let stores = sales.map(|visit| visit.store());
-        self.visits.clear();
-        self.visits
-            .extend(stores.map(|store| (self.regions.of_store(store), store)));
-        self.visits.sort_unstable();
-        let unknown = self
-            .visits
-            .partition_point(|(region, _)| *region == UNKNOWN);
-        let known = self.visits.len() - unknown;
+        let days = self.read(visits);
         let most = most_visited(&self.visits);
         for of_store in self.visits.chunk_by(|a, b| a == b) {
             let (region, store) = of_store[0];
@@ -112,12 +106,47 @@ impl<'a> CardOrigins<'a> {
                 label: region,
                 visits: of_store.len(),
             };
-            let row = OriginRow::new(store, month, origin(own, most, known));
+            // On the other days it was elsewhere.
+            let row = OriginRow::new(
+                store,
+                month,
+                origin(own, most, days - self.days_alone(store)),
+            );
             let (partition, _) = store.parts();
             self.outbox
                 .push(u16::try_from(partition).unwrap_or(u16::MAX), row)?;
         }
         Ok(())
+    }
+
+    /// Takes the visits of a month, and returns on how many days some are at stores whose region is known.
+    fn read(&mut self, visits: &[CardVisit]) -> usize {
+        self.visits.clear();
+        self.alone.clear();
+        let mut days = 0;
+        for of_day in visits.chunk_by(|a, b| a.day() == b.day()) {
+            let sales = of_day.iter().filter(|visit| visit.is_sale());
+            let stores = sales.map(|visit| visit.store());
+            let before = self.visits.len();
+            self.visits
+                .extend(stores.map(|store| (self.regions.of_store(store), store)));
+            let of_day = self.visits[before..].iter();
+            let mut known = of_day.filter(|(region, _)| *region != UNKNOWN);
+            if let Some((_, store)) = known.next() {
+                days += 1;
+                self.alone.extend(known.next().is_none().then_some(*store));
+            }
+        }
+        self.visits.sort_unstable();
+        self.alone.sort_unstable();
+        days
+    }
+
+    /// Returns on how many days the card was at this store and at no other whose region is known.
+    fn days_alone(&self, store: StoreOrdinal) -> usize {
+        let before = self.alone.partition_point(|it| *it < store);
+        let rest = &self.alone[before..];
+        rest.partition_point(|it| *it == store)
     }
 
     /// Ends, and returns what was sent.
@@ -127,14 +156,10 @@ impl<'a> CardOrigins<'a> {
     }
 }
 
-/// Returns the region of most visits elsewhere, of a card that was so often in a store of its own region, and
-/// `known` times in stores of any.
-fn origin(own: OfLabel, most: [OfLabel; 2], known: usize) -> LabelNumber {
-    let here = match own.label {
-        UNKNOWN => 0,
-        _ => own.visits,
-    };
-    match known - here < VISITS_MIN {
+/// Returns the region of most visits elsewhere, of a card that was so often in a store of its own region, and elsewhere
+/// on so many days, at stores whose regions are known.
+fn origin(own: OfLabel, most: [OfLabel; 2], days_elsewhere: usize) -> LabelNumber {
+    match days_elsewhere < DAYS_MIN {
         true => UNKNOWN,
         false => most_elsewhere(own, most),
     }
@@ -187,18 +212,20 @@ mod tests {
         let months = months.into_iter().filter(|(_, month)| *month <= last);
         let rows = months.map(|(own, month)| {
             let mut elsewhere = BTreeMap::<&str, usize>::new();
+            let mut days = BTreeSet::new();
             for (day, at) in visits {
                 if let Some(region) = REGIONS[*at]
                     && *at != own
                     && Day(*day).month() == month
                 {
                     *elsewhere.entry(region).or_default() += 1;
+                    days.insert(day);
                 }
             }
             let most = elsewhere
                 .iter()
                 .max_by_key(|(region, visits)| (**visits, Reverse(**region)));
-            let most = most.filter(|_| elsewhere.values().sum::<usize>() >= 3);
+            let most = most.filter(|_| days.len() >= 3);
             let number = most.map_or(0, |(region, _)| match *region {
                 "a" => 1,
                 "b" => 2,
@@ -209,26 +236,50 @@ mod tests {
         rows.collect()
     }
 
+    fn found(visits: impl Iterator<Item = (i32, usize, bool)>, last: Month) -> Vec<OriginRow> {
+        let places = places();
+        let regions = StoreLabels::regions(&places);
+        let outbox = Outbox::new(1, 1 << 20, &Scratch::new(&std::env::temp_dir()));
+        let mut origins = CardOrigins::new(&regions, last, outbox);
+        let rows = visits.map(|(day, at, is_sale)| {
+            let card_day = CardDay::new(1 << 100, day, is_sale);
+            CardVisit::at_store(CardRow::new(card_day, store(at)))
+        });
+        let mut rows: Vec<CardVisit> = rows.collect();
+        rows.sort_unstable();
+        origins.card(&rows).unwrap();
+        let sent = Exchanged::new(vec![origins.finish()]).unwrap();
+        let mut found = sent.take_rows(0).unwrap();
+        found.sort_unstable();
+        found
+    }
+
+    #[test]
+    fn visits_of_one_day_are_of_one_day_however_many_stores_they_are_at() {
+        let january = Day(0).month();
+        let origins = |visits: &[(i32, usize)]| {
+            let rows = found(visits.iter().map(|(day, at)| (*day, *at, true)), january);
+            let rows = rows.iter();
+            rows.map(|row| row.region()).collect::<Vec<_>>()
+        };
+        // Four stores whose regions are known on one day: from each, three visits elsewhere.
+        assert_eq!(origins(&[(5, 0), (5, 2), (5, 4), (5, 5)]), [UNKNOWN; 4]);
+        // The first store is alone on days 6 and 7: elsewhere are days 5, 8 and 9, and from the others all but one.
+        let visits = [(5, 0), (5, 2), (6, 0), (7, 0), (8, 2), (9, 4)];
+        assert_eq!(origins(&visits), [1, 2, 2]);
+        // A store of an unknown region is on no day; from the third, days 5 to 7 are elsewhere.
+        let visits = [(5, 0), (6, 0), (7, 0), (7, 2), (8, 1), (9, 1)];
+        assert_eq!(origins(&visits), [UNKNOWN, 2, 2]);
+    }
+
     proptest! {
         #[test]
         fn an_origin_is_the_region_of_most_visits_at_other_stores(
             visits in prop::collection::btree_map((0_i32..75, 0_usize..7), any::<bool>(), 0..60),
         ) {
-            let places = places();
-            let regions = StoreLabels::regions(&places);
-            let outbox = Outbox::new(1, 1 << 20, &Scratch::new(&std::env::temp_dir()));
             let february = Day(40).month();
-            let mut origins = CardOrigins::new(&regions, february, outbox);
-            let rows = visits.iter().map(|((day, at), is_sale)| {
-                let card_day = CardDay::new(1 << 100, *day, *is_sale);
-                CardVisit::at_store(CardRow::new(card_day, store(*at)))
-            });
-            let mut rows: Vec<CardVisit> = rows.collect();
-            rows.sort_unstable();
-            origins.card(&rows).unwrap();
-            let sent = Exchanged::new(vec![origins.finish()]).unwrap();
-            let mut found = sent.take_rows(0).unwrap();
-            found.sort_unstable();
+            let rows = visits.iter().map(|((day, at), is_sale)| (*day, *at, *is_sale));
+            let found = found(rows, february);
             let sales = visits.iter().filter(|(_, is_sale)| **is_sale).map(|(visit, _)| *visit);
             prop_assert_eq!(found, expected(&sales.collect(), february));
         }

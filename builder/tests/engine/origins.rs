@@ -41,13 +41,18 @@ fn expected(path: &Path) -> BTreeMap<(String, Month), Cells> {
         let stores: BTreeSet<&String> = visits.iter().map(|(_, store)| store).collect();
         for own in stores {
             let elsewhere = visits.iter().filter(|(_, store)| store != own);
-            let known = elsewhere.filter_map(|(_, store)| regions.get(store));
             let mut counts = BTreeMap::<&String, usize>::new();
-            known.for_each(|region| *counts.entry(region).or_default() += 1);
+            let mut days = BTreeSet::new();
+            for (day, store) in elsewhere {
+                if let Some(region) = regions.get(store) {
+                    *counts.entry(region).or_default() += 1;
+                    days.insert(day);
+                }
+            }
             let most = counts
                 .iter()
                 .max_by_key(|(id, visits)| (**visits, Reverse(**id)));
-            let origin = match most.filter(|_| counts.values().sum::<usize>() >= 3) {
+            let origin = match most.filter(|_| days.len() >= 3) {
                 Some((id, _)) => Label::Text((*id).clone()),
                 None => Label::Unknown,
             };

@@ -1,6 +1,10 @@
 //! `GET /v1/stores/{id}/loyalty`: who comes back.
 
-use nightshard_format::calendar::Day;
+use nightshard_format::{
+    calendar::Day,
+    loyalty::{ABSENCE_DAYS, Loyalty, REPEAT_DAYS, WARM_UP_DAYS},
+    statistics::nearest_quotient,
+};
 
 use super::{
     Lookup,
@@ -9,18 +13,12 @@ use super::{
     places::write_id,
     visits::{self, Visits},
 };
-use crate::{
-    json::Json,
-    loyalty::{Loyalty, REPEAT_DAYS, WARM_UP_DAYS},
-    problem::Result,
-    series::Series,
-};
+use crate::{json::Json, problem::Result, series::Series};
 
 /// The time to add up and write figures, in nanoseconds.
 const ANSWER_NS: u64 = 60_000;
 
-/// After how many days a card is absent, unless the request says so.
-const ABSENCE_DAYS: u32 = 45;
+/// After how many days a card is absent, at most.
 const ABSENCE_DAYS_MAX: usize = 3_650;
 
 /// What a request for loyalty asks.
@@ -84,7 +82,7 @@ impl Query {
         }
         json.key("lapsed").integer(loyalty.lapsed());
         json.key("visits").integer(loyalty.visits());
-        let per_card = ratio(loyalty.visits(), loyalty.active());
+        let per_card = nearest_quotient(loyalty.visits().into(), loyalty.active());
         json.key("visits_per_card").float(per_card);
         json.key("median_gap_days").float(loyalty.median_gap());
     }
@@ -97,8 +95,7 @@ fn write_repeats(json: &mut Json, loyalty: &Loyalty) {
         json.key("days").integer(u64::from(days));
         json.key("cards").integer(repeat.cards());
         json.key("returned").integer(repeat.returned);
-        json.key("rate")
-            .float(ratio(repeat.returned, repeat.cards()));
+        json.key("rate").float(repeat.rate());
         json.end_object();
     }
     json.end_array();
@@ -119,11 +116,4 @@ fn write_cohorts(json: &mut Json, loyalty: &Loyalty) {
         json.end_object();
     }
     json.end_array();
-}
-
-/// Returns a share, or `None` of nothing.
-fn ratio(part: u64, whole: u64) -> Option<f64> {
-    // Cards and visits of a store stay below 2^53.
-    #[allow(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
-    (whole > 0).then(|| part as f64 / whole as f64)
 }

@@ -3,6 +3,7 @@
 use nightshard_format::{
     Error,
     calendar::Month,
+    loyalty::Loyalty,
     record::{LOYALTY, LoyaltyRecord, loyalty_spans},
     shard::Span,
 };
@@ -10,7 +11,6 @@ use nightshard_format::{
 use super::{Series, Window, days_estimate_ns, roll_up_estimate_ns};
 use crate::{
     api::ANSWER_BYTES_MAX,
-    loyalty::Loyalty,
     problem::{Failure, Result},
     work::Work,
 };

@@ -27,7 +27,7 @@ const STANDINGS: [Field; 7] = [
 
 /// The tables.
 pub(super) const TABLES: [RecordTable; 1] = [RecordTable {
-    name: "store_benchmarks",
+    part: "benchmarks",
     fields: [&PERIOD, &STANDINGS],
     add,
 }];
@@ -47,7 +47,7 @@ fn add(found: &Found<'_>, rows: &mut Rows) -> Result<()> {
             }
         }
         let label = period.to_string();
-        rows.push(found.head(period, &label).into_iter().chain(cells));
+        rows.push(found.head(period, &label)?.chain(cells));
     }
     Ok(())
 }

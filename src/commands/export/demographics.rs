@@ -3,15 +3,11 @@
 use nightshard_format::{
     Result,
     calendar::Period,
-    record::{
-        CATEGORIES, DemographicsRecord, Label, Labels, PlaceDemographics, REGION_CATEGORIES,
-        REGIONS, split_atoms_key,
-    },
+    record::{DemographicsRecord, Label, Labels, PlaceDemographics},
     shard::Span,
 };
 
 use super::{
-    error::corrupt,
     key_rows::PERIOD,
     record_tables::{Found, RecordTable, text},
     rows::{Cell, Rows},
@@ -41,21 +37,7 @@ const CELL: [Field; 7] = {
     ]
 };
 
-/// Columns that say which place it is, and which month.
-const PLACE_PERIOD: [Field; 7] = {
-    let [_id, period, first_date, last_date, partial] = PERIOD;
-    [
-        required("dataset", Kind::Text),
-        optional("region", Kind::Text),
-        optional("category", Kind::Text),
-        period,
-        first_date,
-        last_date,
-        partial,
-    ]
-};
-
-/// Columns behind these.
+/// Likewise of places.
 const PLACE_CELL: [Field; 6] = {
     let [age_band, gender, segment, merged] = LABELS;
     [
@@ -70,15 +52,15 @@ const PLACE_CELL: [Field; 6] = {
 
 /// The table of stores.
 pub(super) const TABLES: [RecordTable; 1] = [RecordTable {
-    name: "store_demographics",
+    part: "demographics",
     fields: [&PERIOD, &CELL],
     add,
 }];
 
 /// The table of places and the market.
 pub(super) const PLACE_TABLES: [RecordTable; 1] = [RecordTable {
-    name: "place_demographics",
-    fields: [&PLACE_PERIOD, &PLACE_CELL],
+    part: "demographics",
+    fields: [&PERIOD, &PLACE_CELL],
     add: add_place,
 }];
 
@@ -93,7 +75,7 @@ fn add(found: &Found<'_>, rows: &mut Rows) -> Result<()> {
             Cell::Decimal(cell.sum),
             integer(cell.cards)?,
         ];
-        let head = found.head(Period::Month(month), &label).into_iter();
+        let head = found.head(Period::Month(month), &label)?;
         rows.push(head.chain(label_cells(cell.labels)?).chain(figures));
     }
     Ok(())
@@ -104,7 +86,6 @@ fn add_place(found: &Found<'_>, rows: &mut Rows) -> Result<()> {
         return Ok(());
     };
     let label = month.to_string();
-    let place = place_cells(found.id)?;
     let record = PlaceDemographics::parse(found.value)?;
     for cell in &record.cells {
         let count = match found.privacy.is_protecting() {
@@ -113,32 +94,10 @@ fn add_place(found: &Found<'_>, rows: &mut Rows) -> Result<()> {
         };
         let share = found.privacy.share(cell.count, record.count);
         let figures = [count, Cell::optional_double(share)];
-        let [_id, period @ ..] = found.head(Period::Month(month), &label);
-        let head = place.into_iter().chain(period);
+        let head = found.head(Period::Month(month), &label)?;
         rows.push(head.chain(label_cells(cell.labels)?).chain(figures));
     }
     Ok(())
-}
-
-/// Returns the dataset, the region and the category of a key.
-fn place_cells(key: &str) -> Result<[Cell<'_>; 3]> {
-    let split = split_atoms_key(key.as_bytes());
-    let (dataset, key) = split.ok_or_else(|| corrupt("key", "it is of no market or place"))?;
-    let key = text(key)?;
-    let [region, category] = match dataset {
-        REGIONS => [Some(key), None],
-        REGION_CATEGORIES => {
-            let (region, category) = key.split_once('\0').unwrap_or((key, ""));
-            [Some(region), Some(category)]
-        }
-        CATEGORIES => [None, Some(key)],
-        _ => [None; 2],
-    };
-    Ok([
-        Cell::Text(dataset),
-        Cell::optional_text(region),
-        Cell::optional_text(category),
-    ])
 }
 
 /// Returns the cells of [`LABELS`].

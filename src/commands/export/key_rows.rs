@@ -1,4 +1,4 @@
-//! All rows of one store or market: of itself, its periods and its histograms.
+//! All rows of one store, place or market: of itself, its periods, its histograms and its half hours.
 
 use std::collections::BTreeMap;
 
@@ -7,45 +7,56 @@ use nightshard_format::{
     calendar::{Day, DayRange, Month, Period, PeriodKind, quarter_of},
     generation::Generation,
     histogram::FineHistogram,
-    record::{HalfHour, MonthRecord, StoreProfile, Summary},
+    record::{HalfHour, MARKETS, MERCHANTS, MonthRecord, STORES, StoreProfile, Summary},
     shard::Mapped,
 };
 
 use super::{
     error::corrupt,
     rows::{Cell, Rows},
-    schema::{Field, Kind, optional, required},
+    schema::{Field, Kind, TableSchema, optional, required},
+    series::SeriesTables,
     statistics::{Figures, STATISTICS, cells, integer},
+    subjects::{KeyCells, Subjects},
 };
 
-/// How many tables a dataset of series has.
-pub(super) const TABLES: usize = 8;
+/// How many tables there are of figures.
+const TABLES: usize = 8;
 
-/// Columns of the table of keys, before [`STATISTICS`] of everything.
-const PROFILE: [Field; 9] = [
-    required("id", Kind::Text),
-    optional("name", Kind::Text),
-    optional("merchant_id", Kind::Text),
-    optional("category", Kind::Text),
-    optional("region", Kind::Text),
-    optional("lat", Kind::Double),
-    optional("lon", Kind::Double),
+/// What the table of everything is called where it has no profile.
+const TOTALS: &str = "totals";
+
+/// Columns of where something is.
+pub(super) const LOCATION: [Field; 2] =
+    [optional("lat", Kind::Double), optional("lon", Kind::Double)];
+/// Columns of who somebody is, before [`DAYS`].
+const PROFILE: [Field; 6] = {
+    let [lat, lon] = LOCATION;
+    [
+        optional("name", Kind::Text),
+        optional("merchant_id", Kind::Text),
+        optional("category", Kind::Text),
+        optional("region", Kind::Text),
+        lat,
+        lon,
+    ]
+};
+/// Columns of everything, before [`STATISTICS`].
+const DAYS: [Field; 2] = [
     required("first_date", Kind::Date),
     required("last_date", Kind::Date),
 ];
 /// Columns of a day, before [`STATISTICS`].
-const DAY: [Field; 2] = [required("id", Kind::Text), required("date", Kind::Date)];
+const DAY: [Field; 1] = [required("date", Kind::Date)];
 /// Columns of a longer period, before [`STATISTICS`] and what else is told of it.
-pub(super) const PERIOD: [Field; 5] = [
-    required("id", Kind::Text),
+pub(super) const PERIOD: [Field; 4] = [
     required("period", Kind::Text),
     required("first_date", Kind::Date),
     required("last_date", Kind::Date),
     required("partial", Kind::Boolean),
 ];
 /// Columns of a month's histogram.
-const HISTOGRAM: [Field; 6] = [
-    required("id", Kind::Text),
+const HISTOGRAM: [Field; 5] = [
     required("period", Kind::Text),
     required("first_date", Kind::Date),
     required("low", Kind::Integer),
@@ -53,8 +64,7 @@ const HISTOGRAM: [Field; 6] = [
     required("count", Kind::Integer),
 ];
 /// Columns of a month's half hours.
-const HOURS: [Field; 7] = [
-    required("id", Kind::Text),
+const HOURS: [Field; 6] = [
     required("period", Kind::Text),
     required("first_date", Kind::Date),
     required("weekday", Kind::Integer),
@@ -62,9 +72,9 @@ const HOURS: [Field; 7] = [
     required("count", Kind::Integer),
     required("sum", Kind::Decimal),
 ];
-/// What each table is of, in the order of [`SeriesRows::all`], and its columns.
-pub(super) const PARTS: [(&str, [&[Field]; 2]); TABLES] = [
-    ("", [&PROFILE, &STATISTICS]),
+/// What each table is of, and its columns behind those of the key.
+const PARTS: [(&str, [&[Field]; 2]); TABLES] = [
+    (TOTALS, [&DAYS, &STATISTICS]),
     ("days", [&DAY, &STATISTICS]),
     ("weeks", [&PERIOD, &STATISTICS]),
     ("months", [&PERIOD, &STATISTICS]),
@@ -76,28 +86,43 @@ pub(super) const PARTS: [(&str, [&[Field]; 2]); TABLES] = [
 
 /// Tenths of millionths of a degree in a degree.
 const LOCATION_UNITS: f64 = 1e7;
+/// The cells of the grid: a month's histogram has no more rows.
+const CELLS: u64 = 2_540;
+/// The half hours of a week.
+const HALF_HOURS: u64 = 7 * 48;
 
-/// Rows of all tables of a dataset of series.
-#[derive(Debug, Clone)]
-pub(super) struct SeriesRows([Rows; TABLES]);
+/// The tables of figures.
+pub(super) const FIGURES: SeriesTables<TABLES> = SeriesTables {
+    schemas,
+    rows_at_most,
+    add: |source, key, summary, rows| source.add_rows(key, summary, rows),
+};
 
-impl SeriesRows {
-    /// Makes rows of tables, none so far.
-    pub(super) fn new(tables: [Rows; TABLES]) -> Self {
-        Self(tables)
-    }
+/// Returns whether the table of everything says who they are, and is called as the dataset is: lists have the places.
+fn has_profile(dataset: &str) -> bool {
+    matches!(dataset, STORES | MARKETS | MERCHANTS)
+}
 
-    /// Returns the rows of each table.
-    pub(super) fn all(&self) -> &[Rows; TABLES] {
-        &self.0
-    }
-
-    /// Adds rows of the same tables.
-    pub(super) fn append(&mut self, other: &Self) {
-        for (rows, more) in self.0.iter_mut().zip(&other.0) {
-            rows.append(more);
+fn schemas(dataset: &str) -> [TableSchema; TABLES] {
+    let subjects = Subjects::of(dataset);
+    PARTS.map(|(part, [fields, more])| {
+        if part == TOTALS && has_profile(dataset) {
+            let parts = [subjects.fields, &PROFILE, fields, more];
+            return TableSchema::new(dataset, &parts);
         }
-    }
+        TableSchema::new(subjects.table(part), &[subjects.fields, fields, more])
+    })
+}
+
+/// Returns how many rows a key has at most, in all tables together.
+fn rows_at_most(summary: &Summary) -> u64 {
+    let months = summary.months.iter().map(|totals| {
+        let days = totals.statistics.count.min(31);
+        let count = totals.statistics.count;
+        // A week for each day, a month, a quarter, a year; cells; half hours.
+        2 * days + 3 + count.min(CELLS) + count.min(HALF_HOURS)
+    });
+    1 + months.sum::<u64>()
 }
 
 /// Where the rows of a key come from.
@@ -122,16 +147,10 @@ impl Source<'_> {
     ///
     /// # Errors
     /// [`nightshard_format::Error::Corrupt`] if a record is damaged, or a month is missing.
-    pub(super) fn add_rows(
-        &self,
-        key: &[u8],
-        summary: &Summary,
-        bins: &mut FineHistogram,
-        out: &mut SeriesRows,
-    ) -> Result<()> {
-        let id = std::str::from_utf8(key).map_err(|_bad| corrupt("key", "it is not UTF-8"))?;
+    fn add_rows(&self, key: &[u8], summary: &Summary, out: &mut [Rows; TABLES]) -> Result<()> {
+        let who = Subjects::of(self.dataset).cells(key)?;
         let [
-            keys,
+            totals,
             days,
             weeks,
             months,
@@ -139,16 +158,17 @@ impl Source<'_> {
             years,
             histograms,
             hours,
-        ] = &mut out.0;
+        ] = out;
         let mut rows_of_weeks = Vec::new();
+        let mut bins = FineHistogram::new();
         let mut buyers = Vec::with_capacity(summary.months.len());
-        for totals in &summary.months {
-            let record = self.record(key, totals.month)?;
-            add_days(id, &record, totals.month, days)?;
-            merge_weeks(&record, totals.month, &mut rows_of_weeks)?;
-            add_histogram(id, &record, totals.month, bins, histograms)?;
-            add_hours(id, &record, totals.month, hours)?;
-            buyers.push(NewBuyers::of(&record, totals.month, summary.days.first)?);
+        for of_month in &summary.months {
+            let record = self.record(key, of_month.month)?;
+            add_days(who, &record, of_month.month, days)?;
+            merge_weeks(&record, of_month.month, &mut rows_of_weeks)?;
+            add_histogram(who, &record, of_month.month, &mut bins, histograms)?;
+            add_hours(who, &record, of_month.month, hours)?;
+            buyers.push(NewBuyers::of(&record, of_month.month, summary.days.first)?);
         }
         let all = Figures {
             statistics: summary.statistics(),
@@ -157,12 +177,7 @@ impl Source<'_> {
                 .iter()
                 .fold(0, |sum, new| u64::saturating_add(sum, new.ever)),
         };
-        let all = cells(&all)?;
-        keys.push(
-            profile(id, &summary.profile, summary.days)
-                .into_iter()
-                .chain(all),
-        );
+        self.add_totals(who, summary, &all, totals)?;
         let month = |month| Period::Month(month);
         let in_months = summary.months.iter().map(|totals| totals.cards);
         let in_quarters = summary.quarters.iter().map(|(_, cards)| *cards);
@@ -175,13 +190,31 @@ impl Source<'_> {
         let of_months = merge_months(summary, month, in_months, of_month);
         let of_quarters = merge_months(summary, quarter, in_quarters, of_quarter);
         let of_years = merge_months(summary, year, in_years, of_year);
-        self.add_periods(id, rows_of_weeks, weeks)?;
-        self.add_periods(id, of_months, months)?;
-        self.add_periods(id, of_quarters, quarters)?;
-        self.add_periods(id, of_years, years)
+        self.add_periods(who, rows_of_weeks, weeks)?;
+        self.add_periods(who, of_months, months)?;
+        self.add_periods(who, of_quarters, quarters)?;
+        self.add_periods(who, of_years, years)
     }
 
-    fn record(&self, key: &[u8], month: Month) -> Result<MonthRecord<'_>> {
+    fn add_totals(
+        &self,
+        key: KeyCells<'_>,
+        summary: &Summary,
+        all: &Figures,
+        out: &mut Rows,
+    ) -> Result<()> {
+        let profile = has_profile(self.dataset).then(|| profile(&summary.profile));
+        let days = [summary.days.first, summary.days.last].map(Cell::Date);
+        let head = key.into_iter().chain(profile.into_iter().flatten());
+        out.push(head.chain(days).chain(cells(all)?));
+        Ok(())
+    }
+
+    /// Returns the record of a month that the summary of a key names.
+    ///
+    /// # Errors
+    /// [`nightshard_format::Error::Corrupt`] if there is none, or if it is damaged.
+    pub(super) fn record(&self, key: &[u8], month: Month) -> Result<MonthRecord<'_>> {
         let found = self.generation.month(self.dataset, key, month)?;
         found.ok_or_else(|| {
             let problem = format!("it names {month}, of which there is no record");
@@ -189,37 +222,53 @@ impl Source<'_> {
         })
     }
 
-    fn add_periods(&self, id: &str, periods: Vec<PeriodRow>, out: &mut Rows) -> Result<()> {
+    fn add_periods(
+        &self,
+        key: KeyCells<'_>,
+        periods: Vec<PeriodRow>,
+        out: &mut Rows,
+    ) -> Result<()> {
         for row in periods {
             let label = row.period.to_string();
-            let days = row.period.days();
-            let days = days.ok_or_else(|| corrupt("summary", "a period has no days"))?;
-            let head = [
-                Cell::Text(id),
-                Cell::Text(&label),
-                Cell::Date(days.first),
-                Cell::Date(days.last),
-                Cell::Boolean(!self.data.covers(days)),
-            ];
-            out.push(head.into_iter().chain(cells(&row.figures)?));
+            let head = key
+                .into_iter()
+                .chain(period_cells(row.period, &label, self.data));
+            out.push(head.chain(cells(&row.figures)?));
         }
         Ok(())
     }
 }
 
-fn profile<'a>(id: &'a str, profile: &'a StoreProfile, days: DayRange) -> [Cell<'a>; 9] {
-    let degrees = |units: i32| f64::from(units) / LOCATION_UNITS;
-    let location = profile.location;
+/// Returns the cells of [`PERIOD`], of data that has these days; everything has all of them.
+pub(super) fn period_cells(period: Period, label: &str, data: DayRange) -> [Cell<'_>; 4] {
+    let days = period.days().unwrap_or(data);
     [
-        Cell::Text(id),
+        Cell::Text(label),
+        Cell::Date(days.first),
+        Cell::Date(days.last),
+        Cell::Boolean(!data.covers(days)),
+    ]
+}
+
+/// Returns the cells of [`PROFILE`].
+fn profile(profile: &StoreProfile) -> [Cell<'_>; 6] {
+    let [lat, lon] = location_cells(profile.location);
+    [
         Cell::optional_text(profile.name.as_deref()),
         Cell::optional_text(profile.merchant_id.as_deref()),
         Cell::optional_text(profile.category.as_deref()),
         Cell::optional_text(profile.region.as_deref()),
+        lat,
+        lon,
+    ]
+}
+
+/// Returns the cells of [`LOCATION`].
+pub(super) fn location_cells(location: Option<(i32, i32)>) -> [Cell<'static>; 2] {
+    let degrees = |units: i32| f64::from(units) / LOCATION_UNITS;
+    [
         Cell::optional_double(location.map(|(lat, _)| degrees(lat))),
         Cell::optional_double(location.map(|(_, lon)| degrees(lon))),
-        Cell::Date(days.first),
-        Cell::Date(days.last),
     ]
 }
 
@@ -249,10 +298,15 @@ impl NewBuyers {
 }
 
 /// Adds the days of a month, each with the cards that had a row on it.
-fn add_days(id: &str, record: &MonthRecord<'_>, month: Month, out: &mut Rows) -> Result<()> {
+fn add_days(
+    key: KeyCells<'_>,
+    record: &MonthRecord<'_>,
+    month: Month,
+    out: &mut Rows,
+) -> Result<()> {
     for (day, figures) in days_of(record, month, |day| day)? {
-        let head = [Cell::Text(id), Cell::Date(day)];
-        out.push(head.into_iter().chain(cells(&figures)?));
+        let head = key.into_iter().chain([Cell::Date(day)]);
+        out.push(head.chain(cells(&figures)?));
     }
     Ok(())
 }
@@ -306,36 +360,41 @@ fn days_of(
 }
 
 /// Adds the half hours of a month's weekdays that have rows.
-fn add_hours(id: &str, record: &MonthRecord<'_>, month: Month, out: &mut Rows) -> Result<()> {
+fn add_hours(
+    key: KeyCells<'_>,
+    record: &MonthRecord<'_>,
+    month: Month,
+    out: &mut Rows,
+) -> Result<()> {
     let mut hours: BTreeMap<(i64, u8), HalfHour> = BTreeMap::new();
     record.visit_hours(month.days(), |day, rows| {
-        let key = (day.weekday() as i64, rows.half_hour);
+        let time = (day.weekday() as i64, rows.half_hour);
         let none = HalfHour {
             half_hour: rows.half_hour,
             count: 0,
             sum: 0,
         };
-        let hour = hours.entry(key).or_insert(none);
+        let hour = hours.entry(time).or_insert(none);
         hour.count = hour.count.saturating_add(rows.count);
         hour.sum = hour.sum.saturating_add(rows.sum);
     })?;
     let label = month.to_string();
     for ((weekday, half_hour), rows) in hours {
-        out.push([
-            Cell::Text(id),
+        let cells = [
             Cell::Text(&label),
             Cell::Date(month.first_day()),
             Cell::Integer(weekday),
             Cell::Integer(i64::from(half_hour)),
             integer(rows.count)?,
             Cell::Decimal(rows.sum),
-        ]);
+        ];
+        out.push(key.into_iter().chain(cells));
     }
     Ok(())
 }
 
 fn add_histogram(
-    id: &str,
+    key: KeyCells<'_>,
     record: &MonthRecord<'_>,
     month: Month,
     bins: &mut FineHistogram,
@@ -345,14 +404,14 @@ fn add_histogram(
     record.add_bins(month.days(), bins)?;
     let label = month.to_string();
     for (cell, count) in bins.iter() {
-        out.push([
-            Cell::Text(id),
+        let cells = [
             Cell::Text(&label),
             Cell::Date(month.first_day()),
             Cell::Integer(cell.low()),
             Cell::Integer(cell.high()),
             integer(count)?,
-        ]);
+        ];
+        out.push(key.into_iter().chain(cells));
     }
     Ok(())
 }

@@ -1,9 +1,8 @@
-//! The tables of what takes each card of a store as a whole: regulars, cards by number of visits, and scores.
+//! The tables of what takes each card of a store as a whole: cards by number of visits, and scores.
 
 use nightshard_format::{
     Result,
-    calendar::Period,
-    record::{CardSales, LoyaltyRecord, VISIT_NUMBERS, VisitsOf},
+    record::{CardSales, LoyaltyRecord, PeriodVisits, VISIT_NUMBERS},
 };
 
 use super::{
@@ -15,13 +14,6 @@ use super::{
     statistics::integer,
 };
 
-/// Columns of a period, behind those that every table here has.
-const LOYALTY: [Field; 4] = [
-    required("last_visit", Kind::Date),
-    required("cards", Kind::Integer),
-    required("regular_cards", Kind::Integer),
-    required("regular_sales_sum", Kind::Decimal),
-];
 /// Columns of cards that came so often.
 const VISITS: [Field; 3] = [
     required("from", Kind::Integer),
@@ -37,19 +29,14 @@ const SCORES: [Field; 4] = [
 ];
 
 /// The tables.
-pub(super) const TABLES: [RecordTable; 3] = [
+pub(super) const TABLES: [RecordTable; 2] = [
     RecordTable {
-        name: "store_loyalty",
-        fields: [&PERIOD, &LOYALTY],
-        add: |found, rows| add_all(found, rows, loyalty),
-    },
-    RecordTable {
-        name: "store_visits",
+        part: "visits",
         fields: [&PERIOD, &VISITS],
         add: |found, rows| add_all(found, rows, visits),
     },
     RecordTable {
-        name: "store_scores",
+        part: "scores",
         fields: [&PERIOD, &SCORES],
         add: |found, rows| add_all(found, rows, scores),
     },
@@ -59,26 +46,18 @@ pub(super) const TABLES: [RecordTable; 3] = [
 fn add_all<const N: usize>(
     found: &Found<'_>,
     rows: &mut Rows,
-    figures: impl Fn(&Found<'_>, &VisitsOf) -> Result<Vec<[Cell<'static>; N]>>,
+    figures: impl Fn(&PeriodVisits) -> Result<Vec<[Cell<'static>; N]>>,
 ) -> Result<()> {
-    for visits in &LoyaltyRecord::parse(found.span, found.value)?.periods {
-        let period: Period = visits.0;
+    for (period, visits) in &LoyaltyRecord::parse(found.span, found.value)?.periods {
         let label = period.to_string();
-        for figures in figures(found, visits)? {
-            rows.push(found.head(period, &label).into_iter().chain(figures));
+        for figures in figures(visits)? {
+            rows.push(found.head(*period, &label)?.chain(figures));
         }
     }
     Ok(())
 }
 
-fn loyalty(found: &Found<'_>, (period, visits): &VisitsOf) -> Result<Vec<[Cell<'static>; 4]>> {
-    // Who is regular is asked on the period's last day that the data has.
-    let [cards, sales] = cells_of(visits.regulars_on(found.last_day_of(*period)))?;
-    let last = Cell::Date(visits.last);
-    Ok(vec![[last, integer(visits.cards())?, cards, sales]])
-}
-
-fn visits(_found: &Found<'_>, (_, visits): &VisitsOf) -> Result<Vec<[Cell<'static>; 3]>> {
+fn visits(visits: &PeriodVisits) -> Result<Vec<[Cell<'static>; 3]>> {
     let rows = visits.visits.iter().map(|run| {
         let from = u64::from(run.distance);
         let next = VISIT_NUMBERS.into_iter().find(|number| *number > from);
@@ -92,7 +71,7 @@ fn visits(_found: &Found<'_>, (_, visits): &VisitsOf) -> Result<Vec<[Cell<'stati
     rows.collect()
 }
 
-fn scores(_found: &Found<'_>, (_, visits): &VisitsOf) -> Result<Vec<[Cell<'static>; 4]>> {
+fn scores(visits: &PeriodVisits) -> Result<Vec<[Cell<'static>; 4]>> {
     let cells = visits
         .quintiles
         .iter()
@@ -110,7 +89,8 @@ fn scores(_found: &Found<'_>, (_, visits): &VisitsOf) -> Result<Vec<[Cell<'stati
     rows.collect()
 }
 
-fn cells_of(of: CardSales) -> Result<[Cell<'static>; 2]> {
+/// Returns how many cards there are, and what they bought for.
+pub(super) fn cells_of(of: CardSales) -> Result<[Cell<'static>; 2]> {
     let sales = i128::try_from(of.sales);
     let sales = sales.map_err(|_beyond| corrupt("loyalty", "a sum exceeds 2^127"))?;
     Ok([integer(of.cards)?, Cell::Decimal(sales)])

@@ -1,4 +1,4 @@
-//! The table of how the months of stores were paid.
+//! The table of how months of stores, merchants, places and the market were paid.
 
 use nightshard_format::{
     Result,
@@ -25,7 +25,7 @@ const MIX: [Field; 4] = [
 
 /// The tables.
 pub(super) const TABLES: [RecordTable; 1] = [RecordTable {
-    name: "store_mixes",
+    part: "mixes",
     fields: [&PERIOD, &MIX],
     add,
 }];
@@ -54,8 +54,8 @@ fn add(found: &Found<'_>, rows: &mut Rows) -> Result<()> {
             integer(row.count)?,
             Cell::Decimal(row.sum),
         ];
-        let head = found.head(Period::Month(month), &label);
-        rows.push(head.into_iter().chain(figures));
+        let head = found.head(Period::Month(month), &label)?;
+        rows.push(head.chain(figures));
     }
     Ok(())
 }

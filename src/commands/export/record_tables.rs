@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use nightshard_format::{
     Result as FormatResult,
-    calendar::{Day, DayRange, Period},
+    calendar::{DayRange, Period},
     generation::Generation,
     privacy::Privacy,
     shard::{Mapped, Span},
@@ -16,9 +16,10 @@ use nightshard_format::{
 use super::{
     error::{Error, Result, corrupt},
     folder::Written,
-    key_rows::Source,
+    key_rows::{Source, period_cells},
     rows::{Cell, Rows},
     schema::{Field, TableSchema},
+    subjects::{KeyCells, Subjects},
     writer::{TableWriter, Target},
 };
 
@@ -27,20 +28,31 @@ const BATCH_ROWS: usize = 1 << 13;
 
 /// A table to which each record of a dataset adds rows.
 pub(super) struct RecordTable {
-    /// Its name.
-    pub(super) name: &'static str,
-    /// Its columns.
+    /// What it is of those that the dataset is of: the end of its name.
+    pub(super) part: &'static str,
+    /// Its columns, behind those of the key.
     pub(super) fields: [&'static [Field]; 2],
     /// Adds the rows of a record, which may be none.
     pub(super) add: fn(&Found<'_>, &mut Rows) -> FormatResult<()>,
+}
+
+impl RecordTable {
+    /// Returns the schema of what it is of a dataset.
+    pub(super) fn schema(&self, dataset: &str) -> TableSchema {
+        let subjects = Subjects::of(dataset);
+        let [fields, more] = self.fields;
+        TableSchema::new(subjects.table(self.part), &[subjects.fields, fields, more])
+    }
 }
 
 /// A record.
 pub(super) struct Found<'a> {
     /// The span of its shard.
     pub(super) span: Span,
-    /// Its key, as text.
-    pub(super) id: &'a str,
+    /// Its key.
+    key: &'a [u8],
+    /// What keys name.
+    subjects: Subjects,
     /// Its value.
     pub(super) value: &'a [u8],
     /// How many cards hide one another in what is told.
@@ -50,28 +62,33 @@ pub(super) struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
+    /// Returns the cells that say of whom a row is.
+    ///
+    /// # Errors
+    /// [`nightshard_format::Error::Corrupt`] if the key is none of the dataset.
+    pub(super) fn key(&self) -> FormatResult<KeyCells<'a>> {
+        self.subjects.cells(self.key)
+    }
+
     /// Returns the cells that say of whom and of which period a row is; `label` is the period's.
     ///
     /// # Shape
-    /// Those of the columns [`super::key_rows::PERIOD`]. Everything has the days of the data.
-    pub(super) fn head<'l>(&self, period: Period, label: &'l str) -> [Cell<'l>; 5]
+    /// Those of the key, then of the columns [`super::key_rows::PERIOD`]. Everything has the days of the data.
+    ///
+    /// # Errors
+    /// As [`Self::key`].
+    pub(super) fn head<'l>(
+        &self,
+        period: Period,
+        label: &'l str,
+    ) -> FormatResult<impl Iterator<Item = Cell<'l>> + use<'a, 'l>>
     where
         'a: 'l,
     {
-        let days = period.days().unwrap_or(self.data);
-        [
-            Cell::Text(self.id),
-            Cell::Text(label),
-            Cell::Date(days.first),
-            Cell::Date(days.last),
-            Cell::Boolean(!self.data.covers(days)),
-        ]
-    }
-
-    /// Returns the last day of a period that the data has.
-    pub(super) fn last_day_of(&self, period: Period) -> Day {
-        let days = period.days().unwrap_or(self.data);
-        days.last.min(self.data.last)
+        let key: KeyCells<'l> = self.key()?;
+        Ok(key
+            .into_iter()
+            .chain(period_cells(period, label, self.data)))
     }
 }
 
@@ -94,10 +111,10 @@ pub(super) fn export(
         data,
     } = source;
     let privacy = Privacy::of(generation.manifest()).map_err(Error::of("the manifest"))?;
-    let writers = tables.iter().map(|table| {
-        let schema = TableSchema::new(table.name, &table.fields);
-        TableWriter::create(target, schema)
-    });
+    let subjects = Subjects::of(dataset);
+    let writers = tables
+        .iter()
+        .map(|table| TableWriter::create(target, table.schema(dataset)));
     let mut writers: Vec<TableWriter<'_>> = writers.collect::<Result<_>>()?;
     let mut rows: Vec<Rows> = writers.iter().map(TableWriter::no_rows).collect();
     for span in spans_of(generation, dataset).map_err(Error::of(dataset))? {
@@ -107,7 +124,8 @@ pub(super) fn export(
             let at = Error::of_record(dataset, record.key);
             let found = Found {
                 span,
-                id: text(record.key).map_err(&at)?,
+                key: record.key,
+                subjects,
                 value: record.value.in_place().map_err(&at)?,
                 privacy,
                 data,

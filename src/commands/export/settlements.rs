@@ -35,12 +35,12 @@ const POINTS: [Field; 2] = [
 /// The tables.
 pub(super) const TABLES: [RecordTable; 2] = [
     RecordTable {
-        name: "store_settlements",
+        part: "settlements",
         fields: [&PERIOD, &SETTLED],
         add: add_settled,
     },
     RecordTable {
-        name: "store_points",
+        part: "points",
         fields: [&PERIOD, &POINTS],
         add: add_points,
     },
@@ -55,8 +55,8 @@ fn add_settled(found: &Found<'_>, rows: &mut Rows) -> Result<()> {
     let undated = (record.undated.rows.count > 0).then_some((None, record.undated));
     let dated = record.days.iter().map(|(day, it)| (Some(*day), *it));
     for (day, settled) in undated.into_iter().chain(dated) {
-        let head = found.head(Period::Month(month), &label);
-        rows.push(head.into_iter().chain(figures(day, &settled)?));
+        let head = found.head(Period::Month(month), &label)?;
+        rows.push(head.chain(figures(day, &settled)?));
     }
     Ok(())
 }
@@ -90,8 +90,8 @@ fn add_points(found: &Found<'_>, rows: &mut Rows) -> Result<()> {
     if points.count > 0 {
         let label = month.to_string();
         let figures = [integer(points.count)?, Cell::Decimal(points.sum)];
-        let head = found.head(Period::Month(month), &label);
-        rows.push(head.into_iter().chain(figures));
+        let head = found.head(Period::Month(month), &label)?;
+        rows.push(head.chain(figures));
     }
     Ok(())
 }

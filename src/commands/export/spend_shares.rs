@@ -14,7 +14,7 @@ const SHARE: [Field; 1] = [optional("share", Kind::Double)];
 
 /// The tables.
 pub(super) const TABLES: [RecordTable; 1] = [RecordTable {
-    name: "store_spend_shares",
+    part: "spend_shares",
     fields: [&PERIOD, &SHARE],
     add,
 }];
@@ -25,7 +25,7 @@ fn add(found: &Found<'_>, rows: &mut Rows) -> Result<()> {
     };
     let share = SpendShare::parse(found.value)?.share(found.privacy);
     let label = month.to_string();
-    let head = found.head(Period::Month(month), &label);
-    rows.push(head.into_iter().chain([Cell::optional_double(share)]));
+    let head = found.head(Period::Month(month), &label)?;
+    rows.push(head.chain([Cell::optional_double(share)]));
     Ok(())
 }

@@ -7,50 +7,62 @@
 
 use std::collections::BTreeMap;
 
-use nightshard_format::{
+use crate::{
     calendar::{Day, DayRange, Month},
     record::{Change, Run},
+    statistics::nearest_quotient,
 };
 
 /// Within how many days of their first visit cards come again, or not.
-pub(crate) const REPEAT_DAYS: [u32; 3] = [30, 90, 365];
+pub const REPEAT_DAYS: [u32; 3] = [30, 90, 365];
+
+/// After how many days without a visit a card is absent, unless a question says so.
+pub const ABSENCE_DAYS: u32 = 45;
 
 /// So long after the data begins, a first visit in the data need not be the first one ever.
-pub(crate) const WARM_UP_DAYS: i32 = 90;
+pub const WARM_UP_DAYS: i32 = 90;
 
 /// Cards by their first visit, of which some came again in time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Repeat {
+pub struct Repeat {
     cards: i64,
     /// How many of them came again.
-    pub(crate) returned: u64,
+    pub returned: u64,
 }
 
 impl Repeat {
     /// Returns how many cards there are.
-    pub(crate) fn cards(self) -> u64 {
+    #[must_use]
+    pub fn cards(self) -> u64 {
         u64::try_from(self.cards).unwrap_or(0)
+    }
+
+    /// Returns the share of them who came again, or `None` of nobody.
+    #[must_use]
+    pub fn rate(self) -> Option<f64> {
+        nearest_quotient(self.returned.into(), self.cards())
     }
 }
 
 /// Cards by the month of their first visit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Cohort {
+pub struct Cohort {
     cards: i64,
     /// How many of them have a visit in each later month, up to the last of the data.
-    pub(crate) retained: Vec<u64>,
+    pub retained: Vec<u64>,
 }
 
 impl Cohort {
     /// Returns how many cards there are.
-    pub(crate) fn cards(&self) -> u64 {
+    #[must_use]
+    pub fn cards(&self) -> u64 {
         u64::try_from(self.cards).unwrap_or(0)
     }
 }
 
 /// The figures of a period.
 #[derive(Debug)]
-pub(crate) struct Loyalty {
+pub struct Loyalty {
     days: DayRange,
     absence: u32,
     as_of: Day,
@@ -76,7 +88,8 @@ impl Loyalty {
     /// # Shape
     /// `days` are days of the data; if there are none, they end where the period does. `absence` is how
     /// many days make a card absent, at least 1.
-    pub(crate) fn new(days: DayRange, absence: u32, as_of: Day) -> Self {
+    #[must_use]
+    pub fn new(days: DayRange, absence: u32, as_of: Day) -> Self {
         Self {
             days,
             absence,
@@ -100,7 +113,8 @@ impl Loyalty {
     }
 
     /// Returns the days whose buyers have to be added.
-    pub(crate) fn days_of_buyers(&self) -> DayRange {
+    #[must_use]
+    pub fn days_of_buyers(&self) -> DayRange {
         let after_lapse = Day(self.lapse_day().0.saturating_add(1));
         DayRange {
             first: after_lapse.min(self.days.first),
@@ -109,7 +123,7 @@ impl Loyalty {
     }
 
     /// Adds buyers of a day by the days since their sale before.
-    pub(crate) fn add_buyers(&mut self, day: Day, buyers: Change) {
+    pub fn add_buyers(&mut self, day: Day, buyers: Change) {
         let Change { distance, cards } = buyers;
         let before = Day(day.0.saturating_sub_unsigned(distance));
         if day > self.lapse_day() && distance > 0 && before <= self.lapse_day() {
@@ -147,7 +161,7 @@ impl Loyalty {
     }
 
     /// Adds second visits of any day of the data by the days since the first.
-    pub(crate) fn add_second_visits(&mut self, day: Day, visits: Run) {
+    pub fn add_second_visits(&mut self, day: Day, visits: Run) {
         let Run { distance, count } = visits;
         let first = Day(day.0.saturating_sub_unsigned(distance));
         if day <= self.lapse_day() {
@@ -166,7 +180,7 @@ impl Loyalty {
     }
 
     /// Begins a cohort, before its cards are added.
-    pub(crate) fn begin_cohort(&mut self, month: Month) {
+    pub fn begin_cohort(&mut self, month: Month) {
         let later = self.as_of.month().0 - month.0;
         let cohort = Cohort {
             cards: 0,
@@ -176,7 +190,7 @@ impl Loyalty {
     }
 
     /// Adds the distinct buyers of a month by how many months before it they were there first.
-    pub(crate) fn add_retained(&mut self, month: Month, buyers: Run) {
+    pub fn add_retained(&mut self, month: Month, buyers: Run) {
         let since = buyers.distance;
         let first = Month(month.0.saturating_sub_unsigned(since));
         let Some(cohort) = self.cohorts.get_mut(&first) else {
@@ -189,40 +203,47 @@ impl Loyalty {
     }
 
     /// Returns the distinct cards with a visit.
-    pub(crate) fn active(&self) -> u64 {
+    #[must_use]
+    pub fn active(&self) -> u64 {
         u64::try_from(self.active).unwrap_or(0)
     }
 
     /// Returns those whose first visit it is.
-    pub(crate) fn new_cards(&self) -> u64 {
+    #[must_use]
+    pub fn new_cards(&self) -> u64 {
         u64::try_from(self.new).unwrap_or(0)
     }
 
     /// Returns those who were there before.
-    pub(crate) fn returning(&self) -> u64 {
+    #[must_use]
+    pub fn returning(&self) -> u64 {
         self.active().saturating_sub(self.new_cards())
     }
 
     /// Returns those of them who had been absent.
-    pub(crate) fn reactivated(&self) -> u64 {
+    #[must_use]
+    pub fn reactivated(&self) -> u64 {
         u64::try_from(self.reactivated).unwrap_or(0)
     }
 
     /// Returns cards of two visits or more that are absent at the period's end.
-    pub(crate) fn lapsed(&self) -> u64 {
+    #[must_use]
+    pub fn lapsed(&self) -> u64 {
         let came_since = u64::try_from(self.came_since).unwrap_or(0);
         let regulars_since = came_since.saturating_sub(self.came_since_second);
         self.came_twice.saturating_sub(regulars_since)
     }
 
     /// Returns the visits.
-    pub(crate) fn visits(&self) -> u64 {
+    #[must_use]
+    pub fn visits(&self) -> u64 {
         u64::try_from(self.visits).unwrap_or(0)
     }
 
     /// Returns the median of the days between a visit and the one before it, the mean of the two in
     /// the middle if their number is even.
-    pub(crate) fn median_gap(&self) -> Option<f64> {
+    #[must_use]
+    pub fn median_gap(&self) -> Option<f64> {
         let gaps = self.gaps.values();
         let visits = gaps.fold(0_i64, |sum, visits| sum.saturating_add(*visits));
         let last = visits.checked_sub(1).filter(|last| *last >= 0)?;
@@ -243,12 +264,13 @@ impl Loyalty {
 
     /// Returns the cards by their first visit in the period and long enough ago, for each of
     /// [`REPEAT_DAYS`].
-    pub(crate) fn repeats(&self) -> &[Repeat] {
+    #[must_use]
+    pub fn repeats(&self) -> &[Repeat] {
         &self.repeats
     }
 
     /// Returns the cohorts, in order.
-    pub(crate) fn cohorts(&self) -> impl Iterator<Item = (Month, &Cohort)> {
+    pub fn cohorts(&self) -> impl Iterator<Item = (Month, &Cohort)> {
         self.cohorts.iter().map(|(month, cohort)| (*month, cohort))
     }
 }
