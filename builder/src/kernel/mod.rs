@@ -13,6 +13,7 @@ pub mod atom_cards;
 pub mod before_after;
 pub mod before_after_cells;
 pub mod benchmark;
+pub mod by_value;
 pub mod card_days;
 mod card_memory;
 pub mod card_order;
