@@ -23,7 +23,7 @@ const CELL_NS: u64 = 300;
 
 /// The rows of many stores together in some months, by who paid.
 #[derive(Debug, Default)]
-pub(crate) struct Together<'a> {
+struct Together<'a> {
     months: u64,
     /// All rows.
     count: u64,
@@ -44,7 +44,7 @@ pub(crate) struct Told<'a> {
 
 impl<'a> Together<'a> {
     /// Adds a month.
-    pub(crate) fn add(&mut self, month: &PlaceDemographics<'a>) {
+    fn add(&mut self, month: &PlaceDemographics<'a>) {
         self.months += 1;
         self.count = self.count.saturating_add(month.count);
         for cell in &month.cells {
@@ -52,14 +52,6 @@ impl<'a> Together<'a> {
             *count = count.saturating_add(cell.count);
             *months += 1;
         }
-    }
-
-    /// Returns the share of the rows of which some labels are true, where they are told of each month: to whole
-    /// percents where less is told than there is.
-    pub(crate) fn share(&self, labels: &Labels<&[u8]>, privacy: Privacy) -> Option<f64> {
-        let (count, told) = self.cells.get(labels).copied().unwrap_or_default();
-        let share = privacy.share(count, self.count);
-        share.filter(|_| !privacy.is_protecting() || told == self.months)
     }
 
     /// Returns what is told of them, those of most rows first, as far as that is told; ties by labels.
@@ -84,6 +76,24 @@ impl<'a> Together<'a> {
         ranked.sort_by_key(|(rank, told)| (Reverse(*rank), told.labels));
         ranked.into_iter().map(|(_, told)| told).collect()
     }
+}
+
+/// Returns the share of the rows of some months of which some labels are true, where they are told of each month: to
+/// whole percents where less is told than there is.
+pub(crate) fn share_of<'m, 'a: 'm>(
+    labels: &Labels<&[u8]>,
+    months: impl Iterator<Item = &'m PlaceDemographics<'a>>,
+    privacy: Privacy,
+) -> Option<f64> {
+    let (mut count, mut all, mut is_told) = (0_u64, 0_u64, true);
+    for month in months {
+        let of_month = month.count_of(labels);
+        is_told &= of_month.is_some();
+        count = count.saturating_add(of_month.unwrap_or_default());
+        all = all.saturating_add(month.count);
+    }
+    let share = privacy.share(count, all);
+    share.filter(|_| !privacy.is_protecting() || is_told)
 }
 
 /// Who pays in some months.
@@ -152,24 +162,23 @@ mod tests {
     /// All rows of a month, and those that are told.
     type OfMonth = (u64, &'static [(Labels<&'static [u8]>, u64)]);
 
-    fn together(months: &[OfMonth]) -> Together<'static> {
-        let mut together = Together::default();
-        for (count, cells) in months {
-            let cells = cells.iter();
-            let cells = cells.map(|(labels, count)| PlaceCell {
-                labels: *labels,
-                count: *count,
-            });
-            together.add(&PlaceDemographics {
-                count: *count,
-                cells: cells.collect(),
-            });
+    fn record((count, cells): &OfMonth) -> PlaceDemographics<'static> {
+        let cells = cells.iter();
+        let cells = cells.map(|(labels, count)| PlaceCell {
+            labels: *labels,
+            count: *count,
+        });
+        PlaceDemographics {
+            count: *count,
+            cells: cells.collect(),
         }
-        together
     }
 
     fn told(months: &[OfMonth], k: u64) -> Vec<Told<'static>> {
-        together(months).told(Privacy::new(k).unwrap())
+        let mut together = Together::default();
+        let records = months.iter().map(record);
+        records.for_each(|month| together.add(&month));
+        together.told(Privacy::new(k).unwrap())
     }
 
     fn row(labels: Labels<&'static [u8]>, count: Option<u64>, share: f64) -> Told<'static> {
@@ -223,8 +232,9 @@ mod tests {
                 (300, &[(TWENTIES, 10), (THIRTIES, 100)]),
                 (300, &[(THIRTIES, 2)]),
             ];
-            let together = together(&months);
-            let share = |labels| together.share(&labels, Privacy::new(k).unwrap());
+            let months = months.map(|month| record(&month));
+            let privacy = Privacy::new(k).unwrap();
+            let share = |labels| share_of(&labels, months.iter(), privacy);
             [TWENTIES, THIRTIES, FORTIES].map(share)
         };
         assert_eq!(of(1), [Some(1.0 / 60.0), Some(0.17), Some(0.0)]);
