@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    resources::{Asked, Dice, Resource, World},
+    dice::Dice,
+    resources::{Asked, Resource, World},
     support::{Server, client::Client},
 };
 
@@ -25,14 +26,14 @@ pub(crate) fn print_header() {
     );
 }
 
-/// Measures one resource, and prints a line.
+/// Measures one resource, prints a line, and returns the 99th percentile in milliseconds.
 pub(crate) fn measure(
     server: &Server,
     resource: &Resource,
     world: &World,
     dice: &mut Dice,
     is_test: bool,
-) {
+) -> f64 {
     let asked: Vec<Vec<Asked>> = (0..CONNECTIONS)
         .map(|_| {
             (0..ASKED_EACH)
@@ -64,6 +65,7 @@ pub(crate) fn measure(
         at(100),
         seen.body_bytes / seen.latencies.len(),
     );
+    at(99)
 }
 
 /// Asks on all connections for so long, on each at steady intervals, or at once where these are none.

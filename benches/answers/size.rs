@@ -15,6 +15,44 @@ struct Dataset {
 
 /// Prints what the shards of a repository with one generation weigh, beside the compressed input.
 pub(crate) fn print(repository: &Path, input_bytes: u64, rows: u64, stores: u64) {
+    println!(
+        "{:>18} {:>9} {:>9} {:>7} sections, MB",
+        "dataset", "MB", "B/store", "B/row"
+    );
+    let line = |name: &str, bytes: u64, rest: &str| {
+        println!(
+            "{name:>18} {:>9} {:>9} {:>7} {rest}",
+            hundredths(bytes, 1_000_000),
+            bytes / stores,
+            hundredths(bytes, rows)
+        );
+    };
+    let datasets = datasets(repository);
+    for (name, dataset) in &datasets {
+        // Headers, and what is left free so that sections begin where pages of memory like it.
+        let in_sections: u64 = dataset.sections.values().sum();
+        let rest = ("rest", dataset.bytes - in_sections);
+        let sections = dataset.sections.iter().map(|(name, bytes)| (*name, *bytes));
+        let sections = sections.chain([rest]);
+        let sections =
+            sections.map(|(name, bytes)| format!("{name} {}", hundredths(bytes, 1_000_000)));
+        line(
+            name,
+            dataset.bytes,
+            &sections.collect::<Vec<_>>().join(", "),
+        );
+    }
+    let bytes: u64 = datasets.iter().map(|(_, dataset)| dataset.bytes).sum();
+    let aim = input_bytes + stores * STORE_BYTES;
+    line("all", bytes, "");
+    line("input as zstd", input_bytes, "");
+    let is_met = if bytes <= aim { "met" } else { "NOT met" };
+    let rest = format!("the input and {STORE_BYTES} bytes a store: {is_met}");
+    line("aim", aim, &rest);
+}
+
+/// Returns the datasets, the largest first.
+fn datasets(repository: &Path) -> Vec<(String, Dataset)> {
     let mut datasets = BTreeMap::<String, Dataset>::new();
     for blob in std::fs::read_dir(repository.join("blobs")).unwrap() {
         let shard = Shard::open(Mapped::open(&blob.unwrap().path()).unwrap()).unwrap();
@@ -28,33 +66,11 @@ pub(crate) fn print(repository: &Path, input_bytes: u64, rows: u64, stores: u64)
     }
     let mut datasets: Vec<(String, Dataset)> = datasets.into_iter().collect();
     datasets.sort_by_key(|(_, dataset)| std::cmp::Reverse(dataset.bytes));
-    for (name, dataset) in &mut datasets {
-        // Headers, and what is left free so that sections begin where pages of memory like it.
-        let in_sections: u64 = dataset.sections.values().sum();
-        dataset.sections.insert("rest", dataset.bytes - in_sections);
-        let sections = dataset.sections.iter();
-        let sections = sections.map(|(name, bytes)| format!("{name} {}", megabytes(*bytes)));
-        let sections: Vec<String> = sections.collect();
-        println!(
-            "{name:>18} {:>9} MB: {}",
-            megabytes(dataset.bytes),
-            sections.join(", ")
-        );
-    }
-    let bytes: u64 = datasets.iter().map(|(_, dataset)| dataset.bytes).sum();
-    let aim = input_bytes + stores * STORE_BYTES;
-    println!(
-        "{:>18} {:>9} MB: {} bytes a store, {} a row; input as zstd {} MB, with {STORE_BYTES} bytes a store {} MB",
-        "all",
-        megabytes(bytes),
-        bytes / stores,
-        bytes / rows,
-        megabytes(input_bytes),
-        megabytes(aim),
-    );
+    datasets
 }
 
-fn megabytes(bytes: u64) -> String {
-    let hundredths = (bytes + 5_000) / 10_000;
+/// Writes a quotient with two digits behind the point.
+fn hundredths(bytes: u64, unit: u64) -> String {
+    let hundredths = (bytes * 100 + unit / 2) / unit;
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }

@@ -10,8 +10,7 @@ use nightshard_format::{record::REGION_LEVELS_MAX, text::fold};
 use crate::{
     Error, Result,
     location::Coordinates,
-    small_table::{Columns, Fault},
-    source,
+    small_table::{Columns, Fault, read_file},
 };
 
 /// The columns, of which only the first is required.
@@ -71,18 +70,9 @@ impl RegionTable {
     /// part of itself, and one of a deeper level than [`REGION_LEVELS_MAX`]; and a file without rows.
     /// [`Error::Source`] for what cannot be read.
     pub fn read(path: &Path) -> Result<Self> {
-        let (bytes, summary) = source::read_whole(path)?;
-        let digest = (summary.digest.to_hex().to_string(), summary.size_bytes);
-        let mut table = Self {
-            digest: Some(digest),
-            ..Self::default()
-        };
-        table
-            .add_all(&bytes)
-            .map_err(|(line, problem)| Error::File {
-                path: path.to_owned(),
-                problem: format!("line {line}: {problem}"),
-            })?;
+        let mut table = Self::default();
+        let digest = read_file(path, |bytes| table.add_all(bytes))?;
+        table.digest = Some(digest);
         if table.is_empty() {
             return Err(Error::File {
                 path: path.to_owned(),

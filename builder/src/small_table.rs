@@ -1,7 +1,10 @@
 //! Small CSV files that are read whole: the dimension file, and side series.
 
+use std::path::Path;
+
 use crate::{
-    source::{BYTE_ORDER_MARK, Dialect, Fields, Margins, ReaderOptions, Splitter},
+    Error, Result,
+    source::{self, BYTE_ORDER_MARK, Dialect, Fields, Margins, ReaderOptions, Splitter},
     transaction::TEXT_BYTES_MAX,
 };
 
@@ -75,6 +78,22 @@ impl<const N: usize> Columns<N> {
             None => Ok(columns),
         }
     }
+}
+
+/// Reads a file whole and passes its bytes to `add`; returns its digest, and its length as stored.
+///
+/// # Errors
+/// [`Error::File`] naming the line that `add` refuses, [`Error::Source`] for what cannot be read.
+pub(crate) fn read_file(
+    path: &Path,
+    add: impl FnOnce(&[u8]) -> Result<(), Fault>,
+) -> Result<(String, u64)> {
+    let (bytes, summary) = source::read_whole(path)?;
+    add(&bytes).map_err(|(line, problem)| Error::File {
+        path: path.to_owned(),
+        problem: format!("line {line}: {problem}"),
+    })?;
+    Ok((summary.digest.to_hex().to_string(), summary.size_bytes))
 }
 
 /// Passes the line and the fields of each row to `take`, with what `header` makes of the names of the columns.

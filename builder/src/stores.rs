@@ -6,10 +6,10 @@ use jiff::tz::TimeZone;
 use nightshard_format::record::StoreProfile;
 
 use crate::{
-    Error, Result,
+    Result,
     location::Coordinates,
-    small_table::{Columns, Fault},
-    source::{self, Moment},
+    small_table::{Columns, Fault, read_file},
+    source::Moment,
     transaction::Transaction,
 };
 
@@ -87,22 +87,13 @@ impl StoreTable {
     /// range is counted in [`StoreTable::off_the_map`], and has none.
     ///
     /// # Errors
-    /// [`Error::File`] naming the line at fault: a column that is unknown or stands twice, a store
+    /// [`crate::Error::File`] naming the line at fault: a column that is unknown or stands twice, a store
     /// that does, a quote that is not closed, a text that is too long, of another encoding than UTF-8
     /// or with control characters, a coordinate, cutoff or zone that is none.
     pub fn read(path: &Path) -> Result<Self> {
-        let (bytes, summary) = source::read_whole(path)?;
-        let digest = (summary.digest.to_hex().to_string(), summary.size_bytes);
-        let mut table = Self {
-            digest: Some(digest),
-            ..Self::default()
-        };
-        table
-            .add_all(&bytes)
-            .map_err(|(line, problem)| Error::File {
-                path: path.to_owned(),
-                problem: format!("line {line}: {problem}"),
-            })?;
+        let mut table = Self::default();
+        let digest = read_file(path, |bytes| table.add_all(bytes))?;
+        table.digest = Some(digest);
         Ok(table)
     }
 

@@ -9,7 +9,7 @@ use nightshard_format::{
 };
 
 use crate::{
-    place_demographics::Together,
+    place_demographics::{may_be_told, share_of},
     problem::Result,
     rows::Rows,
     series::{Series, Window},
@@ -21,6 +21,9 @@ const MONTH_NS: u64 = 4_000;
 
 /// The time to read, add up and write a cell of one, in nanoseconds.
 const CELL_NS: u64 = 300;
+
+/// The time to read a cell of all stores together, in nanoseconds; few of them are looked for.
+const MARKET_CELL_NS: u64 = 75;
 
 /// The cells of some months, added up by what they tell.
 #[derive(Debug)]
@@ -60,7 +63,8 @@ impl<'a> Demographics<'a> {
                 continue;
             };
             let market = series.market_demographics(totals.month)?;
-            work.spend((record.cells.len() + market.cells.len()) as u64 * CELL_NS)?;
+            work.spend(record.cells.len() as u64 * CELL_NS)?;
+            work.spend(market.cells.len() as u64 * MARKET_CELL_NS)?;
             months.push((totals.month, record, market));
         }
         Ok(Self::new(&months, privacy))
@@ -71,8 +75,8 @@ impl<'a> Demographics<'a> {
         privacy: Privacy,
     ) -> Self {
         let mut by_label = BTreeMap::<Labels<&'a [u8]>, Cell>::new();
-        let (mut all, mut market) = (Rows::default(), Together::default());
-        for (_, record, of_market) in months {
+        let mut all = Rows::default();
+        for (_, record, _) in months {
             for told in &record.cells {
                 let rows = Rows {
                     count: told.count,
@@ -84,13 +88,13 @@ impl<'a> Demographics<'a> {
                 cell.rows.add(rows);
                 all.add(rows);
             }
-            market.add(of_market);
         }
         let mut cells: Vec<_> = by_label.into_iter().collect();
-        let may_be_told = market.may_be_told(privacy);
-        for (labels, cell) in &mut cells {
-            let is_told = may_be_told && !labels.contains(&Label::Merged);
-            cell.market_share = is_told.then(|| market.share(labels, privacy)).flatten();
+        let market = || months.iter().map(|(.., market)| market);
+        if may_be_told(market(), privacy) {
+            let told = cells.iter_mut();
+            let told = told.filter(|(labels, _)| !labels.contains(&Label::Merged));
+            told.for_each(|(labels, cell)| cell.market_share = share_of(labels, market(), privacy));
         }
         cells.sort_by_key(|(labels, cell)| (Reverse(cell.rows.count), *labels));
         let ends = months.first().zip(months.last());

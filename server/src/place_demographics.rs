@@ -24,7 +24,7 @@ const CELL_NS: u64 = 300;
 
 /// The rows of many stores together in some months, by who paid.
 #[derive(Debug, Default)]
-pub(crate) struct Together<'a> {
+struct Together<'a> {
     months: u64,
     /// All rows.
     count: u64,
@@ -45,7 +45,7 @@ pub(crate) struct Told<'a> {
 
 impl<'a> Together<'a> {
     /// Adds a month.
-    pub(crate) fn add(&mut self, month: &PlaceDemographics<'a>) {
+    fn add(&mut self, month: &PlaceDemographics<'a>) {
         self.months += 1;
         self.count = self.count.saturating_add(month.count);
         for cell in &month.cells {
@@ -55,41 +55,15 @@ impl<'a> Together<'a> {
         }
     }
 
-    /// Returns whether anything may be told: where something is hidden, only if rounding leaves it open by more than
-    /// `k` rows how many each cell has, and how many those have that are not told.
-    pub(crate) fn may_be_told(&self, privacy: Privacy) -> bool {
-        if !privacy.is_protecting() {
-            return true;
-        }
-        // Whoever knows rows of its own among them learns no more: those of others may be none, or are as vague.
-        let of = |count| PatternCell {
-            count,
-            ..PatternCell::default()
-        };
-        let told = self.cells.values();
-        let told = told.filter(|(_, months)| *months == self.months);
-        let mut cells: Vec<PatternCell> = told.map(|(count, _)| of(*count)).collect();
-        let sum: u64 = cells.iter().map(|cell| cell.count).sum();
-        if sum < self.count {
-            cells.push(of(self.count - sum));
-        }
-        are_vague(&cells, self.count.into(), privacy.k().into())
-    }
-
-    /// Returns the share of the rows of which some labels are true, where they are told of each month, and if anything
-    /// may be told: to whole percents where less is told than there is.
-    pub(crate) fn share(&self, labels: &Labels<&[u8]>, privacy: Privacy) -> Option<f64> {
-        let (count, told) = self.cells.get(labels).copied().unwrap_or_default();
-        let share = privacy.share(count, self.count);
-        share.filter(|_| !privacy.is_protecting() || told == self.months)
-    }
-
     /// Returns what is told of them, those of most rows first, as far as that is told; ties by labels.
     fn told(&self, privacy: Privacy) -> Vec<Told<'a>> {
-        if !self.may_be_told(privacy) {
+        let is_protecting = privacy.is_protecting();
+        let of_each = self.cells.values();
+        let of_each = of_each.filter(|(_, months)| *months == self.months);
+        let of_each = of_each.map(|(count, _)| *count).collect();
+        if is_protecting && !are_open(of_each, self.count, privacy) {
             return Vec::new();
         }
-        let is_protecting = privacy.is_protecting();
         let cells = self.cells.iter();
         let cells = cells.filter(|(_, (_, told))| !is_protecting || *told == self.months);
         let ranked = cells.map(|(labels, (count, _))| {
@@ -109,6 +83,65 @@ impl<'a> Together<'a> {
         ranked.sort_by_key(|(rank, told)| (Reverse(*rank), told.labels));
         ranked.into_iter().map(|(_, told)| told).collect()
     }
+}
+
+/// Returns whether whole percents leave it open by more than `k` rows how many each cell has, and how many those of all
+/// rows have that are in none of them.
+fn are_open(cells: Vec<u64>, all: u64, privacy: Privacy) -> bool {
+    let told = cells.iter().fold(0, |sum: u64, it| sum.saturating_add(*it));
+    let rest = all.saturating_sub(told);
+    // Whoever has rows of its own among the rest learns no more: those of others may be none, or are as vague.
+    let cells = cells.into_iter().chain((rest > 0).then_some(rest));
+    let cells: Vec<PatternCell> = cells
+        .map(|count| PatternCell {
+            count,
+            ..PatternCell::default()
+        })
+        .collect();
+    are_vague(&cells, all.into(), privacy.k().into())
+}
+
+/// Returns whether anything may be told of the rows of some months, which is so unless something is hidden and shares
+/// would say how much.
+pub(crate) fn may_be_told<'m, 'a: 'm>(
+    mut months: impl Iterator<Item = &'m PlaceDemographics<'a>>,
+    privacy: Privacy,
+) -> bool {
+    let Some(first) = months.next().filter(|_| privacy.is_protecting()) else {
+        return true;
+    };
+    let cells = first.cells.iter().map(|cell| (cell.labels, cell.count));
+    let (mut cells, mut all): (Vec<_>, u64) = (cells.collect(), first.count);
+    for month in months {
+        all = all.saturating_add(month.count);
+        let mut of_month = month.cells.iter().peekable();
+        cells.retain_mut(|(labels, count)| {
+            while of_month.next_if(|cell| cell.labels < *labels).is_some() {}
+            let same = of_month.next_if(|cell| cell.labels == *labels);
+            *count = count.saturating_add(same.map_or(0, |cell| cell.count));
+            same.is_some()
+        });
+    }
+    let cells = cells.into_iter().map(|(_, count)| count).collect();
+    are_open(cells, all, privacy)
+}
+
+/// Returns the share of the rows of some months of which some labels are true, where they are told of each month and
+/// anything may be told: to whole percents where less is told than there is.
+pub(crate) fn share_of<'m, 'a: 'm>(
+    labels: &Labels<&[u8]>,
+    months: impl Iterator<Item = &'m PlaceDemographics<'a>>,
+    privacy: Privacy,
+) -> Option<f64> {
+    let (mut count, mut all, mut is_told) = (0_u64, 0_u64, true);
+    for month in months {
+        let of_month = month.count_of(labels);
+        is_told &= of_month.is_some();
+        count = count.saturating_add(of_month.unwrap_or_default());
+        all = all.saturating_add(month.count);
+    }
+    let share = privacy.share(count, all);
+    share.filter(|_| !privacy.is_protecting() || is_told)
 }
 
 /// Who pays in some months.
@@ -177,24 +210,23 @@ mod tests {
     /// All rows of a month, and those that are told.
     type OfMonth = (u64, &'static [(Labels<&'static [u8]>, u64)]);
 
-    fn together(months: &[OfMonth]) -> Together<'static> {
-        let mut together = Together::default();
-        for (count, cells) in months {
-            let cells = cells.iter();
-            let cells = cells.map(|(labels, count)| PlaceCell {
-                labels: *labels,
-                count: *count,
-            });
-            together.add(&PlaceDemographics {
-                count: *count,
-                cells: cells.collect(),
-            });
+    fn record((count, cells): &OfMonth) -> PlaceDemographics<'static> {
+        let cells = cells.iter();
+        let cells = cells.map(|(labels, count)| PlaceCell {
+            labels: *labels,
+            count: *count,
+        });
+        PlaceDemographics {
+            count: *count,
+            cells: cells.collect(),
         }
-        together
     }
 
     fn told(months: &[OfMonth], k: u64) -> Vec<Told<'static>> {
-        together(months).told(Privacy::new(k).unwrap())
+        let mut together = Together::default();
+        let records = months.iter().map(record);
+        records.for_each(|month| together.add(&month));
+        together.told(Privacy::new(k).unwrap())
     }
 
     fn row(labels: Labels<&'static [u8]>, count: Option<u64>, share: f64) -> Told<'static> {
@@ -252,6 +284,8 @@ mod tests {
         let thousand: OfMonth = (1_000, &[(TWENTIES, 400), (THIRTIES, 600)]);
         assert_eq!(told(&[thousand], 8).len(), 2);
         assert_eq!(told(&[thousand], 9), []);
+        let may_be_told = |month, k| may_be_told([record(month)].iter(), Privacy::new(k).unwrap());
+        assert!(may_be_told(&thousand, 8) && !may_be_told(&thousand, 9));
         // Of 20 rows 90 % are just 18, so the rest has two.
         assert_eq!(told(&[(20, &[(TWENTIES, 18)])], 2), []);
         // 51 % and 50 %: only these two round so.
@@ -266,10 +300,10 @@ mod tests {
                 (3_000, &[(TWENTIES, 100), (THIRTIES, 1_000)]),
                 (3_000, &[(THIRTIES, 20)]),
             ];
-            let together = together(&months);
+            let months = months.map(|month| record(&month));
             let privacy = Privacy::new(k).unwrap();
-            assert!(together.may_be_told(privacy));
-            let share = |labels| together.share(&labels, privacy);
+            assert!(may_be_told(months.iter(), privacy));
+            let share = |labels| share_of(&labels, months.iter(), privacy);
             [TWENTIES, THIRTIES, FORTIES].map(share)
         };
         assert_eq!(of(1), [Some(1.0 / 60.0), Some(0.17), Some(0.0)]);

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use crate::{
-    Error, Result,
+    Result,
     pseudonym::{CardKey, Pseudonymiser},
-    small_table::{Fault, read_rows, sound_text},
-    source::{self, Fields},
+    small_table::{Fault, read_file, read_rows, sound_text},
+    source::Fields,
     transaction::TEXT_BYTES_MAX,
 };
 
@@ -54,20 +54,13 @@ impl CustomerTable {
     /// pseudonyms at once.
     ///
     /// # Errors
-    /// [`Error::File`] naming the line at fault and never an id: a card that stands twice, a column without a
+    /// [`crate::Error::File`] naming the line at fault and never an id: a card that stands twice, a column without a
     /// name, that stands twice or names somebody, a quote that is not closed, a text that is too long, of
     /// another encoding than UTF-8 or with control characters.
     pub fn read(path: &Path, key: &CardKey) -> Result<Self> {
-        let (bytes, summary) = source::read_whole(path)?;
-        let mut table = Self {
-            digest: Some((summary.digest.to_hex().to_string(), summary.size_bytes)),
-            ..Self::default()
-        };
-        let added = table.add_all(&bytes, &Pseudonymiser::new(key));
-        added.map_err(|(line, problem)| Error::File {
-            path: path.to_owned(),
-            problem: format!("line {line}: {problem}"),
-        })?;
+        let mut table = Self::default();
+        let digest = read_file(path, |bytes| table.add_all(bytes, &Pseudonymiser::new(key)))?;
+        table.digest = Some(digest);
         Ok(table)
     }
 

@@ -7,7 +7,7 @@ use nightshard_format::{
     key::{self, PartitionRun},
     record::{
         ATOMS, AtomCards, AtomGroup, AtomMonth, AtomSummary, AtomTotals, MARKET_ALL, MARKETS,
-        PATTERNS, StoreProfile, atoms_key,
+        PATTERNS, PlaceMixes, PlacePattern, StoreProfile, atoms_key,
     },
     shard::Span,
 };
@@ -23,9 +23,8 @@ use crate::{
         frozen::{Frozen, Months},
         leaf_month::Totals,
         place_atoms::PlaceAtoms,
-        place_patterns::PlacePatterns,
         places::Places,
-        told_mixes::ToldMixes,
+        told_by_place::ToldByPlace,
     },
 };
 
@@ -38,9 +37,9 @@ pub struct ToTell<'a> {
     /// The cards in these, of each place.
     pub cards: &'a [PlaceAtomCards],
     /// When their rows were.
-    pub patterns: &'a PlacePatterns,
+    pub patterns: &'a ToldByPlace<PlacePattern>,
     /// How their rows were paid.
-    pub mixes: &'a ToldMixes,
+    pub mixes: &'a ToldByPlace<PlaceMixes>,
     /// What was told before.
     pub frozen: Option<&'a Frozen<'a>>,
 }
@@ -171,7 +170,8 @@ impl ToTell<'_> {
         told: &Months,
         differs: &mut bool,
     ) -> BTreeMap<Month, Vec<u8>> {
-        let mut months = place.map_or_else(BTreeMap::new, |place| self.patterns.months(place));
+        let months = place.map_or(&[][..], |place| self.patterns.months(place));
+        let mut months: BTreeMap<Month, Vec<u8>> = months.iter().cloned().collect();
         if let Some(frozen) = self.frozen {
             *differs |= frozen.keep_patterns(key, &mut months);
         }

@@ -1,9 +1,10 @@
 //! How a month of several stores, or of all, was paid, added up from the months of these.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::AddAssign};
 
-use nightshard_format::record::{Dimension, EncodedMixes, MixRow, MixValue, MonthRecord};
+use nightshard_format::record::{Dimension, EncodedMixes, MixRow, MonthRecord};
 
+use super::by_value::ByValue;
 use crate::Result;
 
 /// Rows, and their net sum.
@@ -13,8 +14,8 @@ struct Rows {
     sum: i128,
 }
 
-impl Rows {
-    fn add(&mut self, other: Self) {
+impl AddAssign for Rows {
+    fn add_assign(&mut self, other: Self) {
         self.count += other.count;
         self.sum += other.sum;
     }
@@ -24,7 +25,7 @@ impl Rows {
 #[derive(Debug, Default)]
 pub struct AddedMixes {
     /// What rows of some store say, and those that do not where others of it do.
-    said: BTreeMap<(Dimension, MixValue<Vec<u8>>), Rows>,
+    said: BTreeMap<Dimension, ByValue<Rows>>,
     /// All rows.
     all: Rows,
 }
@@ -36,17 +37,14 @@ impl AddedMixes {
     /// [`crate::Error::Format`] if the record is damaged.
     pub fn add(&mut self, month: &MonthRecord<'_>) -> Result<()> {
         let statistics = month.statistics();
-        self.all.add(Rows {
+        self.all += Rows {
             count: statistics.count,
             sum: statistics.sum,
-        });
+        };
         month.visit_mixes(|row| {
-            let value = (row.dimension, row.value.into_owned());
-            let rows = self.said.entry(value).or_default();
-            rows.add(Rows {
-                count: row.count,
-                sum: row.sum,
-            });
+            let said = self.said.entry(row.dimension).or_default();
+            let (count, sum) = (row.count, row.sum);
+            said.add(row.value, Rows { count, sum });
         })?;
         Ok(())
     }
@@ -54,32 +52,33 @@ impl AddedMixes {
     /// Encodes the mixes. Of a dimension that a store says nothing of, its rows do not say.
     #[must_use]
     pub fn encode(mut self) -> EncodedMixes {
-        for dimension in Dimension::ALL {
-            self.add_unsaid(dimension);
+        for (dimension, values) in &mut self.said {
+            add_unsaid(*dimension, values, self.all);
         }
-        let rows = self.said.iter();
-        let rows = rows.map(|((dimension, value), rows)| MixRow {
-            dimension: *dimension,
-            value: value.as_deref(),
-            count: rows.count,
-            sum: rows.sum,
-        });
-        EncodedMixes::new(&rows.collect::<Vec<_>>())
+        let mut rows = Vec::new();
+        for (dimension, values) in &self.said {
+            rows.extend(values.iter().map(|(value, of_value)| MixRow {
+                dimension: *dimension,
+                value,
+                count: of_value.count,
+                sum: of_value.sum,
+            }));
+        }
+        rows.sort_unstable_by_key(|row| (row.dimension, row.value));
+        EncodedMixes::new(&rows)
     }
+}
 
-    /// Adds the rows of the stores that say nothing of a dimension, where another one does.
-    fn add_unsaid(&mut self, dimension: Dimension) {
-        let mut said = Rows::default();
-        let of_dimension = self.said.iter().filter(|((it, _), _)| *it == dimension);
-        of_dimension.for_each(|(_, rows)| said.add(*rows));
-        if (1..self.all.count).contains(&said.count) {
-            let rest = Rows {
-                count: self.all.count - said.count,
-                sum: self.all.sum - said.sum,
-            };
-            let unsaid = (dimension, dimension.unsaid());
-            self.said.entry(unsaid).or_default().add(rest);
-        }
+/// Adds the rows of the stores that say nothing of a dimension, where another one does.
+fn add_unsaid(dimension: Dimension, values: &mut ByValue<Rows>, all: Rows) {
+    let mut said = Rows::default();
+    values.iter().for_each(|(_, rows)| said += rows);
+    if said.count < all.count {
+        let rest = Rows {
+            count: all.count - said.count,
+            sum: all.sum - said.sum,
+        };
+        values.add(dimension.unsaid(), rest);
     }
 }
 
@@ -87,7 +86,7 @@ impl AddedMixes {
 mod tests {
     use nightshard_format::{
         calendar::{Day, Month},
-        record::{DayCards, MonthBuilder},
+        record::{DayCards, MixValue, MonthBuilder},
     };
 
     use super::*;

@@ -6,6 +6,7 @@ use nightshard_format::record::{
     Dimension, MixValue, MonthRecord, PatternCell, PlaceMix, PlaceMixes,
 };
 
+use super::by_value::ByValue;
 use crate::Result;
 
 /// The rows of some stores in a month.
@@ -17,15 +18,16 @@ pub struct LeafMixes(BTreeMap<u32, MerchantMixes>);
 struct MerchantMixes {
     all: u64,
     /// Those of stores that say something of a dimension.
-    said: BTreeMap<(Dimension, MixValue<Vec<u8>>), u64>,
+    said: BTreeMap<Dimension, ByValue<u64>>,
 }
 
 impl MerchantMixes {
-    /// Returns how many rows each value of a dimension has; those of stores that say nothing of it do not say.
-    fn values(&self, dimension: Dimension) -> BTreeMap<&MixValue<Vec<u8>>, u64> {
-        let of_dimension = self.said.iter().filter(|((it, _), _)| *it == dimension);
-        let values = of_dimension.map(|((_, value), count)| (value, *count));
-        values.collect()
+    /// Returns the values of a dimension that its stores have, and how many rows each has.
+    fn values(&self, dimension: Dimension) -> impl Iterator<Item = (MixValue<&[u8]>, u64)> {
+        self.said
+            .get(&dimension)
+            .into_iter()
+            .flat_map(ByValue::iter)
     }
 }
 
@@ -38,8 +40,8 @@ impl LeafMixes {
         let rows = self.0.entry(merchant).or_default();
         rows.all += month.statistics().count;
         month.visit_mixes(|row| {
-            let value = (row.dimension, row.value.into_owned());
-            *rows.said.entry(value).or_default() += row.count;
+            let said = rows.said.entry(row.dimension).or_default();
+            said.add(row.value, row.count);
         })?;
         Ok(())
     }
@@ -55,25 +57,28 @@ impl LeafMixes {
     }
 
     fn is_said(&self, dimension: Dimension) -> bool {
-        let mut said = self.0.values().flat_map(|rows| rows.said.keys());
-        said.any(|(it, _)| *it == dimension)
+        let mut merchants = self.0.values();
+        merchants.any(|rows| rows.said.contains_key(&dimension))
     }
 
     fn mix(&self, dimension: Dimension) -> PlaceMix {
-        let mut by_value = BTreeMap::<MixValue<Vec<u8>>, Vec<u64>>::new();
+        let mut by_value = BTreeMap::<MixValue<&[u8]>, Vec<u64>>::new();
+        let unsaid = dimension.unsaid();
         for rows in self.0.values() {
-            let mut values = rows.values(dimension);
-            let said: u64 = values.values().sum();
-            let unsaid = dimension.unsaid();
-            *values.entry(&unsaid).or_default() += rows.all.saturating_sub(said);
-            for (value, count) in values.into_iter().filter(|(_, count)| *count > 0) {
-                by_value.entry(value.clone()).or_default().push(count);
+            // Those of stores that say nothing of the dimension do not say.
+            let mut rest = rows.all;
+            for (value, count) in rows.values(dimension).filter(|(it, _)| *it != unsaid) {
+                rest = rest.saturating_sub(count);
+                by_value.entry(value).or_default().push(count);
+            }
+            if rest > 0 {
+                by_value.entry(unsaid).or_default().push(rest);
             }
         }
         let cells = by_value.into_iter();
         PlaceMix {
             values: cells
-                .map(|(value, rows)| (value, PatternCell::of(rows)))
+                .map(|(value, rows)| (value.into_owned(), PatternCell::of(rows)))
                 .collect(),
             others: PatternCell::default(),
         }

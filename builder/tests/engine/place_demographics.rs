@@ -224,7 +224,6 @@ fn check(generation: &Generation<Vec<u8>>, cells: &Cells, last: Option<Month>, k
     all_told
 }
 
-/// Returns the shards of the dataset.
 #[test]
 fn cells_of_places_are_those_of_their_stores_and_hide_each_other() {
     let folder = tempfile::tempdir().unwrap();

@@ -103,9 +103,9 @@ impl<'a> DemographicsRecord<'a> {
     /// [`Error::Corrupt`] if it ends early, has bytes left over, or says what cannot be.
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
         let mut bytes = Bytes::new(bytes, STRUCTURE);
-        let texts = read_texts(&mut bytes)?;
+        let mut texts = Texts::read(&mut bytes)?;
         let cells = read_cells(&mut bytes, |bytes| {
-            let labels = read_labels(bytes, &texts)?;
+            let labels = texts.read_labels(bytes)?;
             let count = read_count(bytes)?;
             let (sum, cards) = (bytes.signed_i128()?, bytes.varint()?);
             if cards > count {
@@ -118,7 +118,7 @@ impl<'a> DemographicsRecord<'a> {
                 cards,
             })
         })?;
-        check(&bytes, &texts, cells.iter().map(|cell| &cell.labels))?;
+        texts.finish(&bytes)?;
         if cells.is_empty() {
             return Err(corrupt("it has no cell"));
         }
@@ -165,16 +165,23 @@ impl<'a> PlaceDemographics<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
         let mut bytes = Bytes::new(bytes, STRUCTURE);
         let count = read_count(&mut bytes)?;
-        let texts = read_texts(&mut bytes)?;
+        let mut texts = Texts::read(&mut bytes)?;
         let cells = read_cells(&mut bytes, |bytes| {
-            let labels = read_labels(bytes, &texts)?;
+            let labels = texts.read_labels(bytes)?;
             let count = read_count(bytes)?;
             Ok(PlaceCell { labels, count })
         })?;
-        check(&bytes, &texts, cells.iter().map(|cell| &cell.labels))?;
+        texts.finish(&bytes)?;
         let record = Self { count, cells };
         record.check_merged()?;
         Ok(record)
+    }
+
+    /// Returns how many rows some labels have, if that is told.
+    #[must_use]
+    pub fn count_of(&self, labels: &Labels<&[u8]>) -> Option<u64> {
+        let found = self.cells.binary_search_by(|it| it.labels.cmp(labels));
+        found.ok().map(|at| self.cells[at].count)
     }
 
     /// Checks that cells have no more rows than there are, and that a merged one has all that the others have not.
@@ -237,20 +244,78 @@ fn put_labels(out: &mut Vec<u8>, labels: &Labels<&[u8]>, texts: &[&[u8]]) {
     }
 }
 
-fn read_texts<'a>(bytes: &mut Bytes<'a>) -> Result<Vec<&'a [u8]>> {
-    let mut texts: Vec<&[u8]> = Vec::new();
-    for _ in 0..bytes.varint()? {
-        let text = bytes.take_prefixed()?;
-        // Nothing is less than an empty text, so the first is none either.
-        if texts.last().copied().unwrap_or_default() >= text {
-            return Err(corrupt("its texts do not ascend, or one is empty"));
+/// The texts of a record while its cells are read, and what of them has been met.
+///
+/// What is true of cells whatever they tell is checked by numbers: texts ascend, so labels are in order as theirs are.
+struct Texts<'a> {
+    texts: Vec<&'a [u8]>,
+    /// Whether a cell uses each.
+    used: Vec<bool>,
+    /// The labels of the last cell.
+    last: Option<[u64; ATTRIBUTES]>,
+}
+
+impl<'a> Texts<'a> {
+    fn read(bytes: &mut Bytes<'a>) -> Result<Self> {
+        let mut texts: Vec<&[u8]> = Vec::new();
+        for _ in 0..bytes.varint()? {
+            let text = bytes.take_prefixed()?;
+            // Nothing is less than an empty text, so the first is none either.
+            if texts.last().copied().unwrap_or_default() >= text {
+                return Err(corrupt("its texts do not ascend, or one is empty"));
+            }
+            if std::str::from_utf8(text).is_err() {
+                return Err(corrupt("a text is not UTF-8"));
+            }
+            texts.push(text);
         }
-        if std::str::from_utf8(text).is_err() {
-            return Err(corrupt("a text is not UTF-8"));
-        }
-        texts.push(text);
+        Ok(Self {
+            used: vec![false; texts.len()],
+            texts,
+            last: None,
+        })
     }
-    Ok(texts)
+
+    /// Reads the labels of the next cell, which come behind those of the one before.
+    fn read_labels(&mut self, bytes: &mut Bytes<'_>) -> Result<Labels<&'a [u8]>> {
+        let (mut numbers, mut labels) = ([0; ATTRIBUTES], [Label::Merged; ATTRIBUTES]);
+        for (number, label) in numbers.iter_mut().zip(&mut labels) {
+            *number = bytes.varint()?;
+            *label = self.label(*number)?;
+        }
+        let mut merged = numbers.iter().skip_while(|number| **number != 0);
+        if !merged.all(|number| *number == 0) {
+            return Err(corrupt("a label is told behind one that is merged"));
+        }
+        if self.last.is_some_and(|last| last >= numbers) {
+            return Err(corrupt("its cells do not ascend"));
+        }
+        self.last = Some(numbers);
+        Ok(labels)
+    }
+
+    fn label(&mut self, number: u64) -> Result<Label<&'a [u8]>> {
+        let at = match number {
+            0 => return Ok(Label::Merged),
+            1 => return Ok(Label::Unknown),
+            _ => usize::try_from(number - 2).ok(),
+        };
+        let text = at.and_then(|at| self.texts.get(at).zip(self.used.get_mut(at)));
+        let (text, is_used) = text.ok_or_else(|| corrupt("a label is none of its texts"))?;
+        *is_used = true;
+        Ok(Label::Text(*text))
+    }
+
+    /// Checks that nothing follows the cells, and that each text is one of theirs.
+    fn finish(&self, bytes: &Bytes<'_>) -> Result<()> {
+        if !bytes.is_empty() {
+            return Err(corrupt("bytes are left over"));
+        }
+        match self.used.iter().all(|is_used| *is_used) {
+            true => Ok(()),
+            false => Err(corrupt("it has a text that no cell uses")),
+        }
+    }
 }
 
 fn read_cells<'a, T>(
@@ -265,47 +330,9 @@ fn read_cells<'a, T>(
     Ok(cells)
 }
 
-fn read_labels<'a>(bytes: &mut Bytes<'_>, texts: &[&'a [u8]]) -> Result<Labels<&'a [u8]>> {
-    let mut labels = [Label::Merged; ATTRIBUTES];
-    for label in &mut labels {
-        *label = match bytes.varint()? {
-            0 => Label::Merged,
-            1 => Label::Unknown,
-            number => {
-                let at = usize::try_from(number - 2).ok();
-                let text = at.and_then(|at| texts.get(at));
-                Label::Text(*text.ok_or_else(|| corrupt("a label is none of its texts"))?)
-            }
-        };
-    }
-    let mut merged = labels.iter().skip_while(|label| **label != Label::Merged);
-    match merged.all(|label| *label == Label::Merged) {
-        true => Ok(labels),
-        false => Err(corrupt("a label is told behind one that is merged")),
-    }
-}
-
 fn read_count(bytes: &mut Bytes<'_>) -> Result<u64> {
     let count = bytes.varint()?.checked_add(1);
     count.ok_or_else(|| corrupt("a cell has too many rows"))
-}
-
-/// Checks what is true of cells whatever they tell: nothing follows them, they ascend, and each text is used.
-fn check<'a: 'b, 'b>(
-    bytes: &Bytes<'_>,
-    texts: &[&'a [u8]],
-    labels: impl Iterator<Item = &'b Labels<&'a [u8]>> + Clone,
-) -> Result<()> {
-    if !bytes.is_empty() {
-        return Err(corrupt("bytes are left over"));
-    }
-    if !labels.clone().is_sorted_by(|a, b| a < b) {
-        return Err(corrupt("its cells do not ascend"));
-    }
-    match texts_of(labels) == texts {
-        true => Ok(()),
-        false => Err(corrupt("it has a text that no cell uses")),
-    }
 }
 
 fn corrupt(problem: &str) -> Error {
@@ -421,7 +448,12 @@ mod tests {
             let place = PlaceDemographics { count, cells: told };
             let mut out = Vec::new();
             place.encode(&mut out);
-            prop_assert_eq!(PlaceDemographics::parse(&out).unwrap(), place);
+            let read = PlaceDemographics::parse(&out).unwrap();
+            for labels in given.keys().map(borrowed).chain([[Label::Merged; ATTRIBUTES]]) {
+                let told = place.cells.iter().find(|cell| cell.labels == labels);
+                prop_assert_eq!(read.count_of(&labels), told.map(|cell| cell.count));
+            }
+            prop_assert_eq!(read, place);
             for len in 0..out.len() {
                 prop_assert!(PlaceDemographics::parse(&out[..len]).is_err(), "{}", len);
             }
@@ -448,6 +480,10 @@ mod tests {
             ),
             ("a text that is no UTF-8", &[1, 1, 255, 1, 1, 1, 2, 0, 0, 0]),
             ("a label behind a merged one", &[0, 1, 0, 1, 0, 0, 0, 0]),
+            (
+                "labels out of order",
+                &[1, 1, b'f', 2, 2, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0],
+            ),
             (
                 "a label repeated",
                 &[0, 2, 1, 1, 1, 0, 0, 0, 1, 1, 1, 0, 0, 0],

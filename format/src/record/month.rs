@@ -195,9 +195,8 @@ impl<'a> MonthRecord<'a> {
             }
             if let Some(roll_up) = &self.roll_up {
                 let limit = (first_day.0 - since.0).cast_unsigned();
-                return Ok(self
-                    .first_ever
-                    .saturating_add(roll_up.entering_above(limit)?));
+                let near = roll_up.entering_within(limit)?;
+                return Ok(self.cards().saturating_sub(near));
             }
         }
         let mut total = 0;
@@ -239,26 +238,34 @@ impl<'a> MonthRecord<'a> {
     /// # Errors
     /// [`Error::Corrupt`] if a day is damaged.
     pub fn buyers_since(&self, range: DayRange, since: Day) -> Result<u64> {
-        if self.buyers.is_none() {
-            return self.cards_since(range, since);
-        }
+        let cards = self.cards_since(range, since)?;
+        let more = self.buyers_beside(range, since)?;
+        Ok(cards.saturating_add_signed(more))
+    }
+
+    /// Returns by how many these buyers differ from the cards: days without a refund before or on them have no list.
+    fn buyers_beside(&self, range: DayRange, since: Day) -> Result<i64> {
+        let Some(mut lists) = self.buyers else {
+            return Ok(0);
+        };
         let first_day = self.month.first_day();
         if let Some(roll_up) = &self.roll_up
             && range.covers(self.month.days())
             && since <= first_day
         {
-            let limit = (first_day.0 - since.0).cast_unsigned();
-            let more = roll_up.buyers_above(limit)?;
-            return Ok(self.cards_since(range, since)?.saturating_add_signed(more));
+            return roll_up.buyers_above((first_day.0 - since.0).cast_unsigned());
         }
-        let mut total = 0_i64;
-        self.visit_buyers(range, |day, change| {
+        let mut more = 0_i64;
+        for day in self.month.days().intersection(range).iter() {
+            let offset = (day.0 - first_day.0).cast_unsigned();
             let limit = (day.0 - since.min(day).0).cast_unsigned();
-            if change.distance == 0 || change.distance > limit {
-                total = total.saturating_add(change.cards);
-            }
-        })?;
-        Ok(u64::try_from(total).unwrap_or(0))
+            buyers::read_day(&mut lists, offset, |change| {
+                if change.distance == 0 || change.distance > limit {
+                    more = more.saturating_add(change.cards);
+                }
+            })?;
+        }
+        Ok(more)
     }
 
     /// Passes the buyers of each day of `range` to `visit`, by the distance to their previous day

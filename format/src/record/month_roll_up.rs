@@ -121,9 +121,9 @@ impl<'a> RollUpView<'a> {
         })
     }
 
-    /// Returns how many cards were last seen more than `limit` days before the month.
-    pub(super) fn entering_above(&self, limit: u32) -> Result<u64> {
-        runs::count_above(&mut Bytes::new(self.entering, "month record"), limit)
+    /// Returns how many cards were last seen at most `limit` days before the month, and before it.
+    pub(super) fn entering_within(&self, limit: u32) -> Result<u64> {
+        runs::count_within(&mut Bytes::new(self.entering, "month record"), limit)
     }
 
     /// Returns by how many the buyers of the month that were never there before, or last more than

@@ -55,6 +55,23 @@ impl PlaceMix {
         self.others.count == 0 || self.values.contains_key(value)
     }
 
+    /// Adds the rows of another one.
+    fn add(&mut self, other: &Self) {
+        if self.others.count > 0 || other.others.count > 0 {
+            *self = Self::sum(self, other);
+            return;
+        }
+        // What is in either one by itself stays so, and a place is the sum of many: nothing is moved.
+        for (value, cell) in &other.values {
+            match self.values.get_mut(value) {
+                Some(own) => own.add(*cell),
+                None => {
+                    self.values.insert(value.clone(), *cell);
+                }
+            }
+        }
+    }
+
     /// Returns the rows of both.
     fn sum(own: &Self, other: &Self) -> Self {
         let mut sum = Self {
@@ -103,19 +120,19 @@ impl PlaceMixes {
     /// Adds rows of other stores, or of another month. A value that may be among the other rows of one of both is none
     /// by itself any more.
     pub fn add(&mut self, other: &Self) {
-        let mut dimensions = BTreeMap::new();
         for dimension in Dimension::ALL {
-            let parts = [&*self, other].map(|it| (it.dimensions.get(&dimension), it.all));
-            if parts.iter().all(|(mix, _)| mix.is_none()) {
+            let added = other.dimensions.get(&dimension);
+            if added.is_none() && !self.dimensions.contains_key(&dimension) {
                 continue;
             }
-            let [own, others] = parts.map(|(mix, all)| match mix {
-                Some(mix) => mix.clone(),
-                None => PlaceMix::unsaid(dimension, all),
-            });
-            dimensions.insert(dimension, PlaceMix::sum(&own, &others));
+            // Of a dimension that one of both lacks, its rows do not say.
+            let own = self.dimensions.entry(dimension);
+            let own = own.or_insert_with(|| PlaceMix::unsaid(dimension, self.all));
+            match added {
+                Some(mix) => own.add(mix),
+                None => own.add(&PlaceMix::unsaid(dimension, other.all)),
+            }
         }
-        self.dimensions = dimensions;
         self.all.add(other.all);
     }
 
@@ -265,6 +282,8 @@ fn read_mix(bytes: &mut Bytes<'_>, dimension: Dimension, texts: &[&[u8]]) -> Res
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn text(text: &str) -> MixValue<Vec<u8>> {
@@ -370,6 +389,118 @@ mod tests {
             // Of c, the first one may have some among its others.
             assert_eq!(counts, [(text("a"), 13), (text("b"), 10)], "{order:?}");
             assert_eq!(of_product.others.count, 4);
+        }
+    }
+
+    /// A row: the number of its merchant, its company where it says one, and whether points paid a part.
+    type Row = (u64, Option<&'static str>, bool);
+
+    fn by_value(rows: impl Iterator<Item = (u64, MixValue<Vec<u8>>)>) -> Values {
+        let mut counts = BTreeMap::<_, BTreeMap<u64, u64>>::new();
+        for (merchant, value) in rows {
+            let of_value = counts.entry(value).or_default();
+            *of_value.entry(merchant).or_default() += 1;
+        }
+        let cells = counts.into_iter();
+        cells
+            .map(|(value, merchants)| (value, PatternCell::of(merchants.into_values())))
+            .collect()
+    }
+
+    /// Mixes of rows, with those of some companies told together.
+    fn of_rows(rows: &[Row], together: &[&str]) -> PlaceMixes {
+        let all = by_value(rows.iter().map(|(merchant, ..)| (*merchant, text("all"))));
+        let company = |company: Option<&str>| company.map_or(MixValue::Unknown, text);
+        let companies = rows.iter().map(|row| (row.0, company(row.1)));
+        let points = rows.iter().map(|row| (row.0, MixValue::Flag(row.2)));
+        let mut dimensions = BTreeMap::from([
+            (Dimension::CardCompany, by_value(companies)),
+            (Dimension::PointsUsed, by_value(points)),
+        ])
+        .into_iter()
+        .map(|(dimension, values)| {
+            let others = PatternCell::default();
+            (dimension, PlaceMix { values, others })
+        })
+        .collect::<BTreeMap<_, _>>();
+        for mix in dimensions.values_mut() {
+            for company in together {
+                let cell = mix.values.remove(&text(company));
+                mix.others.add(cell.unwrap_or_default());
+            }
+        }
+        dimensions.retain(|dimension, mix| mix.says_something(*dimension));
+        let all = all.into_values().next().unwrap_or_default();
+        PlaceMixes { all, dimensions }
+    }
+
+    /// Up to five mixes, and the same in another order.
+    fn parts() -> impl Strategy<Value = (Vec<PlaceMixes>, Vec<PlaceMixes>)> {
+        let companies = vec!["a", "b", "c"];
+        let company = prop::option::of(prop::sample::select(companies.clone()));
+        let rows = prop::collection::vec((0..4_u64, company, any::<bool>()), 0..9);
+        // Most have none of which some rows are told together.
+        let together = prop_oneof![
+            2 => Just(Vec::new()),
+            1 => prop::sample::subsequence(companies, 0..=3),
+        ];
+        let part = (rows, together).prop_map(|(rows, together)| of_rows(&rows, &together));
+        prop::collection::vec(part, 0..6)
+            .prop_flat_map(|parts| (Just(parts.clone()), Just(parts).prop_shuffle()))
+    }
+
+    fn sum_of(parts: &[PlaceMixes]) -> PlaceMixes {
+        let mut sum = PlaceMixes::default();
+        parts.iter().for_each(|part| sum.add(part));
+        sum
+    }
+
+    /// What the sum is by its definition: a value is by itself if no part has others among which it may be.
+    fn plain_sum(parts: &[PlaceMixes], dimension: Dimension) -> Option<PlaceMix> {
+        let has = |part: &PlaceMixes| part.dimensions.contains_key(&dimension);
+        if !parts.iter().any(has) {
+            return None;
+        }
+        let mixes = parts
+            .iter()
+            .map(|part| match part.dimensions.get(&dimension) {
+                Some(mix) => (mix.values.clone(), mix.others),
+                None if part.all.count == 0 => (Values::new(), PatternCell::default()),
+                None => (
+                    [(dimension.unsaid(), part.all)].into(),
+                    PatternCell::default(),
+                ),
+            });
+        let mixes: Vec<(Values, PatternCell)> = mixes.collect();
+        let mut sum = PlaceMix::default();
+        for (values, others) in &mixes {
+            sum.others.add(*others);
+            for (value, cell) in values {
+                let mut parts = mixes.iter();
+                let is_apart =
+                    parts.all(|(values, others)| others.count == 0 || values.contains_key(value));
+                match is_apart {
+                    true => sum.values.entry(value.clone()).or_default().add(*cell),
+                    false => sum.others.add(*cell),
+                }
+            }
+        }
+        Some(sum)
+    }
+
+    proptest! {
+        #[test]
+        fn sums_in_any_order_are_those_of_their_definition((parts, shuffled) in parts()) {
+            let mut expected = PlaceMixes::default();
+            for dimension in Dimension::ALL {
+                let sum = plain_sum(&parts, dimension);
+                expected.dimensions.extend(sum.map(|sum| (dimension, sum)));
+            }
+            parts.iter().for_each(|part| expected.all.add(part.all));
+            prop_assert_eq!(sum_of(&parts), expected.clone());
+            prop_assert_eq!(sum_of(&shuffled), expected.clone());
+            let (some, rest) = shuffled.split_at(shuffled.len() / 2);
+            prop_assert_eq!(sum_of(&[sum_of(some), sum_of(rest)]), expected);
         }
     }
 

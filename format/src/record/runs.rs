@@ -45,21 +45,43 @@ pub(super) fn count_above(bytes: &mut Bytes<'_>, limit: u32) -> Result<u64> {
     Ok(above)
 }
 
+/// Returns the number of cards at distances up to `limit`, and reads no further than that.
+pub(super) fn count_within(bytes: &mut Bytes<'_>, limit: u32) -> Result<u64> {
+    let (mut distance, mut within) = (0, 0_u64);
+    for _ in 0..bytes.varint()? {
+        let run = read_behind(distance, bytes)?;
+        if run.distance > limit {
+            break;
+        }
+        within = within.saturating_add(run.count);
+        distance = run.distance;
+    }
+    Ok(within)
+}
+
 /// Reads runs, passing each to `visit`.
 pub(super) fn decode(bytes: &mut Bytes<'_>, mut visit: impl FnMut(Run)) -> Result<()> {
-    let len = bytes.varint()?;
-    let mut distance = 0_u32;
-    for _ in 0..len {
-        let step = bytes.varint()?;
-        let count = if step & 1 == 0 {
-            1
-        } else {
-            bytes.varint()?.saturating_add(2)
-        };
-        distance = distance.saturating_add(u32::try_from(step >> 1).unwrap_or(u32::MAX));
-        visit(Run { distance, count });
+    let mut distance = 0;
+    for _ in 0..bytes.varint()? {
+        let run = read_behind(distance, bytes)?;
+        distance = run.distance;
+        visit(run);
     }
     Ok(())
+}
+
+/// Reads the run behind one of this distance.
+fn read_behind(distance: u32, bytes: &mut Bytes<'_>) -> Result<Run> {
+    let step = bytes.varint()?;
+    let count = if step & 1 == 0 {
+        1
+    } else {
+        bytes.varint()?.saturating_add(2)
+    };
+    Ok(Run {
+        distance: distance.saturating_add(u32::try_from(step >> 1).unwrap_or(u32::MAX)),
+        count,
+    })
 }
 
 #[cfg(test)]
@@ -77,9 +99,18 @@ mod tests {
         decode(&mut bytes, |run| read.push(run)).unwrap();
         assert!(bytes.is_empty());
         assert_eq!(read, runs);
-        assert_eq!(
-            count_above(&mut Bytes::new(&out, "test"), 90).unwrap(),
-            70_001
-        );
+        for (limit, within) in [
+            (0, 0),
+            (1, 1),
+            (89, 3),
+            (90, 4),
+            (400, 70_004),
+            (u32::MAX, 70_005),
+        ] {
+            let [mut above, mut near] = [(); 2].map(|()| Bytes::new(&out, "test"));
+            assert_eq!(count_above(&mut above, limit).unwrap(), 70_005 - within);
+            assert_eq!(count_within(&mut near, limit).unwrap(), within);
+            assert!(above.is_empty());
+        }
     }
 }

@@ -3,8 +3,8 @@
 use nightshard_format::record::{BESIDE_LISTS, Label};
 
 use super::{
-    Lookup, asked_period::AskedPeriod, check_length, origins::write_label, parameters::Parameters,
-    places::write_id, protected::write_covered,
+    Lookup, asked_period::AskedPeriod, check_length, origins::write_label, places::write_id,
+    protected::write_covered,
 };
 use crate::{before_after::BeforeAfter, json::Json, problem::Result, series::Series};
 
@@ -16,42 +16,31 @@ const MEMBERS: [[&str; 3]; BESIDE_LISTS] = [
     ["after", "categories", "category"],
 ];
 
-/// What a request for what is before and after asks.
-#[derive(Debug)]
-pub(super) struct Query {
-    asked: AskedPeriod,
-}
-
-impl Query {
-    /// Takes the parameters.
-    pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
-        let days = lookup.served.transactions()?.days;
-        let asked = AskedPeriod::take_months(parameters, days, "this is")?;
-        Ok(Self { asked })
-    }
-
-    /// Writes the answer.
-    pub(super) fn write(&self, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
-        let privacy = lookup.served.transactions()?.privacy;
-        let found = BeforeAfter::of(series, &self.asked.window, privacy, lookup.work)?;
-        let json = &mut *lookup.json;
-        json.begin_object();
-        write_id(json, series.subject());
-        self.asked.write(json);
-        write_covered(json, found.covered);
-        let lists: Vec<_> = MEMBERS.iter().zip(&found.lists).collect();
-        for direction in lists.chunk_by(|([a, ..], _), ([b, ..], _)| a == b) {
-            let ([name, ..], _) = direction[0];
-            json.key(name).begin_object();
-            for ([_, name, of_row], list) in direction {
-                json.key(name);
-                write_list(json, of_row, list)?;
-            }
-            json.end_object();
+/// Writes the answer.
+pub(super) fn write(
+    asked: &AskedPeriod,
+    lookup: &mut Lookup<'_>,
+    series: &Series<'_>,
+) -> Result<()> {
+    let privacy = lookup.served.transactions()?.privacy;
+    let found = BeforeAfter::of(series, &asked.window, privacy, lookup.work)?;
+    let json = &mut *lookup.json;
+    json.begin_object();
+    write_id(json, series.subject());
+    asked.write(json);
+    write_covered(json, found.covered);
+    let lists: Vec<_> = MEMBERS.iter().zip(&found.lists).collect();
+    for direction in lists.chunk_by(|([a, ..], _), ([b, ..], _)| a == b) {
+        let ([name, ..], _) = direction[0];
+        json.key(name).begin_object();
+        for ([_, name, of_row], list) in direction {
+            json.key(name);
+            write_list(json, of_row, list)?;
         }
         json.end_object();
-        Ok(())
     }
+    json.end_object();
+    Ok(())
 }
 
 /// Writes the labels of a list, which rows call `name`, and their shares.

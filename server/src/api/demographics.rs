@@ -6,7 +6,6 @@ use super::{
     Lookup,
     asked_period::AskedPeriod,
     check_length,
-    parameters::Parameters,
     places::write_id,
     protected::{write_covered, write_suppressed},
 };
@@ -19,77 +18,70 @@ use crate::{
     subject::Subject,
 };
 
-/// What a request for demographics asks.
-#[derive(Debug)]
-pub(super) struct Query {
-    asked: AskedPeriod,
+/// Writes the answer.
+pub(super) fn write(
+    asked: &AskedPeriod,
+    lookup: &mut Lookup<'_>,
+    series: &Series<'_>,
+) -> Result<()> {
+    match series.subject() {
+        place if place.is_of_many() => write_of_many(asked, lookup, place),
+        _ => write_of_store(asked, lookup, series),
+    }
 }
 
-impl Query {
-    /// Takes the parameters.
-    pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
-        let days = lookup.served.transactions()?.days;
-        let asked = AskedPeriod::take_months(parameters, days, "demographics are")?;
-        Ok(Self { asked })
-    }
-
-    /// Writes the answer.
-    pub(super) fn write(&self, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
-        match series.subject() {
-            place if place.is_of_many() => self.write_of_many(lookup, place),
-            _ => self.write_of_store(lookup, series),
-        }
-    }
-
-    /// Writes what is told of a place or market.
-    pub(super) fn write_of_many(&self, lookup: &mut Lookup<'_>, place: Subject<'_>) -> Result<()> {
-        let transactions = lookup.served.transactions()?;
-        let (generation, window) = (lookup.served.generation(), &self.asked.window);
-        let found = WhoPays::of(generation, transactions, place, window, lookup.work)?;
-        let json = &mut *lookup.json;
+/// Writes what is told of a place or market.
+pub(super) fn write_of_many(
+    asked: &AskedPeriod,
+    lookup: &mut Lookup<'_>,
+    place: Subject<'_>,
+) -> Result<()> {
+    let transactions = lookup.served.transactions()?;
+    let (generation, window) = (lookup.served.generation(), &asked.window);
+    let found = WhoPays::of(generation, transactions, place, window, lookup.work)?;
+    let json = &mut *lookup.json;
+    json.begin_object();
+    write_id(json, place);
+    asked.write(json);
+    write_covered(json, found.covered);
+    json.key("rows").begin_array();
+    for told in &found.told {
+        check_length(json)?;
         json.begin_object();
-        write_id(json, place);
-        self.asked.write(json);
-        write_covered(json, found.covered);
-        json.key("rows").begin_array();
-        for told in &found.told {
-            check_length(json)?;
-            json.begin_object();
-            write_labels(json, &told.labels);
-            json.key("count").optional_integer(told.count);
-            json.key("count_share").float(told.share);
-            write_suppressed(json, &[("count", told.count.is_none())]);
-            json.end_object();
-        }
-        json.end_array();
+        write_labels(json, &told.labels);
+        json.key("count").optional_integer(told.count);
+        json.key("count_share").float(told.share);
+        write_suppressed(json, &[("count", told.count.is_none())]);
         json.end_object();
-        Ok(())
     }
+    json.end_array();
+    json.end_object();
+    Ok(())
+}
 
-    fn write_of_store(&self, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
-        let transactions = lookup.served.transactions()?;
-        let (window, privacy) = (&self.asked.window, transactions.privacy);
-        let found = Demographics::of(series, window, privacy, lookup.work)?;
-        let json = &mut *lookup.json;
+fn write_of_store(asked: &AskedPeriod, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
+    let transactions = lookup.served.transactions()?;
+    let (window, privacy) = (&asked.window, transactions.privacy);
+    let found = Demographics::of(series, window, privacy, lookup.work)?;
+    let json = &mut *lookup.json;
+    json.begin_object();
+    write_id(json, series.subject());
+    asked.write(json);
+    json.members(&transactions.currency);
+    write_covered(json, found.covered);
+    json.key("count").integer(found.all.count);
+    json.key("sum").integer(found.all.sum);
+    json.key("rows").begin_array();
+    for (labels, cell) in &found.cells {
+        check_length(json)?;
         json.begin_object();
-        write_id(json, series.subject());
-        self.asked.write(json);
-        json.members(&transactions.currency);
-        write_covered(json, found.covered);
-        json.key("count").integer(found.all.count);
-        json.key("sum").integer(found.all.sum);
-        json.key("rows").begin_array();
-        for (labels, cell) in &found.cells {
-            check_length(json)?;
-            json.begin_object();
-            write_labels(json, labels);
-            write_cell(json, cell, &found);
-            json.end_object();
-        }
-        json.end_array();
+        write_labels(json, labels);
+        write_cell(json, cell, &found);
         json.end_object();
-        Ok(())
     }
+    json.end_array();
+    json.end_object();
+    Ok(())
 }
 
 /// Writes the attributes of a cell, and which of them are null because it has any value of them.

@@ -44,6 +44,7 @@ mod visits;
 use nightshard_format::record::{MERCHANTS, STORES, TILES};
 
 use self::{
+    asked_period::AskedPeriod,
     cursor::Page,
     parameters::Parameters,
     route::{Part, Route},
@@ -148,14 +149,14 @@ impl<'a> Lookup<'a> {
             }
             Part::BestTime => Query::BestTime(best_time::Query::take(&mut parameters, self)?),
             Part::Benchmark => Query::Benchmark(benchmark::Query::take(&mut parameters, self)?),
-            Part::PaymentMix => Query::PaymentMix(payment_mix::Query::take(&mut parameters, self)?),
+            Part::PaymentMix => {
+                Query::PaymentMix(self.take_months(&mut parameters, "a payment mix is")?)
+            }
             Part::Demographics => {
-                Query::Demographics(demographics::Query::take(&mut parameters, self)?)
+                Query::Demographics(self.take_months(&mut parameters, "demographics are")?)
             }
-            Part::Origins => Query::Origins(origins::Query::take(&mut parameters, self)?),
-            Part::BeforeAfter => {
-                Query::BeforeAfter(before_after::Query::take(&mut parameters, self)?)
-            }
+            Part::Origins => Query::Origins(self.take_months(&mut parameters, "origins are")?),
+            Part::BeforeAfter => Query::BeforeAfter(self.take_months(&mut parameters, "this is")?),
             Part::Settlements => Query::Settlements(settlements::Query::take(&mut parameters)?),
             Part::SalesByDay => {
                 Query::SalesByDay(sales_by_day::Query::take(&mut parameters, self)?)
@@ -163,6 +164,12 @@ impl<'a> Lookup<'a> {
         };
         parameters.finish()?;
         Ok(query)
+    }
+
+    /// Takes the period of what is of whole months alone.
+    fn take_months(&self, parameters: &mut Parameters<'_>, what: &str) -> Result<AskedPeriod> {
+        let days = self.served.transactions()?.days;
+        Ok(AskedPeriod::take_months(parameters, days, what)?)
     }
 
     fn write_query(&mut self, subject: Subject<'_>, query: &Query<'_>) -> Result<()> {
@@ -187,10 +194,10 @@ impl<'a> Lookup<'a> {
             Query::BestTime(query) => query.write(self, &series)?,
             Query::Loyalty(query) => query.write(self, &series)?,
             Query::Benchmark(query) => query.write(self, &series)?,
-            Query::PaymentMix(query) => query.write(self, &series)?,
-            Query::Demographics(query) => query.write(self, &series)?,
-            Query::Origins(query) => query.write(self, &series)?,
-            Query::BeforeAfter(query) => query.write(self, &series)?,
+            Query::PaymentMix(asked) => payment_mix::write(asked, self, &series)?,
+            Query::Demographics(asked) => demographics::write(asked, self, &series)?,
+            Query::Origins(asked) => origins::write(asked, self, &series)?,
+            Query::BeforeAfter(asked) => before_after::write(asked, self, &series)?,
             Query::Settlements(query) => query.write(self, &series)?,
             Query::SalesByDay(query) => query.write(self, &series)?,
         }
@@ -211,8 +218,8 @@ impl<'a> Lookup<'a> {
             Query::Comparison(query) => query.write_protected(self, &protected),
             Query::ConsumptionPattern(query) => query.write_protected(self, &protected),
             Query::BestTime(query) => query.write_protected(self, &protected),
-            Query::PaymentMix(query) => query.write_protected(self, &protected),
-            Query::Demographics(query) => query.write_of_many(self, subject),
+            Query::PaymentMix(asked) => payment_mix::write_protected(asked, self, &protected),
+            Query::Demographics(asked) => demographics::write_of_many(asked, self, subject),
             _ => Err(protected::not_told(transactions.privacy.k()).into()),
         }
     }
@@ -272,10 +279,10 @@ enum Query<'g> {
     BestTime(best_time::Query),
     Loyalty(loyalty::Query),
     Benchmark(benchmark::Query),
-    PaymentMix(payment_mix::Query),
-    Demographics(demographics::Query),
-    Origins(origins::Query),
-    BeforeAfter(before_after::Query),
+    PaymentMix(AskedPeriod),
+    Demographics(AskedPeriod),
+    Origins(AskedPeriod),
+    BeforeAfter(AskedPeriod),
     Settlements(settlements::Query),
     SalesByDay(sales_by_day::Query<'g>),
 }

@@ -6,50 +6,38 @@ use super::{
     Lookup,
     asked_period::AskedPeriod,
     check_length,
-    parameters::Parameters,
     places::write_id,
     protected::{write_covered, write_suppressed},
 };
 use crate::{json::Json, origins::Origins, problem::Result, series::Series};
 
-/// What a request for origins asks.
-#[derive(Debug)]
-pub(super) struct Query {
-    asked: AskedPeriod,
-}
-
-impl Query {
-    /// Takes the parameters.
-    pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
-        let days = lookup.served.transactions()?.days;
-        let asked = AskedPeriod::take_months(parameters, days, "origins are")?;
-        Ok(Self { asked })
-    }
-
-    /// Writes the answer.
-    pub(super) fn write(&self, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
-        let found = Origins::of(series, &self.asked.window, lookup.work)?;
-        let json = &mut *lookup.json;
+/// Writes the answer.
+pub(super) fn write(
+    asked: &AskedPeriod,
+    lookup: &mut Lookup<'_>,
+    series: &Series<'_>,
+) -> Result<()> {
+    let found = Origins::of(series, &asked.window, lookup.work)?;
+    let json = &mut *lookup.json;
+    json.begin_object();
+    write_id(json, series.subject());
+    asked.write(json);
+    write_covered(json, found.covered);
+    json.key("card_months").integer(found.card_months);
+    json.key("rows").begin_array();
+    for (region, cell) in &found.cells {
+        check_length(json)?;
         json.begin_object();
-        write_id(json, series.subject());
-        self.asked.write(json);
-        write_covered(json, found.covered);
-        json.key("card_months").integer(found.card_months);
-        json.key("rows").begin_array();
-        for (region, cell) in &found.cells {
-            check_length(json)?;
-            json.begin_object();
-            write_label(json, "region", *region);
-            json.key("cards").optional_integer(cell.cards);
-            json.key("card_months").integer(cell.card_months);
-            json.key("share").float(found.share_of(*cell));
-            write_suppressed(json, &[("cards", cell.cards.is_none())]);
-            json.end_object();
-        }
-        json.end_array();
+        write_label(json, "region", *region);
+        json.key("cards").optional_integer(cell.cards);
+        json.key("card_months").integer(cell.card_months);
+        json.key("share").float(found.share_of(*cell));
+        write_suppressed(json, &[("cards", cell.cards.is_none())]);
         json.end_object();
-        Ok(())
     }
+    json.end_array();
+    json.end_object();
+    Ok(())
 }
 
 /// Writes the member `name` of a row, a region or a category, and whether it is null because it may be any.

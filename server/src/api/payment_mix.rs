@@ -7,7 +7,6 @@ use super::{
     asked_period::AskedPeriod,
     check_length,
     consumption_pattern::write_share,
-    parameters::Parameters,
     places::write_id,
     protected::{check_period, write_covered, write_suppressed},
 };
@@ -20,83 +19,72 @@ use crate::{
     settlements::SaidBeside,
 };
 
-/// What a request for a payment mix asks.
-#[derive(Debug)]
-pub(super) struct Query {
-    asked: AskedPeriod,
+/// Writes the answer.
+pub(super) fn write(
+    asked: &AskedPeriod,
+    lookup: &mut Lookup<'_>,
+    series: &Series<'_>,
+) -> Result<()> {
+    let transactions = lookup.served.transactions()?;
+    let mix = PaymentMix::of(series, &asked.window, lookup.work)?;
+    let beside = SaidBeside::of(series, &asked.window, lookup.work)?;
+    let json = &mut *lookup.json;
+    json.begin_object();
+    write_id(json, series.subject());
+    asked.write(json);
+    json.members(&transactions.currency);
+    json.key("count").integer(mix.all.count);
+    json.key("sum").integer(mix.all.sum);
+    write_stated(json.key("points"), beside.points);
+    write_stated(json.key("fees"), beside.fees);
+    write_stated(json.key("deposits"), beside.deposits);
+    json.key("mix").begin_object();
+    for (dimension, values) in &mix.dimensions {
+        json.key(dimension.as_str()).begin_array();
+        for (value, rows) in values {
+            check_length(json)?;
+            let [of_count, of_sum] = rows.shares_of(mix.all);
+            json.begin_object();
+            write_value(json.key("value"), *value);
+            json.key("count").integer(rows.count);
+            json.key("sum").integer(rows.sum);
+            json.key("count_share").float(of_count);
+            json.key("sum_share").float(of_sum);
+            json.end_object();
+        }
+        json.end_array();
+    }
+    json.end_object();
+    json.end_object();
+    Ok(())
 }
 
-impl Query {
-    /// Takes the parameters.
-    pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
-        let days = lookup.served.transactions()?.days;
-        let asked = AskedPeriod::take_months(parameters, days, "a payment mix is")?;
-        Ok(Self { asked })
-    }
-
-    /// Writes the answer.
-    pub(super) fn write(&self, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
-        let transactions = lookup.served.transactions()?;
-        let mix = PaymentMix::of(series, &self.asked.window, lookup.work)?;
-        let beside = SaidBeside::of(series, &self.asked.window, lookup.work)?;
-        let json = &mut *lookup.json;
-        json.begin_object();
-        write_id(json, series.subject());
-        self.asked.write(json);
-        json.members(&transactions.currency);
-        json.key("count").integer(mix.all.count);
-        json.key("sum").integer(mix.all.sum);
-        write_stated(json.key("points"), beside.points);
-        write_stated(json.key("fees"), beside.fees);
-        write_stated(json.key("deposits"), beside.deposits);
-        json.key("mix").begin_object();
-        for (dimension, values) in &mix.dimensions {
-            json.key(dimension.as_str()).begin_array();
-            for (value, rows) in values {
-                check_length(json)?;
-                let [of_count, of_sum] = rows.shares_of(mix.all);
-                json.begin_object();
-                write_value(json.key("value"), *value);
-                json.key("count").integer(rows.count);
-                json.key("sum").integer(rows.sum);
-                json.key("count_share").float(of_count);
-                json.key("sum_share").float(of_sum);
-                json.end_object();
-            }
-            json.end_array();
+/// Writes the answer where it is protected.
+pub(super) fn write_protected(
+    asked: &AskedPeriod,
+    lookup: &mut Lookup<'_>,
+    protected: &Protected<'_>,
+) -> Result<()> {
+    check_period(asked.period, protected.k())?;
+    let mixes = protected.mixes(asked.period, &asked.window, lookup.work)?;
+    let (covered, mixes) = mixes.unzip();
+    let json = &mut *lookup.json;
+    json.begin_object();
+    write_id(json, protected.subject());
+    asked.write(json);
+    write_covered(json, covered);
+    json.key("count").null();
+    json.key("sum").null();
+    json.key("mix").begin_object();
+    for (dimension, mix) in mixes.into_iter().flat_map(|mixes| mixes.dimensions) {
+        if let Some(told) = ToldMix::of(mix, protected.k()) {
+            write_told(json.key(dimension.as_str()), &told);
         }
-        json.end_object();
-        json.end_object();
-        Ok(())
     }
-
-    /// Writes the answer where it is protected.
-    pub(super) fn write_protected(
-        &self,
-        lookup: &mut Lookup<'_>,
-        protected: &Protected<'_>,
-    ) -> Result<()> {
-        check_period(self.asked.period, protected.k())?;
-        let mixes = protected.mixes(self.asked.period, &self.asked.window, lookup.work)?;
-        let (covered, mixes) = mixes.unzip();
-        let json = &mut *lookup.json;
-        json.begin_object();
-        write_id(json, protected.subject());
-        self.asked.write(json);
-        write_covered(json, covered);
-        json.key("count").null();
-        json.key("sum").null();
-        json.key("mix").begin_object();
-        for (dimension, mix) in mixes.into_iter().flat_map(|mixes| mixes.dimensions) {
-            if let Some(told) = ToldMix::of(mix, protected.k()) {
-                write_told(json.key(dimension.as_str()), &told);
-            }
-        }
-        json.end_object();
-        write_suppressed(json, &[("count", true), ("sum", true)]);
-        json.end_object();
-        Ok(())
-    }
+    json.end_object();
+    write_suppressed(json, &[("count", true), ("sum", true)]);
+    json.end_object();
+    Ok(())
 }
 
 fn write_told(json: &mut Json, told: &ToldMix) {

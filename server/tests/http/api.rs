@@ -21,6 +21,7 @@ mod requests;
 mod sales_by_day;
 pub(crate) mod settlements;
 mod statistics;
+mod told;
 mod unit_price;
 
 use std::sync::Arc;

@@ -28,10 +28,10 @@ use crate::{
         leaf_pattern::LeafPattern,
         period_cards::PeriodCards,
         place_atoms::{LeafRest, PlaceAtoms},
-        place_patterns::PlacePatterns,
         place_row::PlaceRow,
         places::{Leaf, PlaceKind, Places},
         row::CardRow,
+        told_by_place::ToldByPlace,
     },
 };
 
@@ -213,7 +213,7 @@ type FoldedIn = (Reach, Option<u32>);
 /// The atoms of places, and what else is told of their rows.
 struct AddedUp {
     atoms: PlaceAtoms,
-    patterns: PlacePatterns,
+    patterns: ToldByPlace<PlacePattern>,
     whole: WholeLeaves,
 }
 
@@ -235,7 +235,7 @@ fn add_up(
         }
     }
     let mut atoms = PlaceAtoms::new(places);
-    let mut patterns = PlacePatterns::new(places);
+    let mut patterns = ToldByPlace::new(places);
     let mut whole = WholeLeaves::new();
     for (month, of_leaves) in by_month {
         let mut rests = Vec::new();

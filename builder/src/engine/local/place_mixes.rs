@@ -13,7 +13,7 @@ use crate::{
         cells::Reach,
         leaf_mixes::LeafMixes,
         places::{Leaf, Places},
-        told_mixes::ToldMixes,
+        told_by_place::ToldByPlace,
     },
 };
 
@@ -30,8 +30,8 @@ impl Engine<'_> {
         whole: &WholeLeaves,
         months: &LeafMonths<'_>,
         of_stores: &[Vec<LeafStore<'_>>],
-    ) -> Result<ToldMixes> {
-        let mut told = ToldMixes::new(places);
+    ) -> Result<ToldByPlace<PlaceMixes>> {
+        let mut told = ToldByPlace::new(places);
         let groups: Vec<_> = whole.iter().collect();
         for of_month in groups.chunk_by(|(a, _), (b, _)| a.0 == b.0) {
             let mixes = self.pool.install(|| {

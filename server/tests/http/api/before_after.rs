@@ -1,24 +1,19 @@
 //! What cards do before and after, against tables made by hand.
 
-use std::sync::Arc;
-
-use nightshard_format::{
-    record::{BEFORE_AFTER, BesideRecord, Label, LabelledCards, encode_month_stores},
-    shard::Span,
-};
+use nightshard_format::record::{BEFORE_AFTER, BesideRecord, Label, LabelledCards};
 use serde_json::json;
 
-use super::{payment, server, shops};
-use crate::{
-    fixture::Fixture,
-    harness::{Harness, config},
+use super::{
+    server,
+    told::{self, Told, of_one_store},
 };
+use crate::harness::{Harness, config};
 
 const LEEDS: Label<&[u8]> = Label::Text(b"leeds");
 const FOOD: Label<&[u8]> = Label::Text(b"food");
 
 /// Records of two months of the store `a`, and of how many stores have one.
-pub(crate) fn records() -> Vec<(&'static [u8], Span, Vec<u8>)> {
+pub(crate) fn records() -> Told {
     let cell = |label, cards| LabelledCards { label, cards };
     let january = BesideRecord {
         lists: [
@@ -36,30 +31,19 @@ pub(crate) fn records() -> Vec<(&'static [u8], Span, Vec<u8>)> {
             vec![cell(Label::Merged, 36)],
         ],
     };
-    let mut records = Vec::new();
-    for (month, record) in [("2018-01", january), ("2018-02", february)] {
+    let encoded = |record: BesideRecord<'_>| {
         let mut value = Vec::new();
         record.encode(&mut value);
-        let span = Span::Month(month.parse().unwrap());
-        records.push((&b"a"[..], span, value));
-        let mut value = Vec::new();
-        encode_month_stores(1, &mut value);
-        records.push((month.as_bytes(), Span::Current, value));
-    }
-    records
+        value
+    };
+    of_one_store([
+        ("2018-01", encoded(january)),
+        ("2018-02", encoded(february)),
+    ])
 }
 
-/// Payments of three months, of the last of which nothing is told.
 fn three_months() -> Harness {
-    let fixture = Arc::new(Fixture::new());
-    let payments = [
-        payment(0, "2018-01-05", 1, 700),
-        payment(0, "2018-02-12", 1, -200),
-        payment(0, "2018-03-31", 2, 1_100),
-    ];
-    let id = fixture.write_told(&shops()[..1], &payments, BEFORE_AFTER, &records());
-    fixture.select(1, &id);
-    Harness::ready(config(), fixture, 1)
+    told::three_months(&[(BEFORE_AFTER, records().as_slice())])
 }
 
 #[test]

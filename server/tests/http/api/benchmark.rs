@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use nightshard_format::{
-    record::{SPEND_SHARES, SpendShare, encode_month_stores},
-    shard::Span,
-};
+use nightshard_format::record::{SPEND_SHARES, SpendShare};
 use serde_json::{Value, json};
 
-use super::{payment, server, shops};
+use super::{
+    payment, server, shops,
+    told::{Told, of_one_store},
+};
 use crate::{
     client::Client,
     fixture::{Fixture, Shop},
@@ -137,18 +137,16 @@ fn hidden_figures_are_null_and_named() {
 }
 
 /// Records of two months of the store `a`, and of how many stores have one.
-pub(crate) fn spend_records() -> Vec<(&'static [u8], Span, Vec<u8>)> {
-    let mut records = Vec::new();
-    for (month, own, cell) in [("2018-01", 700, 1_000), ("2018-02", -200, 600)] {
+pub(crate) fn spend_records() -> Told {
+    let encoded = |own, cell| {
         let mut value = Vec::new();
         SpendShare { own, cell }.encode(&mut value);
-        let span = Span::Month(month.parse().unwrap());
-        records.push((&b"a"[..], span, value));
-        let mut value = Vec::new();
-        encode_month_stores(1, &mut value);
-        records.push((month.as_bytes(), Span::Current, value));
-    }
-    records
+        value
+    };
+    of_one_store([
+        ("2018-01", encoded(700, 1_000)),
+        ("2018-02", encoded(-200, 600)),
+    ])
 }
 
 #[test]

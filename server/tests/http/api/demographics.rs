@@ -1,21 +1,19 @@
 //! Who pays, against tables made by hand.
 
-use std::sync::Arc;
-
 use nightshard_format::{
     record::{
         DEMOGRAPHICS, DemographicCell, Label, Labels, PLACE_DEMOGRAPHICS, PlaceCell,
-        PlaceDemographics, encode_demographics, encode_month_stores,
+        PlaceDemographics, encode_demographics,
     },
     shard::Span,
 };
 use serde_json::json;
 
-use super::{payment, server, shops};
-use crate::{
-    fixture::Fixture,
-    harness::{Harness, config},
+use super::{
+    server,
+    told::{self, Told, of_one_store, put_count},
 };
+use crate::harness::{Harness, config};
 
 const YOUNG: Labels<&[u8]> = [Label::Text(b"20s"), Label::Text(b"f"), Label::Unknown];
 const OF_AGE: Labels<&[u8]> = [Label::Text(b"30s"), Label::Merged, Label::Merged];
@@ -31,37 +29,24 @@ fn cell<'a>(labels: Labels<&'a [u8]>, count: u64, sum: i128, cards: u64) -> Demo
     }
 }
 
-/// What a generation tells in a dataset: keys, spans and values.
-type Told = Vec<(&'static [u8], Span, Vec<u8>)>;
-
 fn month(text: &str) -> Span {
     Span::Month(text.parse().unwrap())
 }
 
-/// Says how many records a month has.
-fn put_count(records: &mut Told, month: &'static str, count: u64) {
-    let mut value = Vec::new();
-    encode_month_stores(count, &mut value);
-    records.push((month.as_bytes(), Span::Current, value));
-}
-
 /// Records of two months of the store `a`.
 pub(crate) fn records() -> Told {
-    let months: [(&str, &[DemographicCell<'_>]); 2] = [
+    let months: [(_, &[DemographicCell<'_>]); 2] = [
         (
             "2018-01",
             &[cell(OTHERS, 4, 100, 2), cell(YOUNG, 10, 900, 3)],
         ),
         ("2018-02", &[cell(YOUNG, 5, 50, 4), cell(OF_AGE, 1, -50, 1)]),
     ];
-    let mut records = Vec::new();
-    for (of, cells) in months {
+    of_one_store(months.map(|(of, cells)| {
         let mut value = Vec::new();
         encode_demographics(cells, &mut value);
-        records.push((&b"a"[..], month(of), value));
-        put_count(&mut records, of, 1);
-    }
-    records
+        (of, value)
+    }))
 }
 
 /// Records of the same months of all stores, and of leeds and its food, which has some in the first alone.
@@ -99,22 +84,12 @@ pub(crate) fn records_of_places() -> Told {
     records
 }
 
-/// Payments of three months, of which the last does not say who paid.
 fn three_months() -> Harness {
-    let fixture = Arc::new(Fixture::new());
-    let payments = [
-        payment(0, "2018-01-05", 1, 700),
-        payment(0, "2018-02-12", 1, -200),
-        payment(0, "2018-03-31", 2, 1_100),
-    ];
     let (of_stores, of_places) = (records(), records_of_places());
-    let told = [
+    told::three_months(&[
         (DEMOGRAPHICS, of_stores.as_slice()),
-        (PLACE_DEMOGRAPHICS, &of_places),
-    ];
-    let id = fixture.write_all_told(&shops()[..1], &payments, &told);
-    fixture.select(1, &id);
-    Harness::ready(config(), fixture, 1)
+        (PLACE_DEMOGRAPHICS, of_places.as_slice()),
+    ])
 }
 
 #[test]
