@@ -11,7 +11,10 @@ use nightshard_deploy::{
     FetchConfig, StorageConfig, controller::ControllerConfig, gate::Thresholds,
 };
 use nightshard_format::{
-    histogram::Method, key::PARTITIONS, privacy::PRIVACY_K_DEFAULT, regular::RegularRule,
+    histogram::Method,
+    key::PARTITIONS,
+    privacy::PRIVACY_K_DEFAULT,
+    regular::{RegularRule, RuleError},
     staleness::STALE_AFTER_DAYS_DEFAULT,
 };
 use nightshard_server::AccessConfig;
@@ -83,7 +86,7 @@ impl Default for Loyalty {
 
 impl Loyalty {
     /// Returns who is a regular.
-    pub(crate) fn rule(&self) -> nightshard_format::Result<RegularRule> {
+    pub(crate) fn rule(&self) -> Result<RegularRule, RuleError> {
         RegularRule::new(self.regular_visits, self.regular_days)
     }
 }
@@ -183,8 +186,7 @@ impl Config {
         if !(1..=PARTITIONS).contains(&runs) {
             return Err(format!("shards.runs: {runs} is not from 1 to {PARTITIONS}"));
         }
-        let rule = self.loyalty.rule();
-        rule.map_err(|error| format!("[loyalty]: {error}"))?;
+        self.loyalty.rule().map_err(|error| error.to_string())?;
         self.server.check(&self.access)
     }
 }
@@ -253,5 +255,22 @@ mod tests {
         };
         assert_eq!(format!("{controller:?}"), format!("{expected:?}"));
         example.check().unwrap();
+    }
+
+    #[test]
+    fn a_rule_of_regulars_out_of_bounds_names_its_key() {
+        for (keys, problem) in [
+            (
+                "regular_days = 400",
+                "loyalty.regular_days: 400 is not from 1 to 366",
+            ),
+            (
+                "regular_days = 30\nregular_visits = 31",
+                "loyalty.regular_visits: 31 is not from 1 to 30",
+            ),
+        ] {
+            let config: Config = toml::from_str(&format!("[loyalty]\n{keys}")).unwrap();
+            assert_eq!(config.check(), Err(problem.to_owned()));
+        }
     }
 }

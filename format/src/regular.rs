@@ -2,6 +2,15 @@
 
 use crate::{Error, Result, calendar::Day, manifest::Manifest};
 
+/// Why numbers are no rule, naming the entry at fault.
+#[derive(Debug, thiserror::Error)]
+#[error("{key}: {number} is not from 1 to {max}")]
+pub struct RuleError {
+    key: &'static str,
+    number: u32,
+    max: u32,
+}
+
 /// The entry of a manifest's configuration that says how many visits make a regular.
 pub const REGULAR_VISITS_KEY: &str = "loyalty.regular_visits";
 /// The entry of a manifest's configuration that says within how many days.
@@ -33,15 +42,15 @@ impl RegularRule {
     /// Makes a rule.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for numbers out of bounds.
-    pub fn new(visits: u32, days: u32) -> Result<Self> {
-        if !(1..=DAYS_MAX).contains(&days) {
-            let problem = format!("{days} days are not 1 to {DAYS_MAX}");
-            return Err(Error::invalid("rule of regulars", problem));
-        }
-        if !(1..=days).contains(&visits) {
-            let problem = format!("{visits} visits are not 1 to the {days} days");
-            return Err(Error::invalid("rule of regulars", problem));
+    /// [`RuleError`] for numbers out of bounds.
+    pub fn new(visits: u32, days: u32) -> Result<Self, RuleError> {
+        for (key, number, max) in [
+            (REGULAR_DAYS_KEY, days, DAYS_MAX),
+            (REGULAR_VISITS_KEY, visits, days),
+        ] {
+            if !(1..=max).contains(&number) {
+                return Err(RuleError { key, number, max });
+            }
         }
         Ok(Self { visits, days })
     }
@@ -98,8 +107,14 @@ mod tests {
 
     #[test]
     fn rules_that_nobody_can_meet_are_refused() {
-        for (visits, days) in [(0, 90), (91, 90), (1, 0), (7, 367)] {
-            assert!(RegularRule::new(visits, days).is_err(), "{visits} {days}");
+        for (visits, days, problem) in [
+            (0, 90, "loyalty.regular_visits: 0 is not from 1 to 90"),
+            (91, 90, "loyalty.regular_visits: 91 is not from 1 to 90"),
+            (1, 0, "loyalty.regular_days: 0 is not from 1 to 366"),
+            (7, 367, "loyalty.regular_days: 367 is not from 1 to 366"),
+        ] {
+            let error = RegularRule::new(visits, days).unwrap_err();
+            assert_eq!(error.to_string(), problem);
         }
         assert!(RegularRule::new(366, 366).is_ok());
     }
