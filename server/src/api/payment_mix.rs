@@ -76,7 +76,7 @@ impl Query {
         lookup: &mut Lookup<'_>,
         protected: &Protected<'_>,
     ) -> Result<()> {
-        check_period(self.asked.period, protected.k())?;
+        check_period(&self.asked, protected.k())?;
         let mixes = protected.mixes(self.asked.period, &self.asked.window, lookup.work)?;
         let (covered, mixes) = mixes.unzip();
         let json = &mut *lookup.json;
