@@ -65,9 +65,22 @@ impl AskedPeriod {
         }
     }
 
+    /// Returns which period it is: of a range beyond the data only the end that was given.
+    pub(super) fn label(&self) -> String {
+        match (self.period, self.given) {
+            (Period::Range(range), [true, false]) if self.window.shown().is_empty() => {
+                format!("{}/..", range.first)
+            }
+            (Period::Range(range), [false, true]) if self.window.shown().is_empty() => {
+                format!("../{}", range.last)
+            }
+            (period, _) => period.to_string(),
+        }
+    }
+
     /// Writes which period it is, and whether the data's ends cut it.
     pub(super) fn write(&self, json: &mut Json) {
-        json.key("period").display(self.period);
+        json.key("period").string(&self.label());
         if self.window.cuts(self.period) {
             json.key("partial").boolean(true);
         }

@@ -39,7 +39,7 @@ impl Query {
     /// Takes the parameter.
     pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
         let days = lookup.served.transactions()?.days;
-        let period: Option<Period> = parameters.take_parsed("period")?;
+        let period: Option<Period> = parameters.take_days("period", days)?;
         let period = period.filter(|period| benchmark_month(*period).is_some());
         let period = period.ok_or_else(|| {
             let detail = "a benchmark is of a month, a quarter or a year: give one";

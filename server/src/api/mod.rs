@@ -156,7 +156,9 @@ impl<'a> Lookup<'a> {
             Part::BeforeAfter => {
                 Query::BeforeAfter(before_after::Query::take(&mut parameters, self)?)
             }
-            Part::Settlements => Query::Settlements(settlements::Query::take(&mut parameters)?),
+            Part::Settlements => {
+                Query::Settlements(settlements::Query::take(&mut parameters, self)?)
+            }
             Part::SalesByDay => {
                 Query::SalesByDay(sales_by_day::Query::take(&mut parameters, self)?)
             }
