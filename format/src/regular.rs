@@ -1,14 +1,38 @@
 //! Who is a regular (docs/definitions.md, "Loyalty").
 
+use std::ops::RangeInclusive;
+
 use crate::{Error, Result, calendar::Day, manifest::Manifest};
 
 /// Why numbers are no rule, naming the entry at fault.
 #[derive(Debug, thiserror::Error)]
-#[error("{key}: {number} is not from 1 to {max}")]
+#[error("{key}: {problem}")]
 pub struct RuleError {
     key: &'static str,
-    number: u32,
-    max: u32,
+    problem: String,
+}
+
+impl RuleError {
+    pub(crate) fn new(key: &'static str, problem: String) -> Self {
+        Self { key, problem }
+    }
+
+    /// Checks that a number is within bounds.
+    ///
+    /// # Errors
+    /// One that names them, if it is not.
+    pub(crate) fn check(
+        key: &'static str,
+        number: u32,
+        bounds: RangeInclusive<u32>,
+    ) -> Result<(), Self> {
+        if bounds.contains(&number) {
+            return Ok(());
+        }
+        let (min, max) = bounds.into_inner();
+        let problem = format!("{number} is not from {min} to {max}");
+        Err(Self::new(key, problem))
+    }
 }
 
 /// The entry of a manifest's configuration that says how many visits make a regular.
@@ -44,14 +68,8 @@ impl RegularRule {
     /// # Errors
     /// [`RuleError`] for numbers out of bounds.
     pub fn new(visits: u32, days: u32) -> Result<Self, RuleError> {
-        for (key, number, max) in [
-            (REGULAR_DAYS_KEY, days, DAYS_MAX),
-            (REGULAR_VISITS_KEY, visits, days),
-        ] {
-            if !(1..=max).contains(&number) {
-                return Err(RuleError { key, number, max });
-            }
-        }
+        RuleError::check(REGULAR_DAYS_KEY, days, 1..=DAYS_MAX)?;
+        RuleError::check(REGULAR_VISITS_KEY, visits, 1..=days)?;
         Ok(Self { visits, days })
     }
 
