@@ -26,7 +26,7 @@ use nightshard_builder::{
     stores::StoreTable,
 };
 use nightshard_format::{
-    histogram::Method, privacy::PRIVACY_K_DEFAULT, regular::RegularRule,
+    histogram::Method, privacy::PRIVACY_K_DEFAULT, regular::RegularRule, returning::ReturnRule,
     staleness::STALE_AFTER_DAYS_DEFAULT,
 };
 
@@ -113,6 +113,7 @@ fn plan(layout: &str, input: &Path, staging: &Path, threads: NonZeroUsize) -> Bu
         as_of: None,
         histogram_method: Method::Exact,
         regular: RegularRule::default(),
+        returning: ReturnRule::default(),
         privacy_k: PRIVACY_K_DEFAULT,
         told: None,
         sensitive_categories: BTreeSet::new(),

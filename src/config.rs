@@ -11,7 +11,11 @@ use nightshard_deploy::{
     FetchConfig, StorageConfig, controller::ControllerConfig, gate::Thresholds,
 };
 use nightshard_format::{
-    histogram::Method, key::PARTITIONS, privacy::PRIVACY_K_DEFAULT, regular::RegularRule,
+    histogram::Method,
+    key::PARTITIONS,
+    privacy::PRIVACY_K_DEFAULT,
+    regular::{RegularRule, RuleError},
+    returning::ReturnRule,
     staleness::STALE_AFTER_DAYS_DEFAULT,
 };
 use nightshard_server::AccessConfig;
@@ -25,7 +29,7 @@ use crate::exit::UsageError;
 pub(crate) struct Config {
     /// How histograms are reduced.
     pub(crate) histogram: Histogram,
-    /// Who is a regular.
+    /// Who is a regular, and who comes back.
     pub(crate) loyalty: Loyalty,
     /// What is hidden.
     pub(crate) privacy: Privacy,
@@ -69,22 +73,36 @@ pub(crate) struct Loyalty {
     pub(crate) regular_visits: u32,
     /// Within so many days.
     pub(crate) regular_days: u32,
+    /// After so many days without a visit a card is absent.
+    pub(crate) absence_days: u32,
+    /// Within so many days of its first visit a card comes again, or not.
+    pub(crate) repeat_days: Vec<u32>,
+    /// In so many first days of the data nobody is known to be new.
+    pub(crate) first_days: u32,
 }
 
 impl Default for Loyalty {
     fn default() -> Self {
-        let rule = RegularRule::default();
+        let (regular, returning) = (RegularRule::default(), ReturnRule::default());
         Self {
-            regular_visits: rule.visits(),
-            regular_days: rule.days(),
+            regular_visits: regular.visits(),
+            regular_days: regular.days(),
+            absence_days: returning.absence_days(),
+            repeat_days: returning.repeat_days().to_vec(),
+            first_days: returning.first_days(),
         }
     }
 }
 
 impl Loyalty {
     /// Returns who is a regular.
-    pub(crate) fn rule(&self) -> nightshard_format::Result<RegularRule> {
+    pub(crate) fn regular(&self) -> Result<RegularRule, RuleError> {
         RegularRule::new(self.regular_visits, self.regular_days)
+    }
+
+    /// Returns who comes back.
+    pub(crate) fn returning(&self) -> Result<ReturnRule, RuleError> {
+        ReturnRule::new(self.absence_days, self.repeat_days.clone(), self.first_days)
     }
 }
 
@@ -183,8 +201,8 @@ impl Config {
         if !(1..=PARTITIONS).contains(&runs) {
             return Err(format!("shards.runs: {runs} is not from 1 to {PARTITIONS}"));
         }
-        let rule = self.loyalty.rule();
-        rule.map_err(|error| format!("[loyalty]: {error}"))?;
+        let sound = self.loyalty.regular().and(self.loyalty.returning());
+        sound.map_err(|error| error.to_string())?;
         self.server.check(&self.access)
     }
 }
@@ -253,5 +271,34 @@ mod tests {
         };
         assert_eq!(format!("{controller:?}"), format!("{expected:?}"));
         example.check().unwrap();
+    }
+
+    #[test]
+    fn rules_of_loyalty_out_of_bounds_name_their_key() {
+        for (keys, problem) in [
+            (
+                "regular_days = 400",
+                "loyalty.regular_days: 400 is not from 1 to 366",
+            ),
+            (
+                "regular_days = 30\nregular_visits = 31",
+                "loyalty.regular_visits: 31 is not from 1 to 30",
+            ),
+            (
+                "absence_days = 0",
+                "loyalty.absence_days: 0 is not from 1 to 3650",
+            ),
+            (
+                "repeat_days = [30, 7]",
+                "loyalty.repeat_days: 7 stands behind 30: the numbers ascend",
+            ),
+            (
+                "first_days = 4000",
+                "loyalty.first_days: 4000 is not from 0 to 3650",
+            ),
+        ] {
+            let config: Config = toml::from_str(&format!("[loyalty]\n{keys}")).unwrap();
+            assert_eq!(config.check(), Err(problem.to_owned()));
+        }
     }
 }

@@ -14,6 +14,7 @@ use nightshard_format::{
     manifest::{GenerationId, Manifest},
     quality::QualityReport,
     regular::RegularRule,
+    returning::ReturnRule,
     shard::Mapped,
     staleness::Staleness,
     told_atoms::ToldAtoms,
@@ -64,6 +65,8 @@ pub struct BuildPlan {
     pub histogram_method: Method,
     /// Who is a regular of a store.
     pub regular: RegularRule,
+    /// Who comes back to a store.
+    pub returning: ReturnRule,
     /// How many cards hide each other; 1: none need to.
     pub privacy_k: NonZeroU32,
     /// What the generation before told, which this one keeps; without that it starts afresh.

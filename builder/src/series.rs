@@ -251,6 +251,10 @@ mod tests {
             ("", "line 1: there is no header"),
             ("date,name,value\n", "there is no row"),
             ("date\0,name,value\n", "is not a text file"),
+            (
+                "date,name,value\r2018-03-05,a,1\r",
+                "line 1: its lines end in carriage returns alone",
+            ),
         ] {
             let error = read(&[text]).unwrap_err().to_string();
             assert!(error.contains(words), "{text}: {error}");

@@ -99,17 +99,14 @@ pub(crate) fn read_file(
 /// Passes the line and the fields of each row to `take`, with what `header` makes of the names of the columns.
 ///
 /// # Errors
-/// The first line at fault: a quote that is not closed, fewer or more fields than the header has, and what
-/// `header` or `take` refuses.
+/// The first line at fault: what [`text_of_lines`] refuses, a quote that is not closed, fewer or more fields than the
+/// header has, and what `header` or `take` refuses.
 pub(crate) fn read_rows<H>(
     bytes: &[u8],
     header: impl Fn(&[String]) -> Result<H, String>,
     mut take: impl FnMut(u64, &H, &Fields<'_>) -> Result<(), String>,
 ) -> Result<(), Fault> {
-    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Err((1, "the file is UTF-16: save it as UTF-8".to_owned()));
-    }
-    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    let bytes = text_of_lines(bytes)?;
     let mut splitter = Splitter::new(DIALECT.delimiter, Margins::Trimmed);
     let mut columns: Option<(usize, H)> = None;
     for record in DIALECT.records(bytes, 1) {
@@ -131,6 +128,28 @@ pub(crate) fn read_rows<H>(
     }
 }
 
+/// Returns the text of a file, without its byte order mark.
+///
+/// # Errors
+/// The first line, of a file in UTF-16, and of one whose lines end as no reader here takes them.
+pub(crate) fn text_of_lines(bytes: &[u8]) -> Result<&[u8], Fault> {
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err((1, "the file is UTF-16: save it as UTF-8".to_owned()));
+    }
+    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    let ends_line = |at: usize| text[at..].len() > 1;
+    if !text.contains(&b'\n')
+        && text
+            .iter()
+            .position(|it| *it == b'\r')
+            .is_some_and(ends_line)
+    {
+        let problem = "its lines end in carriage returns alone: convert them to line feeds";
+        return Err((1, problem.to_owned()));
+    }
+    Ok(text)
+}
+
 /// Returns a text that may be kept and served.
 pub(crate) fn sound_text(field: &[u8]) -> Result<&str, String> {
     let text = std::str::from_utf8(field).map_err(|_bad| UTF_8_HINT)?;
@@ -141,4 +160,30 @@ pub(crate) fn sound_text(field: &[u8]) -> Result<&str, String> {
         return Err("holds a control character".to_owned());
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_without_lines_to_read_are_named() {
+        let told = |bytes: &[u8]| text_of_lines(bytes).map(<[u8]>::to_vec);
+        for bytes in [&b"a,b\r1,2\r3,4\r"[..], b"a,b\r1,2", b"\xef\xbb\xbfa\r\r"] {
+            let (line, problem) = told(bytes).unwrap_err();
+            assert_eq!(line, 1);
+            assert_eq!(
+                problem,
+                "its lines end in carriage returns alone: convert them to line feeds"
+            );
+        }
+        for bytes in [&b"\xff\xfea\0\n\0"[..], b"\xfe\xff\0a"] {
+            let (_, problem) = told(bytes).unwrap_err();
+            assert_eq!(problem, "the file is UTF-16: save it as UTF-8");
+        }
+        for text in ["", "a,b", "a,b\r", "a,b\r\n1,2\r\n", "a,\"b\rc\"\n"] {
+            assert_eq!(told(text.as_bytes()), Ok(text.as_bytes().to_vec()));
+        }
+        assert_eq!(told(b"\xef\xbb\xbfa\n"), Ok(b"a\n".to_vec()));
+    }
 }

@@ -346,6 +346,10 @@ mod tests {
             ),
             (b"store_id,n\xe9\n", Some("line 1: the column")),
             (b"\xff\xfes\0t\0o\0r\0e\0", Some("UTF-16: save it as UTF-8")),
+            (
+                b"store_id,store_name\ra,x\r",
+                Some("line 1: its lines end in carriage returns alone"),
+            ),
             (b"\xef\xbb\xbfstore_id,store_name\na,x\n", None),
         ] {
             std::fs::write(&path, bytes).unwrap();

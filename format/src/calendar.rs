@@ -335,6 +335,12 @@ impl Period {
     }
 }
 
+impl From<Day> for Period {
+    fn from(day: Day) -> Self {
+        Self::Day(day)
+    }
+}
+
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -22,6 +22,7 @@ pub mod quality;
 pub mod record;
 pub mod region_tree;
 pub mod regular;
+pub mod returning;
 pub mod shard;
 pub mod staleness;
 pub mod statistics;

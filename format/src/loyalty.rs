@@ -13,24 +13,25 @@ use crate::{
     statistics::nearest_quotient,
 };
 
-/// Within how many days of their first visit cards come again, or not.
-pub const REPEAT_DAYS: [u32; 3] = [30, 90, 365];
-
-/// After how many days without a visit a card is absent, unless a question says so.
-pub const ABSENCE_DAYS: u32 = 45;
-
-/// So long after the data begins, a first visit in the data need not be the first one ever.
-pub const WARM_UP_DAYS: i32 = 90;
-
 /// Cards by their first visit, of which some came again in time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Repeat {
+    /// Within how many days of the first visit.
+    pub days: u32,
     cards: i64,
     /// How many of them came again.
     pub returned: u64,
 }
 
 impl Repeat {
+    fn within(days: u32) -> Self {
+        Self {
+            days,
+            cards: 0,
+            returned: 0,
+        }
+    }
+
     /// Returns how many cards there are.
     #[must_use]
     pub fn cards(self) -> u64 {
@@ -78,7 +79,7 @@ pub struct Loyalty {
     came_since: i64,
     /// Those of them that had been there once.
     came_since_second: u64,
-    repeats: [Repeat; REPEAT_DAYS.len()],
+    repeats: Vec<Repeat>,
     cohorts: BTreeMap<Month, Cohort>,
 }
 
@@ -87,9 +88,9 @@ impl Loyalty {
     ///
     /// # Shape
     /// `days` are days of the data; if there are none, they end where the period does. `absence` is how
-    /// many days make a card absent, at least 1.
+    /// many days make a card absent, at least 1, and `repeat_days` within how many of its first visit one comes again.
     #[must_use]
-    pub fn new(days: DayRange, absence: u32, as_of: Day) -> Self {
+    pub fn new(days: DayRange, absence: u32, repeat_days: &[u32], as_of: Day) -> Self {
         Self {
             days,
             absence,
@@ -102,7 +103,10 @@ impl Loyalty {
             came_twice: 0,
             came_since: 0,
             came_since_second: 0,
-            repeats: Default::default(),
+            repeats: repeat_days
+                .iter()
+                .map(|days| Repeat::within(*days))
+                .collect(),
             cohorts: BTreeMap::new(),
         }
     }
@@ -150,8 +154,8 @@ impl Loyalty {
     fn add_new(&mut self, day: Day, cards: i64) {
         self.active = self.active.saturating_add(cards);
         self.new = self.new.saturating_add(cards);
-        for (repeat, days) in self.repeats.iter_mut().zip(REPEAT_DAYS) {
-            if day.0.saturating_add_unsigned(days) <= self.as_of.0 {
+        for repeat in &mut self.repeats {
+            if day.0.saturating_add_unsigned(repeat.days) <= self.as_of.0 {
                 repeat.cards = repeat.cards.saturating_add(cards);
             }
         }
@@ -172,8 +176,9 @@ impl Loyalty {
         if !self.days.contains(first) {
             return;
         }
-        for (repeat, days) in self.repeats.iter_mut().zip(REPEAT_DAYS) {
-            if distance <= days && first.0.saturating_add_unsigned(days) <= self.as_of.0 {
+        for repeat in &mut self.repeats {
+            let is_old = first.0.saturating_add_unsigned(repeat.days) <= self.as_of.0;
+            if is_old && distance <= repeat.days {
                 repeat.returned = repeat.returned.saturating_add(count);
             }
         }
@@ -262,8 +267,8 @@ impl Loyalty {
         found.map_or(0, |(gap, _)| *gap)
     }
 
-    /// Returns the cards by their first visit in the period and long enough ago, for each of
-    /// [`REPEAT_DAYS`].
+    /// Returns the cards by their first visit in the period and long enough ago, for each number of days within
+    /// which they come again, or not.
     #[must_use]
     pub fn repeats(&self) -> &[Repeat] {
         &self.repeats
@@ -286,8 +291,14 @@ mod tests {
     /// The days of visits of each card, ascending.
     type Visits = Vec<BTreeSet<i32>>;
 
-    fn count(visits: &Visits, days: DayRange, absence: u32, as_of: Day) -> Loyalty {
-        let mut loyalty = Loyalty::new(days, absence, as_of);
+    fn count(
+        visits: &Visits,
+        days: DayRange,
+        absence: u32,
+        repeat_days: &[u32],
+        as_of: Day,
+    ) -> Loyalty {
+        let mut loyalty = Loyalty::new(days, absence, repeat_days, as_of);
         for month in days.first.month().0..=days.last.month().0 {
             loyalty.begin_cohort(Month(month));
         }
@@ -325,10 +336,12 @@ mod tests {
             first in 17_600_i32..18_000,
             len in 0_i32..400,
             absence in 1_u32..120,
+            repeat_days in prop::collection::btree_set(1_u32..500, 0..9),
         ) {
             let as_of = Day(18_000);
             let days = DayRange { first: Day(first), last: Day((first + len).min(as_of.0)) };
-            let loyalty = count(&visits, days, absence, as_of);
+            let repeat_days: Vec<u32> = repeat_days.into_iter().collect();
+            let loyalty = count(&visits, days, absence, &repeat_days, as_of);
             let within = |day: &i32| days.contains(Day(*day));
             let first_in = |card: &BTreeSet<i32>| card.iter().copied().find(within);
             let before_of = |card: &BTreeSet<i32>, day: i32| card.range(..day).last().copied();
@@ -362,7 +375,10 @@ mod tests {
             });
             prop_assert_eq!(loyalty.median_gap(), median);
 
-            for (repeat, within_days) in loyalty.repeats().iter().zip([30, 90, 365]) {
+            prop_assert_eq!(loyalty.repeats().len(), repeat_days.len());
+            for (repeat, within_days) in loyalty.repeats().iter().zip(repeat_days) {
+                prop_assert_eq!(repeat.days, within_days);
+                let within_days = within_days.cast_signed();
                 let counts = |card: &BTreeSet<i32>| {
                     card.first().filter(|day| within(day) && **day + within_days <= as_of.0).copied()
                 };

@@ -1,6 +1,39 @@
 //! Who is a regular (docs/definitions.md, "Loyalty").
 
+use std::ops::RangeInclusive;
+
 use crate::{Error, Result, calendar::Day, manifest::Manifest};
+
+/// Why numbers are no rule, naming the entry at fault.
+#[derive(Debug, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct RuleError {
+    key: &'static str,
+    problem: String,
+}
+
+impl RuleError {
+    pub(crate) fn new(key: &'static str, problem: String) -> Self {
+        Self { key, problem }
+    }
+
+    /// Checks that a number is within bounds.
+    ///
+    /// # Errors
+    /// One that names them, if it is not.
+    pub(crate) fn check(
+        key: &'static str,
+        number: u32,
+        bounds: RangeInclusive<u32>,
+    ) -> Result<(), Self> {
+        if bounds.contains(&number) {
+            return Ok(());
+        }
+        let (min, max) = bounds.into_inner();
+        let problem = format!("{number} is not from {min} to {max}");
+        Err(Self::new(key, problem))
+    }
+}
 
 /// The entry of a manifest's configuration that says how many visits make a regular.
 pub const REGULAR_VISITS_KEY: &str = "loyalty.regular_visits";
@@ -33,16 +66,10 @@ impl RegularRule {
     /// Makes a rule.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for numbers out of bounds.
-    pub fn new(visits: u32, days: u32) -> Result<Self> {
-        if !(1..=DAYS_MAX).contains(&days) {
-            let problem = format!("{days} days are not 1 to {DAYS_MAX}");
-            return Err(Error::invalid("rule of regulars", problem));
-        }
-        if !(1..=days).contains(&visits) {
-            let problem = format!("{visits} visits are not 1 to the {days} days");
-            return Err(Error::invalid("rule of regulars", problem));
-        }
+    /// [`RuleError`] for numbers out of bounds.
+    pub fn new(visits: u32, days: u32) -> Result<Self, RuleError> {
+        RuleError::check(REGULAR_DAYS_KEY, days, 1..=DAYS_MAX)?;
+        RuleError::check(REGULAR_VISITS_KEY, visits, 1..=days)?;
         Ok(Self { visits, days })
     }
 
@@ -98,8 +125,14 @@ mod tests {
 
     #[test]
     fn rules_that_nobody_can_meet_are_refused() {
-        for (visits, days) in [(0, 90), (91, 90), (1, 0), (7, 367)] {
-            assert!(RegularRule::new(visits, days).is_err(), "{visits} {days}");
+        for (visits, days, problem) in [
+            (0, 90, "loyalty.regular_visits: 0 is not from 1 to 90"),
+            (91, 90, "loyalty.regular_visits: 91 is not from 1 to 90"),
+            (1, 0, "loyalty.regular_days: 0 is not from 1 to 366"),
+            (7, 367, "loyalty.regular_days: 367 is not from 1 to 366"),
+        ] {
+            let error = RegularRule::new(visits, days).unwrap_err();
+            assert_eq!(error.to_string(), problem);
         }
         assert!(RegularRule::new(366, 366).is_ok());
     }

@@ -13,6 +13,7 @@ use nightshard_format::{
     quality::QualityReport,
     region_tree::RegionTree,
     regular::RegularRule,
+    returning::ReturnRule,
     shard::{Mapped, MemoryPolicy, Shard},
 };
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -66,6 +67,8 @@ pub(crate) struct TransactionFacts {
     pub(crate) method: Method,
     /// Who is a regular.
     pub(crate) regular: RegularRule,
+    /// Who comes back.
+    pub(crate) returning: ReturnRule,
     /// Whether what is told of many stores together is protected.
     pub(crate) privacy: Privacy,
     /// The members that name the currency.
@@ -98,6 +101,7 @@ impl TransactionFacts {
             last_row: rows.last,
             method: method_of(manifest)?,
             regular: RegularRule::of(manifest)?,
+            returning: ReturnRule::of(manifest)?,
             privacy: Privacy::of(manifest)?,
             currency: currency.into_bytes(),
             regions: RegionTree::read(generation)?,

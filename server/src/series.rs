@@ -127,6 +127,11 @@ impl Window {
         first <= last && !self.whole.has(first, last.0 - first.0 + 1)
     }
 
+    /// Returns whether only the end of the window has some but not all rows of a month.
+    pub(crate) fn cuts_last_month_alone(&self) -> bool {
+        self.cuts_months() && self.whole.first <= self.touched.first
+    }
+
     /// Returns the period of one kind that has a day of the window.
     pub(crate) fn period_of(&self, day: Day, kind: PeriodKind) -> Period {
         match kind {

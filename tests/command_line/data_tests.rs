@@ -257,3 +257,21 @@ fn coordinates_are_rejected_flagged_or_sound() {
     let expected = ["rows.csv,4,lat,not a number", "rows.csv,5,lon,not a number"];
     assert_eq!(quarantine, expected);
 }
+
+#[test]
+fn what_no_value_or_day_can_meet_is_wrong_configuration() {
+    let repository = TestRepository::new();
+    let input = repository.write("rows.csv", HEADER.to_owned() + ROWS);
+    let range = "[[data_tests]]\ntest = \"range\"\ncolumn = \"amount_minor\"\nmin = 2\nmax = 1\n";
+    for (text, problem) in [
+        (range, "min: is above max: no value is between them"),
+        (
+            "[loyalty]\nregular_days = 400\n",
+            "loyalty.regular_days: 400 is not from 1 to 366",
+        ),
+    ] {
+        let config = repository.write("nightshard.toml", text);
+        let options = ["--config", config.to_str().unwrap()];
+        repository.build([&input], &options).failed(2, &[problem]);
+    }
+}

@@ -69,10 +69,15 @@ def standing(own, others, k):
     """`others`: figures and cards."""
     others = sorted(others)
     middle = [others[(len(others) - 1) // 2], others[len(others) // 2]]
-    median = two_digits(Fraction(middle[0][0] + middle[1][0], 2))
-    is_told = median > 0 and (k == 1 or all(cards >= k for _, cards in middle))
+    median = Fraction(middle[0][0] + middle[1][0], 2)
+    cards = [cards for _, cards in middle]
     others = [other for other, _ in others]
     below = sum(other < own for other in others) + Fraction(sum(other == own for other in others), 2)
+    if k == 1:
+        index = float(Fraction(100 * own) / median) if median > 0 else None
+        return {"index": index, "percentile": float(100 * below / len(others))}
+    median = two_digits(median)
+    is_told = median > 0 and min(cards) >= k
     step = 25 if len(others) < 20 else 10
     percentile = half_up(100 * below / len(others) / step) * step
     if len(others) < 10:

@@ -2,7 +2,12 @@
 
 import datetime
 
-from conftest import QUESTIONS, named_periods
+import pytest
+from conftest import QUESTIONS, Subject, generated, named_periods
+
+# docs/definitions.md, "Loyalty": the days that a build is configured with, and those of the defaults.
+DEFAULTS = {"absence_days": 45, "repeat_days": [30, 90, 365], "first_days": 90}
+OTHERS = {"absence_days": 20, "repeat_days": [7, 60, 61, 400], "first_days": 30}
 
 # docs/definitions.md, "Loyalty". A visit is a card on a business day with a sale; $absence and $until are
 # days and the last day of the period.
@@ -43,7 +48,7 @@ REPEAT = """
         FROM visits WHERE store = $store GROUP BY ALL
     )
     SELECT days, count(card) AS cards, count(*) FILTER (second - first <= days) AS returned
-    FROM (SELECT unnest([30, 90, 365]) AS days)
+    FROM (SELECT unnest($repeat_days) AS days)
     LEFT JOIN firsts ON first BETWEEN $min AND $max AND first + days <= $as_of
     GROUP BY days ORDER BY days
 """
@@ -82,8 +87,9 @@ def expected_cohorts(subject, store, first, last):
     return cohorts
 
 
-def check(subject, store, first, last, absence=45, **parameters):
+def check(subject, store, first, last, rules=DEFAULTS, **parameters):
     """Compares figures with what DuckDB answers; returns how many cards come back."""
+    absence = parameters.get("absence_days", rules["absence_days"])
     served = subject.ask(subject.path(store, "loyalty"), **parameters)
     ends = {"min": max(first, subject.first), "max": min(last, subject.last)}
     [expected] = subject.query(CARDS, store=store, absence=absence, **ends)
@@ -92,11 +98,11 @@ def check(subject, store, first, last, absence=45, **parameters):
     expected |= lapsed | gap
     expected["visits_per_card"] = expected["visits"] / expected["active"] if expected["active"] else None
     returning = expected["returning"]
-    if first < subject.first + datetime.timedelta(days=90):
+    if first < subject.first + datetime.timedelta(days=rules["first_days"]):
         expected |= {"new": None, "returning": None, "reactivated": None}
     for name, value in expected.items():
         assert served[name] == value, (name, store, parameters)
-    repeat = subject.query(REPEAT, store=store, as_of=subject.last, **ends)
+    repeat = subject.query(REPEAT, store=store, as_of=subject.last, repeat_days=rules["repeat_days"], **ends)
     for row in repeat:
         row["rate"] = row["returned"] / row["cards"] if row["cards"] else None
     assert served["repeat"] == repeat, (store, parameters)
@@ -122,8 +128,7 @@ def test_loyalty_over_any_range_is_that_of_the_rows(subject, dice):
         asked = {"min_date": first, "max_date": last}
         if number % 3 == 0:
             asked["absence_days"] = dice.choice([1, 7, 30, 90])
-        absence = asked.get("absence_days", 45)
-        with_returning += check(subject, store, first, last, absence, **asked) > 0
+        with_returning += check(subject, store, first, last, **asked) > 0
     assert with_returning > QUESTIONS / 10
 
 
@@ -133,6 +138,31 @@ def test_loyalty_of_named_periods_is_that_of_the_rows(subject, dice):
         check(subject, store, subject.first, subject.last)
         for first, last, period in named_periods(subject.random_range(dice)[0]):
             check(subject, store, first, last, period=period)
+
+
+@pytest.fixture(scope="module")
+def configured_otherwise(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("loyalty")
+    keys = "".join(f"{key} = {value}\n" for key, value in OTHERS.items())
+    path = folder / "nightshard.toml"
+    path.write_text(f"[privacy]\nk = 1\n[loyalty]\n{keys}")
+    subject = Subject(folder, *generated(folder), "--config", path)
+    yield subject
+    subject.stop()
+
+
+def test_days_of_loyalty_are_those_of_the_configuration(configured_otherwise, dice):
+    subject = configured_otherwise
+    prepare(subject)
+    for _ in range(QUESTIONS // 10):
+        store = dice.choice(subject.stores)
+        first, last = subject.random_range(dice)
+        check(subject, store, first, last, OTHERS, min_date=first, max_date=last)
+        check(subject, store, first, last, OTHERS, min_date=first, max_date=last, absence_days=45)
+    for first, last, period in named_periods(subject.first + datetime.timedelta(days=45)):
+        check(subject, subject.stores[0], first, last, OTHERS, period=period)
+    configuration = subject.ask("/v1/info/generation")["configuration"]
+    assert {key: configuration[f"loyalty.{key}"] for key in OTHERS} == OTHERS
 
 
 def test_wrong_parameters_of_loyalty_are_named(subject):

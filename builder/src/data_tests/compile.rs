@@ -232,6 +232,9 @@ impl Compiler<'_> {
         let min = bound("min", Comparison::GreaterOrEqual, &self.definition.min)?;
         let max = bound("max", Comparison::LessOrEqual, &self.definition.max)?;
         match (min, max) {
+            (Some(min), Some(max)) if min.is_above(&max) => {
+                Err(("min", "is above max: no value is between them".to_owned()))
+            }
             (Some(min), Some(max)) => Ok(min.and(max)),
             (min, max) => min
                 .or(max)

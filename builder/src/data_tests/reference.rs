@@ -5,8 +5,8 @@ use std::{collections::HashSet, path::Path};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use crate::{
-    small_table::{DIALECT, UTF_8_HINT},
-    source::{BYTE_ORDER_MARK, Margins, Splitter, read_whole},
+    small_table::{DIALECT, Fault, UTF_8_HINT, text_of_lines},
+    source::{Margins, Splitter, read_whole},
 };
 
 /// The values of a column, by their keyed hashes.
@@ -37,8 +37,8 @@ impl ReferenceKeys {
         Ok(keys)
     }
 
-    fn add_all(&mut self, bytes: &[u8], column: &str) -> Result<(), (u64, String)> {
-        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    fn add_all(&mut self, bytes: &[u8], column: &str) -> Result<(), Fault> {
+        let bytes = text_of_lines(bytes)?;
         let mut splitter = Splitter::new(DIALECT.delimiter, Margins::Trimmed);
         let mut place = None;
         for record in DIALECT.records(bytes, 1) {
@@ -71,5 +71,40 @@ impl ReferenceKeys {
     /// Returns whether the column has a value.
     pub(super) fn contains(&self, value: &[u8]) -> bool {
         self.hashes.contains(&xxh3_128_with_seed(value, self.seed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_in_other_encodings_and_line_ends_say_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("regions.csv");
+        let read = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            ReferenceKeys::read(&path, "region", 7)
+        };
+        for (bytes, problem) in [
+            (
+                &b"\xff\xfer\0e\0"[..],
+                "line 1: the file is UTF-16: save it as UTF-8",
+            ),
+            (
+                b"region\rleeds\r",
+                "line 1: its lines end in carriage returns alone: convert them",
+            ),
+            (
+                b"region\nL\xe9on\n",
+                "line 2: \"region\" is not UTF-8: save the file as UTF-8",
+            ),
+        ] {
+            let error = read(bytes).err().unwrap();
+            assert!(error.starts_with(&path.display().to_string()), "{error}");
+            assert!(error.contains(problem), "{error}");
+        }
+        let keys = read(b"\xef\xbb\xbfregion\r\nleeds\r\n").ok().unwrap();
+        assert!(keys.contains(b"leeds") && !keys.contains(b"york"));
     }
 }

@@ -353,6 +353,18 @@ fn what_is_declared_wrongly_is_named_with_its_test_and_key() {
             "min: a value is",
         ),
         (
+            "test = \"range\"\ncolumn = \"amount_minor\"\nmin = 7\nmax = 6.5",
+            "min: is above max",
+        ),
+        (
+            "test = \"range\"\ncolumn = \"ts\"\nmin = 2018-03-05T10:00:01\nmax = 2018-03-05T10:00:00",
+            "min: is above max",
+        ),
+        (
+            "test = \"range\"\ncolumn = \"ts\"\nmin = \"2018-03-06\"\nmax = \"2018-03-05T23:00:00\"",
+            "min: is above max",
+        ),
+        (
             "test = \"accepted_values\"\ncolumn = \"region\"",
             "values: is missing",
         ),
@@ -403,6 +415,12 @@ fn what_is_declared_wrongly_is_named_with_its_test_and_key() {
             .to_string();
         assert!(error.starts_with("data_tests: test "), "{error}");
         assert!(error.contains(problem), "{keys}: {error}");
+    }
+    for keys in [
+        "column = \"amount_minor\"\nmin = 7\nmax = 7",
+        "column = \"ts\"\nmin = \"2018-03-05T10:00:00\"\nmax = \"2018-03-05\"",
+    ] {
+        assert!(compile(&format!("[[data_tests]]\ntest = \"range\"\n{keys}")).is_ok());
     }
     let many = "[[data_tests]]\ntest = \"not_null\"\ncolumn = \"ts\"\n".repeat(1_001);
     let error = compile(&many).unwrap_err().to_string();

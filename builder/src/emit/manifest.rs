@@ -59,6 +59,8 @@ pub fn manifest(plan: &BuildPlan, facts: Facts<'_>, shards: &[Staged]) -> Result
         (PRIVACY_K_KEY.into(), plan.privacy_k.get().into()),
         ("shards.runs".into(), plan.runs.into()),
     ]);
+    let returning = plan.returning.entries();
+    configuration.extend(returning.map(|(key, value)| (key.to_owned(), value)));
     if !plan.series.is_empty() {
         let days = plan.series_stale_after_days.into();
         configuration.insert(STALE_AFTER_DAYS_KEY.into(), days);

@@ -147,7 +147,7 @@ impl Column {
     }
 
     /// Returns where a store that has one of the values stands among those of other merchants, of which there
-    /// is at least one.
+    /// is at least one; rounded, unless `k` is 1 and so nothing is hidden.
     fn standing(&self, own: i128, merchant: usize, k: u64) -> Standing {
         let mine = &self.of_merchant[merchant];
         let others = self.others(merchant);
@@ -156,10 +156,18 @@ impl Column {
         let below = before(self.values.partition_point(|(value, _)| *value < own));
         let equal = before(self.values.partition_point(|(value, _)| *value <= own)) - below;
         let middle = [(others - 1) / 2, others / 2].map(|rank| self.other(rank, mine));
-        let median = two_digits(middle[0].0.saturating_add(middle[1].0));
+        let twice_median = middle[0].0.saturating_add(middle[1].0);
+        if k == 1 {
+            return Standing::Exact {
+                own,
+                twice_median,
+                twice_below: (2 * below + equal) as u64,
+            };
+        }
+        let median = two_digits(twice_median);
         // Of few cards, the figure of a store in the middle is theirs.
-        let is_told = k == 1 || middle.iter().all(|(_, cards)| *cards >= k);
-        Standing {
+        let is_told = middle.iter().all(|(_, cards)| *cards >= k);
+        Standing::Rounded {
             index: (is_told && median > 0).then(|| rounded(own.saturating_mul(100), median)),
             percentile: percentile(2 * below + equal, others),
         }
@@ -257,8 +265,8 @@ mod tests {
     fn a_median_of_few_cards_is_not_told() {
         let mut peers: Vec<Peer> = (0..7).map(|merchant| peer(merchant, 100)).collect();
         peers.iter_mut().for_each(|peer| peer.cards = 10);
-        let told = |peers: &[Peer]| compare(peers, 99, k(10))[0].unwrap().net_sales.index;
-        assert_eq!(told(&peers), Some(100));
+        let told = |peers: &[Peer]| compare(peers, 99, k(10))[0].unwrap().net_sales.index();
+        assert_eq!(told(&peers), Some(100.0));
         peers.iter_mut().skip(1).for_each(|peer| peer.cards = 9);
         assert_eq!(told(&peers), None);
     }
@@ -273,14 +281,14 @@ mod tests {
         assert_eq!((first.others, branch.others), (6, 6));
         assert_eq!(
             first.net_sales,
-            Standing {
+            Standing::Rounded {
                 index: Some(100),
                 percentile: 50
             }
         );
         assert_eq!(
             branch.net_sales,
-            Standing {
+            Standing::Rounded {
                 index: Some(900),
                 percentile: 75
             }
@@ -318,11 +326,29 @@ mod tests {
         assert_eq!(told(&peers[..1], 0, 1), [false]);
     }
 
-    /// By the definition, over the others alone.
-    fn naive(own: i128, others: &mut [i128]) -> (Option<f64>, f64) {
+    #[test]
+    fn nothing_is_rounded_where_nothing_is_hidden() {
+        // 123 beside 7, 123, 1,001 and 1,004: the median is 562, one and a half of four have less.
+        let sold = [123, 7, 123, 1_001, 1_004];
+        let peers: Vec<Peer> = (0..5).map(|it| peer(it, sold[it])).collect();
+        let benchmark = compare(&peers, 0, k(1))[0].unwrap();
+        assert_eq!(
+            benchmark.net_sales,
+            Standing::Exact {
+                own: 123,
+                twice_median: 1_124,
+                twice_below: 3
+            }
+        );
+        assert_eq!(benchmark.net_sales.index(), Some(24_600.0 / 1_124.0));
+        assert_eq!(benchmark.net_sales.percentile(4), Some(37.5));
+    }
+
+    /// By the definition, over the others alone, whose median is `rounded` from twice it.
+    fn naive(own: i128, others: &mut [i128], rounded: impl Fn(i128) -> f64) -> (Option<f64>, f64) {
         others.sort_unstable();
         let len = others.len();
-        let median = two_digits(others[(len - 1) / 2] + others[len / 2]) as f64;
+        let median = rounded(others[(len - 1) / 2] + others[len / 2]);
         let rank: f64 = others
             .iter()
             .map(|other| match other.cmp(&own) {
@@ -348,7 +374,7 @@ mod tests {
                     net_sales: *net_sales,
                     sales_count: *sales_count,
                     sales_sum: *sales_sum,
-                    cards: 0,
+                    cards: 2,
                 })
                 .collect();
             let compared = compare(&peers, 0, k(1));
@@ -357,20 +383,30 @@ mod tests {
             for (at, benchmark) in compared.iter().enumerate() {
                 let benchmark = benchmark.unwrap();
                 prop_assert_eq!(benchmark.others, peers.len() as u64 - 1);
-                for ((_, standing), column) in benchmark.standings().into_iter().zip(columns) {
+                for ((_, exact), column) in benchmark.standings().into_iter().zip(columns) {
                     let mut others: Vec<i128> = peers.iter().map(column).collect();
                     let own = others.remove(at);
-                    let (index, percentile) = naive(own, &mut others);
-                    prop_assert_eq!(standing.index.is_some(), index.is_some());
-                    if let (Some(told), Some(exact)) = (standing.index, index) {
-                        let off = (told as f64 - exact).abs();
-                        prop_assert!(off <= 0.5 + 1e-9, "{told} {exact}");
+                    let (index, percentile) = naive(own, &mut others, |twice| twice as f64 / 2.0);
+                    let is_near = |told: f64, wanted: f64| (told - wanted).abs() <= 1e-9 * wanted.abs();
+                    prop_assert_eq!(exact.index().is_some(), index.is_some());
+                    if let (Some(told), Some(wanted)) = (exact.index(), index) {
+                        prop_assert!(is_near(told, wanted), "{told} {wanted}");
+                    }
+                    let told = exact.percentile(benchmark.others).unwrap();
+                    prop_assert!(is_near(told, percentile), "{told} {percentile}");
+
+                    let rounded = Column::of(&peers, column).standing(own, at, 2);
+                    let (index, percentile) = naive(own, &mut others, |twice| two_digits(twice) as f64);
+                    prop_assert_eq!(rounded.index().is_some(), index.is_some());
+                    if let (Some(told), Some(wanted)) = (rounded.index(), index) {
+                        let off = (told - wanted).abs();
+                        prop_assert!(off <= 0.5 + 1e-9, "{told} {wanted}");
                     }
                     let step = if others.len() < 20 { 12.5 } else { 5.0 };
                     let ends = if others.len() < 10 { [25.0, 75.0] } else { [0.0, 100.0] };
                     let percentile = percentile.clamp(ends[0], ends[1]);
-                    let off = (f64::from(standing.percentile) - percentile).abs();
-                    prop_assert!(off <= step + 1e-9, "{standing:?} {percentile}");
+                    let off = (rounded.percentile(benchmark.others).unwrap() - percentile).abs();
+                    prop_assert!(off <= step + 1e-9, "{rounded:?} {percentile}");
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use nightshard_builder::build::BuildPlan;
 use nightshard_format::{
     calendar::{Day, Period},
     generation::Generation,
@@ -10,6 +11,7 @@ use nightshard_format::{
         loyalty_spans, visit_class,
     },
     regular::RegularRule,
+    returning::ReturnRule,
     shard::Span,
 };
 
@@ -108,9 +110,15 @@ fn visits_and_regulars_of_every_period_are_those_of_each_card() {
     let rows = read_rows(&path);
     let mut regulars = 0;
     for rule in [RegularRule::default(), RegularRule::new(2, 30).unwrap()] {
-        let test = build(&[&path], |plan| plan.regular = rule).unwrap();
+        let returning = ReturnRule::new(rule.days(), vec![1, rule.days()], 0).unwrap();
+        let change = |plan: &mut BuildPlan| {
+            plan.regular = rule;
+            plan.returning = returning.clone();
+        };
+        let test = build(&[&path], change).unwrap();
         let generation = test.open();
         assert_eq!(RegularRule::of(generation.manifest()).unwrap(), rule);
+        assert_eq!(ReturnRule::of(generation.manifest()).unwrap(), returning);
         let mut by_store = BTreeMap::<&str, Vec<&Row>>::new();
         for row in &rows {
             by_store.entry(&row.store).or_default().push(row);

@@ -16,7 +16,7 @@ use nightshard_builder::{
 };
 use nightshard_format::{
     generation::Generation, histogram::Method, manifest::ShardEntry, regular::RegularRule,
-    staleness::STALE_AFTER_DAYS_DEFAULT,
+    returning::ReturnRule, staleness::STALE_AFTER_DAYS_DEFAULT,
 };
 use tempfile::TempDir;
 
@@ -45,6 +45,7 @@ pub(crate) fn plan(inputs: &[&Path], staging: &TempDir) -> BuildPlan {
         as_of: None,
         histogram_method: Method::Exact,
         regular: RegularRule::default(),
+        returning: ReturnRule::default(),
         privacy_k: NonZeroU32::MIN,
         told: None,
         sensitive_categories: BTreeSet::new(),

@@ -6,6 +6,7 @@ use crate::{
     Error, Result,
     bytes::{Bytes, put_signed_i128, put_varint},
     calendar::{Day, Month, Period, quarter_of},
+    statistics::nearest_quotient,
 };
 
 const STRUCTURE: &str = "benchmark";
@@ -13,16 +14,71 @@ const STRUCTURE: &str = "benchmark";
 /// How far the bit of a period is from the one that says that its figures are hidden.
 const HIDDEN_SHIFT: u32 = 3;
 
+/// The bit of a record that says that its figures are exact.
+const EXACT: u8 = 64;
+
 /// Added to the percentile of a figure that has no index.
 const NO_INDEX: u8 = 128;
 
 /// Where a store stands among the others by one figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
-    /// 100 x its own figure / the median of the others, rounded; `None` where that median is not above 0.
-    pub index: Option<i128>,
-    /// Percent of the others that it is above of, in steps; an equal one counts half.
-    pub percentile: u8,
+pub enum Standing {
+    /// As far as it may be told where the others hide each other.
+    Rounded {
+        /// 100 x its own figure / the median of the others, rounded; `None` where that median is not above 0, or is
+        /// not told.
+        index: Option<i128>,
+        /// Percent of the others that it is above of, in steps; an equal one counts half.
+        percentile: u8,
+    },
+    /// Where nothing is hidden.
+    Exact {
+        /// Its own figure.
+        own: i128,
+        /// Twice the median of the others.
+        twice_median: i128,
+        /// Twice the number of others that have less, and once those that have as much.
+        twice_below: u64,
+    },
+}
+
+impl Standing {
+    /// Returns 100 x its own figure / the median of the others, or `None` where that is not told.
+    #[must_use]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "an index of so many digits is rounded, too"
+    )]
+    pub fn index(self) -> Option<f64> {
+        match self {
+            Self::Rounded { index, .. } => index.map(|index| index as f64),
+            Self::Exact {
+                own, twice_median, ..
+            } => exact_index(own, twice_median),
+        }
+    }
+
+    /// Returns the percent of so many others that it is above of.
+    #[must_use]
+    pub fn percentile(self, others: u64) -> Option<f64> {
+        match self {
+            Self::Rounded { percentile, .. } => Some(percentile.into()),
+            Self::Exact { twice_below, .. } => {
+                nearest_quotient(u128::from(twice_below) * 50, others)
+            }
+        }
+    }
+}
+
+/// Returns 100 x a figure / half of a number, to the nearest double; `None` if that number is not above 0.
+fn exact_index(own: i128, twice_median: i128) -> Option<f64> {
+    let divisor = u128::try_from(twice_median).ok().filter(|it| *it > 0)?;
+    let dividend = own.unsigned_abs().saturating_mul(200);
+    // Of a divisor beyond 64 bits the first 64 tell more than a double keeps.
+    let shift = 64_u32.saturating_sub(divisor.leading_zeros());
+    let divisor = u64::try_from(divisor >> shift).ok()?;
+    let quotient = nearest_quotient(dividend >> shift, divisor)?;
+    Some(if own < 0 { -quotient } else { quotient })
 }
 
 /// A store beside the others in one period.
@@ -99,14 +155,18 @@ pub fn benchmark_months(months: impl Iterator<Item = Month>, last_row: Day) -> B
 /// Appends the record of a month.
 ///
 /// # Errors
-/// [`Error::Invalid`] for periods that do not end with the month, or are out of order.
+/// [`Error::Invalid`] for periods that do not end with the month, or are out of order, and where some are exact and
+/// some are not.
 pub fn encode_benchmarks(
     month: Month,
     periods: &[(Period, Option<Benchmark>)],
     out: &mut Vec<u8>,
 ) -> Result<()> {
     let mask_at = out.len();
-    out.push(0);
+    let told = periods.iter().filter_map(|(_, benchmark)| *benchmark);
+    let mut standings = told.flat_map(|benchmark| benchmark.standings());
+    let is_exact = standings.any(|(_, standing)| matches!(standing, Standing::Exact { .. }));
+    out.push(if is_exact { EXACT } else { 0 });
     let mut rest = periods.iter().peekable();
     for (bit, period) in benchmark_periods(month) {
         let Some((_, benchmark)) = rest.next_if(|(given, _)| *given == period) else {
@@ -117,7 +177,7 @@ pub fn encode_benchmarks(
         if let Some(benchmark) = benchmark {
             put_varint(out, benchmark.others);
             for (_, standing) in benchmark.standings() {
-                put_standing(out, standing);
+                put_standing(out, standing, is_exact)?;
             }
         }
     }
@@ -130,14 +190,34 @@ pub fn encode_benchmarks(
     }
 }
 
-fn put_standing(out: &mut Vec<u8>, standing: Standing) {
-    match standing.index {
-        None => out.push(standing.percentile | NO_INDEX),
-        Some(index) => {
-            out.push(standing.percentile);
+fn put_standing(out: &mut Vec<u8>, standing: Standing, is_exact: bool) -> Result<()> {
+    match standing {
+        Standing::Exact {
+            own,
+            twice_median,
+            twice_below,
+        } => {
+            put_varint(out, twice_below);
+            put_signed_i128(out, own);
+            put_signed_i128(out, twice_median);
+        }
+        Standing::Rounded { .. } if is_exact => {
+            let problem = "some figures are exact, and some are rounded";
+            return Err(Error::invalid(STRUCTURE, problem));
+        }
+        Standing::Rounded {
+            index: None,
+            percentile,
+        } => out.push(percentile | NO_INDEX),
+        Standing::Rounded {
+            index: Some(index),
+            percentile,
+        } => {
+            out.push(percentile);
             put_signed_i128(out, index);
         }
     }
+    Ok(())
 }
 
 impl BenchmarkRecord {
@@ -148,13 +228,17 @@ impl BenchmarkRecord {
     pub fn parse(month: Month, bytes: &[u8]) -> Result<Self> {
         let mut bytes = Bytes::new(bytes, STRUCTURE);
         let mask = bytes.u8()?;
+        let is_exact = mask & EXACT != 0;
         let mut known = 0;
         let mut periods = Vec::new();
         for (bit, period) in benchmark_periods(month).filter(|(bit, _)| mask & bit != 0) {
             let is_hidden = mask & (bit << HIDDEN_SHIFT) != 0;
-            let benchmark = (!is_hidden).then(|| read_benchmark(&mut bytes));
+            let benchmark = (!is_hidden).then(|| read_benchmark(&mut bytes, is_exact));
             periods.push((period, benchmark.transpose()?));
             known |= bit | bit << HIDDEN_SHIFT;
+        }
+        if is_exact && periods.iter().any(|(_, benchmark)| benchmark.is_some()) {
+            known |= EXACT;
         }
         if mask & !known != 0 {
             return Err(corrupt("it has a period that does not end with its span"));
@@ -176,20 +260,36 @@ impl BenchmarkRecord {
     }
 }
 
-fn read_benchmark(bytes: &mut Bytes<'_>) -> Result<Benchmark> {
+fn read_benchmark(bytes: &mut Bytes<'_>, is_exact: bool) -> Result<Benchmark> {
     let others = bytes.varint()?;
     if others == 0 {
         return Err(corrupt("it compares a store with none"));
     }
+    let mut standing = || match is_exact {
+        true => read_exact(bytes, others),
+        false => read_rounded(bytes),
+    };
     Ok(Benchmark {
         others,
-        net_sales: read_standing(bytes)?,
-        sales_count: read_standing(bytes)?,
-        ticket: read_standing(bytes)?,
+        net_sales: standing()?,
+        sales_count: standing()?,
+        ticket: standing()?,
     })
 }
 
-fn read_standing(bytes: &mut Bytes<'_>) -> Result<Standing> {
+fn read_exact(bytes: &mut Bytes<'_>, others: u64) -> Result<Standing> {
+    let twice_below = bytes.varint()?;
+    if twice_below > others.saturating_mul(2) {
+        return Err(corrupt("more of the others have less than there are"));
+    }
+    Ok(Standing::Exact {
+        twice_below,
+        own: bytes.signed_i128()?,
+        twice_median: bytes.signed_i128()?,
+    })
+}
+
+fn read_rounded(bytes: &mut Bytes<'_>) -> Result<Standing> {
     let first = bytes.u8()?;
     let percentile = first & !NO_INDEX;
     if percentile > 100 {
@@ -197,7 +297,7 @@ fn read_standing(bytes: &mut Bytes<'_>) -> Result<Standing> {
     }
     let has_index = first & NO_INDEX == 0;
     let index = has_index.then(|| bytes.signed_i128()).transpose()?;
-    Ok(Standing { index, percentile })
+    Ok(Standing::Rounded { index, percentile })
 }
 
 fn corrupt(problem: &str) -> Error {
@@ -213,7 +313,7 @@ mod tests {
     }
 
     fn benchmark(index: Option<i128>) -> Benchmark {
-        let standing = |percentile| Standing { index, percentile };
+        let standing = |percentile| Standing::Rounded { index, percentile };
         Benchmark {
             others: 300,
             net_sales: standing(0),
@@ -256,22 +356,75 @@ mod tests {
     }
 
     #[test]
+    fn exact_figures_read_back_and_stand_beside_no_rounded_ones() {
+        let standing = |own, twice_median, twice_below| Standing::Exact {
+            own,
+            twice_median,
+            twice_below,
+        };
+        let exact = Benchmark {
+            others: 3,
+            net_sales: standing(600, 1_000, 4),
+            sales_count: standing(-1, 3, 1),
+            ticket: standing(i128::MAX, i128::MIN, 6),
+        };
+        let all: Vec<Period> = benchmark_periods(december()).map(|(_, it)| it).collect();
+        let periods = vec![(all[0], Some(exact)), (all[1], None), (all[2], Some(exact))];
+        let mut out = Vec::new();
+        encode_benchmarks(december(), &periods, &mut out).unwrap();
+        let record = BenchmarkRecord::parse(december(), &out).unwrap();
+        assert_eq!(record, BenchmarkRecord { periods });
+        for len in 0..out.len() {
+            assert!(BenchmarkRecord::parse(december(), &out[..len]).is_err());
+        }
+        let mixed = [(all[0], Some(exact)), (all[1], Some(benchmark(None)))];
+        assert!(encode_benchmarks(december(), &mixed, &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn an_exact_index_is_the_nearest_double() {
+        for (own, twice_median, expected) in [
+            (600, 1_000, Some(120.0)),
+            (300, 900, Some(200.0 / 3.0)),
+            (-300, 900, Some(-200.0 / 3.0)),
+            (7, 0, None),
+            (7, -2, None),
+            (1 << 100, 1 << 101, Some(100.0)),
+            (3 << 100, 2 << 70, Some(300.0 * f64::from(1 << 30))),
+        ] {
+            let standing = Standing::Exact {
+                own,
+                twice_median,
+                twice_below: 5,
+            };
+            assert_eq!(standing.index(), expected, "{own} {twice_median}");
+            assert_eq!(standing.percentile(3), Some(250.0 / 3.0));
+        }
+    }
+
+    #[test]
     fn what_cannot_be_is_refused() {
         let november = Month(december().0 - 1);
         for (month, value) in [
             (december(), &[0][..]),
             // Hidden, and not there.
             (december(), &[1 | 16]),
-            (december(), &[64]),
+            (december(), &[128]),
+            // Exact, and nothing is told.
+            (december(), &[1 | 8 | 64]),
             // The quarter of a month that ends none.
             (november, &[2 | 16]),
             // No others, and a percentile of 101.
             (november, &[1, 0, 128, 128, 128]),
             (november, &[1, 9, 128 | 101, 128, 128]),
+            // Of nine others 19 halves.
+            (november, &[1 | 64, 9, 19, 0, 0, 0, 0, 0, 0, 0, 0]),
         ] {
             assert!(BenchmarkRecord::parse(month, value).is_err(), "{value:?}");
         }
         assert!(BenchmarkRecord::parse(november, &[1, 9, 128, 128, 128]).is_ok());
+        let halves = [1 | 64, 9, 18, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert!(BenchmarkRecord::parse(november, &halves).is_ok());
         let quarter = [(Period::Quarter(Month(december().0 - 2)), None)];
         assert!(encode_benchmarks(november, &quarter, &mut Vec::new()).is_err());
         assert!(encode_benchmarks(december(), &quarter, &mut Vec::new()).is_ok());

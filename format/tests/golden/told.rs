@@ -25,7 +25,7 @@ fn days(first: i32, last: i32) -> DayRange {
 
 #[test]
 fn benchmarks_are_these_bytes() {
-    let standing = |index, percentile| Standing { index, percentile };
+    let standing = |index, percentile| Standing::Rounded { index, percentile };
     let benchmark = Benchmark {
         others: 12,
         net_sales: standing(Some(120), 75),
@@ -36,6 +36,30 @@ fn benchmarks_are_these_bytes() {
     let quarter = Period::Quarter(Month(march().0 - 2));
     let periods = vec![(Period::Month(march()), Some(benchmark)), (quarter, None)];
     let value = golden("benchmarks-2018-03.value");
+    let mut written = Vec::new();
+    encode_benchmarks(march(), &periods, &mut written).unwrap();
+    assert_eq!(written, value);
+    let read = BenchmarkRecord::parse(march(), &value).unwrap();
+    assert_eq!(read, BenchmarkRecord { periods });
+}
+
+#[test]
+fn exact_benchmarks_are_these_bytes() {
+    let standing = |own, twice_median, twice_below| Standing::Exact {
+        own,
+        twice_median,
+        twice_below,
+    };
+    let benchmark = Benchmark {
+        others: 3,
+        net_sales: standing(600, 1_000, 4),
+        sales_count: standing(2, 2, 5),
+        ticket: standing(-1, 0, 0),
+    };
+    // Of the quarter, nobody is beside it.
+    let quarter = Period::Quarter(Month(march().0 - 2));
+    let periods = vec![(Period::Month(march()), Some(benchmark)), (quarter, None)];
+    let value = golden("benchmarks-exact-2018-03.value");
     let mut written = Vec::new();
     encode_benchmarks(march(), &periods, &mut written).unwrap();
     assert_eq!(written, value);

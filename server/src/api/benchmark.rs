@@ -39,7 +39,7 @@ impl Query {
     /// Takes the parameter.
     pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
         let days = lookup.served.transactions()?.days;
-        let period: Option<Period> = parameters.take_parsed("period")?;
+        let period: Option<Period> = parameters.take_days("period", days)?;
         let period = period.filter(|period| benchmark_month(*period).is_some());
         let period = period.ok_or_else(|| {
             let detail = "a benchmark is of a month, a quarter or a year: give one";
@@ -84,7 +84,7 @@ fn write_figures(json: &mut Json, compared: Compared) {
     };
     json.key("others").integer(benchmark.others);
     for (name, standing) in benchmark.standings() {
-        write_standing(json.key(name), standing);
+        write_standing(json.key(name), standing, benchmark.others);
     }
 }
 
@@ -107,13 +107,17 @@ fn write_missing(json: &mut Json, compared: Compared, spend: Spend) {
     write_suppressed(json, &[a, b, c, d, (SPEND_SHARE, spend == Spend::Hidden)]);
 }
 
-fn write_standing(json: &mut Json, standing: Standing) {
+fn write_standing(json: &mut Json, standing: Standing, others: u64) {
     json.begin_object();
-    json.key("index");
-    match standing.index {
-        None => json.null(),
-        Some(index) => json.integer(index),
+    match standing {
+        Standing::Rounded { index, percentile } => {
+            json.key("index").optional_integer(index);
+            json.key("percentile").integer(percentile);
+        }
+        Standing::Exact { .. } => {
+            json.key("index").float(standing.index());
+            json.key("percentile").float(standing.percentile(others));
+        }
     }
-    json.key("percentile").integer(standing.percentile);
     json.end_object();
 }

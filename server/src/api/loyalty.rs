@@ -1,9 +1,7 @@
 //! `GET /v1/stores/{id}/loyalty`: who comes back.
 
 use nightshard_format::{
-    calendar::Day,
-    loyalty::{ABSENCE_DAYS, Loyalty, REPEAT_DAYS, WARM_UP_DAYS},
-    statistics::nearest_quotient,
+    calendar::Day, loyalty::Loyalty, returning::DAYS_MAX, statistics::nearest_quotient,
 };
 
 use super::{
@@ -18,9 +16,6 @@ use crate::{json::Json, problem::Result, series::Series};
 /// The time to add up and write figures, in nanoseconds.
 const ANSWER_NS: u64 = 60_000;
 
-/// After how many days a card is absent, at most.
-const ABSENCE_DAYS_MAX: usize = 3_650;
-
 /// What a request for loyalty asks.
 #[derive(Debug)]
 pub(super) struct Query {
@@ -33,22 +28,25 @@ pub(super) struct Query {
 impl Query {
     /// Takes the parameters.
     pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
-        let data = lookup.served.transactions()?.days;
+        let transactions = lookup.served.transactions()?;
+        let (data, rule) = (transactions.days, &transactions.returning);
         let asked = AskedPeriod::take(parameters, data)?;
-        let absence = parameters.take_integer("absence_days", 1..=ABSENCE_DAYS_MAX)?;
+        let absence = parameters.take_integer("absence_days", 1..=DAYS_MAX as usize)?;
         let absence = absence.and_then(|days| u32::try_from(days).ok());
         let first = asked.period.days().map_or(data.first, |days| days.first);
+        let known = data.first.0.saturating_add_unsigned(rule.first_days());
         Ok(Self {
             asked,
-            absence: absence.unwrap_or(ABSENCE_DAYS),
-            knows_new: first >= Day(data.first.0 + WARM_UP_DAYS),
+            absence: absence.unwrap_or(rule.absence_days()),
+            knows_new: first >= Day(known),
         })
     }
 
     /// Writes the answer.
     pub(super) fn write(&self, lookup: &mut Lookup<'_>, series: &Series<'_>) -> Result<()> {
-        let loyalty = series.loyalty(&self.asked.window, self.absence, lookup.work)?;
         let transactions = lookup.served.transactions()?;
+        let repeat_days = transactions.returning.repeat_days();
+        let loyalty = series.loyalty(&self.asked.window, self.absence, repeat_days, lookup.work)?;
         let visits = Visits::read(series, &self.asked, transactions.regular, lookup.work)?;
         lookup.work.spend(ANSWER_NS)?;
         let json = &mut *lookup.json;
@@ -90,9 +88,9 @@ impl Query {
 
 fn write_repeats(json: &mut Json, loyalty: &Loyalty) {
     json.key("repeat").begin_array();
-    for (days, repeat) in REPEAT_DAYS.into_iter().zip(loyalty.repeats()) {
+    for repeat in loyalty.repeats() {
         json.begin_object();
-        json.key("days").integer(u64::from(days));
+        json.key("days").integer(u64::from(repeat.days));
         json.key("cards").integer(repeat.cards());
         json.key("returned").integer(repeat.returned);
         json.key("rate").float(repeat.rate());

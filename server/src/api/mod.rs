@@ -157,7 +157,9 @@ impl<'a> Lookup<'a> {
             }
             Part::Origins => Query::Origins(self.take_months(&mut parameters, "origins are")?),
             Part::BeforeAfter => Query::BeforeAfter(self.take_months(&mut parameters, "this is")?),
-            Part::Settlements => Query::Settlements(settlements::Query::take(&mut parameters)?),
+            Part::Settlements => {
+                Query::Settlements(settlements::Query::take(&mut parameters, self)?)
+            }
             Part::SalesByDay => {
                 Query::SalesByDay(sales_by_day::Query::take(&mut parameters, self)?)
             }

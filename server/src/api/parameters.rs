@@ -17,6 +17,9 @@ pub(crate) const LIMIT_MAX: usize = 1_000;
 /// The most parameters of a request: no resource knows as many.
 const PARAMETERS_MAX: usize = 32;
 
+/// A hundred years: who asks for days further from those of the data has mistaken them.
+const BEYOND_DAYS_MAX: i32 = 36_525;
+
 /// The parameters of a query, taken one by one by whoever knows them.
 #[derive(Debug)]
 pub(crate) struct Parameters<'a> {
@@ -124,13 +127,39 @@ impl<'a> Parameters<'a> {
         }
     }
 
+    /// Takes a date, or a named period.
+    ///
+    /// # Errors
+    /// A problem that names the parameter, if its text is none, or it is too far from the data's days.
+    pub(crate) fn take_days<T>(&mut self, name: &str, data: DayRange) -> Result<Option<T>, Problem>
+    where
+        T: FromStr + Copy + Into<Period>,
+        T::Err: std::fmt::Display,
+    {
+        let taken: Option<T> = self.take_parsed(name)?;
+        let days = taken.and_then(|taken| taken.into().days());
+        let near = DayRange {
+            first: Day(data.first.0 - BEYOND_DAYS_MAX),
+            last: Day(data.last.0 + BEYOND_DAYS_MAX),
+        };
+        match days.filter(|days| days.intersection(near).is_empty()) {
+            None => Ok(taken),
+            Some(_far) => {
+                let DayRange { first, last } = data;
+                let detail = format!("more than 100 years from the data's days, {first} to {last}");
+                Err(Problem::parameter(name, detail))
+            }
+        }
+    }
+
     /// Takes `min_date` and `max_date`.
     ///
     /// # Errors
-    /// A problem that names the one that is no date, or `min_date` where it lies after the other.
-    pub(crate) fn take_dates(&mut self) -> Result<Dates, Problem> {
-        let min: Option<Day> = self.take_parsed("min_date")?;
-        let max: Option<Day> = self.take_parsed("max_date")?;
+    /// A problem that names the one that is no date or too far from the data's days, or `min_date` where it lies
+    /// after the other.
+    pub(crate) fn take_dates(&mut self, data: DayRange) -> Result<Dates, Problem> {
+        let min: Option<Day> = self.take_days("min_date", data)?;
+        let max: Option<Day> = self.take_days("max_date", data)?;
         match (min, max) {
             (Some(min), Some(max)) if min > max => {
                 Err(wrong("min_date", &format!("{min} lies after {max}")))
@@ -144,8 +173,8 @@ impl<'a> Parameters<'a> {
     /// # Errors
     /// A problem that names the parameter at fault.
     pub(crate) fn take_period(&mut self, data: DayRange) -> Result<Period, Problem> {
-        let named: Option<Period> = self.take_parsed("period")?;
-        let range = self.take_dates()?.range(data);
+        let named: Option<Period> = self.take_days("period", data)?;
+        let range = self.take_dates(data)?.range(data);
         if named.is_some() && range.is_some() {
             let detail = "give either a period or dates, not both";
             return Err(Problem::parameter("period", detail));
@@ -237,20 +266,50 @@ mod tests {
         Parameters::parse(Some(query))
     }
 
+    fn year_2018() -> DayRange {
+        Period::Year(2018).days().unwrap()
+    }
+
+    #[test]
+    fn days_of_other_centuries_are_refused() {
+        let data = year_2018();
+        let take = |query| parse(query).unwrap().take_period(data);
+        // 36,525 days before and after.
+        for query in [
+            "min_date=1918-01-01",
+            "max_date=2118-12-31",
+            "period=1918",
+            "period=2118",
+            "period=2119-01-01",
+            "period=1918-W01",
+        ] {
+            assert!(take(query).is_ok(), "{query}");
+        }
+        for (query, name) in [
+            ("min_date=1917-12-31", "min_date"),
+            ("min_date=2018-01-01&max_date=2119-01-02", "max_date"),
+            ("max_date=0001-01-01", "max_date"),
+            ("period=1917", "period"),
+            ("period=9999", "period"),
+            ("period=2119-01-02", "period"),
+        ] {
+            let problem = take(query).unwrap_err();
+            assert_eq!(problem.parameter.as_deref(), Some(name), "{query}");
+            assert!(problem.detail.contains("2018-01-01 to 2018-12-31"));
+        }
+    }
+
     #[test]
     fn a_range_beyond_the_data_does_not_end_before_it_begins() {
         let day = |text: &str| text.parse::<Day>().unwrap();
-        let data = DayRange {
-            first: day("2018-01-01"),
-            last: day("2018-12-31"),
-        };
+        let data = year_2018();
         for (query, expected) in [
             ("max_date=1990-01-01", ["1990-01-01", "1990-01-01"]),
             ("min_date=2030-01-01", ["2030-01-01", "2030-01-01"]),
             ("max_date=2018-03-01", ["2018-01-01", "2018-03-01"]),
             ("min_date=2018-03-01", ["2018-03-01", "2018-12-31"]),
         ] {
-            let range = parse(query).unwrap().take_dates().unwrap().range(data);
+            let range = parse(query).unwrap().take_dates(data).unwrap().range(data);
             let range = range.unwrap();
             assert_eq!([range.first, range.last], expected.map(day), "{query}");
         }
@@ -300,7 +359,7 @@ mod tests {
             ("max_date=", "max_date"),
             ("min_date=2018-01-02&max_date=2018-01-01", "min_date"),
         ] {
-            let problem = parse(query).unwrap().take_dates().unwrap_err();
+            let problem = parse(query).unwrap().take_dates(year_2018()).unwrap_err();
             assert_eq!(problem.parameter.as_deref(), Some(name), "{query}");
         }
     }

@@ -65,7 +65,7 @@ pub(super) fn write_protected(
     lookup: &mut Lookup<'_>,
     protected: &Protected<'_>,
 ) -> Result<()> {
-    check_period(asked.period, protected.k())?;
+    check_period(asked, protected.k())?;
     let mixes = protected.mixes(asked.period, &asked.window, lookup.work)?;
     let (covered, mixes) = mixes.unzip();
     let json = &mut *lookup.json;

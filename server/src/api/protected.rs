@@ -37,15 +37,13 @@ pub(super) fn not_told(k: u64) -> Problem {
 ///
 /// # Errors
 /// A problem unless it is a month, a quarter or a year.
-pub(super) fn check_period(period: Period, k: u64) -> Result<(), Problem> {
-    let name = match period {
-        Period::Month(_) | Period::Quarter(_) | Period::Year(_) => return Ok(()),
-        Period::Range(_) => "min_date",
-        _ => "period",
-    };
+pub(super) fn check_period(asked: &AskedPeriod, k: u64) -> Result<(), Problem> {
+    if let Period::Month(_) | Period::Quarter(_) | Period::Year(_) = asked.period {
+        return Ok(());
+    }
     let detail =
         format!("this is told of a month, a quarter or a year: privacy.k is {k}, and above 1");
-    Err(Problem::parameter(name, detail))
+    Err(Problem::parameter(asked.parameter(), detail))
 }
 
 /// When a place was visited in a period, as far as it may be told.
@@ -68,7 +66,7 @@ impl ToldPattern {
         protected: &Protected<'_>,
         asked: &AskedPeriod,
     ) -> Result<Self> {
-        check_period(asked.period, protected.k())?;
+        check_period(asked, protected.k())?;
         let (covered, pattern) = protected
             .pattern(asked.period, &asked.window, lookup.work)?
             .unzip();

@@ -28,7 +28,8 @@ impl<'g> Query<'g> {
             let detail = "name a side series, one of those that /v1/series lists";
             Problem::parameter("series", detail)
         })?;
-        let asked = parameters.take_dates()?.range(transactions.days);
+        let days = transactions.days;
+        let asked = parameters.take_dates(days)?.range(days);
         let position = transactions
             .series
             .binary_search_by(|head| (*head.name).cmp(&*name));
@@ -39,7 +40,7 @@ impl<'g> Query<'g> {
         })?;
         Ok(Self {
             beside: &transactions.series[position],
-            window: Window::new(asked, transactions.days),
+            window: Window::new(asked, days),
         })
     }
 

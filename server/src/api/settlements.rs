@@ -20,8 +20,9 @@ pub(super) struct Query {
 
 impl Query {
     /// Takes the parameters.
-    pub(super) fn take(parameters: &mut Parameters<'_>) -> Result<Self> {
-        let dates = parameters.take_dates()?;
+    pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
+        let data = lookup.served.transactions()?.days;
+        let dates = parameters.take_dates(data)?;
         Ok(Self { dates })
     }
 

@@ -58,7 +58,7 @@ impl Query {
     pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
         let kind = parameters.take_word("group_by", &KINDS)?;
         let days = lookup.served.transactions()?.days;
-        let asked = parameters.take_dates()?.range(days);
+        let asked = parameters.take_dates(days)?.range(days);
         let fills = parameters.take_fill()?;
         Ok(Self {
             kind: kind.unwrap_or(PeriodKind::Month),

@@ -91,12 +91,12 @@ impl Hours {
 
     /// Returns what tells lists by different hours apart.
     fn to_scope(&self) -> String {
-        format!("{} {}", self.of_weekdays, self.asked.period)
+        format!("{} {}", self.of_weekdays, self.asked.label())
     }
 
     /// Writes of when they are.
     fn write_period(&self, json: &mut Json) {
-        json.key("hours_period").display(self.asked.period);
+        json.key("hours_period").string(&self.asked.label());
     }
 
     /// Writes the hours of one tile that have rows.

@@ -56,7 +56,7 @@ impl Query {
     pub(super) fn take(parameters: &mut Parameters<'_>, lookup: &Lookup<'_>) -> Result<Self> {
         let span = parameters.take_word("window", &SPANS)?;
         let data = lookup.served.transactions()?.days;
-        let asked = parameters.take_dates()?.range(data).unwrap_or(data);
+        let asked = parameters.take_dates(data)?.range(data).unwrap_or(data);
         let fills = parameters.take_fill()?;
         let span = span.unwrap_or(Span::Day);
         Ok(Self {
@@ -174,8 +174,8 @@ enum Asked {
 
 impl Asked {
     fn take(parameters: &mut Parameters<'_>, data: DayRange) -> Result<Self> {
-        let date: Option<Day> = parameters.take_parsed("date")?;
-        let dates = parameters.take_dates()?.range(data);
+        let date: Option<Day> = parameters.take_days("date", data)?;
+        let dates = parameters.take_dates(data)?.range(data);
         let span = parameters.take_word("window", &SPANS)?;
         match (date, dates, span) {
             (Some(_), Some(_), _) => {

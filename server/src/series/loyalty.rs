@@ -22,14 +22,15 @@ const RETAINED_NS: u64 = 10;
 const RETAINED_MAX: u64 = ANSWER_BYTES_MAX as u64 / 2;
 
 impl Series<'_> {
-    /// Counts who comes back in the window; of markets, who buys again is not known.
+    /// Counts who comes back in the window, and within how many days; of markets, who buys again is not known.
     pub(crate) fn loyalty(
         &self,
         window: &Window,
         absence: u32,
+        repeat_days: &[u32],
         work: &mut Work,
     ) -> Result<Loyalty> {
-        let mut loyalty = Loyalty::new(window.shown(), absence, self.data.last);
+        let mut loyalty = Loyalty::new(window.shown(), absence, repeat_days, self.data.last);
         self.begin_cohorts(&mut loyalty, window, work)?;
         for totals in &self.summary.months {
             let record = self.record(totals.month)?;

@@ -17,12 +17,12 @@ use super::{
 /// Columns behind those of a period: none has a value where the figures are hidden.
 const STANDINGS: [Field; 7] = [
     optional("others", Kind::Integer),
-    optional("net_sales_index", Kind::Decimal),
-    optional("net_sales_percentile", Kind::Integer),
-    optional("sales_count_index", Kind::Decimal),
-    optional("sales_count_percentile", Kind::Integer),
-    optional("ticket_index", Kind::Decimal),
-    optional("ticket_percentile", Kind::Integer),
+    optional("net_sales_index", Kind::Double),
+    optional("net_sales_percentile", Kind::Double),
+    optional("sales_count_index", Kind::Double),
+    optional("sales_count_percentile", Kind::Double),
+    optional("ticket_index", Kind::Double),
+    optional("ticket_percentile", Kind::Double),
 ];
 
 /// The tables.
@@ -41,7 +41,8 @@ fn add(found: &Found<'_>, rows: &mut Rows) -> Result<()> {
         if let Some(benchmark) = benchmark {
             cells[0] = integer(benchmark.others)?;
             let standings = benchmark.standings().into_iter();
-            let standings = standings.flat_map(|(_, standing)| cells_of(standing));
+            let of = |(_, standing)| cells_of(standing, benchmark.others);
+            let standings = standings.flat_map(of);
             for (cell, standing) in cells[1..].iter_mut().zip(standings) {
                 *cell = standing;
             }
@@ -52,9 +53,6 @@ fn add(found: &Found<'_>, rows: &mut Rows) -> Result<()> {
     Ok(())
 }
 
-fn cells_of(standing: Standing) -> [Cell<'static>; 2] {
-    [
-        standing.index.map_or(Cell::Missing, Cell::Decimal),
-        Cell::Integer(standing.percentile.into()),
-    ]
+fn cells_of(standing: Standing, others: u64) -> [Cell<'static>; 2] {
+    [standing.index(), standing.percentile(others)].map(Cell::optional_double)
 }

@@ -3,10 +3,11 @@
 use nightshard_format::{
     Result,
     calendar::{Day, DayRange, Month, Period},
-    loyalty::{ABSENCE_DAYS, Loyalty, REPEAT_DAYS, WARM_UP_DAYS},
+    loyalty::Loyalty,
     record::{
         Change, LOYALTY, LoyaltyRecord, Run, STORES, Summary, loyalty_periods, loyalty_spans,
     },
+    returning::{REPEATS_MAX, ReturnRule},
     shard::Span,
 };
 
@@ -76,8 +77,8 @@ fn rows_at_most(summary: &Summary) -> u64 {
         (Some(first), Some(last)) => u64::from(first.month.0.abs_diff(last.month.0)) + 1,
         _ => 0,
     };
-    // A month, a quarter and a year for each month; as many repeats as there are; a row for each later month.
-    (1 + 3 * months) * (1 + REPEAT_DAYS.len() as u64) + months * (months + 1) / 2
+    // A month, a quarter and a year for each month; as many repeats as there may be; a row for each later month.
+    (1 + 3 * months) * (1 + REPEATS_MAX as u64) + months * (months + 1) / 2
 }
 
 fn add_rows(
@@ -88,6 +89,7 @@ fn add_rows(
 ) -> Result<()> {
     let [loyalty_rows, repeat_rows, cohort_rows] = rows;
     let who = Subjects::of(source.dataset).cells(key)?;
+    let rule = ReturnRule::of(source.generation.manifest())?;
     let history = History::read(source, key, summary)?;
     let months = summary.months.iter().map(|totals| totals.month);
     for span in loyalty_spans(months) {
@@ -99,13 +101,21 @@ fn add_rows(
             let label = period.to_string();
             let period_cells = period_cells(period, &label, source.data);
             let head = || who.into_iter().chain(period_cells);
-            let loyalty = history.count(period, source.data);
-            let found = figures(period, last_visit, &loyalty, record.as_ref(), source.data)?;
-            loyalty_rows.push(head().chain(found));
-            for (days, repeat) in REPEAT_DAYS.into_iter().zip(loyalty.repeats()) {
+            let loyalty = history.count(period, source.data, &rule);
+            let days = period.days().unwrap_or(source.data);
+            // Before, a first visit in the data need not be the first one.
+            let knows_new = days.first.0 >= source.data.first.0 + rule.first_days().cast_signed();
+            // Who is regular is asked on the period's last day that the data has.
+            let asked_on = days.last.min(source.data.last);
+            let regulars = record.as_ref().and_then(|record| record.find(period));
+            let regulars = regulars.map(|visits| cells_of(visits.regulars_on(asked_on)));
+            let returning = figures(&loyalty, last_visit, knows_new)?;
+            let regulars = regulars.transpose()?.unwrap_or([Cell::Missing; 2]);
+            loyalty_rows.push(head().chain(returning).chain(regulars));
+            for repeat in loyalty.repeats() {
                 if repeat.cards() > 0 {
                     repeat_rows.push(head().chain([
-                        integer(days.into())?,
+                        integer(repeat.days.into())?,
                         integer(repeat.cards())?,
                         integer(repeat.returned)?,
                         Cell::optional_double(repeat.rate()),
@@ -131,25 +141,12 @@ fn regulars_of(source: &Source<'_>, key: &[u8], span: Span) -> Result<Option<Loy
     LoyaltyRecord::parse(span, value).map(Some)
 }
 
-/// Returns the cells of [`PERIOD_LOYALTY`].
-fn figures(
-    period: Period,
-    last_visit: Day,
-    loyalty: &Loyalty,
-    record: Option<&LoyaltyRecord>,
-    data: DayRange,
-) -> Result<[Cell<'static>; 10]> {
-    let days = period.days().unwrap_or(data);
-    // Before, a first visit in the data need not be the first one.
-    let knows_new = days.first.0 >= data.first.0 + WARM_UP_DAYS;
+/// Returns the cells of [`PERIOD_LOYALTY`] before those of regulars.
+fn figures(loyalty: &Loyalty, last_visit: Day, knows_new: bool) -> Result<[Cell<'static>; 8]> {
     let if_known = |cards| match knows_new {
         true => integer(cards),
         false => Ok(Cell::Missing),
     };
-    let visits = record.and_then(|record| record.find(period));
-    // Who is regular is asked on the period's last day that the data has.
-    let regulars = visits.map(|visits| cells_of(visits.regulars_on(days.last.min(data.last))));
-    let [regular_cards, regular_sales] = regulars.transpose()?.unwrap_or([Cell::Missing; 2]);
     Ok([
         Cell::Date(last_visit),
         integer(loyalty.active())?,
@@ -159,8 +156,6 @@ fn figures(
         integer(loyalty.lapsed())?,
         integer(loyalty.visits())?,
         Cell::optional_double(loyalty.median_gap()),
-        regular_cards,
-        regular_sales,
     ])
 }
 
@@ -226,9 +221,9 @@ impl History {
         last.filter(|day| days.contains(*day))
     }
 
-    fn count(&self, period: Period, data: DayRange) -> Loyalty {
+    fn count(&self, period: Period, data: DayRange, rule: &ReturnRule) -> Loyalty {
         let days = period.days().map_or(data, |days| days.intersection(data));
-        let mut loyalty = Loyalty::new(days, ABSENCE_DAYS, data.last);
+        let mut loyalty = Loyalty::new(days, rule.absence_days(), rule.repeat_days(), data.last);
         let first = self.first.max(days.first.month());
         for month in first.0..=days.last.month().0 {
             loyalty.begin_cohort(Month(month));

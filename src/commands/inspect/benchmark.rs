@@ -20,8 +20,8 @@ pub(super) struct BenchmarkFacts {
 #[derive(Debug, Serialize)]
 struct StandingFacts {
     figure: &'static str,
-    index: Option<i128>,
-    percentile: u8,
+    index: Option<f64>,
+    percentile: Option<f64>,
 }
 
 /// Decodes a record.
@@ -38,16 +38,18 @@ pub(super) fn benchmarks(
 
 impl BenchmarkFacts {
     fn of(period: String, benchmark: Option<&Benchmark>) -> Self {
-        let standing = |(figure, Standing { index, percentile })| StandingFacts {
-            figure,
-            index,
-            percentile,
-        };
-        let standings = benchmark.into_iter().flat_map(Benchmark::standings);
+        let standings = benchmark.into_iter().flat_map(|benchmark| {
+            let of = |(figure, standing): (&'static str, Standing)| StandingFacts {
+                figure,
+                index: standing.index(),
+                percentile: standing.percentile(benchmark.others),
+            };
+            benchmark.standings().map(of)
+        });
         Self {
             period,
             others: benchmark.map(|it| it.others),
-            standings: standings.map(standing).collect(),
+            standings: standings.collect(),
         }
     }
 
@@ -58,11 +60,12 @@ impl BenchmarkFacts {
             Some(others) => writeln!(text, "\n{}, beside {others} others", self.period),
         };
         for of in &self.standings {
-            let index = of.index.map_or("none".into(), |index| index.to_string());
+            let said = |figure: Option<f64>| figure.map_or("none".into(), |it| it.to_string());
+            let (index, percentile) = (said(of.index), said(of.percentile));
             let _infallible = writeln!(
                 text,
-                "{:<12}  index {index}, percentile {}",
-                of.figure, of.percentile
+                "{:<12}  index {index}, percentile {percentile}",
+                of.figure
             );
         }
     }

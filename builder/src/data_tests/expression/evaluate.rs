@@ -115,6 +115,13 @@ impl Expression {
         Ok(Self { root })
     }
 
+    /// Returns whether this is a bound above another one, so that no value is between them.
+    pub(crate) fn is_above(&self, upper: &Self) -> bool {
+        let limits = self.root.limit().zip(upper.root.limit());
+        let order = limits.and_then(|(lower, upper)| lower.compare(upper));
+        order.is_some_and(Ordering::is_gt)
+    }
+
     /// Says that both hold.
     pub(crate) fn and(self, other: Self) -> Self {
         let both = Box::new([self.root, other.root]);
@@ -169,6 +176,17 @@ impl Node {
             },
         };
         number.is_finite().then_some(number)
+    }
+
+    /// Returns the constant that something is compared with.
+    fn limit(&self) -> Option<Value<'static>> {
+        match self {
+            Self::Compare(_, both) => match &both[1] {
+                Self::Constant(value) => Some(*value),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// Whether this is true or false; `None` for null.

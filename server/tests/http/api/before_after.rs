@@ -98,6 +98,9 @@ fn what_is_before_and_after_is_of_whole_months_and_markets_have_none() {
     for (query, parameter) in [
         ("period=2018-W02", "period"),
         ("min_date=2018-01-06", "min_date"),
+        ("max_date=2018-02-27", "max_date"),
+        ("min_date=2018-01-01&max_date=2018-02-27", "max_date"),
+        ("min_date=2018-02-02&max_date=2018-02-27", "min_date"),
         ("fill=zero", "fill"),
     ] {
         let reply = client.get(&format!("{path}?{query}"));

@@ -70,24 +70,34 @@ fn a_store_stands_beside_the_others_of_its_region_and_category() {
         json!({
             "id": "a", "period": "2018-02", "partial": true, "region": "leeds", "category": "café",
             "others": 2,
-            "net_sales": {"index": 150, "percentile": 100},
-            "sales_count": {"index": 200, "percentile": 100},
-            "ticket": {"index": 67, "percentile": 0},
+            "net_sales": {"index": 150.0, "percentile": 100.0},
+            "sales_count": {"index": 200.0, "percentile": 100.0},
+            "ticket": {"index": 200.0 / 3.0, "percentile": 0.0},
             "spend_share": null, "suppressed": ["spend_share"],
         })
     );
     assert_eq!(
         standings(&mut client, "b", "2018-02"),
-        json!([2, [55, 0], [67, 25], [100, 50]])
+        json!([2, [600.0 / 11.0, 0.0], [200.0 / 3.0, 25.0], [100.0, 50.0]])
     );
     // In March c has a refund alone: it is none of the others.
     assert_eq!(
         standings(&mut client, "a", "2018-03"),
-        json!([1, [91, 0], [100, 50], [91, 0]])
+        json!([
+            1,
+            [1_000.0 / 11.0, 0.0],
+            [100.0, 50.0],
+            [1_000.0 / 11.0, 0.0]
+        ])
     );
     assert_eq!(
         standings(&mut client, "c", "2018-Q1"),
-        json!([2, [30, 0], [40, 0], [78, 0]])
+        json!([
+            2,
+            [30.0, 0.0],
+            [40.0, 0.0],
+            [100_000_000.0 / 1_283_333.0, 0.0]
+        ])
     );
 }
 

@@ -158,6 +158,9 @@ fn ranges_are_of_whole_months() {
         ("period=2018-W02", "period"),
         ("period=2018-01-31", "period"),
         ("min_date=2018-01-06", "min_date"),
+        ("max_date=2018-02-27", "max_date"),
+        ("min_date=2018-01-01&max_date=2018-02-27", "max_date"),
+        ("min_date=2018-02-02&max_date=2018-02-27", "min_date"),
         ("period=2018-13", "period"),
         ("fill=zero", "fill"),
     ] {

@@ -44,6 +44,18 @@ fn histogram_bins_are_ascending_and_add_up() {
         (&json!("2018-02"), &json!("all"))
     );
     assert_eq!(data.get("partial"), None);
+    for (query, label) in [
+        ("min_date=2031-01-01", "2031-01-01/.."),
+        ("max_date=1990-01-01", "../1990-01-01"),
+        (
+            "min_date=2031-01-01&max_date=2031-01-02",
+            "2031-01-01/2031-01-02",
+        ),
+        ("min_date=2018-02-03", "2018-02-03/2018-03-05"),
+    ] {
+        let path = format!("/v1/stores/a/histogram?{query}");
+        assert_eq!(client.get(&path).data()["period"], label, "{query}");
+    }
     let data = client.get("/v1/markets/all/histogram?period=2018").data();
     assert_eq!(data["partial"], true);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nightshard_format::calendar::Day;
+use nightshard_format::{calendar::Day, returning::ReturnRule};
 use serde_json::json;
 
 use super::{day, payment, server};
@@ -123,6 +123,79 @@ fn regulars_are_those_at_the_end_of_a_period() {
         let expected = json!({"visits": 7, "days": 90, "cards": cards, "sales_sum": sales_sum, "share": share});
         assert_eq!(data["regulars"], expected, "{period}");
     }
+}
+
+/// Two cards, of which one comes again after a week and once more after seven.
+fn ruled(rule: &ReturnRule) -> Harness {
+    let fixture = Arc::new(Fixture::new());
+    let payments = [
+        payment(0, "2018-01-05", 1, 100),
+        payment(0, "2018-01-12", 1, 100),
+        payment(0, "2018-02-01", 2, 100),
+        payment(0, "2018-03-02", 1, 100),
+    ];
+    let shops = [Shop::new("a", "", "", "")];
+    let id = fixture.write_as_of(day("2018-04-05"), &shops, &payments);
+    let mut manifest = fixture.manifest(&id);
+    let entries = rule.entries().into_iter();
+    let entries = entries.map(|(key, value)| (key.to_owned(), value));
+    manifest.configuration.extend(entries);
+    let id = fixture.put(manifest);
+    fixture.select(1, &id);
+    Harness::ready(config(), fixture, 1)
+}
+
+#[test]
+fn days_of_absence_and_of_coming_again_are_those_of_the_build() {
+    let rule = ReturnRule::new(30, vec![7, 60], 20).unwrap();
+    let harness = ruled(&rule);
+    let mut client = harness.connect();
+    let null = || json!(null);
+    for (query, [new, returning, reactivated], lapsed) in [
+        // The data begins on 5 January: until the 24th nobody is known to be new.
+        ("period=2018-01", [null(), null(), null()], 0),
+        ("min_date=2018-01-24", [null(), null(), null()], 1),
+        ("min_date=2018-01-25", [json!(1), json!(1), json!(1)], 1),
+        ("period=2018-02", [json!(1), json!(0), json!(0)], 1),
+        (
+            "period=2018-02&absence_days=47",
+            [json!(1), json!(0), json!(0)],
+            1,
+        ),
+        (
+            "period=2018-02&absence_days=48",
+            [json!(1), json!(0), json!(0)],
+            0,
+        ),
+        ("period=2018-03", [json!(0), json!(1), json!(1)], 0),
+        (
+            "period=2018-03&absence_days=50",
+            [json!(0), json!(1), json!(0)],
+            0,
+        ),
+    ] {
+        let path = format!("/v1/stores/a/loyalty?{query}");
+        let data = client.get(&path).data();
+        let found = ["new", "returning", "reactivated"].map(|name| data[name].clone());
+        assert_eq!(found, [new, returning, reactivated], "{query}");
+        assert_eq!(data["lapsed"], json!(lapsed), "{query}");
+    }
+    let data = client.get("/v1/stores/a/loyalty").data();
+    assert_eq!(data["absence_days"], json!(30));
+    assert_eq!(
+        data["repeat"],
+        json!([
+            {"days": 7, "cards": 2, "returned": 1, "rate": 0.5},
+            {"days": 60, "cards": 2, "returned": 1, "rate": 0.5},
+        ])
+    );
+}
+
+#[test]
+fn no_days_of_coming_again_are_no_rates() {
+    let harness = ruled(&ReturnRule::new(45, Vec::new(), 0).unwrap());
+    let data = harness.connect().get("/v1/stores/a/loyalty").data();
+    assert_eq!((&data["repeat"], &data["new"]), (&json!([]), &json!(2)));
 }
 
 #[test]

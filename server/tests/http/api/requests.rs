@@ -54,6 +54,28 @@ fn wrong_requests_are_told_what_is_wrong() {
             400,
             Some("numbers"),
         ),
+        (
+            "/v1/stores/a/statistics?min_date=2500-01-01",
+            400,
+            Some("min_date"),
+        ),
+        (
+            "/v1/stores/a/settlements?max_date=9999-12-31",
+            400,
+            Some("max_date"),
+        ),
+        ("/v1/stores/a/histogram?period=9999", 400, Some("period")),
+        ("/v1/stores/a/benchmark?period=0001", 400, Some("period")),
+        (
+            "/v1/unit_price?date=0001-01-01&window=trailing_7d",
+            400,
+            Some("date"),
+        ),
+        (
+            "/v1/stores/a/unit_price?min_date=0001-01-01",
+            400,
+            Some("min_date"),
+        ),
         ("/v1/stores/a/histogram?bins=1", 400, Some("bins")),
         ("/v1/stores/a/histogram?bins=65", 400, Some("bins")),
         ("/v1/stores/a/histogram?of=gifts", 400, Some("of")),

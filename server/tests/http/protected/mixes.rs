@@ -174,6 +174,8 @@ fn nothing_is_told_of_other_periods_nor_where_there_is_nothing() {
         ("?period=2018-W05", "period"),
         ("?period=2018-01-05", "period"),
         ("?min_date=2018-01-01&max_date=2018-01-31", "min_date"),
+        ("?min_date=2018-01-01&max_date=2018-01-20", "max_date"),
+        ("?max_date=2018-01-31", "max_date"),
         ("?period=2018-01&colour=red", "colour"),
     ] {
         let reply = client.get(&format!("/v1/regions/leeds/payment_mix{query}"));
