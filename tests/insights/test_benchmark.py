@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import floor
 
 import pytest
-from conftest import BINARY, Subject, configured
+from conftest import BINARY, Subject, configured, seed
 from test_payment_mix import periods_of
 
 FIGURES = ["net_sales", "sales_count", "ticket"]
@@ -188,7 +188,7 @@ class Merchants(Subject):
         self.k = k
         path = folder / "payments.csv"
         command = [BINARY, "generate", "--quiet", "--output", path, "--stores", "900", "--cards", "4000",
-                   "--transactions", "60000", "--from", "2018-11-05", "--to", "2019-04-15", "--seed", "5"]
+                   "--transactions", "60000", "--from", "2018-11-05", "--to", "2019-04-15", "--seed", str(seed(5))]
         subprocess.run(command, check=True)
         stores = path.with_suffix(".stores.csv")
         put_together(stores)

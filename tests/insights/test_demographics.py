@@ -8,7 +8,7 @@ from collections import defaultdict
 from fractions import Fraction
 
 import pytest
-from conftest import BINARY, Subject, birmingham, complete_journey, configured, generated
+from conftest import BINARY, Subject, birmingham, complete_journey, configured, generated, seed
 from test_payment_mix import first_of, periods_of
 
 ATTRIBUTES = ["age_band", "gender", "segment"]
@@ -26,7 +26,7 @@ ROWS = """
 def changing(folder):
     """Cards whose attributes change, are not known in some rows, and contradict each other on some days."""
     payments, stores, currency = generated(folder)
-    dice = random.Random(5)
+    dice = random.Random(seed(5))
     with open(payments, newline="") as file:
         names, *rows = csv.reader(file)
     at = [names.index(name) for name in ATTRIBUTES]

@@ -8,7 +8,7 @@ import shutil
 from collections import defaultdict
 
 import pytest
-from conftest import Subject, configured
+from conftest import Subject, configured, seed
 from test_privacy import DAY, K, OTHERS, ROWS, compare, tell
 
 STORES = 36
@@ -29,9 +29,9 @@ class Night:
         return {number: row for number, row in self.rows.items() if not left_out(row)}
 
 
-def small_case(seed, transactions=420, cards=60, number_of_stores=STORES, days=20):
+def small_case(own_seed, transactions=420, cards=60, number_of_stores=STORES, days=20):
     """Rows of few stores in two regions and two categories, over the end of a month."""
-    dice = random.Random(seed)
+    dice = random.Random(seed(own_seed))
     stores = [(f"s{number}", f"m{number // 2}" if number % 3 == 0 else "", "north" if number % 2 else "south",
                "food" if number % 4 < 3 else "books") for number in range(number_of_stores)]
     rows = []
@@ -54,7 +54,7 @@ def with_changes():
     that goes on; stores moved, and all stores but one of a leaf got a category of their own."""
     case = small_case(5, 840, 120)
     last = max(row[3] for row in case.rows.values())
-    dice = random.Random(5)
+    dice = random.Random(seed(5))
     late, gone = ({number for number in case.rows if dice.random() < 0.03} for _ in range(2))
     first = Night(case.stores, {number: row for number, row in case.rows.items()
                                 if row[3] <= last - DAY * 3 and number not in late})
@@ -73,7 +73,7 @@ def with_late_rows(*sizes):
     """Two nights of transactions, cards and stores, between which rows of the month that had ended came late and others
     were taken back."""
     case = small_case(7, *sizes, days=36)
-    dice = random.Random(7)
+    dice = random.Random(seed(7))
     late, gone = ({number for number in case.rows if dice.random() < 0.05} for _ in range(2))
     return [Night(case.stores, {number: row for number, row in case.rows.items() if number not in late}),
             Night(case.stores, {number: row for number, row in case.rows.items() if number not in gone})]
@@ -150,7 +150,7 @@ def transactions_of(folder, nights, ranges):
 
 def random_ranges(nights):
     days = sorted({row[3] for night in nights for row in night.rows.values()})
-    dice = random.Random(3)
+    dice = random.Random(seed(3))
     return [(days[0], days[-1])] + [tuple(sorted(dice.sample(days, 2))) for _ in range(25)]
 
 

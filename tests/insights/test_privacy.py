@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from itertools import groupby
 
 import pytest
-from conftest import BINARY, Subject, configured, generated
+from conftest import BINARY, Subject, configured, generated, seed
 from patterns import Slots
 from test_before_after import LISTS, beside_of, check_hidden
 from test_origins import check_named_periods
@@ -215,7 +215,7 @@ def payments_of_many(folder):
     """A place with so many stores that days make atoms, others that make fewer, and some too small for any."""
     path = folder / "payments.csv"
     command = [BINARY, "generate", "--quiet", "--output", path, "--stores", "900", "--cards", "3000",
-               "--transactions", "90000", "--from", "2019-11-05", "--to", "2020-03-20", "--seed", "5"]
+               "--transactions", "90000", "--from", "2019-11-05", "--to", "2020-03-20", "--seed", str(seed(5))]
     subprocess.run(command, check=True)
     put_together(path.with_suffix(".stores.csv"))
     return path, path.with_suffix(".stores.csv"), "EUR"
