@@ -15,6 +15,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+# So that what fails in it says why.
+pytest.register_assert_rewrite("ranges")
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 BINARY = os.environ["NIGHTSHARD_BINARY"]
 # Connections are not asked again after so long: servers close what is idle for a minute.

@@ -5,7 +5,8 @@ import urllib.parse
 
 import pytest
 from conftest import Subject, generated
-from test_places import LIST, ROWS, STATISTICS, Places
+from ranges import STATISTICS
+from test_places import LIST, ROWS, Places
 from test_privacy import Protected, compare, payments_of_many
 
 DISTRICTS, PROVINCES = 4, 2

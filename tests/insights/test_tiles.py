@@ -1,7 +1,7 @@
 """Tiles of the map: the stores in them together, by docs/definitions.md, "Tiles"."""
 
 import pytest
-from test_places import STATISTICS
+from ranges import STATISTICS
 
 H = 80_000
 LIST = """
@@ -12,7 +12,7 @@ LIST = """
 """
 # Rows of a tile, as rows of a store of that name.
 OF_TILE = STATISTICS.replace(
-    "FROM payments", "FROM (SELECT * REPLACE (tile AS store) FROM payments JOIN tiles USING (store))")
+    "FROM payments", "FROM (SELECT * REPLACE (tile AS store) FROM payments JOIN tiles USING (store)) AS payments")
 HOURS = """
     SELECT tile, {weekday} hour(ts) AS hour, count(*) AS count, CAST(sum(amount) AS BIGINT) AS sum
     FROM payments JOIN tiles USING (store)
