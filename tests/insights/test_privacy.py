@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from itertools import groupby
 
 import pytest
-from conftest import BINARY, Subject, configured, generated, seed
+from conftest import BINARY, QUESTIONS, Subject, configured, generated, seed
 from patterns import Slots
 from test_before_after import LISTS, beside_of, check_hidden
 from test_origins import check_named_periods
@@ -239,7 +239,7 @@ def expected(found, place, first, last):
 
 def test_statistics_of_any_range_are_those_of_the_atoms_in_it(subject, dice):
     told = 0
-    for _ in range(400):
+    for _ in range(QUESTIONS // 2):
         place = dice.choice(subject.places)
         first, last = subject.random_range(dice)
         if dice.random() < 0.4:
