@@ -205,7 +205,7 @@ def merchants(request, tmp_path_factory):
 def test_benchmarks_are_told_where_the_others_hide_each_other(merchants, dice):
     counted = check(merchants, dice, merchants.k, merchants.stores[:200])
     assert counted["told"] > 50
-    assert counted["hidden"] > 0
+    assert counted["hidden"] or merchants.k == 1
     configuration = merchants.ask("/v1/info/generation")["configuration"]
     assert configuration["privacy.k"] == merchants.k
 
