@@ -95,7 +95,7 @@ def answers(folder, night, marked, places, ranges):
     for store, *_ in night.stores:
         for row in of_store(subject, store, "demographics").get("rows", []):
             labels = tuple(row.get(attribute) for attribute in ["age_band", "gender", "segment"])
-            told[("stores", store), ENDED, "demographics", labels] = row["sum"]
+            told[("stores", store), ENDED, "demographics", labels] = sum_of(row)
     for place in places:
         path = "/v1/" + "/".join(place) + "/statistics"
         for first, last in ranges:
@@ -103,9 +103,15 @@ def answers(folder, night, marked, places, ranges):
                 status, body = subject.answer(path, group_by=kind, min_date=first, max_date=last)
                 assert status in (200, 404), body
                 for row in body["data"]["rows"] if status == 200 else []:
-                    told[place, first, last, kind, row["period"]] = row["sum"]
+                    told[place, first, last, kind, row["period"]] = sum_of(row)
     subject.close()
     return told
+
+
+def sum_of(row):
+    """The sum that a row tells, which is of as many transactions as its count."""
+    assert row["count"] == row["sum"] // BASE
+    return row["sum"]
 
 
 def of_store(subject, store, resource):
@@ -115,7 +121,7 @@ def of_store(subject, store, resource):
     return body["data"] if status == 200 else {}
 
 
-def served(folder, night, marked):
+def served(folder, night, marked, kind=Subject):
     """A night that is served; in the folder of another one it goes on from that."""
     with open(folder / "stores.csv", "w", newline="") as file:
         csv.writer(file).writerows([("store_id", "merchant_id", "region", "category"), *night.stores])
@@ -128,8 +134,8 @@ def served(folder, night, marked):
             of_card = int(card[1:])
             lines.writerow((name, store, card, f"{day}T12:00:00", BASE + bit, "EUR", "", "",
                             ["20s", "30s", ""][of_card % 3], "fm"[of_card % 7 < 3]))
-    return Subject(folder, folder / "payments.csv", folder / "stores.csv", "EUR", "--config",
-                   configured(folder, K), "--no-gate")
+    return kind(folder, folder / "payments.csv", folder / "stores.csv", "EUR", "--config",
+                configured(folder, K), "--no-gate")
 
 
 def transactions_of(folder, nights, ranges):
