@@ -1,5 +1,5 @@
-"""What a merchant, a store and an app may see together, by their tokens: own books, exactly, and protected answers. In a
-small case every transaction is marked, and found again in every answer; no combination isolates a few of others."""
+"""What a merchant, a store and an app may see together, by their tokens: own books, exactly, and protected answers. In
+a small case every transaction is marked, and found again in every answer; no combination isolates a few of others."""
 
 import json
 import shutil

@@ -12,7 +12,7 @@ from test_privacy import DAY, K, OTHERS, ROWS, Protected, is_single, month_end, 
 
 KINDS = ["all", "month", "day"]
 # The last day of the first night: some of the month that goes on is told.
-EVENING = "2020-02-24"
+EVENING = datetime.date(2020, 2, 24)
 
 
 def amount(dice):
@@ -31,7 +31,7 @@ def nights_of(folder):
         row[names.index("amount_minor")] = amount(dice)
     at = names.index("ts")
     late, gone = ({number for number in range(len(rows)) if dice.random() < 0.03} for _ in range(2))
-    kept = [[row for number, row in enumerate(rows) if row[at][:10] <= EVENING and number not in late],
+    kept = [[row for number, row in enumerate(rows) if row[at][:10] <= str(EVENING) and number not in late],
             [row for number, row in enumerate(rows) if number not in gone]]
     with open(stores, newline="") as file:
         dimension = list(csv.DictReader(file))
@@ -55,11 +55,36 @@ class Answer:
         self.question, self.count, self.sum, self.atoms = question, row["count"], row["sum"], frozenset(atoms)
 
 
-def answers(subject, told, places, ranges):
+def province_of(region, night):
+    """The region that one is a part of, if any: every third of another one in the second night."""
+    number = sum(region.encode())
+    return None if number % 4 == 0 else f"province {(number + night * (number % 3 == 0)) % 2}"
+
+
+def write_regions(path, regions, night):
+    with open(path, "w", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(("region", "name", "parent", "lat", "lon"))
+        lines.writerows((f"province {number}", "", "", "", "") for number in range(2))
+        lines.writerows((region, "", province_of(region, night) or "", "", "") for region in regions)
+
+
+def parts_of(told, night):
+    """Places by what they are the sum of: themselves, or their parts."""
+    places = set().union(*(in_places for in_places, _ in told.atoms))
+    parts = {place: {place} for place in places}
+    for place in places - {None}:
+        kind, region, *category = place.split("|")
+        if kind == "regions" and (province := province_of(region, night)):
+            parts.setdefault("|".join(["regions", province, *category]), set()).add(place)
+    return parts
+
+
+def answers(subject, told, parts, ranges):
     """All that a night tells of places over ranges."""
     shown_from, shown_to = subject.first.replace(day=1), month_end(subject.last)
-    for place in places:
-        of_place = [cell for in_places, cell in told.atoms if place in in_places]
+    for place in sorted(parts, key=lambda place: place or ""):
+        of_place = [cell for in_places, cell in told.atoms if in_places & parts[place]]
         for first, last in ranges:
             begin = shown_from if first <= subject.first else first
             end = shown_to if last >= subject.last else last
@@ -91,12 +116,15 @@ def case(tmp_path_factory):
     """All answers of two nights, and the atoms of both."""
     folder = tmp_path_factory.mktemp("nights")
     told, found, atoms = None, [], {}
-    for payments, stores in nights_of(folder):
-        subject = Subject(folder, payments, stores, "EUR", "--config", configured(folder, K))
+    for night, (payments, stores) in enumerate(nights_of(folder)):
+        with open(stores, newline="") as file:
+            regions = sorted({row["region"] for row in csv.DictReader(file)} - {""})
+        write_regions(folder / "regions.csv", regions, night)
+        subject = Subject(folder, payments, stores, "EUR", "--config", configured(folder, K), "--regions",
+                          folder / "regions.csv")
         told = tell(subject.query(ROWS), subject.last, told)
-        places = sorted({place for in_places, _ in told.atoms for place in in_places if place}) + [None]
         ranges = list(ranges_of(datetime.date(2019, 11, 1), datetime.date(2020, 3, 20)))
-        found += answers(subject, told, places, ranges)
+        found += answers(subject, told, parts_of(told, night), ranges)
         atoms |= {cell: None for _, cell in told.atoms}
         subject.close()
     return found, list(atoms)
@@ -126,6 +154,7 @@ def test_each_answer_is_the_sum_of_whole_atoms(case):
         assert (answer.count, answer.sum) == sums(answer.atoms), answer.question
     nights = {answer.question[0] for answer in found}
     assert len(nights) == 2 and len(found) > 10 * QUESTIONS
+    assert any((answer.question[1] or "").startswith("regions|province") for answer in found)
     # Some atoms are of one leaf, others of several, and no row is in two of them, of both nights together.
     assert {is_single([cell]) for cell in atoms} == {True, False}
     rows = Counter(key_of(row) for cell in atoms for row in cell.rows)
@@ -171,6 +200,15 @@ def test_what_is_left_of_a_random_combination_is_of_whole_atoms_that_hide(case, 
     assert left_some > QUESTIONS / 4
 
 
+def around_of(place, night):
+    """Places that have all that one has."""
+    kind, name, *category = (place or "categories|none").split("|")
+    if category:
+        yield f"regions|{name}"
+    if kind == "regions" and not name.startswith("province") and (province := province_of(name, night)):
+        yield "|".join(["regions", province, *category])
+
+
 def test_differences_of_answers_that_lie_in_each_other_are_nothing_or_of_k_rows(case):
     """By what is served alone: a longer range, a night later, a place around."""
     found, _ = case
@@ -184,10 +222,13 @@ def test_differences_of_answers_that_lie_in_each_other_are_nothing_or_of_k_rows(
         for begin, end in [(first - DAY, last), (first, last + DAY)]:
             longer = by_question.get((night, place, begin, end, kind, f"{begin}/{end}"))
             pairs += [("range", answer, longer)] if longer else []
-        for around in [None, *(place.split("|categories|")[:1] if place and "|categories|" in place else [])]:
+        for around in [None, *around_of(place, night != EVENING)]:
             whole = by_question.get((night, around, first, last, kind, period))
             pairs += [("place", answer, whole)] if whole and around != place else []
     for (place, first, last), of_nights in by_place.items():
+        if "province" in (place or ""):
+            # Other parts, another night.
+            continue
         # Of the month that goes on more is told later, and nothing less.
         for (_, before), (_, after) in zip(of_nights, of_nights[1:]):
             pairs.append(("night", before, after))
