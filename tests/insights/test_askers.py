@@ -13,12 +13,13 @@ from test_differencing import (
     ENDED,
     MARKS,
     Night,
+    check_counts,
+    find,
     groups_of,
     places_of,
     random_ranges,
     served,
     small_case,
-    sum_of,
 )
 from test_privacy import K, OTHERS
 
@@ -53,20 +54,21 @@ def rows_told(subject, path, **asked):
 
 
 def answers(subject, night, places, ranges):
-    """All sums that who asks is told, by question."""
+    """All counts and sums that who asks is told, by question."""
     for store in [("merchants", "chain"), *(("stores", store) for store, *_ in night.stores)]:
         path = "/v1/" + "/".join(store)
         for kind in ["day", "month", "all"]:
             for row in rows_told(subject, f"{path}/statistics", group_by=kind):
-                yield (store, kind, row["period"]), sum_of(row)
+                yield (store, kind, row["period"]), (row["count"], row["sum"])
         for row in rows_told(subject, f"{path}/demographics", period=ENDED):
-            yield (store, "demographics", row["age_band"], row["gender"], *row.get("merged", [])), sum_of(row)
+            labels = row["age_band"], row["gender"], *row.get("merged", [])
+            yield (store, "demographics", labels), (row["count"], row["sum"])
     for place in places:
         for first, last in ranges:
             for kind in ["day", "month", "all"]:
                 for row in rows_told(subject, "/v1/" + "/".join(place) + "/statistics", group_by=kind, min_date=first,
                                      max_date=last):
-                    yield (place, first, last, kind, row["period"]), sum_of(row)
+                    yield (place, first, last, kind, row["period"]), (row["count"], row["sum"])
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,7 @@ def case(tmp_path_factory):
     """A night, and by who asks the transactions in every sum that is told."""
     night = with_a_chain()
     places, ranges = places_of([night]), random_ranges([night])[:12]
-    found = {scope: defaultdict(set) for scope in SCOPES}
+    found, counts = {scope: defaultdict(set) for scope in SCOPES}, {scope: {} for scope in SCOPES}
     numbers = sorted(night.rows)
     for start in range(0, len(numbers), MARKS):
         marked = numbers[start:start + MARKS]
@@ -82,10 +84,11 @@ def case(tmp_path_factory):
         subject = served(folder, night, marked, Keyed)
         for scope, told in found.items():
             subject.headers = {"Authorization": f"Bearer {token(subject.config, scope)}"}
-            for question, total in answers(subject, night, places, ranges):
-                told[question] |= {number for bit, number in enumerate(marked) if total >> bit & 1}
+            find(told, counts[scope], marked, answers(subject, night, places, ranges))
         subject.close()
         shutil.rmtree(folder)
+    for scope, told in found.items():
+        check_counts(told, counts[scope])
     return night, found
 
 

@@ -252,6 +252,23 @@ def cards_told(cells, first):
     return distinct(cells) // K * K if first.day == 1 else None
 
 
+class CardsNearly:
+    """About as many as k more or fewer: where rows came late, of atoms of which some were told before (docs/privacy.md,
+    "Limits")."""
+
+    def __init__(self, cards):
+        self.cards = cards
+
+    def __eq__(self, other):
+        return other is not None and other % K == 0 and abs(other - self.cards) <= K
+
+
+def cards_told_late(cells, first):
+    """What is told of them after rows came late."""
+    cards = cards_told(cells, first)
+    return cards if cards is None or is_single(cells) else CardsNearly(cards)
+
+
 def cards_of_parts(cells, _first):
     """What is told of them where places are parts of one: whoever is in two parts would count twice."""
     return distinct(cells) if is_single(cells) else None
