@@ -15,6 +15,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+# So that what fails in it says why.
+pytest.register_assert_rewrite("ranges")
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 BINARY = os.environ["NIGHTSHARD_BINARY"]
 # Connections are not asked again after so long: servers close what is idle for a minute.
@@ -23,6 +26,21 @@ FOLDER = Path(__file__).resolve().parent
 
 # Random questions about each insight and data set.
 QUESTIONS = 1_000
+
+
+def seed(own):
+    """The seed of a test or of what it is about: its own, or the one that NIGHTSHARD_TEST_SEED gives."""
+    return int(os.environ.get("NIGHTSHARD_TEST_SEED", own))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Says by which seed a failure comes again."""
+    report = yield
+    if report.failed:
+        given = os.environ.get("NIGHTSHARD_TEST_SEED", "not set: the seeds of the tests")
+        report.sections.append(("NIGHTSHARD_TEST_SEED", given))
+    return report
 
 
 def real_payments():
@@ -40,7 +58,8 @@ def generated(folder):
     """So few stores and cards that cards come again, over two ends of years."""
     path = folder / "payments.csv"
     command = [BINARY, "generate", "--quiet", "--output", path, "--stores", "25", "--cards", "300",
-               "--transactions", "60000", "--from", "2018-10-05", "--to", "2020-03-20", "--seed", "7", "--settlements"]
+               "--transactions", "60000", "--from", "2018-10-05", "--to", "2020-03-20", "--seed", str(seed(7)),
+               "--settlements"]
     subprocess.run(command, check=True)
     say_more(path)
     return path, path.with_suffix(".stores.csv"), "EUR"
@@ -49,7 +68,7 @@ def generated(folder):
 def say_more(path):
     """Adds what the generator does not say of payments: unknown in some rows, spelled in several ways, and
     of one dimension in some months only."""
-    dice = random.Random(11)
+    dice = random.Random(seed(11))
     with open(path, newline="") as file:
         names, *rows = csv.reader(file)
     more = {
@@ -81,7 +100,7 @@ def complete_journey(_folder):
 def write_series(path, first, last):
     """Side series over the days of a build: one that follows nothing, with days missing at random and
     values beyond both ends, one near a large number, one that never changes, and one that is stale."""
-    dice = random.Random(7)
+    dice = random.Random(seed(7))
     index = 2_000.0
     with open(path, "w", newline="") as file:
         rows = csv.writer(file)
@@ -244,4 +263,4 @@ def subject(request, built, tmp_path_factory):
 
 @pytest.fixture
 def dice():
-    return random.Random(2018)
+    return random.Random(seed(2018))

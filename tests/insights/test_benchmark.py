@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import floor
 
 import pytest
-from conftest import BINARY, Subject, configured
+from conftest import BINARY, Subject, configured, seed
 from test_payment_mix import periods_of
 
 FIGURES = ["net_sales", "sales_count", "ticket"]
@@ -193,7 +193,7 @@ class Merchants(Subject):
         self.k = k
         path = folder / "payments.csv"
         command = [BINARY, "generate", "--quiet", "--output", path, "--stores", "900", "--cards", "4000",
-                   "--transactions", "60000", "--from", "2018-11-05", "--to", "2019-04-15", "--seed", "5"]
+                   "--transactions", "60000", "--from", "2018-11-05", "--to", "2019-04-15", "--seed", str(seed(5))]
         subprocess.run(command, check=True)
         stores = path.with_suffix(".stores.csv")
         put_together(stores)
@@ -210,7 +210,7 @@ def merchants(request, tmp_path_factory):
 def test_benchmarks_are_told_where_the_others_hide_each_other(merchants, dice):
     counted = check(merchants, dice, merchants.k, merchants.stores[:200])
     assert counted["told"] > 50
-    assert counted["hidden"] > 0
+    assert counted["hidden"] or merchants.k == 1
     configuration = merchants.ask("/v1/info/generation")["configuration"]
     assert configuration["privacy.k"] == merchants.k
 

@@ -8,15 +8,25 @@ import shutil
 from collections import defaultdict
 
 import pytest
-from conftest import Subject, configured
-from test_privacy import DAY, K, OTHERS, ROWS, compare, tell
+from conftest import Subject, configured, seed
+from test_privacy import DAY, K, OTHERS, ROWS, cards_told_late, compare, tell
 
 STORES = 36
-MARKS = 34
-# A sum is so many of these, and a mark in the bits below.
-BASE = 1 << 44
+MARKS = 30
+# An amount is so many of these, and a mark in the bits below.
+UNIT = 1 << MARKS + 1
+# Of three decades; an amount is at most 10^14.
+SIZES = 46, 46_000
 # Of stores' cards only months that have ended are told.
 ENDED = "2020-01"
+
+
+def amount_of(number):
+    """What a transaction is of before it is marked: within three decades, and now and then taken back."""
+    dice = random.Random(number)
+    least, most = SIZES
+    size = int(least * (most / least) ** dice.random()) * UNIT
+    return -size if dice.random() < 0.05 else size
 
 
 class Night:
@@ -29,9 +39,9 @@ class Night:
         return {number: row for number, row in self.rows.items() if not left_out(row)}
 
 
-def small_case(seed, transactions=420, cards=60, number_of_stores=STORES, days=20):
+def small_case(own_seed, transactions=420, cards=60, number_of_stores=STORES, days=20):
     """Rows of few stores in two regions and two categories, over the end of a month."""
-    dice = random.Random(seed)
+    dice = random.Random(seed(own_seed))
     stores = [(f"s{number}", f"m{number // 2}" if number % 3 == 0 else "", "north" if number % 2 else "south",
                "food" if number % 4 < 3 else "books") for number in range(number_of_stores)]
     rows = []
@@ -54,7 +64,7 @@ def with_changes():
     that goes on; stores moved, and all stores but one of a leaf got a category of their own."""
     case = small_case(5, 840, 120)
     last = max(row[3] for row in case.rows.values())
-    dice = random.Random(5)
+    dice = random.Random(seed(5))
     late, gone = ({number for number in case.rows if dice.random() < 0.03} for _ in range(2))
     first = Night(case.stores, {number: row for number, row in case.rows.items()
                                 if row[3] <= last - DAY * 3 and number not in late})
@@ -73,7 +83,7 @@ def with_late_rows(*sizes):
     """Two nights of transactions, cards and stores, between which rows of the month that had ended came late and others
     were taken back."""
     case = small_case(7, *sizes, days=36)
-    dice = random.Random(7)
+    dice = random.Random(seed(7))
     late, gone = ({number for number in case.rows if dice.random() < 0.05} for _ in range(2))
     return [Night(case.stores, {number: row for number, row in case.rows.items() if number not in late}),
             Night(case.stores, {number: row for number, row in case.rows.items() if number not in gone})]
@@ -88,14 +98,14 @@ def places_of(nights):
 
 
 def answers(folder, night, marked, places, ranges):
-    """All sums that a server tells of places, and of those who pay at stores, by question; the `marked` rows have
-    a bit each."""
+    """All counts and sums that a server tells of places, and of those who pay at stores, by question; the `marked`
+    rows have a bit each."""
     subject = served(folder, night, marked)
     told = {}
     for store, *_ in night.stores:
         for row in of_store(subject, store, "demographics").get("rows", []):
             labels = tuple(row.get(attribute) for attribute in ["age_band", "gender", "segment"])
-            told[("stores", store), ENDED, "demographics", labels] = row["sum"]
+            told[("stores", store), ENDED, "demographics", labels] = row["count"], row["sum"]
     for place in places:
         path = "/v1/" + "/".join(place) + "/statistics"
         for first, last in ranges:
@@ -103,9 +113,21 @@ def answers(folder, night, marked, places, ranges):
                 status, body = subject.answer(path, group_by=kind, min_date=first, max_date=last)
                 assert status in (200, 404), body
                 for row in body["data"]["rows"] if status == 200 else []:
-                    told[place, first, last, kind, row["period"]] = row["sum"]
+                    told[place, first, last, kind, row["period"]] = row["count"], row["sum"]
     subject.close()
     return told
+
+
+def find(found, counts, marked, told):
+    """Adds the `marked` transactions that sums have to those found in the answers before, whose counts stay."""
+    for question, (count, total) in told:
+        found[question] |= {number for bit, number in enumerate(marked) if total >> bit & 1}
+        assert counts.setdefault(question, count) == count
+
+
+def check_counts(found, counts):
+    """Checks that counts are of the transactions that sums have."""
+    assert {question: len(numbers) for question, numbers in found.items()} == counts
 
 
 def of_store(subject, store, resource):
@@ -115,7 +137,7 @@ def of_store(subject, store, resource):
     return body["data"] if status == 200 else {}
 
 
-def served(folder, night, marked):
+def served(folder, night, marked, kind=Subject):
     """A night that is served; in the folder of another one it goes on from that."""
     with open(folder / "stores.csv", "w", newline="") as file:
         csv.writer(file).writerows([("store_id", "merchant_id", "region", "category"), *night.stores])
@@ -126,31 +148,32 @@ def served(folder, night, marked):
         for number, (name, store, card, day) in night.rows.items():
             bit = 1 << marked.index(number) if number in marked else 0
             of_card = int(card[1:])
-            lines.writerow((name, store, card, f"{day}T12:00:00", BASE + bit, "EUR", "", "",
+            lines.writerow((name, store, card, f"{day}T12:00:00", amount_of(number) + bit, "EUR", "", "",
                             ["20s", "30s", ""][of_card % 3], "fm"[of_card % 7 < 3]))
-    return Subject(folder, folder / "payments.csv", folder / "stores.csv", "EUR", "--config",
-                   configured(folder, K), "--no-gate")
+    return kind(folder, folder / "payments.csv", folder / "stores.csv", "EUR", "--config",
+                configured(folder, K), "--no-gate")
 
 
 def transactions_of(folder, nights, ranges):
     """The transactions in every sum that is told, night by night."""
-    found = [defaultdict(set) for _ in nights]
+    found, counts = [defaultdict(set) for _ in nights], [{} for _ in nights]
     numbers = sorted(set().union(*(night.rows for night in nights)))
     places = places_of(nights)
     for start in range(0, len(numbers), MARKS):
         marked = numbers[start:start + MARKS]
         repository = folder / f"marked-{start}"
         repository.mkdir()
-        for told, night in zip(found, nights):
-            for question, total in answers(repository, night, marked, places, ranges).items():
-                told[question] |= {number for bit, number in enumerate(marked) if total >> bit & 1}
+        for of_night, counts_of_night, night in zip(found, counts, nights):
+            find(of_night, counts_of_night, marked, answers(repository, night, marked, places, ranges).items())
         shutil.rmtree(repository)
+    for of_night, counts_of_night in zip(found, counts):
+        check_counts(of_night, counts_of_night)
     return found
 
 
 def random_ranges(nights):
     days = sorted({row[3] for night in nights for row in night.rows.values()})
-    dice = random.Random(3)
+    dice = random.Random(seed(3))
     return [(days[0], days[-1])] + [tuple(sorted(dice.sample(days, 2))) for _ in range(25)]
 
 
@@ -243,6 +266,6 @@ def test_a_night_goes_on_from_what_was_told(tmp_path):
         places = {place for places, _ in told.atoms for place in places}
         for place in places:
             path = "/v1/" + (place.replace("|", "/") if place else "markets/all") + "/statistics"
-            compare(subject, path, place, told.atoms)
+            compare(subject, path, place, told.atoms, cards_told_late)
         subject.close()
     assert len(places) > 6

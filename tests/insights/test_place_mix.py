@@ -7,7 +7,7 @@ import random
 from collections import Counter, defaultdict
 
 import pytest
-from conftest import Subject, generated, say_more
+from conftest import Subject, generated, say_more, seed
 from patterns import OTHERS, Slots
 from test_payment_mix import DIMENSIONS, check, dimensions_of, periods_of
 from test_places import PLACES
@@ -70,7 +70,7 @@ def of_many(folder):
     """Payments of so many stores that there are atoms, with more products than are kept and a campaign of one store."""
     path, stores, currency = payments_of_many(folder)
     say_more(path)
-    dice = random.Random(13)
+    dice = random.Random(seed(13))
     with open(path, newline="") as file:
         names, *rows = csv.reader(file)
     store, campaign, product = (names.index(name) for name in ["store_id", "campaign", "product"])

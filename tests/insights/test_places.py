@@ -1,10 +1,10 @@
 """Regions, categories, and the categories of each region: every insight of stores, of their rows together."""
 
-import math
 import urllib.parse
 
 import pytest
 from conftest import QUESTIONS, Subject, generated
+from ranges import check_histograms, check_statistics
 from test_comparison import test_comparisons_of_any_range_are_those_of_the_rows
 from test_consumption_pattern import (
     test_patterns_of_named_periods_are_those_of_the_rows,
@@ -38,14 +38,6 @@ PLACES = """
 ROWS = """
     CREATE OR REPLACE TABLE payments AS
     SELECT place AS store, card, ts, day, amount FROM payments JOIN places USING (store)
-"""
-STATISTICS = """
-    SELECT count(*) AS count, CAST(coalesce(sum(amount), 0) AS BIGINT) AS sum, min(amount) AS min,
-        max(amount) AS max, stddev_pop(amount) AS std, count(DISTINCT card) AS cards,
-        count(*) FILTER (amount < 0) AS refund_count,
-        CAST(coalesce(sum(amount) FILTER (amount < 0), 0) AS BIGINT) AS refund_sum
-    FROM payments
-    WHERE store = $store AND day BETWEEN $first AND $last
 """
 LIST = """
     SELECT regexp_extract(store, '[^|]*$') AS id, count(*) AS count, CAST(sum(amount) AS BIGINT) AS sum,
@@ -85,33 +77,11 @@ def subject(tmp_path_factory):
 
 
 def test_statistics_over_any_range_are_those_of_the_rows(subject, dice):
-    with_rows = 0
-    for _ in range(QUESTIONS):
-        place = dice.choice(subject.stores)
-        first, last = subject.random_range(dice)
-        served = subject.ask(subject.path(place, "statistics"), min_date=first, max_date=last,
-                             group_by="all", fill="zero")["rows"]
-        [expected] = subject.query(STATISTICS, store=place, first=first, last=last)
-        if not served:
-            assert expected["count"] == 0, (place, first, last)
-            continue
-        [row] = served
-        std, mean = expected.pop("std"), expected["count"] and expected["sum"] / expected["count"]
-        assert {name: row[name] for name in expected} == expected, (place, first, last)
-        if expected["count"]:
-            assert row["mean"] == mean
-            assert math.isclose(row["std"], std, rel_tol=1e-9, abs_tol=1e-6)
-            with_rows += 1
-    assert with_rows > QUESTIONS / 2
+    assert check_statistics(subject, dice, QUESTIONS, subject.stores) > QUESTIONS / 2
 
 
 def test_histograms_count_the_rows_of_any_range(subject, dice):
-    for _ in range(QUESTIONS // 10):
-        place = dice.choice(subject.stores)
-        first, last = subject.random_range(dice)
-        served = subject.ask(subject.path(place, "histogram"), min_date=first, max_date=last, of="all")
-        [expected] = subject.query(STATISTICS, store=place, first=first, last=last)
-        assert sum(row["count"] for row in served["rows"]) == expected["count"]
+    assert check_histograms(subject, dice, QUESTIONS, subject.stores) > QUESTIONS / 4
 
 
 @pytest.mark.parametrize(("order", "by"), [("transactions", "count"), ("amount", "sum")])

@@ -1,7 +1,8 @@
 """Tiles of the map: the stores in them together, by docs/definitions.md, "Tiles"."""
 
 import pytest
-from test_places import STATISTICS
+from conftest import QUESTIONS
+from ranges import STATISTICS, ask_at_random
 
 H = 80_000
 LIST = """
@@ -12,11 +13,19 @@ LIST = """
 """
 # Rows of a tile, as rows of a store of that name.
 OF_TILE = STATISTICS.replace(
-    "FROM payments", "FROM (SELECT * REPLACE (tile AS store) FROM payments JOIN tiles USING (store))")
+    "FROM payments", "FROM (SELECT * REPLACE (tile AS store) FROM payments JOIN tiles USING (store)) AS payments")
 HOURS = """
     SELECT tile, {weekday} hour(ts) AS hour, count(*) AS count, CAST(sum(amount) AS BIGINT) AS sum
     FROM payments JOIN tiles USING (store)
     WHERE day BETWEEN $first AND $last
+    GROUP BY ALL
+    ORDER BY ALL
+"""
+# Of the ranges that are asked, all at once: each has a tile in the place of a store.
+HOURS_OF_ALL = """
+    SELECT number, {weekday} hour(ts) AS hour, count(*) AS count, CAST(sum(amount) AS BIGINT) AS sum
+    FROM asked JOIN tiles ON tile = asked.store JOIN payments ON payments.store = tiles.store
+    WHERE day BETWEEN first AND last
     GROUP BY ALL
     ORDER BY ALL
 """
@@ -111,6 +120,25 @@ def test_hours_of_tiles_are_those_of_their_rows(subject, tiles, dice, hours, wee
     rows = all_tiles(subject, hours=hours, min_date=first, max_date=last)
     assert {row["id"]: row["hours"] for row in rows if row["hours"]} == expected
     assert len(rows) == len(subject.query(LIST.format(by="count")))
+
+
+@pytest.mark.parametrize(("hours", "weekday"), [("day", ""), ("week", "isodow(ts) AS weekday,")])
+def test_hours_of_a_tile_over_any_range_are_those_of_its_rows(subject, tiles, dice, hours, weekday):
+    listed = {row["id"]: row["bbox"] for row in all_tiles(subject)}
+    if not listed:
+        assert not tiles
+        return
+    questions = ask_at_random(subject, dice, QUESTIONS // 4, sorted(listed))
+    expected = [[] for _ in questions]
+    for row in subject.query(HOURS_OF_ALL.format(weekday=weekday)):
+        expected[row.pop("number")].append(row)
+    for (place, first, last), rows in zip(questions, expected, strict=True):
+        west, south, east, north = listed[place]
+        middle = "{0},{1},{0},{1}".format((west + east) / 2, (south + north) / 2)
+        [served] = all_tiles(subject, hours=hours, bbox=middle, min_date=first, max_date=last)
+        assert served["id"] == place
+        assert (served["hours"] or []) == rows, (place, first, last)
+    assert sum(map(bool, expected)) > QUESTIONS / 20
 
 
 def test_tiles_are_features_of_a_map(subject, tiles):
