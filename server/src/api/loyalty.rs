@@ -1,4 +1,4 @@
-//! `GET /v1/stores/{id}/loyalty`: who comes back.
+//! `GET /v1/stores/{id}/loyalty`, and of markets, places and merchants: who comes back.
 
 use nightshard_format::calendar::Day;
 
@@ -123,7 +123,7 @@ fn write_cohorts(json: &mut Json, loyalty: &Loyalty) {
 
 /// Returns a share, or `None` of nothing.
 fn ratio(part: u64, whole: u64) -> Option<f64> {
-    // Cards and visits of a store stay below 2^53.
+    // Cards and visits stay below 2^53.
     #[allow(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
     (whole > 0).then(|| part as f64 / whole as f64)
 }
