@@ -31,8 +31,8 @@ use nightshard_format::{
     generation::Generation,
     manifest::{GenerationId, Manifest},
     record::{
-        ATOMS, BENCHMARKS, CATALOG, DEMOGRAPHICS, LOYALTY, MARKETS, MERCHANTS, PLACE_DEMOGRAPHICS,
-        RANKINGS, SETTLEMENTS, SPEND_SHARES, STORES,
+        ATOMS, BENCHMARKS, CATALOG, DEMOGRAPHICS, LOYALTY, MARKETS, MERCHANT_LOYALTY, MERCHANTS,
+        PLACE_DEMOGRAPHICS, PLACE_LOYALTY, RANKINGS, SETTLEMENTS, SPEND_SHARES, STORES,
     },
     shard::{Mapped, Span},
 };
@@ -69,8 +69,9 @@ pub(crate) struct ExportArgs {
     /// What the files are.
     #[arg(long, value_enum, default_value_t = Formats::DEFAULT)]
     format: Formats,
-    /// Only these datasets: stores, markets or atoms, merchants, loyalty, benchmarks, spend_shares, demographics,
-    /// place_demographics, settlements, catalog (regions and categories) and packed ones.
+    /// Only these datasets: stores, markets or atoms, merchants, loyalty, place_loyalty, merchant_loyalty,
+    /// benchmarks, spend_shares, demographics, place_demographics, settlements, catalog (regions and categories)
+    /// and packed ones.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     dataset: Vec<String>,
     /// The generation [default: the current one].
@@ -186,8 +187,8 @@ fn export(
             MERCHANTS => series(MERCHANTS),
             ATOMS => atoms::export(generation, target, advance),
             CATALOG => catalog::export(generation, target),
-            LOYALTY | BENCHMARKS | SPEND_SHARES | DEMOGRAPHICS | PLACE_DEMOGRAPHICS
-            | SETTLEMENTS => Ok(Vec::new()),
+            LOYALTY | PLACE_LOYALTY | MERCHANT_LOYALTY | BENCHMARKS | SPEND_SHARES
+            | DEMOGRAPHICS | PLACE_DEMOGRAPHICS | SETTLEMENTS => Ok(Vec::new()),
             packed => packed::export(generation, packed, target, advance),
         }?);
         if let Some((dataset, tables)) = record_tables_of(dataset) {
@@ -202,9 +203,11 @@ fn export(
 
 /// Returns the tables of the records of a dataset, if it has such.
 fn record_tables_of(dataset: &str) -> Option<(&'static str, &'static [RecordTable])> {
-    const TABLES: [(&str, &[RecordTable]); 7] = [
+    const TABLES: [(&str, &[RecordTable]); 9] = [
         (STORES, &mixes::TABLES),
         (LOYALTY, &loyalty::TABLES),
+        (PLACE_LOYALTY, &loyalty::PLACE_TABLES),
+        (MERCHANT_LOYALTY, &loyalty::MERCHANT_TABLES),
         (BENCHMARKS, &benchmarks::TABLES),
         (SPEND_SHARES, &spend_shares::TABLES),
         (DEMOGRAPHICS, &demographics::TABLES),
@@ -238,6 +241,8 @@ fn exportable(manifest: &Manifest) -> Vec<&str> {
     let others = [
         MERCHANTS,
         LOYALTY,
+        PLACE_LOYALTY,
+        MERCHANT_LOYALTY,
         BENCHMARKS,
         SPEND_SHARES,
         DEMOGRAPHICS,
@@ -265,8 +270,8 @@ fn tables_of(datasets: &[&str]) -> Vec<String> {
             }
             ATOMS => tables.push(atoms::TABLE.to_owned()),
             CATALOG => tables.extend(catalog::TABLES.map(str::to_owned)),
-            LOYALTY | BENCHMARKS | SPEND_SHARES | DEMOGRAPHICS | PLACE_DEMOGRAPHICS
-            | SETTLEMENTS => {}
+            LOYALTY | PLACE_LOYALTY | MERCHANT_LOYALTY | BENCHMARKS | SPEND_SHARES
+            | DEMOGRAPHICS | PLACE_DEMOGRAPHICS | SETTLEMENTS => {}
             packed => tables.push(packed::table_name(packed)),
         }
         let of_records = record_tables_of(dataset).map(|(_, tables)| tables);

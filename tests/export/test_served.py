@@ -118,6 +118,41 @@ def test_settlements_and_points_are_those_of_the_api(database, ask):
     assert counted["settlements"] > STORES and counted["points"] > 0, counted
 
 
+def place_path(region, category):
+    """The path of a place, or of the market where neither is given."""
+    named = [("regions", region), ("categories", category)]
+    path = [f"{kind}/{urllib.parse.quote(id, safe='')}" for kind, id in named if id is not None]
+    return "/".join(path) or "markets/all"
+
+
+def test_loyalty_of_places_and_merchants_is_that_of_the_api(database, ask):
+    # What says which place or merchant a row is of, and its path.
+    asked = [(f"merchants/{urllib.parse.quote(id, safe='')}", "merchant", f"id = $tag${id}$tag$") for (id,) in
+             database.sql("SELECT DISTINCT id FROM 'export/merchant_loyalty.parquet' ORDER BY id").fetchall()]
+    places = database.sql(
+        "SELECT DISTINCT dataset, region, category FROM 'export/place_loyalty.parquet' ORDER BY ALL").fetchall()
+    assert {dataset for dataset, *_ in places} == {"markets", "regions", "categories", "region_categories"}
+    for dataset, *ids in places:
+        of = " AND ".join(f"{column} IS NOT DISTINCT FROM " + ("NULL" if id is None else f"$tag${id}$tag$")
+                          for column, id in zip(["region", "category"], ids))
+        asked.append((place_path(*ids), "place", of))
+    for path, kind, of in asked:
+        for period in ["2018-03", "2018-Q3", "2018", "all"]:
+            served = ask.path(path, "loyalty", period)
+
+            def found(table, columns):
+                return sorted(database.sql(f"SELECT {columns} FROM 'export/{kind}_{table}.parquet' "
+                                           f"WHERE {of} AND period = '{period}'").fetchall())
+            regulars = served["regulars"]
+            expected = [(served["active"], regulars["cards"], regulars["sales_sum"])] if regulars else []
+            assert found("loyalty", "cards, regular_cards, regular_sales_sum::BIGINT") == expected, (path, period)
+            expected = [(row["from"], row["cards"]) for row in served["cards_by_visits"]]
+            assert found("visits", '"from", cards') == expected, (path, period)
+            cells = served["rfm"]["cells"] if served["rfm"] else []
+            expected = [(row["recency"], row["frequency"], row["cards"], row["sales_sum"]) for row in cells]
+            assert found("scores", "recency, frequency, cards, sales_sum::BIGINT") == expected, (path, period)
+
+
 def test_loyalty_is_that_of_the_api(database, ask):
     counted = dict.fromkeys(["loyalty", "visits", "scores"], 0)
     for store, period in questions(database, ["2018-03", "2018-Q3", "2018", "2019", "all"]):

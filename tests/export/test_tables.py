@@ -130,7 +130,8 @@ TABLES = ["stores", "markets", "merchants", "regions", "categories"] + [
 ]
 # What is beside the API in test_served.py.
 SERVED = ["store_mixes", "store_loyalty", "store_visits", "store_scores", "store_benchmarks", "store_spend_shares",
-          "store_demographics", "store_settlements", "store_points", "place_demographics"]
+          "store_demographics", "store_settlements", "store_points", "place_demographics"] + [
+    f"{kind}_{table}" for kind in ["place", "merchant"] for table in ["loyalty", "visits", "scores"]]
 
 
 def same(left, right):

@@ -42,7 +42,7 @@ const CELL: [Field; 7] = {
 };
 
 /// Columns that say which place it is, and which month.
-const PLACE_PERIOD: [Field; 7] = {
+pub(super) const PLACE_PERIOD: [Field; 7] = {
     let [_id, period, first_date, last_date, partial] = PERIOD;
     [
         required("dataset", Kind::Text),
@@ -121,7 +121,7 @@ fn add_place(found: &Found<'_>, rows: &mut Rows) -> Result<()> {
 }
 
 /// Returns the dataset, the region and the category of a key.
-fn place_cells(key: &str) -> Result<[Cell<'_>; 3]> {
+pub(super) fn place_cells(key: &str) -> Result<[Cell<'_>; 3]> {
     let split = split_atoms_key(key.as_bytes());
     let (dataset, key) = split.ok_or_else(|| corrupt("key", "it is of no market or place"))?;
     let key = text(key)?;

@@ -1,4 +1,5 @@
-//! The tables of what takes each card of a store as a whole: regulars, cards by number of visits, and scores.
+//! The tables of what takes each card of a store, place or merchant as a whole: regulars, cards by number of visits, and
+//! scores.
 
 use nightshard_format::{
     Result,
@@ -7,6 +8,7 @@ use nightshard_format::{
 };
 
 use super::{
+    demographics::{PLACE_PERIOD, place_cells},
     error::corrupt,
     key_rows::PERIOD,
     record_tables::{Found, RecordTable},
@@ -55,6 +57,34 @@ pub(super) const TABLES: [RecordTable; 3] = [
     },
 ];
 
+/// The tables of places and the market.
+pub(super) const PLACE_TABLES: [RecordTable; 3] = [
+    RecordTable {
+        name: "place_loyalty",
+        fields: [&PLACE_PERIOD, &LOYALTY],
+        add: |found, rows| add_all_of_place(found, rows, loyalty),
+    },
+    RecordTable {
+        name: "place_visits",
+        fields: [&PLACE_PERIOD, &VISITS],
+        add: |found, rows| add_all_of_place(found, rows, visits),
+    },
+    RecordTable {
+        name: "place_scores",
+        fields: [&PLACE_PERIOD, &SCORES],
+        add: |found, rows| add_all_of_place(found, rows, scores),
+    },
+];
+
+/// The tables of merchants.
+pub(super) const MERCHANT_TABLES: [RecordTable; 3] = {
+    let [mut of_visits, mut visits, mut scores] = TABLES;
+    of_visits.name = "merchant_loyalty";
+    visits.name = "merchant_visits";
+    scores.name = "merchant_scores";
+    [of_visits, visits, scores]
+};
+
 /// Adds rows of each period of a record; `figures` returns what they have behind the columns of a period.
 fn add_all<const N: usize>(
     found: &Found<'_>,
@@ -66,6 +96,25 @@ fn add_all<const N: usize>(
         let label = period.to_string();
         for figures in figures(found, visits)? {
             rows.push(found.head(period, &label).into_iter().chain(figures));
+        }
+    }
+    Ok(())
+}
+
+/// Adds the same of a place or the market.
+fn add_all_of_place<const N: usize>(
+    found: &Found<'_>,
+    rows: &mut Rows,
+    figures: impl Fn(&Found<'_>, &VisitsOf) -> Result<Vec<[Cell<'static>; N]>>,
+) -> Result<()> {
+    let place = place_cells(found.id)?;
+    for visits in &LoyaltyRecord::parse(found.span, found.value)?.periods {
+        let period: Period = visits.0;
+        let label = period.to_string();
+        for figures in figures(found, visits)? {
+            let [_id, of_period @ ..] = found.head(period, &label);
+            let head = place.into_iter().chain(of_period);
+            rows.push(head.chain(figures));
         }
     }
     Ok(())
