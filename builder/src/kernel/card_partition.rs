@@ -242,7 +242,8 @@ impl CardSink for ExactCards<'_> {
 }
 
 /// Passes the cards of one partition on, and leaves them there, keeping in memory about `budget_bytes`, or
-/// four times the distinct days of its cards in places where that is more; of what they bought for likewise.
+/// four times the distinct days of its cards in places where that is more, and half of that for
+/// what they bought for.
 ///
 /// # Errors
 /// [`crate::Error::File`] if the scratch folder fails.
@@ -253,7 +254,7 @@ pub fn reduce<S: CardSink>(
     worker: &mut CardWorker<'_, S>,
 ) -> Result<()> {
     let places = worker.places;
-    (worker.sold).load(sent.sold, partition, budget_bytes, places)?;
+    (worker.sold).load(sent.sold, partition, budget_bytes / 2, places)?;
     worker.visits.clear();
     worker.sorted = 0;
     // What is sorted is there twice.

@@ -262,3 +262,105 @@ impl Visitor<LoyaltyRow> for LoyaltyOfPlaces {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        exchange::Scratch,
+        kernel::row::{CARD_SHIFT, CardDay, CardRow, StoreOrdinal},
+    };
+
+    /// The stores and days that a card buys at.
+    type Sales = BTreeSet<(usize, i32)>;
+
+    fn store(at: usize) -> StoreOrdinal {
+        StoreOrdinal::new(0, at).unwrap()
+    }
+
+    fn amount(at: usize, day: i32) -> u128 {
+        100 * (at as u128 + 1) + u128::from(day.unsigned_abs() % 7)
+    }
+
+    /// Passes a card to `sink`.
+    fn pass(sink: &mut PlaceLoyalty<'_>, places: &Places, number: u128, sales: &Sales) {
+        let id = number << 100;
+        let visit = |(at, day): &(usize, i32)| {
+            let row = CardRow::new(CardDay::new(id, *day, true), store(*at));
+            CardVisit::of(row, |store, _day| places.leaf_of(store))
+        };
+        let mut visits: Vec<CardVisit> = sales.iter().map(visit).collect();
+        visits.sort_unstable();
+        visits.dedup();
+        let sold = |(at, day): &(usize, i32)| {
+            let sum = i128::try_from(amount(*at, *day)).unwrap();
+            let row = SpendRow::new(id >> CARD_SHIFT, Day(*day).month(), store(*at), sum);
+            row.with_number(places.leaf_of(store(*at)))
+        };
+        let sold: Vec<SpendRow> = sales.iter().map(sold).collect();
+        sink.card(&visits, &sold).unwrap();
+    }
+
+    /// Counts the cards of some stores as those of one store.
+    fn as_one_store(cards: &[Sales], rule: RegularRule, stores: &[usize]) -> StoreLoyalty {
+        let mut loyalty = StoreLoyalty::new(rule);
+        for card in cards {
+            let mut days = BTreeMap::<i32, u128>::new();
+            for (at, day) in card.iter().filter(|(at, _)| stores.contains(at)) {
+                *days.entry(*day).or_default() += amount(*at, *day);
+            }
+            let visit = |(day, sales)| Visit {
+                day: Day(day),
+                month: Day(day).month(),
+                sales,
+            };
+            loyalty.add(&days.into_iter().map(visit).collect::<Vec<_>>());
+        }
+        loyalty
+    }
+
+    proptest! {
+        #[test]
+        fn records_are_those_of_one_store_that_has_all_rows_of_the_place(
+            cards in prop::collection::vec(
+                prop::collection::btree_set((0..3_usize, 17_700_i32..17_950), 1..40), 1..8),
+            budget in prop::sample::select(vec![0_usize, 400, 1 << 20]),
+        ) {
+            let stores = [(0, "food"), (1, "food"), (2, "fuel")];
+            let stores = stores.map(|(at, category)| (store(at), None, Some(category)));
+            let places = Places::of(stores, None).unwrap();
+            let told = LoyalPlaces::of_places(&places);
+            let rule = RegularRule::new(3, 30).unwrap();
+            let scratch = Scratch::new(&std::env::temp_dir());
+            let outbox = Outbox::new(told.partitions().into(), 1 << 20, &scratch);
+            let mut sink = PlaceLoyalty::new((&places, &told), rule, outbox, budget);
+            for (number, card) in (1..).zip(&cards) {
+                pass(&mut sink, &places, number, card);
+            }
+            let sent = Exchanged::new(vec![sink.finish().unwrap()]).unwrap();
+            let days = cards.iter().flatten().map(|(_, day)| Day(*day).month());
+            let months: BTreeSet<Month> = days.collect();
+            let (mut found, mut expected) = (EncodedRecords::default(), EncodedRecords::default());
+            for partition in 0..told.partitions() {
+                let mut of_places = take(&sent, partition, &told, rule).unwrap();
+                let months_of = |_place| Ok(months.iter().copied().collect());
+                of_places.encode(months_of, &mut found).unwrap();
+            }
+            for place in told.list() {
+                let stores = match &*place.own_key {
+                    b"food" => &[0, 1][..],
+                    b"fuel" => &[2][..],
+                    _ => &[0, 1, 2][..],
+                };
+                let mut alike = as_one_store(&cards, rule, stores);
+                alike.encode(months.iter().copied(), &mut expected).unwrap();
+            }
+            prop_assert_eq!(told.list().len(), 3);
+            prop_assert_eq!((found.values, found.spans), (expected.values, expected.spans));
+        }
+    }
+}

@@ -305,7 +305,7 @@ impl<'a> MonthRecord<'a> {
     }
 
     /// Passes the buyers whose second day with a sale is in `range` to `visit`, by the distance to
-    /// their first one. Markets have none.
+    /// their first one.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if a day is damaged.
@@ -326,7 +326,7 @@ impl<'a> MonthRecord<'a> {
     }
 
     /// Passes the distinct buyers of the month to `visit` by how many months ago they had their first
-    /// sale, less those who have it in this month. Markets have none.
+    /// sale, less those who have it in this month.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if they are damaged.
@@ -338,7 +338,7 @@ impl<'a> MonthRecord<'a> {
     }
 
     /// Passes how the rows of the whole month were paid to `visit`: of each dimension of which some row
-    /// says something, all its values. Markets have none.
+    /// says something, all its values.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if they are damaged.

@@ -40,7 +40,7 @@ impl Shares {
             cells: each / SMALL_SHARE / 2,
             pair_counts: each / SMALL_SHARE,
             place_cards: each / SMALL_SHARE,
-            place_loyalty: each / SMALL_SHARE / 2,
+            place_loyalty: each / SMALL_SHARE / 4,
             customers: each / 2 / SMALL_SHARE,
             unique: each / SMALL_SHARE,
         }
