@@ -358,6 +358,14 @@ const EXACTLY: &[Resource] = &[
         },
     },
     Resource {
+        name: "market loyalty, any range",
+        asked: |_world, dice| of_market(&format!("loyalty?{}", dice.range())),
+    },
+    Resource {
+        name: "market loyalty, a year",
+        asked: |_world, dice| of_market(&format!("loyalty?period={}", dice.year())),
+    },
+    Resource {
         name: "region loyalty, any range",
         asked: |world, dice| {
             let range = dice.range();
