@@ -1,33 +1,47 @@
-//! Records of loyalty checked against the month records of the same store.
+//! Records of loyalty checked against the month records of the same store, market, place or merchant.
 
 use nightshard_format::{
     Error, Result,
     calendar::{DayRange, Month},
     generation::Generation,
     record::{
-        LOYALTY, LoyaltyRecord, MonthRecord, STORES, Summary, loyalty_periods, loyalty_spans,
+        LOYALTY, LoyaltyRecord, MERCHANT_LOYALTY, MonthRecord, PLACE_LOYALTY, SERIES_OF_DAYS,
+        Summary, loyalty_dataset, loyalty_key, loyalty_periods, loyalty_spans,
     },
     shard::{Mapped, Record, Shard, Span},
 };
 use rayon::prelude::*;
 
-/// Checks that every store has its records of loyalty, that these and its month records have the same
-/// buyers, and that no month lacks second visits or cohorts.
+/// Checks that every store, market, place and merchant has its records of loyalty, that these and its month records have
+/// the same buyers, and that no month lacks second visits or cohorts.
 ///
 /// Whether a generation has a dataset at all is not looked at here, as it is not for any other.
 ///
 /// # Errors
 /// [`Error::Corrupt`] naming the store of what does not agree.
 pub(crate) fn check_loyalty(generation: &Generation<Mapped>) -> Result<()> {
-    let of_loyalty = |shard: &&Shard<Mapped>| shard.identity().dataset == LOYALTY;
+    let datasets = [LOYALTY, PLACE_LOYALTY, MERCHANT_LOYALTY];
+    datasets
+        .into_iter()
+        .try_for_each(|dataset| check_dataset(generation, dataset))
+}
+
+/// Checks one dataset of loyalty.
+fn check_dataset(generation: &Generation<Mapped>, dataset: &str) -> Result<()> {
+    let of_loyalty = |shard: &&Shard<Mapped>| shard.identity().dataset == dataset;
     let found: u64 = generation.shards().filter(of_loyalty).map(Shard::len).sum();
     if found == 0 {
         return Ok(());
     }
-    let summaries = generation.table(STORES, Span::Current).shards();
+    let of_dataset = SERIES_OF_DAYS
+        .into_iter()
+        .filter(|it| loyalty_dataset(it) == Some(dataset));
+    let summaries: Vec<&Shard<Mapped>> = of_dataset
+        .flat_map(|it| generation.table(it, Span::Current).shards())
+        .collect();
     let checked: Vec<Result<u64>> = summaries
         .par_iter()
-        .map(|shard| check_shard(generation, shard))
+        .map(|shard| check_shard(generation, shard, dataset))
         .collect();
     if checked.into_iter().sum::<Result<u64>>()? != found {
         return Err(damaged(
@@ -37,8 +51,13 @@ pub(crate) fn check_loyalty(generation: &Generation<Mapped>) -> Result<()> {
     Ok(())
 }
 
-/// Checks the stores of one shard, and returns how many records of loyalty they have.
-fn check_shard(generation: &Generation<Mapped>, shard: &Shard<Mapped>) -> Result<u64> {
+/// Checks the keys of one shard, and returns how many records of loyalty they have.
+fn check_shard(
+    generation: &Generation<Mapped>,
+    shard: &Shard<Mapped>,
+    of_loyalty: &str,
+) -> Result<u64> {
+    let dataset = shard.identity().dataset.as_str();
     let mut records = 0;
     for record in shard.iter() {
         let Record { key, value } = record?;
@@ -47,13 +66,14 @@ fn check_shard(generation: &Generation<Mapped>, shard: &Shard<Mapped>) -> Result
             let key = String::from_utf8_lossy(key);
             damaged(format!("{key:?}: {problem}"))
         };
-        let store = Store::open(generation, key, &summary)?;
+        let subject = Subject::open(generation, (dataset, key), &summary)?;
+        let loyalty_key = loyalty_key(dataset, key);
         let mut came_again = 0;
         for span in loyalty_spans(summary.months.iter().map(|totals| totals.month)) {
-            let value = generation.get(LOYALTY, span, key)?;
+            let value = generation.get(of_loyalty, span, &loyalty_key)?;
             let value = value.ok_or_else(|| named(format!("{span} has no record")))?;
             let record = LoyaltyRecord::parse(span, value.in_place()?)?;
-            if let Some(problem) = store.contradiction(span, &record)? {
+            if let Some(problem) = subject.contradiction(span, &record)? {
                 return Err(named(problem));
             }
             came_again += match span {
@@ -62,24 +82,28 @@ fn check_shard(generation: &Generation<Mapped>, shard: &Shard<Mapped>) -> Result
             };
             records += 1;
         }
-        if let Some(problem) = store.what_is_absent(came_again)? {
+        if let Some(problem) = subject.what_is_absent(came_again)? {
             return Err(named(problem));
         }
     }
     Ok(records)
 }
 
-/// The month records of a store.
-struct Store<'a> {
+/// The month records of a key.
+struct Subject<'a> {
     days: DayRange,
     months: Vec<(Month, MonthRecord<'a>)>,
 }
 
-impl<'a> Store<'a> {
-    fn open(generation: &'a Generation<Mapped>, key: &[u8], summary: &Summary) -> Result<Self> {
+impl<'a> Subject<'a> {
+    fn open(
+        generation: &'a Generation<Mapped>,
+        (dataset, key): (&str, &[u8]),
+        summary: &Summary,
+    ) -> Result<Self> {
         let mut months = Vec::with_capacity(summary.months.len());
         for totals in &summary.months {
-            if let Some(record) = generation.month(STORES, key, totals.month)? {
+            if let Some(record) = generation.month(dataset, key, totals.month)? {
                 months.push((totals.month, record));
             }
         }

@@ -77,9 +77,13 @@ pub(crate) fn check_record(identity: &Identity, record: Record<'_>) -> Result<()
             check_month_key(dataset, record.key)?;
             parse_month_stores(value).map(|_stores| ())
         }),
-        (record::LOYALTY, span) => value
-            .and_then(|value| LoyaltyRecord::parse(span, value))
-            .and_then(|record| record.verify()),
+        (record::LOYALTY | record::MERCHANT_LOYALTY, span) => {
+            value.and_then(|value| check_loyalty(span, value))
+        }
+        (record::PLACE_LOYALTY, span) => value.and_then(|value| {
+            check_atoms_key(record.key)?;
+            check_loyalty(span, value)
+        }),
         (record::ATOMS, span) => value.and_then(|value| {
             check_atoms_key(record.key)?;
             match span {
@@ -188,6 +192,10 @@ fn check_customer(key: &[u8], value: &[u8]) -> Result<()> {
         return Err(damaged("customer", "its key is no pseudonym"));
     }
     CustomerRecord::parse(value).map(|_record| ())
+}
+
+fn check_loyalty(span: Span, value: &[u8]) -> Result<()> {
+    LoyaltyRecord::parse(span, value)?.verify()
 }
 
 fn check_month_key(dataset: &str, key: &[u8]) -> Result<()> {

@@ -12,12 +12,12 @@ use nightshard_format::{
     manifest::Transactions,
     privacy::Privacy,
     record::{
-        ATOMS, AtomSummary, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS, EntityKind, LOYALTY,
-        MARKET_ALL, MARKETS, MERCHANTS, PATTERNS, PLACE_DEMOGRAPHICS, PLACE_MIXES,
+        ATOMS, AtomSummary, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS, EntityKind, MARKET_ALL,
+        MARKETS, MERCHANTS, PATTERNS, PLACE_DEMOGRAPHICS, PLACE_LOYALTY, PLACE_MIXES,
         PROTECTED_DATASETS, Postings, RANKINGS, REGION_CATEGORIES, REGIONS, RankBy, Ranking,
         RegionRecord, SEARCH, SERIES_OF_DAYS, SETTLEMENTS, STORES, SettlementSummary, Summary,
-        TILES, atoms_key, benchmark_months, loyalty_spans, place_ranking_key, ranking_key,
-        region_category_key,
+        TILES, atoms_key, benchmark_months, loyalty_dataset, loyalty_spans, place_ranking_key,
+        ranking_key, region_category_key,
     },
     region_tree::RegionTree,
     shard::{Mapped, Search, Span},
@@ -51,9 +51,9 @@ enum Kept {
 }
 
 /// What nothing protected is told of is not to be there where answers are.
-const NOT_PROTECTED: [&str; 5] = {
+const NOT_PROTECTED: [&str; 6] = {
     let [a, b, c, d] = PROTECTED_DATASETS;
-    [a, b, c, d, TILES]
+    [a, b, c, d, TILES, PLACE_LOYALTY]
 };
 
 impl Kept {
@@ -107,20 +107,29 @@ fn check_transactions(generation: &Generation<Mapped>, manifest: &Transactions) 
         let rows = market.map_or(0, |market| market.statistics().count);
         expect("rows of the market", rows, manifest.rows.used)?;
     }
+    let mut loyalty = BTreeMap::<(&str, Span), u64>::new();
     for dataset in kept.datasets().iter().copied() {
         let named = named(generation, dataset, manifest.day_range()?.last)?;
         for (month, count) in named.months {
             let found = len(generation, dataset, Span::Month(month));
             expect(&format!("{dataset} of {month}"), found, count)?;
         }
-        for (span, count) in named.loyalty {
-            let found = len(generation, LOYALTY, span);
-            expect(&format!("loyalty of {span}"), found, count)?;
+        if let Some(of_loyalty) = loyalty_dataset(dataset) {
+            for (span, count) in named.loyalty {
+                *loyalty.entry((of_loyalty, span)).or_default() += count;
+            }
         }
         for (month, count) in named.benchmarks {
             let found = len(generation, BENCHMARKS, Span::Month(month));
             expect(&format!("benchmarks of {month}"), found, count)?;
         }
+    }
+    for ((dataset, span), count) in loyalty {
+        expect(
+            &format!("{dataset} of {span}"),
+            len(generation, dataset, span),
+            count,
+        )?;
     }
     for dataset in TOLD_MONTHS {
         check_months(generation, dataset)?;
@@ -397,9 +406,8 @@ fn searched(generation: &Generation<Mapped>) -> Result<u64> {
 #[derive(Default)]
 struct Named {
     months: BTreeMap<Month, u64>,
-    /// Of stores alone.
     loyalty: BTreeMap<Span, u64>,
-    /// Likewise.
+    /// Of stores alone.
     benchmarks: BTreeMap<Month, u64>,
 }
 
@@ -425,10 +433,10 @@ fn named(generation: &Generation<Mapped>, dataset: &str, last_row: Day) -> Resul
             }
             let summary = Summary::parse(value)?;
             let months = summary.months.iter().map(|totals| totals.month);
+            for span in loyalty_spans(months.clone()) {
+                *named.loyalty.entry(span).or_default() += 1;
+            }
             if dataset == STORES {
-                for span in loyalty_spans(months.clone()) {
-                    *named.loyalty.entry(span).or_default() += 1;
-                }
                 for month in benchmarked(&summary, last_row) {
                     *named.benchmarks.entry(month).or_default() += 1;
                 }

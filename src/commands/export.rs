@@ -37,8 +37,9 @@ use nightshard_format::{
     manifest::{GenerationId, Manifest},
     record::{
         ATOMS, BEFORE_AFTER, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS, LOYALTY, MARKETS,
-        MERCHANTS, ORIGINS, PLACE_DEMOGRAPHICS, RANKINGS, REGION_CATEGORIES, REGION_TREE, REGIONS,
-        RESERVED_DATASETS, SERIES, SERIES_OF_DAYS, SETTLEMENTS, SPEND_SHARES, STORES, TILES,
+        MERCHANT_LOYALTY, MERCHANTS, ORIGINS, PLACE_DEMOGRAPHICS, PLACE_LOYALTY, RANKINGS,
+        REGION_CATEGORIES, REGION_TREE, REGIONS, RESERVED_DATASETS, SERIES, SERIES_OF_DAYS,
+        SETTLEMENTS, SPEND_SHARES, STORES, TILES,
     },
     shard::{Mapped, Span},
 };
@@ -77,8 +78,8 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_enum, default_value_t = Formats::DEFAULT)]
     format: Formats,
     /// Only these datasets: stores, markets or atoms, merchants, regions, categories, region_categories, tiles, loyalty,
-    /// benchmarks, spend_shares, demographics, place_demographics, origins, before_after, settlements, catalog (regions
-    /// and categories), region_tree, series and packed ones.
+    /// place_loyalty, merchant_loyalty, benchmarks, spend_shares, demographics, place_demographics, origins, before_after,
+    /// settlements, catalog (regions and categories), region_tree, series and packed ones.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     dataset: Vec<String>,
     /// The generation [default: the current one].
@@ -224,15 +225,14 @@ fn series_of(dataset: &str) -> Option<&'static str> {
 fn visited(dataset: &str) -> Option<&'static str> {
     match dataset {
         LOYALTY => Some(STORES),
-        // Of markets, who comes back is not told.
-        STORES | MARKETS => None,
+        STORES => None,
         _ => series_of(dataset),
     }
 }
 
 /// Returns the tables of the records of a dataset, if it has such.
 fn record_tables_of(dataset: &str) -> Option<(&'static str, &'static [RecordTable])> {
-    const TABLES: [(&str, &[RecordTable]); 16] = [
+    const TABLES: [(&str, &[RecordTable]); 18] = [
         (STORES, &mixes::TABLES),
         (MARKETS, &mixes::TABLES),
         (MERCHANTS, &mixes::TABLES),
@@ -240,6 +240,8 @@ fn record_tables_of(dataset: &str) -> Option<(&'static str, &'static [RecordTabl
         (CATEGORIES, &mixes::TABLES),
         (REGION_CATEGORIES, &mixes::TABLES),
         (LOYALTY, &loyalty::TABLES),
+        (PLACE_LOYALTY, &loyalty::TABLES),
+        (MERCHANT_LOYALTY, &loyalty::TABLES),
         (BENCHMARKS, &benchmarks::TABLES),
         (SPEND_SHARES, &spend_shares::TABLES),
         (DEMOGRAPHICS, &demographics::TABLES),
@@ -281,6 +283,8 @@ fn exportable(manifest: &Manifest) -> Vec<&str> {
         REGION_CATEGORIES,
         TILES,
         LOYALTY,
+        PLACE_LOYALTY,
+        MERCHANT_LOYALTY,
         BENCHMARKS,
         SPEND_SHARES,
         DEMOGRAPHICS,

@@ -128,8 +128,9 @@ fn what_is_chosen_is_exported_and_nothing_else() {
         (&built.into(), &true.into())
     );
     let files = told["files"].as_array().unwrap();
-    // The generation; stores and markets, each with their mixes; who comes back; the catalog.
-    assert_eq!(files.len(), 2 * (1 + 9 + 9 + 5 + 2));
+    // The generation; stores and markets, each with their mixes and who comes back; the numbers of visits and the scores
+    // of both; the catalog.
+    assert_eq!(files.len(), 2 * (1 + 9 + 9 + 3 + 3 + 2 + 2 + 2));
     let stores = files.iter().find(|file| file["name"] == "stores.parquet");
     assert_eq!(stores.unwrap()["rows"], 101);
 }
@@ -246,7 +247,7 @@ fn what_cannot_be_exported_is_named_and_nothing_is_written() {
             &[path, "--output", to, "--dataset", "prices", "dreams"],
             &[
                 "--dataset dreams",
-                "stores, markets, loyalty, catalog, prices",
+                "stores, markets, loyalty, place_loyalty, catalog, prices",
             ],
         ),
         (

@@ -153,7 +153,7 @@ def test_settlements_and_points_are_those_of_the_api(database, ask):
     assert counted["settlements"] > STORES and counted["points"] > 0, counted
 
 
-@pytest.mark.parametrize("kind", ["store", "merchant", "region", "category", "region_category", "tile"])
+@pytest.mark.parametrize("kind", ["store", "market", "merchant", "region", "category", "region_category", "tile"])
 def test_who_comes_back_is_as_the_api_says(database, ask, kind):
     columns = ("cards, new_cards, returning_cards, reactivated_cards, lapsed_cards, visits, median_gap_days, "
                "regular_cards, regular_sales_sum::BIGINT")
@@ -190,6 +190,35 @@ def test_last_visits_are_those_of_the_rows(database):
         SELECT id, 'all' AS period, max(date) FROM visits GROUP BY id
         UNION ALL SELECT id, '2018-03', max(date) FROM visits WHERE strftime(date, '%Y-%m') = '2018-03' GROUP BY id""")
     assert sorted(found.fetchall()) == sorted(expected.fetchall())
+
+
+def place_path(dataset, region, category):
+    """The path of a place, or of the market where neither is given."""
+    named = [("regions", region), ("categories", category)]
+    path = [f"{kind}/{urllib.parse.quote(id, safe='')}" for kind, id in named if id is not None]
+    return "/".join(path) or "markets/all"
+
+
+@pytest.mark.parametrize("kind", ["merchant", "place"])
+def test_visits_and_scores_of_places_and_merchants_are_those_of_the_api(database, ask, kind):
+    columns = ["dataset", "region", "category"] if kind == "place" else ["id"]
+    keys = database.sql(f"SELECT DISTINCT {', '.join(columns)} FROM 'export/{kind}_visits.parquet' ORDER BY ALL").fetchall()
+    if kind == "place":
+        assert {dataset for dataset, *_ in keys} == {"markets", "regions", "categories", "region_categories"}
+    where = " AND ".join(f"{name} IS NOT DISTINCT FROM ?" for name in [*columns, "period"])
+    for key in keys:
+        path = place_path(*key) if kind == "place" else segments(kind, key)
+        for period in ["2018-03", "2018-Q3", "2018", "all"]:
+            served = ask.path(path, "loyalty", period)
+
+            def found(table, of):
+                query = f"SELECT {of} FROM 'export/{kind}_{table}.parquet' WHERE {where}"
+                return sorted(database.execute(query, [*key, period]).fetchall())
+            expected = [(row["from"], row["cards"]) for row in served["cards_by_visits"]]
+            assert found("visits", '"from", cards') == expected, (key, period)
+            cells = served["rfm"]["cells"] if served["rfm"] else []
+            expected = [(row["recency"], row["frequency"], row["cards"], row["sales_sum"]) for row in cells]
+            assert found("scores", "recency, frequency, cards, sales_sum::BIGINT") == expected, (key, period)
 
 
 def test_visits_and_scores_are_those_of_the_api(database, ask):

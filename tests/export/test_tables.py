@@ -177,9 +177,10 @@ TABLES = ["stores", "markets", "merchants", "regions", "categories", "region_tre
 ]
 # What is beside the API in test_served.py.
 SERVED = ["store_visits", "store_scores", "store_benchmarks", "store_spend_shares", "store_demographics",
-          "store_settlements", "store_points", "store_origins", "store_before_after", "place_demographics"]
+          "store_settlements", "store_points", "store_origins", "store_before_after", "place_demographics",
+          "place_visits", "place_scores", "merchant_visits", "merchant_scores"]
 SERVED += [f"{kind}_mixes" for kind in ["store", "market", "merchant", "region", "category", "region_category"]]
-SERVED += [f"{kind}_{part}" for kind in ["store", "merchant", *PLACES] for part in ["loyalty", "repeats", "cohorts"]]
+SERVED += [f"{kind}_{part}" for kind in ["store", "market", "merchant", *PLACES] for part in ["loyalty", "repeats", "cohorts"]]
 
 
 def same(left, right):

@@ -10,10 +10,11 @@ DEFAULTS = {"absence_days": 45, "repeat_days": [30, 90, 365], "first_days": 90}
 OTHERS = {"absence_days": 20, "repeat_days": [7, 60, 61, 400], "first_days": 30}
 
 # docs/definitions.md, "Loyalty". A visit is a card on a business day with a sale; $absence and $until are
-# days and the last day of the period.
+# days and the last day of the period. Those of the market are of no store.
 VISITS = """
     CREATE TABLE visits AS
-    WITH days AS (SELECT DISTINCT store, card, day FROM payments WHERE amount > 0 AND card IS NOT NULL)
+    WITH sales AS (FROM payments WHERE amount > 0 AND card IS NOT NULL),
+    days AS (SELECT DISTINCT store, card, day FROM sales UNION SELECT CAST(NULL AS VARCHAR), card, day FROM sales)
     SELECT *,
         lag(day) OVER visit AS before,
         min(day) OVER (PARTITION BY store, card) AS first,
@@ -24,7 +25,7 @@ VISITS = """
 CARDS = """
     WITH in_period AS (
         SELECT card, arg_min(before, day) AS before, min(day) AS day, min(first) AS first, count(*) AS visits
-        FROM visits WHERE store = $store AND day BETWEEN $min AND $max GROUP BY card
+        FROM visits WHERE store IS NOT DISTINCT FROM $store AND day BETWEEN $min AND $max GROUP BY card
     )
     SELECT count(*) AS active,
         count(*) FILTER (first >= $min) AS new,
@@ -35,17 +36,17 @@ CARDS = """
 """
 LAPSED = """
     SELECT count(*) AS lapsed FROM (
-        FROM visits SELECT card WHERE store = $store AND day <= $max
+        FROM visits SELECT card WHERE store IS NOT DISTINCT FROM $store AND day <= $max
         GROUP BY card HAVING count(*) >= 2 AND $max - max(day) >= $absence)
 """
 GAP = """
     SELECT median(day - before) AS median_gap_days
-    FROM visits WHERE store = $store AND day BETWEEN $min AND $max AND before IS NOT NULL
+    FROM visits WHERE store IS NOT DISTINCT FROM $store AND day BETWEEN $min AND $max AND before IS NOT NULL
 """
 REPEAT = """
     WITH firsts AS (
         SELECT card, first, min(day) FILTER (number = 2) AS second
-        FROM visits WHERE store = $store GROUP BY ALL
+        FROM visits WHERE store IS NOT DISTINCT FROM $store GROUP BY ALL
     )
     SELECT days, count(card) AS cards, count(*) FILTER (second - first <= days) AS returned
     FROM (SELECT unnest($repeat_days) AS days)
@@ -56,7 +57,7 @@ COHORTS = """
     WITH months AS (
         SELECT DISTINCT date_trunc('month', first) AS began,
             date_diff('month', first, day) AS since, card
-        FROM visits WHERE store = $store
+        FROM visits WHERE store IS NOT DISTINCT FROM $store
     )
     SELECT strftime(began, '%Y-%m') AS month, since, count(*) AS cards FROM months GROUP BY ALL ORDER BY ALL
 """
@@ -72,7 +73,7 @@ def expected_cohorts(subject, store, first, last):
     for row in subject.query(COHORTS, store=store):
         cards[row["month"], row["since"]] = row["cards"]
     cohorts = []
-    [begin] = subject.query("FROM payments SELECT min(day) AS day WHERE store = $store", store=store)
+    [begin] = subject.query("FROM payments SELECT min(day) AS day WHERE coalesce(store = $store, true)", store=store)
     ends = month_number(subject.last)
     for number in range(month_number(first), month_number(last) + 1):
         month = f"{number // 12}-{number % 12 + 1:02}"
@@ -123,7 +124,7 @@ def test_loyalty_over_any_range_is_that_of_the_rows(subject, dice):
     prepare(subject)
     with_returning = 0
     for number in range(QUESTIONS):
-        store = dice.choice(subject.stores[:40] if dice.random() < 0.8 else subject.stores)
+        store = dice.choice([*subject.wholes, *subject.stores[:40]] if dice.random() < 0.8 else subject.stores)
         first, last = subject.random_range(dice)
         asked = {"min_date": first, "max_date": last}
         if number % 3 == 0:
@@ -134,7 +135,7 @@ def test_loyalty_over_any_range_is_that_of_the_rows(subject, dice):
 
 def test_loyalty_of_named_periods_is_that_of_the_rows(subject, dice):
     prepare(subject)
-    for store in [*subject.stores[:5], *dice.sample(subject.stores, k=5)]:
+    for store in [*subject.wholes, *subject.stores[:5], *dice.sample(subject.stores, k=5)]:
         check(subject, store, subject.first, subject.last)
         for first, last, period in named_periods(subject.random_range(dice)[0]):
             check(subject, store, first, last, period=period)
@@ -171,5 +172,5 @@ def test_wrong_parameters_of_loyalty_are_named(subject):
                              ("period", "2018-13"), ("fill", "zero")]:
         status, body = subject.answer(subject.path(store, "loyalty"), **{parameter: value})
         assert (status, body["parameter"]) == (400, parameter)
-    status, _ = subject.answer(subject.path(None, "loyalty"))
+    status, _ = subject.answer("/v1/markets/some/loyalty")
     assert status == 404

@@ -12,6 +12,8 @@ from test_loyalty import check as check_loyalty
 from test_loyalty import prepare as prepare_loyalty
 from test_payment_mix import check as check_mix
 from test_payment_mix import dimensions_of, periods_of
+from test_visits import CARD_DAYS, OF_STORE, periods_of_months
+from test_visits import check as check_visits
 
 # A merchant has books of its own where two stores or more are its.
 MERCHANTS = """
@@ -98,6 +100,16 @@ def test_loyalty_of_any_range_is_that_of_the_rows(subject, dice):
     for _ in range(QUESTIONS // 20):
         first, last = subject.random_range(dice)
         check_loyalty(subject, dice.choice(subject.stores), first, last, min_date=first, max_date=last)
+
+
+def test_visits_of_every_named_period_are_those_of_the_rows(subject):
+    subject.rows.execute(CARD_DAYS)
+    regulars = 0
+    for merchant in subject.stores:
+        subject.rows.execute(OF_STORE, {"store": merchant})
+        for first, last, period in periods_of_months(subject.first, subject.last):
+            regulars += check_visits(subject, merchant, first, last, period)
+    assert regulars > 0
 
 
 def test_mixes_of_named_periods_are_those_of_the_rows(subject, dice):

@@ -20,6 +20,10 @@ from test_unit_price import (
     test_prices_by_day_are_those_of_the_rows,
     test_prices_of_the_seven_days_before_are_those_of_the_rows,
 )
+from test_visits import (
+    test_days_weeks_and_ranges_have_no_visits_of_cards,
+    test_visits_of_every_named_period_are_those_of_the_rows,
+)
 
 # Rows of each place that a store is in, as rows of a store of that name.
 PLACES = """

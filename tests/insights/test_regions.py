@@ -8,6 +8,8 @@ from conftest import Subject, generated
 from ranges import STATISTICS
 from test_places import LIST, ROWS, Places
 from test_privacy import Protected, cards_of_parts, cards_told, compare, payments_of_many
+from test_visits import CARD_DAYS, OF_STORE, periods_of_months
+from test_visits import check as check_visits
 
 DISTRICTS, PROVINCES = 4, 2
 
@@ -106,6 +108,15 @@ def test_regions_of_every_level_are_their_stores_together(exact, dice):
             row = served[0] if served else dict.fromkeys(expected) | {"count": 0}
             if expected["count"] or served:
                 assert {name: row[name] for name in expected} == expected, (place, days)
+
+
+def test_visits_of_cards_in_regions_of_every_level_are_those_of_the_rows(exact):
+    exact.rows.execute(CARD_DAYS)
+    for place in exact.stores:
+        exact.rows.execute(OF_STORE, {"store": place})
+        for first, last, period in periods_of_months(exact.first, exact.last):
+            if len(period) < 7:
+                check_visits(exact, place, first, last, period)
 
 
 def test_regions_are_listed_whole_and_by_what_they_are_parts_of(exact):

@@ -9,7 +9,9 @@ CARD_DAYS = """
     FROM payments WHERE amount > 0 AND card IS NOT NULL GROUP BY ALL
 """
 OF_STORE = """
-    CREATE OR REPLACE TEMP TABLE of_store AS SELECT card, day, sales FROM card_days WHERE store = $store
+    CREATE OR REPLACE TEMP TABLE of_store AS
+    SELECT card, day, CAST(sum(sales) AS BIGINT) AS sales FROM card_days
+    WHERE coalesce(store = $store, true) GROUP BY card, day
 """
 OF_PERIOD = """
     CREATE OR REPLACE TEMP TABLE of_period AS
@@ -36,7 +38,7 @@ REGULARS = """
 """
 SOLD = """
     SELECT CAST(coalesce(sum(amount), 0) AS BIGINT) AS sold
-    FROM payments WHERE store = $store AND amount > 0 AND day BETWEEN $min AND $max
+    FROM payments WHERE coalesce(store = $store, true) AND amount > 0 AND day BETWEEN $min AND $max
 """
 BY_VISITS = """
     SELECT list_max(list_filter([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 20, 30, 50, 100], lambda n: n <= visits))
@@ -105,7 +107,7 @@ def check(subject, store, first, last, period):
 def test_visits_of_every_named_period_are_those_of_the_rows(subject, dice):
     subject.rows.execute(CARD_DAYS)
     regulars = 0
-    for store in {*subject.stores[:4], subject.stores[-1], *dice.sample(subject.stores, k=6)}:
+    for store in {*subject.wholes, *subject.stores[:4], subject.stores[-1], *dice.sample(subject.stores, k=6)}:
         subject.rows.execute(OF_STORE, {"store": store})
         for first, last, period in periods_of_months(subject.first, subject.last):
             regulars += check(subject, store, first, last, period)
@@ -113,8 +115,9 @@ def test_visits_of_every_named_period_are_those_of_the_rows(subject, dice):
 
 
 def test_days_weeks_and_ranges_have_no_visits_of_cards(subject):
-    store = subject.stores[0]
+    asked_of = [*subject.wholes, subject.stores[0]]
     for asked in [{"period": subject.first}, {"period": "{}-W{:02}".format(*subject.first.isocalendar()[:2])},
                   {"min_date": subject.first}]:
-        served = subject.ask(subject.path(store, "loyalty"), **asked)
-        assert (served["regulars"], served["cards_by_visits"], served["rfm"]) == (None, None, None)
+        for store in asked_of:
+            served = subject.ask(subject.path(store, "loyalty"), **asked)
+            assert (served["regulars"], served["cards_by_visits"], served["rfm"]) == (None, None, None)

@@ -83,6 +83,12 @@ pub(super) const EXACTLY: &[Resource] = &[
     Resource::new("market sales by day, any range", |_world, dice| {
         market(&format!("sales_by_day?series=index&{}", dice.range()))
     }),
+    Resource::new("market loyalty, any range", |_world, dice| {
+        market(&format!("loyalty?{}", dice.range()))
+    }),
+    Resource::new("market loyalty, a year", |_world, dice| {
+        market(&format!("loyalty?{}", dice.year()))
+    }),
     Resource::new("region loyalty, any range", |world, dice| {
         region(&format!("loyalty?{}", dice.range()), world, dice)
     }),

@@ -210,11 +210,13 @@ pub fn write_market(
     let mut records = EncodedRecords::default();
     for (ordinal, (day, of_day)) in market.iter().enumerate() {
         let (first_ever, returning, buyers) = cards.day(days, ordinal);
+        let [second, cohorts] = cards.again(days, ordinal);
         let cards = DayCards {
             first_ever,
             returning: &returning,
             buyers: &buyers,
-            ..DayCards::default()
+            second: &second,
+            cohorts: &cohorts,
         };
         encoder.day(
             day,

@@ -10,6 +10,7 @@ mod elsewhere;
 mod freezing;
 mod laps;
 mod merchants;
+mod place_loyalty;
 mod place_mixes;
 mod reading;
 mod reducing;

@@ -16,6 +16,7 @@ use super::{
     place_row::{self, PlaceCount, PlaceCounts, PlaceRow},
     places::{PlaceKind, Places},
     row::CardVisit,
+    spend_row::SpendRow,
 };
 use crate::{
     Result,
@@ -133,7 +134,7 @@ pub fn partitions(places: &Places) -> EvenPartitions {
 }
 
 impl CardSink for AtomCardsSink<'_> {
-    fn card(&mut self, visits: &[CardVisit]) -> Result<()> {
+    fn card(&mut self, visits: &[CardVisit], _sold: &[SpendRow]) -> Result<()> {
         self.ends.clear();
         visits.iter().for_each(|visit| self.note(*visit));
         self.ends.sort_unstable();

@@ -6,15 +6,15 @@ use nightshard_format::{
 };
 
 use super::{
+    buys_again::BuysAgain,
     card_order::{ByCard, CardOrder},
     place_cards::PlaceCards,
     places::Places,
     row::{CardRow, CardVisit},
+    sold_to_cards::{SentByCard, SoldToCards},
+    spend_row::SpendRow,
 };
-use crate::{
-    Result,
-    exchange::{Exchanged, Visitor},
-};
+use crate::{Result, exchange::Visitor};
 
 /// The days that have rows, numbered in order.
 #[derive(Debug, Clone)]
@@ -58,6 +58,7 @@ impl DayOrdinals {
 pub struct PairCounts {
     counts: Vec<u32>,
     buyers: SparseCounts,
+    again: BuysAgain,
 }
 
 impl PairCounts {
@@ -67,6 +68,7 @@ impl PairCounts {
         Self {
             counts: vec![0; days.pair_counts_len() / size_of::<u32>()],
             buyers: SparseCounts::default(),
+            again: BuysAgain::default(),
         }
     }
 
@@ -75,8 +77,8 @@ impl PairCounts {
         for (into, from) in self.counts.iter_mut().zip(&other.counts) {
             *into += from;
         }
-        self.buyers.entries.extend_from_slice(&other.buyers.entries);
-        self.buyers.compact();
+        self.buyers.merge(&other.buyers);
+        self.again.merge(&other.again);
     }
 
     /// Counts all days of a card.
@@ -99,6 +101,18 @@ impl PairCounts {
                 self.buyers.add(sales, 1);
             }
         }
+        let days = visits
+            .chunk_by(|a, b| a.is_same_day(*b))
+            .map(|of_day| of_day[0]);
+        let sales = days.filter(|visit| visit.is_sale());
+        self.again.count(sales.map(CardVisit::day));
+    }
+
+    /// Returns of the `ordinal`-th day how many buy for the second time, by days since the first, and how many for the
+    /// first time in a later month than their first, by months since.
+    #[must_use]
+    pub fn again(&self, days: &DayOrdinals, ordinal: usize) -> [Vec<Run>; 2] {
+        self.again.on(days.days[ordinal])
     }
 
     /// Returns the cards of the `ordinal`-th day: those never seen before, runs of the others by
@@ -128,7 +142,7 @@ impl PairCounts {
 
 /// A few counters of many.
 #[derive(Debug, Default)]
-struct SparseCounts {
+pub(super) struct SparseCounts {
     /// Which counter, and what it counts; in order and each once up to `compacted`.
     entries: Vec<(u32, i32)>,
     compacted: usize,
@@ -138,12 +152,18 @@ struct SparseCounts {
 const ENTRIES_MIN: usize = 1 << 16;
 
 impl SparseCounts {
-    fn add(&mut self, counter: usize, count: i32) {
+    pub(super) fn add(&mut self, counter: usize, count: i32) {
         if self.entries.len() >= (2 * self.compacted).max(ENTRIES_MIN) {
             self.compact();
         }
         self.entries
             .push((u32::try_from(counter).unwrap_or(u32::MAX), count));
+    }
+
+    /// Adds what another worker counted.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.entries.extend_from_slice(&other.entries);
+        self.compact();
     }
 
     /// Adds up the entries of each counter.
@@ -160,8 +180,12 @@ impl SparseCounts {
         self.compacted = self.entries.len();
     }
 
-    /// Returns the counters from `first` to `last` that are not 0, after [`SparseCounts::compact`].
-    fn within(&self, first: usize, last: usize) -> impl DoubleEndedIterator<Item = (usize, i64)> {
+    /// Returns the counters from `first` to `last` that are not 0, after [`SparseCounts::merge`].
+    pub(super) fn within(
+        &self,
+        first: usize,
+        last: usize,
+    ) -> impl DoubleEndedIterator<Item = (usize, i64)> {
         let start = self
             .entries
             .partition_point(|entry| (entry.0 as usize) < first);
@@ -175,11 +199,18 @@ impl SparseCounts {
 
 /// Takes the days of one card after the other.
 pub trait CardSink {
-    /// Takes all days of a card, in order.
+    /// Takes all days of a card, in order, and what it bought for by month and leaf, where that is asked for.
     ///
     /// # Errors
     /// [`crate::Error::File`] if the scratch folder takes no more.
-    fn card(&mut self, visits: &[CardVisit]) -> Result<()>;
+    fn card(&mut self, visits: &[CardVisit], sold: &[SpendRow]) -> Result<()>;
+}
+
+impl<A: CardSink, B: CardSink> CardSink for (A, B) {
+    fn card(&mut self, visits: &[CardVisit], sold: &[SpendRow]) -> Result<()> {
+        self.0.card(visits, sold)?;
+        self.1.card(visits, sold)
+    }
 }
 
 /// Counts the cards of the market and of places exactly.
@@ -204,32 +235,36 @@ impl<'a> ExactCards<'a> {
 }
 
 impl CardSink for ExactCards<'_> {
-    fn card(&mut self, visits: &[CardVisit]) -> Result<()> {
+    fn card(&mut self, visits: &[CardVisit], sold: &[SpendRow]) -> Result<()> {
         self.market.count(self.days, visits);
-        self.of_places.card(visits)
+        self.of_places.card(visits, sold)
     }
 }
 
 /// Passes the cards of one partition on, and leaves them there, keeping in memory about `budget_bytes`, or
-/// four times the distinct days of its cards in places where that is more.
+/// four times the distinct days of its cards in places where that is more, and half of that for
+/// what they bought for.
 ///
 /// # Errors
 /// [`crate::Error::File`] if the scratch folder fails.
 pub fn reduce<S: CardSink>(
-    exchanged: &Exchanged<CardRow>,
+    sent: SentByCard<'_>,
     partition: u16,
     budget_bytes: usize,
     worker: &mut CardWorker<'_, S>,
 ) -> Result<()> {
+    let places = worker.places;
+    (worker.sold).load(sent.sold, partition, budget_bytes / 2, places)?;
     worker.visits.clear();
     worker.sorted = 0;
     // What is sorted is there twice.
     worker.limit = budget_bytes / (2 * size_of::<CardVisit>());
-    exchanged.visit(partition, worker)?;
+    sent.days.visit(partition, worker)?;
     worker.compact();
     let cards = worker.visits.chunk_by(|a, b| a.is_same_card(*b));
     for of_card in cards {
-        worker.sink.card(of_card)?;
+        let sold = worker.sold.of_card(of_card[0]);
+        worker.sink.card(of_card, sold)?;
     }
     Ok(())
 }
@@ -241,6 +276,7 @@ pub struct CardWorker<'a, S> {
     places: &'a Places,
     visits: Vec<CardVisit>,
     order: CardOrder<CardVisit>,
+    sold: SoldToCards,
     sorted: usize,
     limit: usize,
 }
@@ -254,6 +290,7 @@ impl<'a, S> CardWorker<'a, S> {
             places,
             visits: Vec::new(),
             order: CardOrder::default(),
+            sold: SoldToCards::default(),
             sorted: 0,
             limit: 0,
         }

@@ -26,6 +26,8 @@ pub(super) struct MonthSum {
     last: Day,
     /// The net sum of all rows, in minor units.
     pub(super) sum: i128,
+    /// The sum of the sales alone.
+    pub(super) sales: u128,
 }
 
 /// What a known card did at a store.
@@ -101,14 +103,19 @@ fn add_sale(visits: &mut Vec<Visit>, day: Day, amount: u128) {
 
 /// Adds a row to months that are not later.
 fn add_net(months: &mut Vec<MonthSum>, day: Day, amount: i128) {
+    let sales = u128::try_from(amount).unwrap_or(0);
     match months.last_mut() {
-        Some(of_month) if day <= of_month.last => of_month.sum += amount,
+        Some(of_month) if day <= of_month.last => {
+            of_month.sum += amount;
+            of_month.sales += sales;
+        }
         _ => {
             let month = day.month();
             months.push(MonthSum {
                 month,
                 last: month.days().last,
                 sum: amount,
+                sales,
             });
         }
     }
@@ -165,20 +172,22 @@ mod tests {
                 .iter()
                 .map(|(card, day, amount)| CardDay::new(card_of(*card), *day, *amount > 0))
                 .collect();
-            let mut expected = BTreeMap::<u128, (BTreeMap<i32, u128>, BTreeMap<Month, i128>)>::new();
+            let mut expected = BTreeMap::<u128, (BTreeMap<i32, u128>, BTreeMap<Month, (i128, u128)>)>::new();
             for (card, day, amount) in given.iter().filter(|(card, _, _)| *card > 0) {
                 let (days, months) = expected.entry(card_of(*card) >> CARD_SHIFT).or_default();
                 if *amount > 0 {
                     *days.entry(*day).or_default() += u128::from(amount.unsigned_abs());
                 }
-                *months.entry(Day(*day).month()).or_default() += i128::from(*amount);
+                let (sum, sales) = months.entry(Day(*day).month()).or_default();
+                *sum += i128::from(*amount);
+                *sales += u128::from(amount.max(&0).unsigned_abs());
             }
             let rows = Unordered { amounts: &amounts, hours: &[], card_days: &cards };
             let mut found = Vec::new();
             let each = CardVisits::default().each(rows, |of| {
                 assert!(of.visits.iter().all(|visit| visit.month == visit.day.month()));
                 let days = of.visits.iter().map(|visit| (visit.day.0, visit.sales));
-                let months = of.months.iter().map(|it| (it.month, it.sum));
+                let months = of.months.iter().map(|it| (it.month, (it.sum, it.sales)));
                 found.push((of.card, (days.collect::<Vec<_>>(), months.collect::<Vec<_>>())));
                 Ok(())
             });

@@ -13,6 +13,7 @@ use super::{
     place_row::{self, PlaceCount, PlaceCounts, PlaceRow},
     places::{Leaf, Places},
     row::{CardDay, CardVisit},
+    spend_row::SpendRow,
     store_partition::buyer_changes,
 };
 use crate::{
@@ -97,7 +98,7 @@ impl<'a> LeafCards<'a> {
 }
 
 impl CardSink for LeafCards<'_> {
-    fn card(&mut self, visits: &[CardVisit]) -> Result<()> {
+    fn card(&mut self, visits: &[CardVisit], _sold: &[SpendRow]) -> Result<()> {
         self.memory.forget(visits.len());
         let month = |visit: &CardVisit| Day(visit.day()).month();
         for of_month in visits.chunk_by(|a, b| month(a) == month(b)) {

@@ -8,6 +8,7 @@ use super::{
     place_row::{self, PlaceCount, PlaceCounts, PlaceRow},
     places::Places,
     row::{CardDay, CardVisit},
+    spend_row::SpendRow,
     store_partition::buyer_changes,
 };
 use crate::{
@@ -76,7 +77,7 @@ impl<'a> PlaceCards<'a> {
 }
 
 impl CardSink for PlaceCards<'_> {
-    fn card(&mut self, visits: &[CardVisit]) -> Result<()> {
+    fn card(&mut self, visits: &[CardVisit], _sold: &[SpendRow]) -> Result<()> {
         if self.places.list().is_empty() {
             return Ok(());
         }

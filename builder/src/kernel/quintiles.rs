@@ -23,9 +23,19 @@ impl QuintileCounts {
     /// Adds a card.
     pub(super) fn add(&mut self, last: Day, visits: u64, sales: u128) {
         let of = CardSales { cards: 1, sales };
-        self.visits.add((last, visits), of);
+        self.add_visits(last, visits, of);
         let amount = i64::try_from(sales).unwrap_or(i64::MAX);
-        self.money.add(Cell::of(amount.min(AMOUNT_MINOR_MAX)), of);
+        self.add_money(Cell::of(amount.min(AMOUNT_MINOR_MAX)), of);
+    }
+
+    /// Adds cards of one last day and number of visits.
+    pub(super) fn add_visits(&mut self, last: Day, visits: u64, of: CardSales) {
+        self.visits.add((last, visits), of);
+    }
+
+    /// Adds cards that each bought for about the same.
+    pub(super) fn add_money(&mut self, cell: Cell, of: CardSales) {
+        self.money.add(cell, of);
     }
 
     /// Gives scores to what was counted.

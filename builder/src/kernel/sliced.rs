@@ -20,7 +20,7 @@ use super::{
     store_days::DayRows,
     store_loyalty::StoreLoyalty,
     store_order::StoreOrder,
-    store_partition::{PartitionRecords, StoreContext, StoreWorker},
+    store_partition::{AskedOfCards, PartitionRecords, StoreContext, StoreWorker},
 };
 use crate::{
     Result,
@@ -290,8 +290,12 @@ impl Counted {
             let distances = worker.count_cards(ordinal, &rows.card_days)?;
             counted.distances.merge(&distances);
             let CountedStore { loyalty, .. } = counted;
-            // Where the store is may be known once all of its rows are.
-            worker.each_card((ordinal, true), order.unordered(store), loyalty)?;
+            // Where and whose the store is may be known once all of its rows are.
+            let asked = AskedOfCards {
+                spent: true,
+                sold: true,
+            };
+            worker.each_card((ordinal, asked), order.unordered(store), loyalty)?;
         }
         Ok(())
     }

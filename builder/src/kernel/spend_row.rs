@@ -72,6 +72,16 @@ impl SpendRow {
     pub(super) fn sum(self) -> i128 {
         self.sum.into()
     }
+
+    /// Adds what the same card spent in the same month and place, and returns whether it is that. A sum beyond 2^63 is
+    /// the nearest that there is.
+    pub(super) fn add_same(&mut self, other: Self) -> bool {
+        let is_same = self.bits() == other.bits();
+        if is_same {
+            self.sum = self.sum.saturating_add(other.sum);
+        }
+        is_same
+    }
 }
 
 impl ByCard for SpendRow {

@@ -1,10 +1,10 @@
-//! What takes each card of a store as a whole: how often it comes in a period, whether it is a regular
-//! at its end, and its scores (docs/definitions.md, "Loyalty").
+//! What takes each card of a store, or of a place, as a whole: how often it comes in a period, whether it is a
+//! regular at its end, and its scores (docs/definitions.md, "Loyalty").
 
-use std::{collections::BTreeMap, ops::Range};
+use std::collections::BTreeMap;
 
 use nightshard_format::{
-    calendar::{Day, Month, Period, PeriodKind},
+    calendar::{Day, Month, Period},
     record::{
         CardSales, PeriodVisits, Regulars, Run, VISIT_NUMBERS, VisitsOf, encode_loyalty,
         has_quintiles, loyalty_periods, loyalty_spans, visit_class,
@@ -13,24 +13,27 @@ use nightshard_format::{
 };
 
 use super::{
-    card_sums::CardSums, card_visits::Visit, quintiles::QuintileCounts, store_days::EncodedRecords,
+    card_periods::{Came, KINDS, PeriodNumber, PeriodsOfCards, count_card},
+    card_sums::CardSums,
+    card_visits::Visit,
+    loyalty_row::{InCommon, LoyaltyRow},
+    quintiles::QuintileCounts,
+    store_days::EncodedRecords,
 };
 use crate::Result;
 
-/// Counts the cards of one store, one after the other, by period.
+/// Counts the cards of one store or place, one after the other, by period.
 #[derive(Debug)]
 pub(super) struct StoreLoyalty {
     rule: RegularRule,
-    kinds: [Periods; 4],
+    periods: Periods,
 }
 
-/// The periods of one kind that a card has a visit in, or is a regular in.
-#[derive(Debug)]
+/// The periods that a card has a visit in, or is a regular in.
+#[derive(Debug, Default)]
 struct Periods {
-    kind: PeriodKind,
-    has_quintiles: bool,
-    /// By number: that of months, quarters or years since the year 0.
-    counts: BTreeMap<i32, PeriodCounts>,
+    /// By kind and number.
+    counts: [BTreeMap<i32, PeriodCounts>; KINDS.len()],
 }
 
 /// What is counted of one period.
@@ -47,26 +50,29 @@ struct PeriodCounts {
 impl StoreLoyalty {
     /// Begins with no card.
     pub(super) fn new(rule: RegularRule) -> Self {
-        let kinds = [
-            PeriodKind::Month,
-            PeriodKind::Quarter,
-            PeriodKind::Year,
-            PeriodKind::All,
-        ];
         Self {
             rule,
-            kinds: kinds.map(|kind| Periods {
-                kind,
-                has_quintiles: has_quintiles(Period::containing(Day(0), kind)),
-                counts: BTreeMap::new(),
-            }),
+            periods: Periods::default(),
         }
     }
 
     /// Adds a card by all its visits, whose days ascend.
     pub(super) fn add(&mut self, visits: &[Visit]) {
-        for periods in &mut self.kinds {
-            periods.add(visits, self.rule);
+        count_card(visits, self.rule, &mut self.periods);
+    }
+
+    /// Adds cards that were counted elsewhere.
+    pub(super) fn add_row(&mut self, row: LoyaltyRow) {
+        let counts = self.periods.counts(row.period());
+        let of = row.of();
+        match row.in_common() {
+            InCommon::Class(class) => counts.add_class(class, of.cards, row.last()),
+            InCommon::Visits(last, visits) => {
+                counts.add_class(visit_class(visits), of.cards, last);
+                counts.quintiles.add_visits(last, visits, of);
+            }
+            InCommon::Money(cell) => counts.quintiles.add_money(cell, of),
+            InCommon::RegularUntil(until) => counts.regulars.add(until, of),
         }
     }
 
@@ -92,79 +98,43 @@ impl StoreLoyalty {
 
     /// Returns the figures of a period, if there is a visit in it.
     fn visits_of(&mut self, period: Period) -> Option<PeriodVisits> {
-        let (kind, number) = match period {
-            Period::Month(month) => (0, month.0),
-            Period::Quarter(first) => (1, first.0 / 3),
-            Period::Year(year) => (2, year),
-            _ => (3, 0),
-        };
-        self.kinds[kind].counts.get_mut(&number)?.visits_of(period)
+        let PeriodNumber { kind, number } = PeriodNumber::of(period);
+        let counts = self.periods.counts[kind].get_mut(&number);
+        counts?.visits_of(period)
     }
 }
 
 impl Periods {
-    /// Returns the number of the period that has a month.
-    fn number(&self, month: Month) -> i32 {
-        match self.kind {
-            PeriodKind::Quarter => month.0 / 3,
-            PeriodKind::Year => month.year(),
-            PeriodKind::All => 0,
-            _ => month.0,
-        }
-    }
-
-    /// Adds a card by all its visits.
-    fn add(&mut self, visits: &[Visit], rule: RegularRule) {
-        let mut start = 0;
-        while let Some(first) = visits.get(start) {
-            let number = self.number(first.month);
-            let rest = visits[start..].iter();
-            let of_period = rest.take_while(|visit| self.number(visit.month) == number);
-            let end = start + of_period.count();
-            let of_period = &visits[start..end];
-            let sales = of_period.iter().map(|visit| visit.sales).sum();
-            let counts = self.counts.entry(number).or_default();
-            counts.add(of_period, sales, self.has_quintiles);
-            if let Some(until) = regular_until(&visits[..end], rule) {
-                let next = visits.get(end);
-                let next = next.map_or(i32::MAX, |next| self.number(next.month));
-                self.add_regular(number..next, until, sales);
-            }
-            start = end;
-        }
-    }
-
-    /// Adds a card to the regulars of the periods in which its last visit so far makes it one: from the
-    /// one that has this visit to that in which it is too long ago, or which has the next.
-    fn add_regular(&mut self, numbers: Range<i32>, until: Day, sales: u128) {
-        let first = numbers.start;
-        let last = self.number(until.month());
-        for number in numbers.take_while(|number| *number <= last) {
-            let sales = if number == first { sales } else { 0 };
-            let counts = self.counts.entry(number).or_default();
-            counts.regulars.add(until, CardSales { cards: 1, sales });
-        }
+    fn counts(&mut self, period: PeriodNumber) -> &mut PeriodCounts {
+        self.counts[period.kind].entry(period.number).or_default()
     }
 }
 
-/// Returns until which day a card is a regular that does not come again, if it has enough visits; that
-/// day may lie before the last of them.
-fn regular_until(visits: &[Visit], rule: RegularRule) -> Option<Day> {
-    let enough = usize::try_from(rule.visits()).unwrap_or(usize::MAX);
-    let first = visits.len().checked_sub(enough)?;
-    Some(rule.until(visits[first].day))
+impl PeriodsOfCards for Periods {
+    fn came(&mut self, period: PeriodNumber, came: Came) {
+        let Came {
+            last,
+            visits,
+            sales,
+        } = came;
+        let counts = self.counts(period);
+        counts.add_class(visit_class(visits), 1, last);
+        if period.has_quintiles() {
+            counts.quintiles.add(last, visits, sales);
+        }
+    }
+
+    fn is_regular(&mut self, period: PeriodNumber, until: Day, sales: u128) {
+        let of = CardSales { cards: 1, sales };
+        self.counts(period).regulars.add(until, of);
+    }
 }
 
 impl PeriodCounts {
-    /// Adds a card by its visits in the period, at least one, and what it bought for.
-    fn add(&mut self, visits: &[Visit], sales: u128, has_quintiles: bool) {
-        let last = visits[visits.len() - 1].day;
+    /// Adds cards by the class of their number of visits, of which the last is on a day.
+    fn add_class(&mut self, class: usize, cards: u64, last: Day) {
         self.last = self.last.max(Some(last));
-        let number = visits.len() as u64;
-        self.visits[visit_class(number)] += 1;
-        if has_quintiles {
-            self.quintiles.add(last, number, sales);
-        }
+        self.visits[class] += cards;
     }
 
     fn visits_of(&mut self, period: Period) -> Option<PeriodVisits> {

@@ -83,6 +83,8 @@ pub struct StoreOutboxes {
     pub cards: Outbox<CardRow>,
     /// The exchange by card of what cards spent in months.
     pub spend: Outbox<SpendRow>,
+    /// The exchange by card of what cards bought for in months, refunds apart.
+    pub sold: Outbox<SpendRow>,
     /// The exchange of who paid, where rows say that.
     pub cells: Option<Outbox<CellRow>>,
     /// The exchange of what cards paid, where customers are kept.
@@ -93,6 +95,7 @@ pub struct StoreOutboxes {
 pub struct StoreWorker {
     cards: Outbox<CardRow>,
     spend: Outbox<SpendRow>,
+    sold: Outbox<SpendRow>,
     cells: Option<Outbox<CellRow>>,
     customers: Option<CustomerSender>,
     market: MarketCounts,
@@ -122,6 +125,7 @@ impl StoreWorker {
         Self {
             cards: outboxes.cards,
             spend: outboxes.spend,
+            sold: outboxes.sold,
             cells: outboxes.cells,
             customers: outboxes.customers.map(CustomerSender::new),
             market: MarketCounts::default(),
@@ -142,6 +146,15 @@ impl StoreWorker {
             cohorts: Distances::default(),
         }
     }
+}
+
+/// What is sent on of what each card of a store did in a month.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AskedOfCards {
+    /// What it spent, where region and category of the store are known, or may be.
+    pub(super) spent: bool,
+    /// What it bought for, where the store is one of several that are told of exactly, or may be.
+    pub(super) sold: bool,
 }
 
 /// The records of one store.
@@ -255,8 +268,11 @@ pub fn reduce(
             (context.stores, context.regions),
         );
         let mut loyalty = StoreLoyalty::new(context.regular);
-        let is_of_cell = profile.region.is_some() && profile.category.is_some();
-        worker.each_card((ordinal, is_of_cell), order.unordered(store), &mut loyalty)?;
+        let asked = AskedOfCards {
+            spent: profile.region.is_some() && profile.category.is_some(),
+            sold: context.hiding.is_none() || profile.merchant_id.is_some(),
+        };
+        worker.each_card((ordinal, asked), order.unordered(store), &mut loyalty)?;
         worker.tell_cardholders((store, ordinal), &exchanged.cardholders, context, &mut out)?;
         let id = &profiles.stores[store];
         worker.finish((store, ordinal), (id, profile), loyalty, &mut out)?;
@@ -272,6 +288,7 @@ impl StoreWorker {
         let outboxes = StoreOutboxes {
             cards: self.cards,
             spend: self.spend,
+            sold: self.sold,
             cells: self.cells,
             customers: self.customers.map(|customers| customers.outbox),
         };
@@ -331,24 +348,36 @@ impl StoreWorker {
         Ok(())
     }
 
-    /// Passes the cards of some rows of a store to its loyalty, and sends on what each spent in a month, where region and
-    /// category of the store are known, or may be.
+    /// Passes the cards of some rows of a store to its loyalty, and sends on what is asked of each.
     pub(super) fn each_card(
         &mut self,
-        (store, is_of_cell): (StoreOrdinal, bool),
+        (store, asked): (StoreOrdinal, AskedOfCards),
         rows: Unordered<'_>,
         loyalty: &mut StoreLoyalty,
     ) -> Result<()> {
-        let Self { visits, spend, .. } = self;
+        let Self {
+            visits,
+            spend,
+            sold,
+            ..
+        } = self;
         visits.each(rows, |of| {
             loyalty.add(of.visits);
-            let mut months = of.months.iter().filter(|_| is_of_cell);
-            months.try_for_each(|it| {
-                let row = SpendRow::new(of.card, it.month, store, it.sum);
-                spend.push(row.partition(), row)
-            })
+            for it in of.months {
+                if asked.spent {
+                    let row = SpendRow::new(of.card, it.month, store, it.sum);
+                    spend.push(row.partition(), row)?;
+                }
+                if asked.sold && it.sales > 0 {
+                    let sales = i128::try_from(it.sales).unwrap_or(i128::MAX);
+                    let row = SpendRow::new(of.card, it.month, store, sales);
+                    sold.push(row.partition(), row)?;
+                }
+            }
+            Ok(())
         })?;
         spend.spill_if_full()?;
+        sold.spill_if_full()?;
         Ok(())
     }
 

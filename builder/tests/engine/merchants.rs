@@ -6,7 +6,10 @@ use std::{
 };
 
 use nightshard_format::{
-    record::{CATALOG, MERCHANTS, RankBy, Ranking, STORES, StoreProfile, place_ranking_key},
+    record::{
+        CATALOG, MERCHANT_LOYALTY, MERCHANTS, RankBy, Ranking, STORES, StoreProfile,
+        place_ranking_key,
+    },
     shard::Span,
 };
 
@@ -80,7 +83,9 @@ fn merchants_of_several_stores_equal_their_rows_and_are_the_same_bytes_however_t
             assert_eq!(listed, expected, "{by:?}");
         }
         let shards = test.entries();
-        let shards = shards.into_iter().filter(|it| it.dataset == MERCHANTS);
+        let shards = shards
+            .into_iter()
+            .filter(|it| [MERCHANTS, MERCHANT_LOYALTY].contains(&&*it.dataset));
         of_merchant_shards.push(shards.collect::<Vec<_>>());
     }
     let [told, protected] = &of_merchant_shards[..] else {
@@ -95,7 +100,9 @@ fn without_a_merchant_of_two_stores_there_is_nothing_of_merchants() {
     let folder = tempfile::tempdir().unwrap();
     let path = generated(&folder, 2_000);
     let test = build(&[&path], |_plan| ()).unwrap();
-    assert!(test.entries().iter().all(|it| it.dataset != MERCHANTS));
+    for dataset in [MERCHANTS, MERCHANT_LOYALTY] {
+        assert!(test.entries().iter().all(|it| it.dataset != dataset));
+    }
     let key = place_ranking_key(RankBy::Transactions, MERCHANTS, None);
     let generation = test.open();
     assert!(

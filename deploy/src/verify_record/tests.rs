@@ -411,6 +411,27 @@ fn demographics_of_what_cannot_be_are_found() {
 }
 
 #[test]
+fn loyalty_of_what_is_no_place_and_damaged_loyalty_are_found() {
+    let march = Span::Month(Month::new(2018, 3).unwrap());
+    for span in [march, Span::Current] {
+        let found = |dataset, key: &[u8], value: &[u8], problem| {
+            assert_record_found(dataset, span, (key, value), problem);
+        };
+        found(record::PLACE_LOYALTY, b"markets\0all", &[0], "");
+        found(record::PLACE_LOYALTY, b"regions\0leeds", &[0], "");
+        found(record::PLACE_LOYALTY, b"bar", &[0], "of no market or place");
+        found(
+            record::PLACE_LOYALTY,
+            b"regions\0leeds",
+            &[0, 0],
+            "left over",
+        );
+        found(record::MERCHANT_LOYALTY, b"m", &[0], "");
+        found(record::MERCHANT_LOYALTY, b"m", &[0, 0], "left over");
+    }
+}
+
+#[test]
 fn what_cards_cannot_do_elsewhere_is_found() {
     let march = Span::Month(Month::new(2018, 3).unwrap());
     // Two cards that are merged, and ten of a region.

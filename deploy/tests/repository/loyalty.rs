@@ -6,7 +6,8 @@ use nightshard_format::{
     calendar::{Day, Month, Period},
     record::{
         self, CardSales, PeriodVisits, Quintiles, RecencyFrequency, Run, Score, VisitsOf,
-        encode_loyalty, has_quintiles, loyalty_periods, loyalty_spans,
+        encode_loyalty, has_quintiles, loyalty_dataset, loyalty_key, loyalty_periods,
+        loyalty_spans,
     },
     shard::Span,
 };
@@ -72,6 +73,24 @@ fn add_loyalty(tables: &mut Tables, change: impl Fn(&mut VisitsOf)) {
     }
 }
 
+/// Makes the records of the first store those of a market or merchant, and takes the loyalty of all stores away.
+fn as_of_many(tables: &mut Tables, dataset: &'static str, key: &[u8]) {
+    let of_loyalty = loyalty_dataset(dataset).unwrap();
+    for ((of, span), table) in tables.clone() {
+        let Some((_store, value)) = table.into_iter().next() else {
+            continue;
+        };
+        if of == record::STORES {
+            let table = BTreeMap::from([(key.to_vec(), value)]);
+            tables.insert((dataset, span), table);
+        } else if of == record::LOYALTY {
+            tables.remove(&(of, span));
+            let table = BTreeMap::from([(loyalty_key(dataset, key), value)]);
+            tables.insert((of_loyalty, span), table);
+        }
+    }
+}
+
 fn february() -> Period {
     Period::Month(Month::new(2018, 2).unwrap())
 }
@@ -81,7 +100,7 @@ type Forgery = (fn(&mut Tables), &'static str);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn loyalty_that_is_not_that_of_the_months_is_found() {
-    let forgeries: [Forgery; 3] = [
+    let forgeries: [Forgery; 6] = [
         (
             // The months say who comes back, and have neither cohorts nor second visits.
             |tables| add_loyalty(tables, |_right| ()),
@@ -101,6 +120,32 @@ async fn loyalty_that_is_not_that_of_the_months_is_found() {
                         visits.visits[0].count -= 1;
                     }
                 });
+            },
+            "its cards of 2018-02 are not the buyers of its months",
+        ),
+        (
+            |tables| {
+                add_loyalty(tables, |_right| ());
+                as_of_many(tables, record::MARKETS, record::MARKET_ALL);
+            },
+            "its cohorts of 2018-02 are not the buyers of before",
+        ),
+        (
+            |tables| {
+                add_loyalty(tables, |_right| ());
+                as_of_many(tables, record::MARKETS, record::MARKET_ALL);
+                tables.remove(&(record::PLACE_LOYALTY, Span::Current));
+            },
+            "\"all\": current has no record",
+        ),
+        (
+            |tables| {
+                add_loyalty(tables, |(period, visits)| {
+                    if *period == february() {
+                        visits.visits[0].count -= 1;
+                    }
+                });
+                as_of_many(tables, record::MERCHANTS, b"m");
             },
             "its cards of 2018-02 are not the buyers of its months",
         ),

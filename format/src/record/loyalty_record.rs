@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::visits::PeriodVisits;
+use super::{
+    LOYALTY, MERCHANT_LOYALTY, MERCHANTS, PLACE_LOYALTY, STORES, TILES, atoms_key,
+    visits::PeriodVisits,
+};
 use crate::{
     Error, Result,
     bytes::Bytes,
@@ -14,6 +17,27 @@ const STRUCTURE: &str = "loyalty";
 
 /// A period and what is known of its visits.
 pub type VisitsOf = (Period, PeriodVisits);
+
+/// Returns the dataset of the records of a dataset's keys, one of [`super::SERIES_OF_DAYS`], or `None` of tiles: these
+/// have none.
+#[must_use]
+pub fn loyalty_dataset(dataset: &str) -> Option<&'static str> {
+    match dataset {
+        STORES => Some(LOYALTY),
+        MERCHANTS => Some(MERCHANT_LOYALTY),
+        TILES => None,
+        _ => Some(PLACE_LOYALTY),
+    }
+}
+
+/// Returns the key, in [`loyalty_dataset`], of a key of a dataset.
+#[must_use]
+pub fn loyalty_key(dataset: &str, key: &[u8]) -> Vec<u8> {
+    match dataset {
+        STORES | MERCHANTS => key.to_vec(),
+        _ => atoms_key(dataset, key),
+    }
+}
 
 /// Returns the span whose records have the visits of a period, or `None` if none are kept: of days,
 /// weeks and ranges.
@@ -209,6 +233,26 @@ mod tests {
         let mut bytes = Vec::new();
         encode_loyalty(span, periods, &mut bytes).unwrap();
         bytes
+    }
+
+    #[test]
+    fn records_of_places_are_in_one_dataset_and_those_of_tiles_in_none() {
+        let of = |dataset, key: &[u8]| (loyalty_dataset(dataset), loyalty_key(dataset, key));
+        assert_eq!(of("stores", b"bar"), (Some("loyalty"), b"bar".to_vec()));
+        assert_eq!(
+            of("merchants", b"m"),
+            (Some("merchant_loyalty"), b"m".to_vec())
+        );
+        for (dataset, key) in [
+            ("markets", &b"all"[..]),
+            ("regions", b"leeds"),
+            ("categories", b"food"),
+            ("region_categories", b"leeds\0food"),
+        ] {
+            let expected = [dataset.as_bytes(), b"\0", key].concat();
+            assert_eq!(of(dataset, key), (Some("place_loyalty"), expected));
+        }
+        assert_eq!(loyalty_dataset("tiles"), None);
     }
 
     #[test]

@@ -57,7 +57,8 @@ pub use hours::{HALF_HOURS, HalfHour};
 pub use labelled_cards::LabelledCards;
 pub use leaves::{LeafAtom, LeafRecord, leaf_key, split_leaf_key};
 pub use loyalty_record::{
-    LoyaltyRecord, VisitsOf, encode_loyalty, loyalty_periods, loyalty_span, loyalty_spans,
+    LoyaltyRecord, VisitsOf, encode_loyalty, loyalty_dataset, loyalty_key, loyalty_periods,
+    loyalty_span, loyalty_spans,
 };
 pub use mixes::{DIMENSIONS, Dimension, EncodedMixes, MixRow, MixValue};
 pub use month::{DayPart, MonthRecord};
@@ -138,6 +139,11 @@ pub const DEMOGRAPHICS: &str = "demographics";
 /// Dataset of who pays at many stores together: a [`PlaceDemographics`] of a place or the market, by [`atoms_key`], in
 /// each month in which one of its rows says it, and how many have one in `current` by month.
 pub const PLACE_DEMOGRAPHICS: &str = "place_demographics";
+/// Dataset of loyalty of many stores together: a [`LoyaltyRecord`] of a place or the market, by [`atoms_key`], as
+/// stores have them. There is none where answers are protected.
+pub const PLACE_LOYALTY: &str = "place_loyalty";
+/// Dataset of loyalty of merchants: a [`LoyaltyRecord`] of each, by its id, as stores have them.
+pub const MERCHANT_LOYALTY: &str = "merchant_loyalty";
 /// Dataset of where cards come from: an [`OriginsRecord`] of a store in each month of which it may be told, and how
 /// many stores have one in `current` by month.
 pub const ORIGINS: &str = "origins";
@@ -155,7 +161,7 @@ pub const SETTLEMENTS: &str = "settlements";
 pub const REGION_TREE: &str = "region_tree";
 
 /// Names that no packed dataset may have: those of transactions, now and as designed.
-pub const RESERVED_DATASETS: [&str; 25] = [
+pub const RESERVED_DATASETS: [&str; 27] = [
     STORES,
     MARKETS,
     SEARCH,
@@ -163,6 +169,8 @@ pub const RESERVED_DATASETS: [&str; 25] = [
     RANKINGS,
     SERIES,
     LOYALTY,
+    PLACE_LOYALTY,
+    MERCHANT_LOYALTY,
     ATOMS,
     LEAVES,
     PATTERNS,

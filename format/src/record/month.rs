@@ -312,7 +312,7 @@ impl<'a> MonthRecord<'a> {
     }
 
     /// Passes the buyers whose second day with a sale is in `range` to `visit`, by the distance to
-    /// their first one. Markets have none.
+    /// their first one.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if a day is damaged.
@@ -333,7 +333,7 @@ impl<'a> MonthRecord<'a> {
     }
 
     /// Passes the distinct buyers of the month to `visit` by how many months ago they had their first
-    /// sale, less those who have it in this month. Markets have none.
+    /// sale, less those who have it in this month.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if they are damaged.
@@ -345,7 +345,7 @@ impl<'a> MonthRecord<'a> {
     }
 
     /// Passes how the rows of the whole month were paid to `visit`: of each dimension of which some row
-    /// says something, all its values. Markets have none.
+    /// says something, all its values.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if they are damaged.

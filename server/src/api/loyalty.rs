@@ -1,4 +1,4 @@
-//! `GET /v1/stores/{id}/loyalty`: who comes back.
+//! `GET /v1/stores/{id}/loyalty`, and of markets, places and merchants: who comes back.
 
 use nightshard_format::{
     calendar::Day, loyalty::Loyalty, returning::DAYS_MAX, statistics::nearest_quotient,

@@ -100,7 +100,7 @@ pub(crate) enum Part {
     ConsumptionPattern,
     /// The quietest and the cheapest hour and weekday.
     BestTime,
-    /// Who comes back, but of markets.
+    /// Who comes back.
     Loyalty,
     /// Beside the others of its region and category, of stores.
     Benchmark,
@@ -162,7 +162,6 @@ impl Part {
     /// Returns whether the keys of a dataset have it.
     pub(crate) fn is_of(self, dataset: &str) -> bool {
         match self {
-            Self::Loyalty => dataset != MARKETS,
             Self::PaymentMix => dataset != TILES,
             Self::Demographics => !matches!(dataset, TILES | MERCHANTS),
             Self::Benchmark | Self::Origins | Self::BeforeAfter | Self::Settlements => {
@@ -329,6 +328,10 @@ mod tests {
             ),
             ("/v1/regions/a", series(REGIONS, b"a", Part::Profile)),
             (
+                "/v1/markets/all/loyalty",
+                series(MARKETS, b"all", Part::Loyalty),
+            ),
+            (
                 "/v1/categories/a/loyalty",
                 series(CATEGORIES, b"a", Part::Loyalty),
             ),
@@ -366,7 +369,6 @@ mod tests {
             "/v1/stores/a/b",
             "/v1/stores/a/statistics/x",
             "/v1/stores/a/statistics/",
-            "/v1/markets/all/loyalty",
             "/v1/regions/a/categories/b/histogram/c",
             "/v1/regions/a/stores/b",
             "/v1/categories/a/categories",

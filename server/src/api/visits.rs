@@ -1,11 +1,11 @@
-//! What takes each card of a store as a whole: regulars, cards by number of visits, and quintiles
+//! What takes each card as a whole: regulars, cards by number of visits, and quintiles
 //! (docs/definitions.md, "Loyalty").
 
 use nightshard_format::{
     calendar::Day,
     record::{
-        CardSales, PeriodVisits, Quintiles, RecencyFrequency, STORES, Score, VISIT_NUMBERS,
-        loyalty_span,
+        CardSales, PeriodVisits, Quintiles, RecencyFrequency, Score, VISIT_NUMBERS,
+        loyalty_dataset, loyalty_span,
     },
     regular::RegularRule,
     statistics::nearest_quotient,
@@ -37,8 +37,9 @@ impl Visits {
         rule: RegularRule,
         work: &mut Work,
     ) -> Result<Option<Self>> {
-        // Nothing of the kind is kept of places.
-        let span = loyalty_span(asked.period).filter(|_| series.subject().dataset == STORES);
+        // Nothing of the kind is kept of tiles.
+        let is_kept = loyalty_dataset(series.subject().dataset).is_some();
+        let span = loyalty_span(asked.period).filter(|_| is_kept);
         let Some(span) = span else {
             return Ok(None);
         };

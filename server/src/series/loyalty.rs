@@ -1,10 +1,10 @@
-//! Who comes back to a store, and what takes each of its cards as a whole.
+//! Who comes back, and what takes each card as a whole.
 
 use nightshard_format::{
     Error,
     calendar::Month,
     loyalty::Loyalty,
-    record::{LOYALTY, LoyaltyRecord, loyalty_spans},
+    record::{LoyaltyRecord, loyalty_dataset, loyalty_key, loyalty_spans},
     shard::Span,
 };
 
@@ -22,7 +22,7 @@ const RETAINED_NS: u64 = 10;
 const RETAINED_MAX: u64 = ANSWER_BYTES_MAX as u64 / 2;
 
 impl Series<'_> {
-    /// Counts who comes back in the window, and within how many days; of markets, who buys again is not known.
+    /// Counts who comes back in the window, and within how many days.
     pub(crate) fn loyalty(
         &self,
         window: &Window,
@@ -49,13 +49,16 @@ impl Series<'_> {
         Ok(loyalty)
     }
 
-    /// Returns the record of loyalty of a span, or `None` if the store has no row in its periods.
+    /// Returns the record of loyalty of a span, or `None` if the subject has no row in its periods, or is a tile.
     pub(crate) fn loyalty_record(&self, span: Span) -> Result<Option<LoyaltyRecord>> {
         let months = self.summary.months.iter().map(|totals| totals.month);
-        if !loyalty_spans(months).contains(&span) {
+        let of_spans = loyalty_spans(months);
+        let dataset = loyalty_dataset(self.subject.dataset);
+        let Some(dataset) = dataset.filter(|_| of_spans.contains(&span)) else {
             return Ok(None);
-        }
-        let value = self.generation.get(LOYALTY, span, self.subject.key)?;
+        };
+        let key = loyalty_key(self.subject.dataset, self.subject.key);
+        let value = self.generation.get(dataset, span, &key)?;
         let missing = || Error::Corrupt {
             structure: "summary",
             problem: format!("there is no loyalty of {span}, though there are rows"),

@@ -20,7 +20,7 @@ type Visits = BTreeMap<u32, BTreeMap<Day, u128>>;
 /// The last visit of a card in a period, how many there are, and what it bought for.
 type Card = (Day, u64, u128);
 
-/// Returns the records of a store of these payments.
+/// Returns the records of a store, place or market of these payments.
 pub(crate) fn records(payments: &[Payment]) -> Vec<(Span, Vec<u8>)> {
     let mut visits = Visits::new();
     for payment in payments.iter().filter(|payment| payment.amount > 0) {

@@ -1,4 +1,4 @@
-//! The tables of what takes each card of a store as a whole: cards by number of visits, and scores.
+//! The tables of what takes each card of a store, place or merchant as a whole: cards by number of visits, and scores.
 
 use nightshard_format::{
     Result,

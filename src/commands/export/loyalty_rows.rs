@@ -5,7 +5,8 @@ use nightshard_format::{
     calendar::{Day, DayRange, Month, Period},
     loyalty::Loyalty,
     record::{
-        Change, LOYALTY, LoyaltyRecord, Run, STORES, Summary, loyalty_periods, loyalty_spans,
+        Change, LoyaltyRecord, Run, Summary, loyalty_dataset, loyalty_key, loyalty_periods,
+        loyalty_spans,
     },
     returning::{REPEATS_MAX, ReturnRule},
     shard::Span,
@@ -25,7 +26,7 @@ use super::{
 /// How many tables there are.
 const TABLES: usize = 3;
 
-/// Columns of a period, behind those that say which. What is not known of places may be missing.
+/// Columns of a period, behind those that say which. What is not known of tiles may be missing.
 const PERIOD_LOYALTY: [Field; 10] = [
     required("last_visit", Kind::Date),
     required("cards", Kind::Integer),
@@ -130,12 +131,13 @@ fn add_rows(
     Ok(())
 }
 
-/// Returns the record of the periods that end with a span, of stores: nothing of the kind is kept of others.
+/// Returns the record of the periods that end with a span; nothing of the kind is kept of tiles.
 fn regulars_of(source: &Source<'_>, key: &[u8], span: Span) -> Result<Option<LoyaltyRecord>> {
-    if source.dataset != STORES {
+    let Some(dataset) = loyalty_dataset(source.dataset) else {
         return Ok(None);
-    }
-    let value = source.generation.get(LOYALTY, span, key)?;
+    };
+    let key = loyalty_key(source.dataset, key);
+    let value = source.generation.get(dataset, span, &key)?;
     let missing = || corrupt("summary", format!("there is no loyalty of {span}"));
     let value = value.ok_or_else(missing)?.in_place()?;
     LoyaltyRecord::parse(span, value).map(Some)

@@ -5,8 +5,8 @@ use std::{array, iter::Take};
 use nightshard_format::{
     Result,
     record::{
-        CATEGORIES, MARKETS, MERCHANTS, PLACE_DEMOGRAPHICS, REGION_CATEGORIES, REGION_TREE,
-        REGIONS, SERIES, TILES, split_atoms_key,
+        CATEGORIES, MARKETS, MERCHANT_LOYALTY, MERCHANTS, PLACE_DEMOGRAPHICS, PLACE_LOYALTY,
+        REGION_CATEGORIES, REGION_TREE, REGIONS, SERIES, TILES, split_atoms_key,
     },
 };
 
@@ -52,7 +52,7 @@ impl Subjects {
         };
         match dataset {
             MARKETS => by_id("market"),
-            MERCHANTS => by_id("merchant"),
+            MERCHANTS | MERCHANT_LOYALTY => by_id("merchant"),
             REGIONS | REGION_TREE => by_id("region"),
             CATEGORIES => by_id("category"),
             TILES => by_id("tile"),
@@ -61,7 +61,7 @@ impl Subjects {
                 fields: &REGION_CATEGORY,
                 cells: region_and_category,
             },
-            PLACE_DEMOGRAPHICS => Self {
+            PLACE_DEMOGRAPHICS | PLACE_LOYALTY => Self {
                 prefix: "place",
                 fields: &PLACE,
                 cells: place,
@@ -159,6 +159,19 @@ mod tests {
         for (dataset, key, table, expected) in [
             ("stores", "a", "store_days", vec![Cell::Text("a")]),
             ("origins", "a", "store_days", vec![Cell::Text("a")]),
+            ("loyalty", "a", "store_days", vec![Cell::Text("a")]),
+            (
+                "merchant_loyalty",
+                "a",
+                "merchant_days",
+                vec![Cell::Text("a")],
+            ),
+            (
+                "place_loyalty",
+                "regions\0leeds",
+                "place_days",
+                vec![Cell::Text("regions"), leeds, Cell::Missing],
+            ),
             ("markets", "all", "market_days", vec![Cell::Text("all")]),
             ("regions", "leeds", "region_days", vec![leeds]),
             ("categories", "food", "category_days", vec![food]),

@@ -6,9 +6,9 @@ use nightshard_format::{
     calendar::Month,
     record::{
         ATOMS, BEFORE_AFTER, BENCHMARKS, CATALOG, CUSTOMERS, DEMOGRAPHICS, LEAVES, LOYALTY,
-        MonthRecord, ORIGINS, PATTERNS, PLACE_DEMOGRAPHICS, PLACE_MIXES, Postings, RANKINGS,
-        REGION_TREE, Ranking, SEARCH, SERIES, SERIES_OF_DAYS, SETTLEMENTS, SPEND_SHARES,
-        SideSeries, StoreProfile, Summary, parse_month_stores,
+        MERCHANT_LOYALTY, MonthRecord, ORIGINS, PATTERNS, PLACE_DEMOGRAPHICS, PLACE_LOYALTY,
+        PLACE_MIXES, Postings, RANKINGS, REGION_TREE, Ranking, SEARCH, SERIES, SERIES_OF_DAYS,
+        SETTLEMENTS, SPEND_SHARES, SideSeries, StoreProfile, Summary, parse_month_stores,
     },
     shard::{Identity, Span},
     statistics::Statistics,
@@ -160,7 +160,9 @@ impl RecordFacts {
             (SPEND_SHARES, Span::Month(_)) => ValueFacts::SpendShare(SpendFacts::of(value)?),
             (SETTLEMENTS, Span::Current) => ValueFacts::SettlementTotals(settlement_totals(value)?),
             (SETTLEMENTS, Span::Month(_)) => ValueFacts::Settlements(SettlementFacts::of(value)?),
-            (LOYALTY, span) => ValueFacts::Loyalty(loyalty(span, value)?),
+            (LOYALTY | PLACE_LOYALTY | MERCHANT_LOYALTY, span) => {
+                ValueFacts::Loyalty(loyalty(span, value)?)
+            }
             (ATOMS, Span::Current) => {
                 ValueFacts::AtomSummary(Box::new(AtomSummaryFacts::of(value)?))
             }

@@ -31,6 +31,7 @@ use crate::{
         place_row::PlaceRow,
         places::{Leaf, PlaceKind, Places},
         row::CardRow,
+        sold_to_cards::SentByCard,
         told_by_place::ToldByPlace,
     },
 };
@@ -44,9 +45,13 @@ impl Engine<'_> {
         hiding: Hiding,
         frozen: Option<&Frozen<'_>>,
     ) -> Result<Told> {
+        let sent = SentByCard {
+            days: card_days,
+            sold: None,
+        };
         let places = stores.places;
         let leaves = EvenPartitions::new(places.leaves());
-        let sinks = self.each_card(card_days, places, false, || {
+        let sinks = self.each_card(sent, places, false, || {
             LeafCards::new(places, self.place_outbox(leaves.count()))
         })?;
         let of_leaves = Exchanged::new(sinks.into_iter().map(LeafCards::finish).collect())?;
@@ -71,7 +76,7 @@ impl Engine<'_> {
         } = add_up(places, made, &months, &of_stores)?;
         let mixes = self.add_up_mixes(places, &whole, &months, &of_stores)?;
         let of_places = atom_cards::partitions(places);
-        let sinks = self.each_card(card_days, places, true, || {
+        let sinks = self.each_card(sent, places, true, || {
             AtomCardsSink::new(
                 places,
                 &atoms.cells,

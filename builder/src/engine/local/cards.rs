@@ -7,7 +7,7 @@ use std::{
 
 use nightshard_format::{
     calendar::DayRange,
-    record::{REGION_CATEGORIES, STORES},
+    record::{PLACE_LOYALTY, REGION_CATEGORIES, STORES},
 };
 use rayon::prelude::*;
 
@@ -24,28 +24,32 @@ use crate::{
     exchange::{Exchanged, Outbox},
     kernel::{
         card_partition::{self, CardSink, CardWorker, DayOrdinals, ExactCards, PairCounts},
+        loyal_places::LoyalPlaces,
         place_cards::{self, PlaceCards},
+        place_loyalty::PlaceLoyalty,
         place_partitions::PlacePartitions,
         place_row::PlaceRow,
         places::Places,
-        row::CardRow,
+        sold_to_cards::SentByCard,
         store_partition::CARD_PARTITIONS,
     },
 };
 
 /// How many cards are where, and how long ago they were there before.
-struct CardCounts {
+struct CardCounts<'a> {
     /// Of the market.
     market: PairCounts,
     /// Of places.
     places: Exchanged<PlaceRow>,
+    /// Of both, what takes each card as a whole.
+    loyalty: Vec<PlaceLoyalty<'a>>,
 }
 
 impl Engine<'_> {
     /// Passes all cards to sinks, one for each thread; they stay there unless this `is_last`.
     pub(super) fn each_card<S: CardSink + Send>(
         &self,
-        card_days: &Exchanged<CardRow>,
+        sent: SentByCard<'_>,
         places: &Places,
         is_last: bool,
         sink: impl Fn() -> S + Sync,
@@ -59,9 +63,9 @@ impl Engine<'_> {
                 if partition >= CARD_PARTITIONS {
                     return Ok(worker.sink);
                 }
-                card_partition::reduce(card_days, partition, self.shares.partition, &mut worker)?;
+                card_partition::reduce(sent, partition, self.shares.partition, &mut worker)?;
                 if is_last {
-                    card_days.give_back(partition);
+                    sent.give_back(partition);
                 }
                 self.progress.advance(1);
             }
@@ -77,7 +81,12 @@ impl Engine<'_> {
     pub(super) fn write_exactly(&self, reduced: &Reduced, stores: &Stores<'_>) -> Result<Told> {
         let market = &reduced.market;
         let days = DayOrdinals::new(market.iter().map(|(day, _)| day).collect());
-        let cards = self.count_cards(&reduced.card_days, &days, stores.places)?;
+        let told = LoyalPlaces::of_places(stores.places);
+        let sent = SentByCard {
+            days: &reduced.card_days,
+            sold: Some(&reduced.sold),
+        };
+        let cards = self.count_cards(sent, &days, (stores.places, &told))?;
         let mut staged = self.write_places(&cards.places, stores)?;
         let of_stores = Written::open(stores.staged, STORES)?;
         let mixes = self.pool.install(|| emit::add_up_mixes(&of_stores))?;
@@ -87,6 +96,7 @@ impl Engine<'_> {
             &days,
             &cards.market,
         )?);
+        staged.extend(self.write_loyalty(cards.loyalty, &told, PLACE_LOYALTY, &staged)?);
         Ok(Told {
             cards: CellCards::Written(Written::open(&staged, REGION_CATEGORIES)?),
             staged,
@@ -96,35 +106,33 @@ impl Engine<'_> {
     }
 
     /// Counts the cards of the market and of places exactly.
-    fn count_cards(
+    fn count_cards<'a>(
         &self,
-        card_days: &Exchanged<CardRow>,
+        sent: SentByCard<'_>,
         days: &DayOrdinals,
-        places: &Places,
-    ) -> Result<CardCounts> {
+        (places, told): (&'a Places, &'a LoyalPlaces),
+    ) -> Result<CardCounts<'a>> {
         if days.pair_counts_len() > self.shares.pair_counts {
             let needed = ((days.pair_counts_len() * SMALL_SHARE * self.plan.threads) >> 20) + 1;
             let problem = format!("so many days of data need at least {needed}MiB");
             return Err(Error::option("--memory", problem));
         }
-        let counted = self.each_card(card_days, places, true, || {
+        let counted = self.each_card(sent, places, true, || {
             let outbox = self.place_outbox(PlacePartitions::new(places).len());
-            ExactCards::new(days, PlaceCards::new(places, outbox))
+            let cards = ExactCards::new(days, PlaceCards::new(places, outbox));
+            (cards, self.place_loyalty(places, told))
         })?;
         let mut market = PairCounts::new(days);
-        let mut outboxes = Vec::new();
-        for ExactCards {
-            market: counts,
-            of_places,
-            ..
-        } in counted
-        {
-            market.merge(&counts);
-            outboxes.push(of_places.finish());
+        let (mut outboxes, mut loyalty) = (Vec::new(), Vec::new());
+        for (cards, as_a_whole) in counted {
+            market.merge(&cards.market);
+            outboxes.push(cards.of_places.finish());
+            loyalty.push(as_a_whole);
         }
         Ok(CardCounts {
             market,
             places: Exchanged::new(outboxes)?,
+            loyalty,
         })
     }
 

@@ -30,6 +30,8 @@ pub(super) struct Reduced {
     pub(super) card_days: Exchanged<CardRow>,
     /// What cards spent at each store in each month.
     pub(super) spent: Exchanged<SpendRow>,
+    /// What they bought for there, where somebody asks.
+    pub(super) sold: Exchanged<SpendRow>,
     pub(super) customers: Exchanged<CustomerRow>,
     pub(super) market: MarketDays,
     pub(super) of_cardholders: OfCardholders,
@@ -40,6 +42,7 @@ impl Reduced {
     pub(super) fn spilled_bytes(&self) -> u64 {
         self.card_days.spilled_bytes()
             + self.spent.spilled_bytes()
+            + self.sold.spilled_bytes()
             + self.of_cardholders.cells.spilled_bytes()
             + self.customers.spilled_bytes()
     }
@@ -92,10 +95,12 @@ impl Engine<'_> {
             );
             let cells = (!rows.cardholders.is_empty())
                 .then(|| Outbox::new(CELL_PARTITIONS.into(), self.shares.cells, context.scratch));
-            let spend = Outbox::new(CARD_PARTITIONS.into(), self.shares.spend, context.scratch);
+            let of_months =
+                || Outbox::new(CARD_PARTITIONS.into(), self.shares.spend, context.scratch);
             let outboxes = StoreOutboxes {
                 cards,
-                spend,
+                spend: of_months(),
+                sold: of_months(),
                 cells,
                 customers: self.customer_outbox(),
             };
@@ -121,11 +126,12 @@ impl Engine<'_> {
         drop(sink);
         stores.finish_run()?;
         let mut market = MarketDays::default();
-        let (mut card_days, mut spend) = (Vec::new(), Vec::new());
+        let (mut card_days, mut spend, mut sold) = (Vec::new(), Vec::new(), Vec::new());
         let (mut cells, mut customers) = (Vec::new(), Vec::new());
         for (outboxes, days) in workers {
             card_days.push(outboxes.cards);
             spend.push(outboxes.spend);
+            sold.push(outboxes.sold);
             cells.extend(outboxes.cells);
             customers.extend(outboxes.customers);
             market.add(days);
@@ -133,6 +139,7 @@ impl Engine<'_> {
         Ok(Reduced {
             card_days: Exchanged::new(card_days)?,
             spent: Exchanged::new(spend)?,
+            sold: Exchanged::new(sold)?,
             customers: Exchanged::new(customers)?,
             market,
             of_cardholders: OfCardholders {

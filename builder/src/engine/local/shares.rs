@@ -10,11 +10,14 @@ pub(super) struct Shares {
     pub(super) rows: usize,
     pub(super) partition: usize,
     pub(super) card_days: usize,
+    /// What cards spent, and what they bought for, each.
     pub(super) spend: usize,
     pub(super) cells: usize,
     pub(super) pair_counts: usize,
     /// Rows are no longer in transit then.
     pub(super) place_cards: usize,
+    /// Likewise: what is sent of cards as a whole, and what is added up before.
+    pub(super) place_loyalty: usize,
     /// Pseudonyms, and what cards paid, each.
     pub(super) customers: usize,
     /// Nothing is reduced or counted yet while values are sent that must be unique.
@@ -33,10 +36,11 @@ impl Shares {
             rows: each / 4,
             partition: each / SMALL_SHARE,
             card_days: each / SMALL_SHARE,
-            spend: each / SMALL_SHARE / 2,
+            spend: each / SMALL_SHARE / 4,
             cells: each / SMALL_SHARE / 2,
             pair_counts: each / SMALL_SHARE,
             place_cards: each / SMALL_SHARE,
+            place_loyalty: each / SMALL_SHARE / 4,
             customers: each / 2 / SMALL_SHARE,
             unique: each / SMALL_SHARE,
         }

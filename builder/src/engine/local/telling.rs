@@ -20,6 +20,7 @@ use crate::{
         frozen::Frozen,
         hiding::Hiding,
         places::Places,
+        sold_to_cards::SentByCard,
     },
     series::KnownSeries,
 };
@@ -76,7 +77,11 @@ impl Engine<'_> {
             staged: &staged,
             as_of,
         };
-        shards.extend(self.write_merchants(&reduced.card_days, &of_places(&merchants))?);
+        let sent = SentByCard {
+            days: &reduced.card_days,
+            sold: Some(&reduced.sold),
+        };
+        shards.extend(self.write_merchants(sent, &of_places(&merchants))?);
         shards.extend(self.tell_elsewhere(&reduced, facts, &plain, as_of, laps)?);
         let mut places = exact.unwrap_or(plain);
         let (kept, atoms) = self.told(currency);
@@ -94,7 +99,7 @@ impl Engine<'_> {
             }
             None => self.write_exactly(&reduced, &of_places(&places))?,
         };
-        drop(reduced.card_days);
+        drop((reduced.card_days, reduced.sold));
         shards.extend(self.write_benchmarks(facts, (&staged, &told.cards), days.dates)?);
         laps.end(Stage::Places);
         let of_customers = self.tell_of_customers(names, reduced.customers, facts, laps)?;

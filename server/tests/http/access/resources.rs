@@ -144,16 +144,7 @@ fn table() -> Vec<Row> {
         ("/v1/regions/leeds", &OF_STORES[..]),
         ("/v1/categories/food", &OF_STORES),
         ("/v1/regions/leeds/categories/food", &OF_STORES),
-        (
-            "/v1/markets/all",
-            &[
-                "origins",
-                "before_after",
-                "settlements",
-                "loyalty",
-                BENCHMARK,
-            ],
-        ),
+        ("/v1/markets/all", &OF_STORES),
     ] {
         let paths = parts(base, without);
         rows.extend(paths.into_iter().map(|path| (path, market, all)));

@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[test]
-fn stores_have_loyalty_and_markets_have_none() {
+fn whoever_was_there_before_the_data_begins_is_not_known() {
     let (harness, _) = server(config());
     let mut client = harness.connect();
     let data = client.get("/v1/stores/a/loyalty?period=2018-01").data();
@@ -26,7 +26,69 @@ fn stores_have_loyalty_and_markets_have_none() {
         (&data["new"], &data["returning"], &data["reactivated"]),
         (&json!(null), &json!(null), &json!(null))
     );
-    assert_eq!(client.get("/v1/markets/all/loyalty").status, 404);
+    assert_eq!(client.get("/v1/markets/some/loyalty").status, 404);
+}
+
+#[test]
+fn the_market_has_the_loyalty_of_all_stores_together() {
+    let (harness, _) = server(config());
+    let mut client = harness.connect();
+    let data = client.get("/v1/markets/all/loyalty?period=2018").data();
+    // Card 1 comes on four days to two stores, 9 on two days, 3 once.
+    assert_eq!(
+        ["id", "active", "visits", "median_gap_days"].map(|name| &data[name]),
+        [&json!("all"), &json!(3), &json!(7), &json!(1.0)]
+    );
+    let by_visits = [1, 2, 4].map(|number| json!({"from": number, "to": number, "cards": 1}));
+    assert_eq!(data["cards_by_visits"], json!(by_visits));
+    let none = json!({"visits": 7, "days": 90, "cards": 0, "sales_sum": 0, "share": 0.0});
+    assert_eq!(data["regulars"], none);
+    let cells = [(1, 4, 8_300), (2, 2, 300), (4, 1, 700)];
+    let cells = cells.map(|(recency, frequency, sales_sum)| {
+        json!({"recency": recency, "frequency": frequency, "cards": 1, "sales_sum": sales_sum, "mean": f64::from(sales_sum)})
+    });
+    assert_eq!(data["rfm"]["cells"], json!(cells));
+    let money = [(1, 300), (2, 700), (4, 8_300)];
+    let money = money
+        .map(|(score, sum)| json!({"score": score, "from": sum, "cards": 1, "sales_sum": sum}));
+    assert_eq!(data["rfm"]["money"], json!(money));
+    let data = client
+        .get("/v1/regions/leeds/loyalty?period=2018-Q1")
+        .data();
+    let by_visits = [1, 4].map(|number| json!({"from": number, "to": number, "cards": 1}));
+    assert_eq!(data["cards_by_visits"], json!(by_visits));
+    assert_eq!(data["rfm"], json!(null));
+}
+
+/// Four visits of one store and three of another are seven of the two together.
+#[test]
+fn regulars_of_many_stores_need_not_be_those_of_one() {
+    let fixture = Arc::new(Fixture::new());
+    let first = day("2018-01-05");
+    let mut payments: Vec<Payment> = (0..7_usize)
+        .zip((0..).step_by(7))
+        .map(|(week, days)| payment(week % 2, &Day(first.0 + days).to_string(), 1, 100))
+        .collect();
+    payments.push(payment(0, "2018-02-20", 2, 300));
+    let shops = ["food", "fuel"].map(|category| Shop::new(category, "", "leeds", category).of("m"));
+    let id = fixture.write_as_of(day("2018-02-28"), &shops, &payments);
+    fixture.select(1, &id);
+    let harness = Harness::ready(config(), fixture, 1);
+    let mut client = harness.connect();
+    for (path, cards, sales_sum, share) in [
+        ("markets/all", 1, 300, 0.5),
+        ("regions/leeds", 1, 300, 0.5),
+        ("merchants/m", 1, 300, 0.5),
+        ("categories/food", 0, 0, 0.0),
+        ("regions/leeds/categories/fuel", 0, 0, 0.0),
+        ("stores/food", 0, 0, 0.0),
+    ] {
+        let data = client
+            .get(&format!("/v1/{path}/loyalty?period=2018-02"))
+            .data();
+        let expected = json!({"visits": 7, "days": 90, "cards": cards, "sales_sum": sales_sum, "share": share});
+        assert_eq!(data["regulars"], expected, "{path}");
+    }
 }
 
 #[test]
