@@ -39,7 +39,7 @@ use nightshard_format::{
         ATOMS, BEFORE_AFTER, BENCHMARKS, CATALOG, CATEGORIES, DEMOGRAPHICS, LOYALTY, MARKETS,
         MERCHANT_LOYALTY, MERCHANTS, ORIGINS, PLACE_DEMOGRAPHICS, PLACE_LOYALTY, RANKINGS,
         REGION_CATEGORIES, REGION_TREE, REGIONS, RESERVED_DATASETS, SERIES, SERIES_OF_DAYS,
-        SETTLEMENTS, SPEND_SHARES, STORES, TILES,
+        SETTLEMENTS, SPEND_SHARES, STORES, TILES, loyalty_dataset,
     },
     shard::{Mapped, Span},
 };
@@ -151,8 +151,10 @@ pub(crate) fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
     let mut opened = datasets.clone();
     // The number of stores of a region or category is the length of its ranking.
     opened.extend(datasets.contains(&CATALOG).then_some(RANKINGS));
-    // Who comes back to a store stands in its months, and who is regular beside them.
+    // Who comes back stands in the months of a store, a merchant or a place, and who is regular beside them.
     opened.extend(datasets.contains(&LOYALTY).then_some(STORES));
+    let visited = datasets.iter().filter_map(|dataset| visited(dataset));
+    opened.extend(visited.filter_map(loyalty_dataset));
     let opening = repository.open_datasets(manifest.clone(), &opened);
     let generation = runtime.block_on(opening)?;
     let shown = Shown::new(args.quiet);

@@ -104,9 +104,10 @@ fn what_is_chosen_is_exported_and_nothing_else() {
     // What the earlier export had and this one has not is gone.
     assert_eq!(
         names(&["--format", "parquet", "--dataset", "markets"]),
-        "export.json generation.parquet market_days.parquet market_histograms.parquet \
-         market_hours.parquet market_mixes.parquet market_months.parquet market_quarters.parquet market_weeks.parquet \
-         market_years.parquet markets.parquet"
+        "export.json generation.parquet market_cohorts.parquet market_days.parquet \
+         market_histograms.parquet market_hours.parquet market_loyalty.parquet market_mixes.parquet \
+         market_months.parquet market_quarters.parquet market_repeats.parquet market_weeks.parquet market_years.parquet \
+         markets.parquet"
     );
     // An earlier generation, without the packed table.
     let generations = repository.generations();
@@ -171,7 +172,7 @@ fn places_have_the_tables_of_stores_under_their_own_keys() {
     let loyalty = text("region_category_loyalty.csv");
     assert_eq!(
         loyalty.lines().nth(1).unwrap(),
-        "leeds,food,all,2018-03-05,2018-03-06,false,2018-03-05,1,,,,0,1,,,"
+        "leeds,food,all,2018-03-05,2018-03-06,false,2018-03-05,1,,,,0,1,,0,0"
     );
     let cohorts = text("region_category_cohorts.csv");
     assert_eq!(
