@@ -153,8 +153,11 @@ pub(crate) fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
     opened.extend(datasets.contains(&CATALOG).then_some(RANKINGS));
     // Who comes back stands in the months of a store, a merchant or a place, and who is regular beside them.
     opened.extend(datasets.contains(&LOYALTY).then_some(STORES));
-    let visited = datasets.iter().filter_map(|dataset| visited(dataset));
-    opened.extend(visited.filter_map(loyalty_dataset));
+    for visited in datasets.iter().filter_map(|dataset| visited(dataset)) {
+        if let Some(dataset) = loyalty_dataset(visited) {
+            opened.push(dataset);
+        }
+    }
     let opening = repository.open_datasets(manifest.clone(), &opened);
     let generation = runtime.block_on(opening)?;
     let shown = Shown::new(args.quiet);

@@ -336,7 +336,25 @@ fn put_stores(spans: &mut Spans, shops: &[Shop], payments: &[Payment]) {
     merchants::put_merchants(spans, shops, payments);
 }
 
-/// Writes the months and the summary of one key.
+/// Returns how many cards buy on their second day with a sale, by how long ago the first was.
+fn second_visits(
+    cards: impl Iterator<Item = u32>,
+    day: Day,
+    days_of_sales: &mut HashMap<u32, BTreeSet<Day>>,
+) -> Vec<Run> {
+    let mut second = BTreeMap::<u32, u64>::new();
+    for card in cards {
+        let days = days_of_sales.entry(card).or_default();
+        if days.insert(day) && days.len() == 2 {
+            let first = days.first().unwrap();
+            *second.entry(day.0.abs_diff(first.0)).or_default() += 1;
+        }
+    }
+    let runs = second.into_iter();
+    runs.map(|(distance, count)| Run { distance, count })
+        .collect()
+}
+
 fn put_series(
     spans: &mut Spans,
     dataset: &'static str,
@@ -350,6 +368,7 @@ fn put_series(
     }
     let mut last_seen: HashMap<u32, Day> = HashMap::new();
     let mut last_sale: HashMap<u32, Day> = HashMap::new();
+    let mut days_of_sales: HashMap<u32, BTreeSet<Day>> = HashMap::new();
     let mut summary = SummaryBuilder::new();
     let mut builder = MonthBuilder::new();
     let mut open: Option<Month> = None;
@@ -388,6 +407,8 @@ fn put_series(
         let mut buyers: Vec<Change> = of_buyers.iter().map(change(1)).collect();
         buyers.extend(distances.iter().map(change(-1)));
         net_changes(&mut buyers);
+        let sales = payments.iter().filter(|payment| payment.amount > 0);
+        let second = second_visits(sales.map(|it| it.card), *day, &mut days_of_sales);
         let first_ever = distances.remove(&0).unwrap_or_default();
         let returning: Vec<Run> = distances
             .into_iter()
@@ -397,6 +418,7 @@ fn put_series(
             first_ever,
             returning: &returning,
             buyers: &buyers,
+            second: &second,
             ..DayCards::default()
         };
         builder.day(*day, &amounts, cards);
