@@ -7,13 +7,13 @@ use nightshard_format::{
     key::{self, PartitionRun},
     record::{
         ATOMS, AtomCards, AtomGroup, AtomMonth, AtomSummary, AtomTotals, MARKET_ALL, MARKETS,
-        PATTERNS, PlaceMixes, PlacePattern, StoreProfile, atoms_key,
+        PATTERNS, PLACE_MIXES, PlaceMixes, PlacePattern, StoreProfile, atoms_key,
     },
     shard::Span,
 };
 
 use super::{
-    place_mixes::PlaceMixShards,
+    month_shards::CountedMonths,
     shard_set::{ShardSet, Staged, Staging},
 };
 use crate::{
@@ -64,7 +64,7 @@ impl ToTell<'_> {
         // There are few places: one shard of a span has them all.
         let mut set = ShardSet::new(staging, ATOMS, PartitionRun::ALL);
         let mut of_patterns = ShardSet::new(staging, PATTERNS, PartitionRun::ALL);
-        let mut of_mixes = PlaceMixShards::new(staging);
+        let mut of_mixes = CountedMonths::new(staging, PLACE_MIXES);
         let mut totals = vec![None; self.places.list().len()];
         let mut differs = false;
         let mut value = Vec::new();
@@ -83,7 +83,7 @@ impl ToTell<'_> {
                 of_patterns.append(Span::Month(month), &key, &record)?;
             }
             for (month, record) in self.mixes_of(place, &months) {
-                of_mixes.add(*month, &key, record)?;
+                of_mixes.append(Span::Month(*month), &key, record)?;
             }
             for (month, (_, record)) in &months {
                 set.append(Span::Month(*month), &key, record)?;

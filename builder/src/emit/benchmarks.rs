@@ -7,7 +7,6 @@ use std::{
 
 use nightshard_format::{
     calendar::{Month, Period},
-    key,
     record::{
         BENCHMARKS, Benchmark, Summary, benchmark_periods, encode_benchmarks, region_category_key,
     },
@@ -17,7 +16,8 @@ use nightshard_format::{
 
 use super::{
     catalog::StoreFacts,
-    shard_set::{ShardSet, Staged, Staging},
+    run_shards::RunShards,
+    shard_set::{Staged, Staging},
     written::Written,
 };
 use crate::{
@@ -230,17 +230,9 @@ pub fn write_benchmarks(
     stores: &[StoreFacts],
     records: &[StoreRecord],
 ) -> Result<Vec<Staged>> {
-    let run_of = |record: &StoreRecord| {
-        let id = &stores[record.0].id;
-        staging.run_of(key::partition_of(key::hash(id)))
-    };
-    let mut staged = Vec::new();
-    for of_run in records.chunk_by(|a, b| run_of(a) == run_of(b)) {
-        let mut set = ShardSet::new(staging, BENCHMARKS, run_of(&of_run[0]));
-        for (number, value) in of_run {
-            set.append(Span::Month(month), &stores[*number].id, value)?;
-        }
-        staged.extend(set.finish()?);
+    let mut shards = RunShards::new(staging, BENCHMARKS);
+    for (number, value) in records {
+        shards.append(Span::Month(month), &stores[*number].id, value)?;
     }
-    Ok(staged)
+    shards.finish()
 }

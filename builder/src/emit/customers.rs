@@ -6,7 +6,10 @@ use nightshard_format::{
 };
 use serde::Serialize;
 
-use super::shard_set::{ShardSet, Staged, Staging};
+use super::{
+    run_shards::RunShards,
+    shard_set::{Staged, Staging},
+};
 use crate::{
     Result,
     customers::Customers,
@@ -18,10 +21,7 @@ use crate::{
 };
 
 /// The records of one partition, in the order of a shard's keys.
-pub struct CustomerRecords {
-    partition: u16,
-    records: Vec<CustomerRecord>,
-}
+pub struct CustomerRecords(Vec<CustomerRecord>);
 
 struct CustomerRecord {
     pseudonym: u128,
@@ -62,17 +62,12 @@ pub fn encode(
         })
     };
     let rows = take(sent, partition)?.into_iter();
-    Ok(CustomerRecords {
-        partition,
-        records: rows.map(encode).collect::<Result<_>>()?,
-    })
+    Ok(CustomerRecords(rows.map(encode).collect::<Result<_>>()?))
 }
 
 /// Takes the records of customers, partition after partition, to shards.
 pub struct CustomerShards<'a> {
-    staging: &'a Staging,
-    set: Option<ShardSet>,
-    staged: Vec<Staged>,
+    shards: RunShards<'a>,
     report: CustomersReport,
 }
 
@@ -81,9 +76,7 @@ impl<'a> CustomerShards<'a> {
     #[must_use]
     pub fn new(staging: &'a Staging) -> Self {
         Self {
-            staging,
-            set: None,
-            staged: Vec::new(),
+            shards: RunShards::new(staging, CUSTOMERS),
             report: CustomersReport::default(),
         }
     }
@@ -93,26 +86,11 @@ impl<'a> CustomerShards<'a> {
     /// # Errors
     /// [`crate::Error::File`] if the staging folder takes no more.
     pub fn add(&mut self, partition: &CustomerRecords) -> Result<()> {
-        if partition.records.is_empty() {
-            return Ok(());
-        }
-        let run = self.staging.run_of(partition.partition);
-        if self.set.as_ref().is_some_and(|set| set.run() != run) {
-            self.finish_run()?;
-        }
-        let new = || ShardSet::new(self.staging, CUSTOMERS, run);
-        let set = self.set.get_or_insert_with(new);
-        for record in &partition.records {
-            set.append(Span::Current, &key_of(record.pseudonym), &record.value)?;
+        for record in &partition.0 {
+            let key = key_of(record.pseudonym);
+            self.shards.append(Span::Current, &key, &record.value)?;
             self.report.records += 1;
             self.report.described += u64::from(record.is_described);
-        }
-        Ok(())
-    }
-
-    fn finish_run(&mut self) -> Result<()> {
-        if let Some(set) = self.set.take() {
-            self.staged.extend(set.finish()?);
         }
         Ok(())
     }
@@ -122,8 +100,7 @@ impl<'a> CustomerShards<'a> {
     /// # Errors
     /// [`crate::Error::File`] if the staging folder takes no more.
     pub fn finish(mut self, described: u64) -> Result<(Vec<Staged>, CustomersReport)> {
-        self.finish_run()?;
         self.report.unknown = described.saturating_sub(self.report.described);
-        Ok((self.staged, self.report))
+        Ok((self.shards.finish()?, self.report))
     }
 }

@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, fs};
 
 use nightshard_format::{
     calendar::Month,
-    key::{self, hash, partition_of},
+    key,
     record::{DEMOGRAPHICS, MARKET_ALL, MARKETS, PLACE_DEMOGRAPHICS, atoms_key},
     shard::Span,
 };
 
 use super::{
-    month_shards::write_month_counts,
-    shard_set::{ShardSet, Staged, Staging},
+    month_shards::{CountedMonths, write_month_counts},
+    shard_set::{Staged, Staging},
 };
 use crate::{
     Error, Result,
@@ -71,28 +71,13 @@ impl PlacesToWrite<'_> {
     /// # Errors
     /// [`Error::File`] if the staging folder takes no more.
     pub fn write(&self, staging: &Staging) -> Result<Vec<Staged>> {
-        let mut staged = Vec::new();
-        let mut set = None::<ShardSet>;
-        let mut counts = BTreeMap::<Month, u64>::new();
+        let mut shards = CountedMonths::new(staging, PLACE_DEMOGRAPHICS);
         for (key, place) in self.keys() {
-            let run = staging.run_of(partition_of(hash(&key)));
-            if let Some(whole) = set.take_if(|set| set.run() != run) {
-                staged.extend(whole.finish()?);
-            }
-            let new = || ShardSet::new(staging, PLACE_DEMOGRAPHICS, run);
-            let set = set.get_or_insert_with(new);
             let told_by = (self.cardholders, self.hiding);
-            let append = |month, value: &[u8]| {
-                *counts.entry(month).or_default() += 1;
-                set.append(Span::Month(month), &key, value)
-            };
+            let append = |month, value: &[u8]| shards.append(Span::Month(month), &key, value);
             self.found.encode(place, self.last, told_by, append)?;
         }
-        if let Some(last) = set {
-            staged.extend(last.finish()?);
-        }
-        staged.extend(write_month_counts(staging, PLACE_DEMOGRAPHICS, counts)?);
-        Ok(staged)
+        shards.finish()
     }
 
     /// Returns the market and all places but tiles by their keys, in the order of a shard's keys.

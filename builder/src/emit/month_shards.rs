@@ -1,4 +1,4 @@
-//! The shards of datasets that have months alone, and in `current` how many stores have a record in each.
+//! The shards of datasets that have months alone, and in `current` how many stores or places have a record in each.
 
 use std::collections::BTreeMap;
 
@@ -6,32 +6,24 @@ use nightshard_format::{calendar::Month, record::encode_month_stores, shard::Spa
 
 use super::{
     catalog::StoreFacts,
-    shard_set::{CurrentRecord, ShardSet, Staged, Staging},
+    run_shards::RunShards,
+    shard_set::{CurrentRecord, Staged, Staging},
 };
 use crate::{Result, kernel::merged_labels::RecordsOfStores};
 
 /// Takes the records of stores' months, partition after partition, to shards.
 pub struct MonthShards<'a> {
-    staging: &'a Staging,
-    dataset: &'static str,
     stores: &'a [StoreFacts],
-    set: Option<ShardSet>,
-    staged: Vec<Staged>,
-    /// How many stores have a record.
-    months: BTreeMap<Month, u64>,
+    counted: CountedMonths<'a>,
 }
 
 impl<'a> MonthShards<'a> {
     /// Starts writing into `staging`; `stores` are all, in their order.
     #[must_use]
-    pub fn new(staging: &'a Staging, dataset: &'static str, stores: &'a [StoreFacts]) -> Self {
+    pub fn new(staging: &'a Staging, dataset: &'a str, stores: &'a [StoreFacts]) -> Self {
         Self {
-            staging,
-            dataset,
             stores,
-            set: None,
-            staged: Vec::new(),
-            months: BTreeMap::new(),
+            counted: CountedMonths::new(staging, dataset),
         }
     }
 
@@ -39,36 +31,18 @@ impl<'a> MonthShards<'a> {
     ///
     /// # Errors
     /// [`crate::Error::File`] if the staging folder takes no more.
-    pub fn add(&mut self, partition: u16, partition_records: &RecordsOfStores) -> Result<()> {
+    pub fn add(&mut self, partition_records: &RecordsOfStores) -> Result<()> {
         let RecordsOfStores { records, stores } = partition_records;
-        if records.spans.is_empty() {
-            return Ok(());
-        }
-        let run = self.staging.run_of(partition);
-        if self.set.as_ref().is_some_and(|set| set.run() != run) {
-            self.finish_run()?;
-        }
-        let new = || ShardSet::new(self.staging, self.dataset, run);
-        let set = self.set.get_or_insert_with(new);
         let (mut written, mut start) = (0, 0);
         for (store, end_records) in stores {
             let at = self.stores.partition_point(|it| it.ordinal < *store);
             let key = &self.stores[at].id;
             for (span, end) in &records.spans[written..*end_records] {
-                set.append(*span, key, &records.values[start..*end])?;
+                self.counted
+                    .append(*span, key, &records.values[start..*end])?;
                 start = *end;
-                if let Span::Month(month) = span {
-                    *self.months.entry(*month).or_default() += 1;
-                }
             }
             written = *end_records;
-        }
-        Ok(())
-    }
-
-    fn finish_run(&mut self) -> Result<()> {
-        if let Some(set) = self.set.take() {
-            self.staged.extend(set.finish()?);
         }
         Ok(())
     }
@@ -77,11 +51,46 @@ impl<'a> MonthShards<'a> {
     ///
     /// # Errors
     /// [`crate::Error::File`] if the staging folder takes no more.
-    pub fn finish(mut self) -> Result<Vec<Staged>> {
-        self.finish_run()?;
-        let known = write_month_counts(self.staging, self.dataset, self.months)?;
-        self.staged.extend(known);
-        Ok(self.staged)
+    pub fn finish(self) -> Result<Vec<Staged>> {
+        self.counted.finish()
+    }
+}
+
+/// Takes records of months to shards, and counts them.
+pub(super) struct CountedMonths<'a> {
+    shards: RunShards<'a>,
+    counts: BTreeMap<Month, u64>,
+}
+
+impl<'a> CountedMonths<'a> {
+    /// Starts writing a dataset into `staging`.
+    pub(super) fn new(staging: &'a Staging, dataset: &'a str) -> Self {
+        Self {
+            shards: RunShards::new(staging, dataset),
+            counts: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a record as [`RunShards::append`] does.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] if the staging folder takes no more.
+    pub(super) fn append(&mut self, span: Span, key: &[u8], value: &[u8]) -> Result<()> {
+        if let Span::Month(month) = span {
+            *self.counts.entry(month).or_default() += 1;
+        }
+        self.shards.append(span, key, value)
+    }
+
+    /// Ends all shards, and writes how many records there are by month.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] if the staging folder takes no more.
+    pub(super) fn finish(self) -> Result<Vec<Staged>> {
+        let (staging, dataset) = (self.shards.staging, self.shards.dataset);
+        let mut staged = self.shards.finish()?;
+        staged.extend(write_month_counts(staging, dataset, self.counts)?);
+        Ok(staged)
     }
 }
 

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use nightshard_format::{
-    calendar::Month,
-    key::{hash, partition_of},
-};
+use nightshard_format::calendar::Month;
 
 use super::{
-    shard_set::{ShardSet, Staged, Staging},
+    run_shards::RunShards,
+    shard_set::{Staged, Staging},
     written::Written,
 };
 use crate::{
@@ -60,24 +58,16 @@ fn months_with(written: &Written, key: &[u8]) -> Result<Vec<Month>> {
 
 /// Takes the records of places, in order, to shards.
 pub struct LoyaltyShards<'a> {
-    staging: &'a Staging,
-    dataset: &'static str,
     told: &'a LoyalPlaces,
-    set: Option<ShardSet>,
-    staged: Vec<Staged>,
+    shards: RunShards<'a>,
 }
 
 impl<'a> LoyaltyShards<'a> {
     /// Starts writing a dataset into `staging`.
     #[must_use]
-    pub fn new(staging: &'a Staging, dataset: &'static str, told: &'a LoyalPlaces) -> Self {
-        Self {
-            staging,
-            dataset,
-            told,
-            set: None,
-            staged: Vec::new(),
-        }
+    pub fn new(staging: &'a Staging, dataset: &'a str, told: &'a LoyalPlaces) -> Self {
+        let shards = RunShards::new(staging, dataset);
+        Self { told, shards }
     }
 
     /// Adds the next records.
@@ -89,14 +79,9 @@ impl<'a> LoyaltyShards<'a> {
         let mut records = spans.iter();
         let (mut number, mut start) = (0, 0);
         for (place, end_records) in self.told.list()[of.first..].iter().zip(&of.ends) {
-            let run = self.staging.run_of(partition_of(hash(&place.key)));
-            if let Some(whole) = self.set.take_if(|set| set.run() != run) {
-                self.staged.extend(whole.finish()?);
-            }
-            let new = || ShardSet::new(self.staging, self.dataset, run);
-            let set = self.set.get_or_insert_with(new);
             for (span, end) in records.by_ref().take(end_records - number) {
-                set.append(*span, &place.key, &values[start..*end])?;
+                self.shards
+                    .append(*span, &place.key, &values[start..*end])?;
                 start = *end;
             }
             number = *end_records;
@@ -108,10 +93,7 @@ impl<'a> LoyaltyShards<'a> {
     ///
     /// # Errors
     /// [`crate::Error::File`] if the staging folder takes no more.
-    pub fn finish(mut self) -> Result<Vec<Staged>> {
-        if let Some(last) = self.set.take() {
-            self.staged.extend(last.finish()?);
-        }
-        Ok(self.staged)
+    pub fn finish(self) -> Result<Vec<Staged>> {
+        self.shards.finish()
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use nightshard_format::{
     calendar::Month,
-    key::{hash, partition_of},
     record::{
-        DEMOGRAPHICS, EncodedMixes, LOYALTY, MARKET_ALL, MARKETS, SETTLEMENTS, STORES, StoreProfile,
+        DEMOGRAPHICS, DayCards, EncodedMixes, LOYALTY, MARKET_ALL, MARKETS, SETTLEMENTS, STORES,
+        StoreProfile,
     },
     tile::Tile,
 };
@@ -14,6 +14,7 @@ use nightshard_format::{
 use super::{
     catalog::StoreFacts,
     growth::StoreGrowth,
+    run_shards::RunShards,
     shard_set::{ShardSet, Staged, Staging},
 };
 use crate::{
@@ -27,7 +28,6 @@ use crate::{
     },
     regions::RegionTable,
 };
-use nightshard_format::record::DayCards;
 
 /// Takes the records of the stores' partitions, in order, and counts what became of rows.
 pub struct StoreShards<'a> {
@@ -228,12 +228,11 @@ pub fn write_market(
         );
     }
     encoder.finish(&StoreProfile::default(), &mut records)?;
-    let run = staging.run_of(partition_of(hash(MARKET_ALL)));
-    let mut set = ShardSet::new(staging, MARKETS, run);
+    let mut shards = RunShards::new(staging, MARKETS);
     let mut start = 0;
     for (span, end) in &records.spans {
-        set.append(*span, MARKET_ALL, &records.values[start..*end])?;
+        shards.append(*span, MARKET_ALL, &records.values[start..*end])?;
         start = *end;
     }
-    set.finish()
+    shards.finish()
 }

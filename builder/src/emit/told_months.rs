@@ -5,13 +5,13 @@ use std::{collections::BTreeSet, fs, ops::Range};
 use nightshard_format::{
     calendar::Month,
     generation::Generation,
-    key::{hash, partition_of},
     manifest::ShardEntry,
     shard::{Mapped, Shard, Span},
 };
 
 use super::{
-    shard_set::{CurrentRecord, ShardSet, Staged, Staging},
+    run_shards::RunShards,
+    shard_set::{CurrentRecord, Staged, Staging},
     written::Written,
 };
 use crate::{Error, Result};
@@ -66,8 +66,8 @@ impl ToldMonths<'_> {
 
     /// Writes the records of the months that stay, in this build's runs of partitions.
     fn write_months(&self, staging: &Staging, dataset: &str) -> Result<Vec<Staged>> {
-        let mut staged = Vec::new();
-        let mut set = None::<ShardSet>;
+        // Earlier runs of another number of partitions may begin or end within one of these.
+        let mut shards = RunShards::new(staging, dataset);
         for shard in self.shards(dataset) {
             let span = shard.identity().span;
             if !matches!(span, Span::Month(month) if self.ended.contains(&month)) {
@@ -75,21 +75,10 @@ impl ToldMonths<'_> {
             }
             for record in shard.iter() {
                 let record = record?;
-                // Earlier runs of another number of partitions may begin or end within one of these.
-                let run = staging.run_of(partition_of(hash(record.key)));
-                if let Some(whole) = set.take_if(|set| set.run() != run) {
-                    staged.extend(whole.finish()?);
-                }
-                let new = || ShardSet::new(staging, dataset, run);
-                let value = record.value.read()?;
-                set.get_or_insert_with(new)
-                    .append(span, record.key, &value)?;
+                shards.append(span, record.key, &record.value.read()?)?;
             }
         }
-        if let Some(last) = set {
-            staged.extend(last.finish()?);
-        }
-        Ok(staged)
+        shards.finish()
     }
 
     /// Returns what `current` is to say of each month: what was told of those that stay, and what was made of others.

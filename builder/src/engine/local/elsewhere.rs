@@ -101,10 +101,9 @@ impl Engine<'_> {
         mut shards: MonthShards<'_>,
         encode: impl Fn(u16) -> Result<RecordsOfStores> + Sync,
     ) -> Result<Vec<Staged>> {
-        let encode = |partition: u16| Ok((partition, encode(partition)?));
-        self.in_order(0..PARTITIONS, encode, |(partition, records)| {
+        self.in_order(0..PARTITIONS, encode, |records| {
             self.progress.advance(1);
-            shards.add(partition, &records)
+            shards.add(&records)
         })?;
         shards.finish()
     }
