@@ -90,6 +90,34 @@ pub fn percents(part: u128, all: u128) -> Option<u128> {
     doubled.checked_div(all.saturating_mul(2))
 }
 
+/// Returns whether somebody who knows the shares of parts in whole percents, and all rows together, still finds that each
+/// part may have so many rows, or `k` more.
+///
+/// # Shape
+/// Of each part its rows, and how many of them somebody knows who has them, as a merchant knows its own.
+#[must_use]
+pub fn leaves_open(parts: &[(u64, u64)], k: u64) -> bool {
+    let all: u128 = parts.iter().map(|(rows, _)| u128::from(*rows)).sum();
+    let range = |(rows, own): &(u64, u64)| {
+        let percents = percents((*rows).into(), all).unwrap_or(0);
+        let least = (2 * percents).saturating_sub(1) * all;
+        let most = (2 * percents + 1) * all;
+        (
+            least.div_ceil(200).max((*own).into()),
+            most.div_ceil(200).saturating_sub(1),
+        )
+    };
+    let ranges: Vec<(u128, u128)> = parts.iter().map(range).collect();
+    let least_of_all: u128 = ranges.iter().map(|(least, _)| least).sum();
+    let most_of_all: u128 = ranges.iter().map(|(_, most)| most).sum();
+    ranges.iter().all(|&(least, most)| {
+        // The others have what is left.
+        let from = least.max(all.saturating_sub(most_of_all - most));
+        let to = most.min(all.saturating_sub(least_of_all - least));
+        to >= from + u128::from(k)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,5 +146,23 @@ mod tests {
         assert!(privacy.is_protecting() && !Privacy::new(1).unwrap().is_protecting());
         assert_eq!(Privacy::new(1).unwrap().rounded(17), 17);
         assert!(Privacy::new(0).is_err());
+    }
+
+    #[test]
+    fn shares_of_few_rows_say_how_many_these_are() {
+        let open = |rows: &[u64], k| {
+            let parts: Vec<(u64, u64)> = rows.iter().map(|rows| (*rows, 0)).collect();
+            leaves_open(&parts, k)
+        };
+        // Of 1,000 rows 40 % are 396 to 404, since the others are 604 at most.
+        assert!(open(&[400, 600], 8) && !open(&[400, 600], 9));
+        // Of 20 rows 90 % are just 18.
+        assert!(!open(&[18, 2], 2));
+        // 51 % and 50 %: only these two round so.
+        assert!(!open(&[505, 495], 2));
+        assert!(open(&[], 2) && !open(&[0, 0], 1));
+        // 0 % are at most 49 rows, of which somebody has 20.
+        let parts = [(5_000, 0), (4_952, 0), (48, 20)];
+        assert!(leaves_open(&parts, 29) && !leaves_open(&parts, 30));
     }
 }

@@ -9,7 +9,7 @@ use nightshard_format::{
 };
 
 use crate::{
-    place_demographics::{may_be_told, share_of},
+    place_demographics::share_of,
     problem::Result,
     rows::Rows,
     series::{Series, Window},
@@ -91,7 +91,7 @@ impl<'a> Demographics<'a> {
         }
         let mut cells: Vec<_> = by_label.into_iter().collect();
         let market = || months.iter().map(|(.., market)| market);
-        if may_be_told(market(), privacy) {
+        if PlaceDemographics::may_be_told(market(), privacy) {
             let told = cells.iter_mut();
             let told = told.filter(|(labels, _)| !labels.contains(&Label::Merged));
             told.for_each(|(labels, cell)| cell.market_share = share_of(labels, market(), privacy));

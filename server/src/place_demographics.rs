@@ -6,14 +6,13 @@ use nightshard_format::{
     calendar::DayRange,
     generation::Generation,
     privacy::{Privacy, percents},
-    record::{Labels, PLACE_DEMOGRAPHICS, PatternCell, PlaceDemographics, REGIONS, atoms_key},
+    record::{Labels, PLACE_DEMOGRAPHICS, PlaceDemographics, REGIONS, atoms_key},
     region_tree::RegionTree,
     shard::{Mapped, Span},
 };
 
 use crate::{
-    generation::TransactionFacts, problem::Result, series::Window, subject::Subject,
-    told_pattern::are_vague, work::Work,
+    generation::TransactionFacts, problem::Result, series::Window, subject::Subject, work::Work,
 };
 
 /// The time to find and read the record of a month, in nanoseconds.
@@ -44,7 +43,13 @@ pub(crate) struct Told<'a> {
 }
 
 impl<'a> Together<'a> {
-    /// Adds a month.
+    /// Adds months up.
+    fn of(months: &[PlaceDemographics<'a>]) -> Self {
+        let mut together = Self::default();
+        months.iter().for_each(|month| together.add(month));
+        together
+    }
+
     fn add(&mut self, month: &PlaceDemographics<'a>) {
         self.months += 1;
         self.count = self.count.saturating_add(month.count);
@@ -58,12 +63,6 @@ impl<'a> Together<'a> {
     /// Returns what is told of them, those of most rows first, as far as that is told; ties by labels.
     fn told(&self, privacy: Privacy) -> Vec<Told<'a>> {
         let is_protecting = privacy.is_protecting();
-        let of_each = self.cells.values();
-        let of_each = of_each.filter(|(_, months)| *months == self.months);
-        let of_each = of_each.map(|(count, _)| *count).collect();
-        if is_protecting && !are_open(of_each, self.count, privacy) {
-            return Vec::new();
-        }
         let cells = self.cells.iter();
         let cells = cells.filter(|(_, (_, told))| !is_protecting || *told == self.months);
         let ranked = cells.map(|(labels, (count, _))| {
@@ -85,47 +84,6 @@ impl<'a> Together<'a> {
     }
 }
 
-/// Returns whether whole percents leave it open by more than `k` rows how many each cell has, and how many those of all
-/// rows have that are in none of them.
-fn are_open(cells: Vec<u64>, all: u64, privacy: Privacy) -> bool {
-    let told = cells.iter().fold(0, |sum: u64, it| sum.saturating_add(*it));
-    let rest = all.saturating_sub(told);
-    // Whoever has rows of its own among the rest learns no more: those of others may be none, or are as vague.
-    let cells = cells.into_iter().chain((rest > 0).then_some(rest));
-    let cells: Vec<PatternCell> = cells
-        .map(|count| PatternCell {
-            count,
-            ..PatternCell::default()
-        })
-        .collect();
-    are_vague(&cells, all.into(), privacy.k().into())
-}
-
-/// Returns whether anything may be told of the rows of some months, which is so unless something is hidden and shares
-/// would say how much.
-pub(crate) fn may_be_told<'m, 'a: 'm>(
-    mut months: impl Iterator<Item = &'m PlaceDemographics<'a>>,
-    privacy: Privacy,
-) -> bool {
-    let Some(first) = months.next().filter(|_| privacy.is_protecting()) else {
-        return true;
-    };
-    let cells = first.cells.iter().map(|cell| (cell.labels, cell.count));
-    let (mut cells, mut all): (Vec<_>, u64) = (cells.collect(), first.count);
-    for month in months {
-        all = all.saturating_add(month.count);
-        let mut of_month = month.cells.iter().peekable();
-        cells.retain_mut(|(labels, count)| {
-            while of_month.next_if(|cell| cell.labels < *labels).is_some() {}
-            let same = of_month.next_if(|cell| cell.labels == *labels);
-            *count = count.saturating_add(same.map_or(0, |cell| cell.count));
-            same.is_some()
-        });
-    }
-    let cells = cells.into_iter().map(|(_, count)| count).collect();
-    are_open(cells, all, privacy)
-}
-
 /// Returns the share of the rows of some months of which some labels are true, where they are told of each month and
 /// anything may be told: to whole percents where less is told than there is.
 pub(crate) fn share_of<'m, 'a: 'm>(
@@ -142,6 +100,14 @@ pub(crate) fn share_of<'m, 'a: 'm>(
     }
     let share = privacy.share(count, all);
     share.filter(|_| !privacy.is_protecting() || is_told)
+}
+
+/// Returns what is told of some months, if anything may be.
+fn told_of<'a>(months: &[PlaceDemographics<'a>], privacy: Privacy) -> Vec<Told<'a>> {
+    match PlaceDemographics::may_be_told(months.iter(), privacy) {
+        true => Together::of(months).told(privacy),
+        false => Vec::new(),
+    }
 }
 
 /// Who pays in some months.
@@ -163,7 +129,7 @@ impl<'a> WhoPays<'a> {
         work: &mut Work,
     ) -> Result<Self> {
         let privacy = transactions.privacy;
-        let (mut covered, mut together) = (None::<DayRange>, Together::default());
+        let (mut covered, mut months) = (None::<DayRange>, Vec::new());
         // What has parts has a record of its own stores alone there.
         let has_all = !privacy.is_protecting() || !has_parts(&transactions.regions, subject);
         let key = atoms_key(subject.dataset, subject.key);
@@ -175,13 +141,11 @@ impl<'a> WhoPays<'a> {
             };
             let record = PlaceDemographics::parse(value.in_place()?)?;
             work.spend(record.cells.len() as u64 * CELL_NS)?;
-            together.add(&record);
+            months.push(record);
             covered.get_or_insert(month.days()).last = month.days().last;
         }
-        Ok(Self {
-            covered,
-            told: together.told(privacy),
-        })
+        let told = told_of(&months, privacy);
+        Ok(Self { covered, told })
     }
 }
 
@@ -223,10 +187,8 @@ mod tests {
     }
 
     fn told(months: &[OfMonth], k: u64) -> Vec<Told<'static>> {
-        let mut together = Together::default();
-        let records = months.iter().map(record);
-        records.for_each(|month| together.add(&month));
-        together.told(Privacy::new(k).unwrap())
+        let months: Vec<_> = months.iter().map(record).collect();
+        told_of(&months, Privacy::new(k).unwrap())
     }
 
     fn row(labels: Labels<&'static [u8]>, count: Option<u64>, share: f64) -> Told<'static> {
@@ -284,8 +246,6 @@ mod tests {
         let thousand: OfMonth = (1_000, &[(TWENTIES, 400), (THIRTIES, 600)]);
         assert_eq!(told(&[thousand], 8).len(), 2);
         assert_eq!(told(&[thousand], 9), []);
-        let may_be_told = |month, k| may_be_told([record(month)].iter(), Privacy::new(k).unwrap());
-        assert!(may_be_told(&thousand, 8) && !may_be_told(&thousand, 9));
         // Of 20 rows 90 % are just 18, so the rest has two.
         assert_eq!(told(&[(20, &[(TWENTIES, 18)])], 2), []);
         // 51 % and 50 %: only these two round so.
@@ -302,7 +262,6 @@ mod tests {
             ];
             let months = months.map(|month| record(&month));
             let privacy = Privacy::new(k).unwrap();
-            assert!(may_be_told(months.iter(), privacy));
             let share = |labels| share_of(&labels, months.iter(), privacy);
             [TWENTIES, THIRTIES, FORTIES].map(share)
         };

@@ -1,7 +1,7 @@
 //! How the rows of a place divide, as far as it may be told: rounded shares (docs/privacy.md, "Shares of hours").
 
 use nightshard_format::{
-    privacy::{OTHER_MERCHANTS_MIN, percents},
+    privacy::{OTHER_MERCHANTS_MIN, leaves_open, percents},
     record::PatternCell,
 };
 
@@ -40,7 +40,9 @@ impl Shares {
         }
         let counts = told.iter().map(|cell| u128::from(cell.count));
         let all: u128 = counts.sum();
-        if all == 0 || !are_vague(&told, all, k.into()) {
+        // What a merchant has itself, there is.
+        let parts: Vec<(u64, u64)> = told.iter().map(|it| (it.count, it.largest)).collect();
+        if all == 0 || !leaves_open(&parts, k) {
             return None;
         }
         let share_of = |cell: PatternCell| rounded(cell.count.into(), all);
@@ -83,28 +85,6 @@ fn is_enough(cell: &PatternCell) -> bool {
 fn rounded(count: u128, all: u128) -> u64 {
     let percents = percents(count, all).and_then(|it| u64::try_from(it).ok());
     percents.unwrap_or(0)
-}
-
-/// Returns whether who knows all shares, the rows of all cells together and those of one merchant still finds that
-/// each cell may have so many rows, or k more.
-pub(crate) fn are_vague(told: &[PatternCell], all: u128, k: u128) -> bool {
-    let range = |cell: &PatternCell| {
-        let percents = u128::from(rounded(cell.count.into(), all));
-        let least = (2 * percents).saturating_sub(1) * all;
-        let most = (2 * percents + 1) * all;
-        // What a merchant has itself, there is.
-        let least = least.div_ceil(200).max(cell.largest.into());
-        (least, most.div_ceil(200) - 1)
-    };
-    let ranges: Vec<(u128, u128)> = told.iter().map(range).collect();
-    let least_of_all: u128 = ranges.iter().map(|(least, _)| least).sum();
-    let most_of_all: u128 = ranges.iter().map(|(_, most)| most).sum();
-    ranges.iter().all(|&(least, most)| {
-        // The others have what is left.
-        let from = least.max(all.saturating_sub(most_of_all - most));
-        let to = most.min(all.saturating_sub(least_of_all - least));
-        to >= from + k
-    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::{
     Error, Result,
     bytes::{Bytes, put_signed_i128, put_varint},
+    privacy::{Privacy, leaves_open},
 };
 
 const STRUCTURE: &str = "demographics";
@@ -182,6 +183,35 @@ impl<'a> PlaceDemographics<'a> {
     pub fn count_of(&self, labels: &Labels<&[u8]>) -> Option<u64> {
         let found = self.cells.binary_search_by(|it| it.labels.cmp(labels));
         found.ok().map(|at| self.cells[at].count)
+    }
+
+    /// Returns whether anything may be told of the rows of some months: unless something is hidden, which a cell is that
+    /// not each month tells, and whole percents would say how much.
+    pub fn may_be_told<'m>(mut months: impl Iterator<Item = &'m Self>, privacy: Privacy) -> bool
+    where
+        'a: 'm,
+    {
+        let Some(first) = months.next().filter(|_| privacy.is_protecting()) else {
+            return true;
+        };
+        let cells = first.cells.iter().map(|cell| (cell.labels, cell.count));
+        let (mut cells, mut all): (Vec<_>, u64) = (cells.collect(), first.count);
+        for month in months {
+            all = all.saturating_add(month.count);
+            let mut of_month = month.cells.iter().peekable();
+            cells.retain_mut(|(labels, count)| {
+                while of_month.next_if(|cell| cell.labels < *labels).is_some() {}
+                let same = of_month.next_if(|cell| cell.labels == *labels);
+                *count = count.saturating_add(same.map_or(0, |cell| cell.count));
+                same.is_some()
+            });
+        }
+        // Whoever has rows of its own among the rest learns no more: those of others may be none, or are as open.
+        let told = cells.iter().map(|(_, count)| *count);
+        let rest = told.clone().fold(all, u64::saturating_sub);
+        let parts = told.chain((rest > 0).then_some(rest));
+        let parts: Vec<(u64, u64)> = parts.map(|count| (count, 0)).collect();
+        leaves_open(&parts, privacy.k())
     }
 
     /// Checks that cells have no more rows than there are, and that a merged one has all that the others have not.

@@ -1,5 +1,7 @@
 //! The tables of who pays at stores and places, by month.
 
+use std::iter;
+
 use nightshard_format::{
     Result,
     calendar::Period,
@@ -87,6 +89,9 @@ fn add_place(found: &Found<'_>, rows: &mut Rows) -> Result<()> {
     };
     let label = month.to_string();
     let record = PlaceDemographics::parse(found.value)?;
+    if !PlaceDemographics::may_be_told(iter::once(&record), found.privacy) {
+        return Ok(());
+    }
     for cell in &record.cells {
         let count = match found.privacy.is_protecting() {
             true => Cell::Missing,

@@ -158,3 +158,50 @@ fn spans_of(generation: &Generation<Mapped>, dataset: &str) -> FormatResult<BTre
 pub(super) fn text(bytes: &[u8]) -> FormatResult<&str> {
     std::str::from_utf8(bytes).map_err(|_bad| corrupt("record", "a text in it is not UTF-8"))
 }
+
+#[cfg(test)]
+mod tests {
+    use nightshard_format::{
+        calendar::Month,
+        record::{Label, PLACE_DEMOGRAPHICS, PlaceCell, PlaceDemographics},
+    };
+
+    use super::*;
+    use crate::commands::export::demographics::PLACE_TABLES;
+
+    /// How many rows a month of two cells has, of which so many rows are in the first one.
+    fn rows_of(first: u64, second: u64, k: u64) -> usize {
+        let unknown = Label::Unknown;
+        let cell = |label, count| PlaceCell {
+            labels: [label, unknown, unknown],
+            count,
+        };
+        let record = PlaceDemographics {
+            count: first + second,
+            cells: vec![cell(unknown, first), cell(Label::Text(b"20s"), second)],
+        };
+        let mut value = Vec::new();
+        record.encode(&mut value);
+        let month = Month::new(2018, 3).unwrap();
+        let found = Found {
+            span: Span::Month(month),
+            key: b"regions\0leeds",
+            subjects: Subjects::of(PLACE_DEMOGRAPHICS),
+            value: &value,
+            privacy: Privacy::new(k).unwrap(),
+            data: month.days(),
+        };
+        let [table] = PLACE_TABLES;
+        let mut rows = Rows::new(&table.schema(PLACE_DEMOGRAPHICS).fields);
+        (table.add)(&found, &mut rows).unwrap();
+        rows.len()
+    }
+
+    #[test]
+    fn shares_of_places_are_exported_where_they_are_told() {
+        assert_eq!(rows_of(400, 600, 1), 2);
+        assert_eq!(rows_of(4_000, 6_000, 10), 2);
+        // Of 1,000 rows whole percents say the number to within ten.
+        assert_eq!(rows_of(400, 600, 10), 0);
+    }
+}
