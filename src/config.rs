@@ -11,12 +11,8 @@ use nightshard_deploy::{
     FetchConfig, StorageConfig, controller::ControllerConfig, gate::Thresholds,
 };
 use nightshard_format::{
-    histogram::Method,
-    key::PARTITIONS,
-    privacy::PRIVACY_K_DEFAULT,
-    regular::{RegularRule, RuleError},
-    returning::ReturnRule,
-    staleness::STALE_AFTER_DAYS_DEFAULT,
+    histogram::Method, key::PARTITIONS, privacy::PRIVACY_K_DEFAULT, regular::RegularRule,
+    returning::ReturnRule, rule::RuleError, staleness::STALE_AFTER_DAYS_DEFAULT,
 };
 use nightshard_server::AccessConfig;
 use serde::Deserialize;

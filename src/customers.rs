@@ -10,7 +10,7 @@ use nightshard_builder::{
     pseudonym::CardKey,
 };
 
-use crate::{config::Config, exit::UsageError, progress::Shown};
+use crate::{config::Config, exit::UsageError};
 
 /// Reads what a configuration file says of customers, if it has them kept.
 pub(crate) fn read(
@@ -34,15 +34,6 @@ pub(crate) fn read(
         flagged,
         table: table.unwrap_or_default(),
     }))
-}
-
-/// Says which sensitive categories no store has: they are compared letter by letter.
-pub(crate) fn warn(unknown_categories: &[String], shown: &Shown) {
-    if !unknown_categories.is_empty() {
-        shown.say(&format!(
-            "warning: privacy.sensitive_categories: no store has {unknown_categories:?}, so nothing is left out for them"
-        ));
-    }
 }
 
 /// Returns a line about how many customers there are, where they are kept.

@@ -23,6 +23,7 @@ pub mod record;
 pub mod region_tree;
 pub mod regular;
 pub mod returning;
+pub mod rule;
 pub mod shard;
 pub mod staleness;
 pub mod statistics;

@@ -1,39 +1,6 @@
 //! Who is a regular (docs/definitions.md, "Loyalty").
 
-use std::ops::RangeInclusive;
-
-use crate::{Error, Result, calendar::Day, manifest::Manifest};
-
-/// Why numbers are no rule, naming the entry at fault.
-#[derive(Debug, thiserror::Error)]
-#[error("{key}: {problem}")]
-pub struct RuleError {
-    key: &'static str,
-    problem: String,
-}
-
-impl RuleError {
-    pub(crate) fn new(key: &'static str, problem: String) -> Self {
-        Self { key, problem }
-    }
-
-    /// Checks that a number is within bounds.
-    ///
-    /// # Errors
-    /// One that names them, if it is not.
-    pub(crate) fn check(
-        key: &'static str,
-        number: u32,
-        bounds: RangeInclusive<u32>,
-    ) -> Result<(), Self> {
-        if bounds.contains(&number) {
-            return Ok(());
-        }
-        let (min, max) = bounds.into_inner();
-        let problem = format!("{number} is not from {min} to {max}");
-        Err(Self::new(key, problem))
-    }
-}
+use crate::{Error, Result, calendar::Day, manifest::Manifest, rule::RuleError};
 
 /// The entry of a manifest's configuration that says how many visits make a regular.
 pub const REGULAR_VISITS_KEY: &str = "loyalty.regular_visits";

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{Error, Result, manifest::Manifest, regular::RuleError};
+use crate::{Error, Result, manifest::Manifest, rule::RuleError};
 
 /// The entry of a manifest's configuration that says after how many days a card is absent.
 pub const ABSENCE_DAYS_KEY: &str = "loyalty.absence_days";

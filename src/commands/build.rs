@@ -302,7 +302,7 @@ pub(crate) fn build_and_publish(args: &BuildArgs, shown: &Shown) -> anyhow::Resu
     let built = engine::build(&plan, shown).map_err(data_tests::explain)?;
     warn_of_cut_rows(&built.report.without_line_end, shown);
     regions::warn(built.report.regions.as_ref(), shown);
-    customers::warn(&built.report.unknown_sensitive_categories, shown);
+    warn_of_unknown_categories(&built.report.unknown_sensitive_categories, shown);
     warn_of_series(&built.report.series, &built.manifest.as_of, shown);
     let transactions = built.manifest.transactions.as_ref();
     if let Some(transactions) = transactions {
@@ -408,6 +408,15 @@ pub(super) fn warn_of_cut_rows(without_line_end: &[PathBuf], shown: &Shown) {
         shown.say(&format!(
             "warning: {}{more}: ends without a line break; its last row may be cut",
             first.display(),
+        ));
+    }
+}
+
+/// Says which sensitive categories no store has: they are compared letter by letter.
+fn warn_of_unknown_categories(unknown_categories: &[String], shown: &Shown) {
+    if !unknown_categories.is_empty() {
+        shown.say(&format!(
+            "warning: privacy.sensitive_categories: no store has {unknown_categories:?}, so nothing is left out for them"
         ));
     }
 }

@@ -8,6 +8,7 @@ mod places;
 mod random;
 mod ranking;
 mod search;
+mod series;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -16,26 +17,28 @@ use std::{
 };
 
 use nightshard_format::{
-    calendar::{Day, Month},
+    calendar::Day,
     generation::Generation,
     key::{self, PartitionRun},
     manifest::{GenerationId, Manifest, OnDuplicate, Packed, Rows, ShardEntry, Transactions},
     quality::QualityReport,
     record::{
-        CATALOG, Change, DayCards, Dimension, EncodedMixes, HalfHour, LOYALTY, MARKET_ALL, MARKETS,
-        MixRow, MixValue, MonthBuilder, MonthTotals, Run, SEARCH, SERIES, STORES, StoreProfile,
-        SummaryBuilder, encode_ranking, encode_side_series, net_changes,
+        CATALOG, LOYALTY, MARKET_ALL, MARKETS, SEARCH, SERIES, STORES, StoreProfile,
+        encode_ranking, encode_side_series,
     },
     shard::{Identity, Mapped, ShardWriter, Span},
 };
 use nightshard_server::{Source, SourceError};
 use tempfile::TempDir;
 
-use self::search::{Terms, put_search};
 pub(crate) use self::{
     atoms::{Atom, Place},
     customers::{Customer, figures},
     random::Random,
+};
+use self::{
+    search::{Terms, put_search},
+    series::put_series,
 };
 use crate::visits;
 
@@ -334,169 +337,6 @@ fn put_stores(spans: &mut Spans, shops: &[Shop], payments: &[Payment]) {
     ranking::put_rankings(spans, shops, payments);
     benchmark::put_benchmarks(spans, shops, payments);
     merchants::put_merchants(spans, shops, payments);
-}
-
-/// Returns how many cards buy on their second day with a sale, by how long ago the first was.
-fn second_visits(
-    cards: impl Iterator<Item = u32>,
-    day: Day,
-    days_of_sales: &mut HashMap<u32, BTreeSet<Day>>,
-) -> Vec<Run> {
-    let mut second = BTreeMap::<u32, u64>::new();
-    for card in cards {
-        let days = days_of_sales.entry(card).or_default();
-        if days.insert(day) && days.len() == 2 {
-            let first = days.first().unwrap();
-            *second.entry(day.0.abs_diff(first.0)).or_default() += 1;
-        }
-    }
-    let runs = second.into_iter();
-    runs.map(|(distance, count)| Run { distance, count })
-        .collect()
-}
-
-fn put_series(
-    spans: &mut Spans,
-    dataset: &'static str,
-    key: &[u8],
-    payments_of_key: &[Payment],
-    profile: &StoreProfile,
-) {
-    let mut days: BTreeMap<Day, Vec<&Payment>> = BTreeMap::new();
-    for payment in payments_of_key {
-        days.entry(payment.day).or_default().push(payment);
-    }
-    let mut last_seen: HashMap<u32, Day> = HashMap::new();
-    let mut last_sale: HashMap<u32, Day> = HashMap::new();
-    let mut days_of_sales: HashMap<u32, BTreeSet<Day>> = HashMap::new();
-    let mut summary = SummaryBuilder::new();
-    let mut builder = MonthBuilder::new();
-    let mut open: Option<Month> = None;
-    let mut finish = |builder: &mut MonthBuilder, summary: &mut SummaryBuilder, month: Month| {
-        let (statistics, cards) = builder.totals();
-        summary.month(MonthTotals {
-            month,
-            statistics,
-            cards,
-        });
-        let mut value = Vec::new();
-        builder.finish(&mut value);
-        put(spans, dataset, Span::Month(month), key, value);
-    };
-    for (day, payments) in &days {
-        if open != Some(day.month()) {
-            if let Some(month) = open {
-                finish(&mut builder, &mut summary, month);
-            }
-            builder.begin(day.month());
-            let of_month = own_of(payments_of_key, day.month());
-            builder.mixes(mixes(&of_month));
-            open = Some(day.month());
-        }
-        let mut amounts: Vec<i64> = payments.iter().map(|payment| payment.amount).collect();
-        amounts.sort_unstable();
-        let mut distances = distances(payments.iter().map(|it| it.card), *day, &mut last_seen);
-        let sales = payments.iter().filter(|payment| payment.amount > 0);
-        let of_buyers = self::distances(sales.map(|it| it.card), *day, &mut last_sale);
-        let change = |sign| {
-            move |(distance, count): (&u32, &u64)| Change {
-                distance: *distance,
-                cards: sign * count.cast_signed(),
-            }
-        };
-        let mut buyers: Vec<Change> = of_buyers.iter().map(change(1)).collect();
-        buyers.extend(distances.iter().map(change(-1)));
-        net_changes(&mut buyers);
-        let sales = payments.iter().filter(|payment| payment.amount > 0);
-        let second = second_visits(sales.map(|it| it.card), *day, &mut days_of_sales);
-        let first_ever = distances.remove(&0).unwrap_or_default();
-        let returning: Vec<Run> = distances
-            .into_iter()
-            .map(|(distance, count)| Run { distance, count })
-            .collect();
-        let cards = DayCards {
-            first_ever,
-            returning: &returning,
-            buyers: &buyers,
-            second: &second,
-            ..DayCards::default()
-        };
-        builder.day(*day, &amounts, cards);
-        builder.hours(*day, &hours(payments));
-        summary.day(*day, cards);
-    }
-    let Some(month) = open else { return };
-    finish(&mut builder, &mut summary, month);
-    let mut value = Vec::new();
-    summary.finish(profile, &mut value).unwrap();
-    put(spans, dataset, Span::Current, key, value);
-}
-
-fn hours(payments: &[&Payment]) -> Vec<HalfHour> {
-    let mut hours = BTreeMap::<u8, (u64, i128)>::new();
-    for payment in payments {
-        if let Some(half_hour) = payment.half_hour {
-            let (count, sum) = hours.entry(half_hour).or_default();
-            *count += 1;
-            *sum += i128::from(payment.amount);
-        }
-    }
-    let hours = hours.into_iter().map(|(half_hour, (count, sum))| HalfHour {
-        half_hour,
-        count,
-        sum,
-    });
-    hours.collect()
-}
-
-fn own_of(payments: &[Payment], month: Month) -> Vec<&Payment> {
-    let of_month = payments.iter().filter(|it| it.day.month() == month);
-    of_month.collect()
-}
-
-/// The payments of a month by company, and by months of instalment.
-fn mixes(payments: &[&Payment]) -> EncodedMixes {
-    type Key<'a> = (Dimension, MixValue<&'a [u8]>);
-    let mut rows: BTreeMap<Key<'_>, (u64, i128)> = BTreeMap::new();
-    for payment in payments {
-        let company = payment.paid.map(|(company, _)| company.as_bytes());
-        let company = company.map_or(MixValue::Unknown, MixValue::Text);
-        let months = payment.paid.map(|(_, months)| months);
-        let months = months.map_or(MixValue::Unknown, MixValue::Months);
-        for key in [
-            (Dimension::CardCompany, company),
-            (Dimension::Installments, months),
-        ] {
-            let (count, sum) = rows.entry(key).or_default();
-            *count += 1;
-            *sum += i128::from(payment.amount);
-        }
-    }
-    let rows: Vec<MixRow<'_>> = rows
-        .into_iter()
-        .map(|((dimension, value), (count, sum))| MixRow {
-            dimension,
-            value,
-            count,
-            sum,
-        })
-        .collect();
-    EncodedMixes::new(&rows)
-}
-
-/// Counts cards by the days since they were in `last`, 0 for never, and puts them there.
-fn distances(
-    cards: impl Iterator<Item = u32>,
-    day: Day,
-    last: &mut HashMap<u32, Day>,
-) -> BTreeMap<u32, u64> {
-    let mut distances = BTreeMap::new();
-    for card in cards.collect::<BTreeSet<_>>() {
-        let before = last.insert(card, day);
-        let distance = before.map_or(0, |before| (day.0 - before.0).cast_unsigned());
-        *distances.entry(distance).or_default() += 1;
-    }
-    distances
 }
 
 fn put_side_series(spans: &mut Spans, series: &[Beside<'_>]) {
