@@ -134,14 +134,31 @@ def key_of(row):
     return row["store"], row["card"], row["day"], row["hour"], row["amount"]
 
 
+def none_is_most(parts):
+    """Whether, whichever merchant takes out its own, nobody else's is further from 0 than half of what is left."""
+    total, largest = sum(parts.values()), sorted(parts.values())[-2:]
+
+    def left(merchant):
+        own = largest[0] if parts[merchant] == largest[1] else largest[1]
+        return total - max(own, 0)
+    return all(2 * abs(part) <= left(merchant) for merchant, part in parts.items())
+
+
 def hides(rows):
-    """Whether k cards and five others are left of some rows, whichever merchant takes out its own."""
+    """Whether k cards and five others are left of some rows, whichever merchant takes out its own, none of whom has more
+    than half of the rows or of the net sum."""
+    counts, nets = Counter(), Counter()
+    for row in rows:
+        counts[row["merchant"]] += 1
+        nets[row["merchant"]] += row["amount"]
     cards, of_merchants = defaultdict(set), defaultdict(set)
     for row in rows:
         if row["card"] is not None:
             cards[row["card"]].add(row["merchant"])
             of_merchants[row["merchant"]].add(row["card"])
     if len({row["merchant"] for row in rows}) <= OTHERS:
+        return False
+    if not (none_is_most(counts) and none_is_most(nets)):
         return False
     # Who comes to one merchant alone is taken out with it.
     alone = Counter(next(iter(merchants)) for merchants in cards.values() if len(merchants) == 1)

@@ -61,7 +61,7 @@ impl PlaceMix {
             *self = Self::sum(self, other);
             return;
         }
-        // What is in either one by itself stays so, and a place is the sum of many: nothing is moved.
+        // Most often: all values stay by themselves, and those that are there need not be copied.
         for (value, cell) in &other.values {
             match self.values.get_mut(value) {
                 Some(own) => own.add(*cell),
